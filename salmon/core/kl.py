@@ -1,0 +1,59 @@
+"""How far the policy is from its reference, and how strongly that is charged."""
+
+import math
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from salmon.core.shapes import require_positive, require_same_shape
+
+Estimator = Literal["k1", "k2", "k3"]
+
+MAX_ERROR = 0.2  # Ziegler et al. 2019, section 2.2: the relative error is clipped to this
+
+
+def kl_estimate(logprobs: Tensor, ref_logprobs: Tensor, estimator: Estimator) -> Tensor:
+    """Per-token estimates of ``KL(policy || reference)`` in nats, from tokens the policy sampled.
+
+    Schulman, "Approximating KL divergence" (2020), with ``d = logprobs - ref_logprobs``:
+
+    - ``k1 = d``: unbiased, may be negative. Not clamped: the original code's ``max(d, 0)`` is biased
+      and makes tokens whose probability falls free.
+    - ``k2 = d^2 / 2``: biased, never negative.
+    - ``k3 = exp(-d) - 1 + d``: unbiased, never negative.
+
+    ``logprobs``, ``ref_logprobs`` and the result are ``[B, R]``; padding must be masked by the caller.
+    """
+    require_same_shape(logprobs=logprobs, ref_logprobs=ref_logprobs)
+    difference = logprobs - ref_logprobs
+    match estimator:
+        case "k1":
+            return difference
+        case "k2":
+            return difference**2 / 2
+        case "k3":
+            return torch.expm1(-difference) + difference
+        case _:
+            raise ValueError(f"unknown KL estimator {estimator!r}")
+
+
+def next_kl_coefficient(
+    coefficient: float, observed_kl: float, target: float, horizon: float, num_responses: int
+) -> float:
+    """The proportional controller of Ziegler et al. 2019 (arXiv 1909.08593, section 2.2).
+
+    ``error = clip(observed_kl / target - 1, -0.2, 0.2)``, then
+    ``coefficient * (1 + error * num_responses / horizon)``.
+
+    ``observed_kl`` and ``target`` are nats per response (summed over its tokens, mean over responses);
+    ``horizon`` counts responses; ``num_responses`` were sampled since the last change. Raises
+    ``ValueError`` where one step could bring the coefficient to zero or below, or for a non-finite KL.
+    """
+    require_positive(target=target, horizon=horizon)
+    if not math.isfinite(observed_kl):
+        raise ValueError(f"observed KL is {observed_kl}")
+    if MAX_ERROR * num_responses >= horizon:
+        raise ValueError(f"horizon {horizon} must exceed {MAX_ERROR} x {num_responses} responses per update")
+    error = min(max(observed_kl / target - 1, -MAX_ERROR), MAX_ERROR)
+    return coefficient * (1 + error * num_responses / horizon)

@@ -1,0 +1,128 @@
+import math
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pytest import approx
+
+from salmon.core.kl import kl_estimate, next_kl_coefficient
+
+# Token 1: the policy gives 1/2, the reference 1/4, d = ln 2 = 0.693147. Token 2: the reverse, d = -ln 2.
+LOGPROBS = torch.tensor([[0.5, 0.25]], dtype=torch.float64).log()
+REF_LOGPROBS = torch.tensor([[0.25, 0.5]], dtype=torch.float64).log()
+LITERALS = {
+    "k1": [0.693147, -0.693147],
+    "k2": [0.240227, 0.240227],  # 0.693147^2 / 2
+    "k3": [0.193147, 0.306853],  # 1/2 - 1 + 0.693147; 2 - 1 - 0.693147
+}
+MUTANTS = {
+    "k1 clamped at 0 (the original)": ("k1", lambda d: d.clamp(min=0)),
+    "k1 reversed": ("k1", lambda d: -d),
+    "k1 absolute": ("k1", lambda d: d.abs()),
+    "k2 without the half": ("k2", lambda d: d**2),
+    "k3 with the ratio turned over": ("k3", lambda d: d.exp() - 1 - d),
+    "k3 with its linear term negated": ("k3", lambda d: (-d).exp() - 1 - d),
+}
+
+
+@pytest.mark.parametrize("estimator", LITERALS)
+def test_estimator_literals(estimator):
+    values = kl_estimate(LOGPROBS, REF_LOGPROBS, estimator)[0].tolist()
+    assert values == approx(LITERALS[estimator], abs=1e-6)
+
+
+@pytest.mark.parametrize("name", MUTANTS)
+def test_wrong_estimators_are_rejected(name):
+    estimator, mutant = MUTANTS[name]
+    assert mutant(LOGPROBS - REF_LOGPROBS)[0].tolist() != approx(LITERALS[estimator], abs=1e-6)
+
+
+@settings(deadline=None)
+@given(seed=st.integers(0, 10_000))
+def test_k1_and_k3_are_unbiased(seed):
+    """Averaged over the policy's own distribution they give the exact KL; clamping k1 does not."""
+    generator = torch.Generator().manual_seed(seed)
+    policy, reference = torch.randn(2, 1, 6, generator=generator, dtype=torch.float64).log_softmax(-1)
+    exact = torch.distributions.kl_divergence(
+        torch.distributions.Categorical(logits=policy), torch.distributions.Categorical(logits=reference)
+    ).item()
+    for estimator in ("k1", "k3"):
+        estimate = (policy.exp() * kl_estimate(policy, reference, estimator)).sum().item()
+        assert estimate == approx(exact, abs=1e-9)
+    clamped = (policy.exp() * kl_estimate(policy, reference, "k1").clamp(min=0)).sum().item()
+    assert clamped != approx(exact, abs=1e-9)
+
+
+@settings(deadline=None)
+@given(difference=st.floats(-20, 20))
+def test_signs(difference):
+    logprobs, reference = torch.tensor([[difference]], dtype=torch.float64), torch.zeros(1, 1).double()
+    assert kl_estimate(logprobs, reference, "k1").item() == difference  # below 0 where the reference wins
+    assert kl_estimate(logprobs, reference, "k2").item() >= 0
+    assert kl_estimate(logprobs, reference, "k3").item() >= 0
+
+
+@pytest.mark.parametrize("estimator", LITERALS)
+def test_equal_models_have_no_kl(estimator):
+    assert kl_estimate(LOGPROBS, LOGPROBS, estimator).eq(0).all()
+
+
+def test_estimator_refusals():
+    with pytest.raises(ValueError, match="k4"):
+        kl_estimate(LOGPROBS, REF_LOGPROBS, "k4")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="shapes differ"):
+        kl_estimate(LOGPROBS, REF_LOGPROBS[0], "k1")
+
+
+# Coefficient 0.2, target 6, horizon 10000, 500 responses: the factor is 1 + error * 0.05.
+COEFFICIENTS = {
+    6.0: 0.2,  # error 0
+    6.6: 0.201,  # error 0.1: 0.2 * 1.005
+    5.4: 0.199,  # error -0.1: 0.2 * 0.995
+    9.0: 0.202,  # error 0.5, clipped to 0.2: 0.2 * 1.01
+    0.0: 0.198,  # error -1, clipped to -0.2: 0.2 * 0.99
+    -3.0: 0.198,  # k1 may be negative
+}
+
+
+def mutant_no_clip(coefficient, kl, target, horizon, n):
+    return coefficient * (1 + (kl / target - 1) * n / horizon)
+
+
+def mutant_sign(coefficient, kl, target, horizon, n):
+    return coefficient * (1 - max(-0.2, min(0.2, kl / target - 1)) * n / horizon)
+
+
+def mutant_turned_over(coefficient, kl, target, horizon, n):
+    return coefficient * (1 + max(-0.2, min(0.2, (kl - target) / max(kl, 1e-9))) * n / horizon)
+
+
+def mutant_without_count(coefficient, kl, target, horizon, n):
+    return coefficient * (1 + max(-0.2, min(0.2, kl / target - 1)))
+
+
+def test_adaptive_coefficient_literals():
+    for observed, expected in COEFFICIENTS.items():
+        assert next_kl_coefficient(0.2, observed, 6.0, 10_000, 500) == approx(expected)
+
+
+@pytest.mark.parametrize("mutant", [mutant_no_clip, mutant_sign, mutant_turned_over, mutant_without_count])
+def test_wrong_controllers_are_rejected(mutant):
+    values = [mutant(0.2, observed, 6.0, 10_000, 500) for observed in COEFFICIENTS]
+    assert values != approx(list(COEFFICIENTS.values()))
+
+
+@settings(deadline=None)
+@given(kl=st.floats(-100, 1e6), n=st.integers(1, 4999))
+def test_coefficient_stays_positive(kl, n):
+    assert next_kl_coefficient(0.01, kl, 6.0, 1000.0, n) > 0
+
+
+def test_controller_refusals():
+    with pytest.raises(ValueError, match="horizon 100 must exceed 0.2 x 500"):
+        next_kl_coefficient(0.2, 6.0, 6.0, 100, 500)
+    with pytest.raises(ValueError, match="target must be positive"):
+        next_kl_coefficient(0.2, 6.0, 0.0, 10_000, 500)
+    with pytest.raises(ValueError, match="observed KL is nan"):
+        next_kl_coefficient(0.2, math.nan, 6.0, 10_000, 500)

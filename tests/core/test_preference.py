@@ -1,0 +1,83 @@
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pytest import approx
+
+from salmon.core.preference import bradley_terry_loss, pairwise_accuracy
+
+# chosen - rejected = ln 3: sigmoid 3/4, loss -ln 0.75 = 0.287682.
+# -ln 3: sigmoid 1/4, loss -ln 0.25 = 1.386294. 0: sigmoid 1/2, loss ln 2 = 0.693147.
+CHOSEN = torch.tensor([3.0, 1.0, 5.0], dtype=torch.float64).log()
+REJECTED = torch.tensor([1.0, 3.0, 5.0], dtype=torch.float64).log()
+ROW_LOSSES = [0.287682, 1.386294, 0.693147]
+
+
+def row_losses(loss_function):
+    return [loss_function(CHOSEN[i : i + 1], REJECTED[i : i + 1], 1).item() for i in range(3)]
+
+
+def test_loss_literals():
+    assert row_losses(bradley_terry_loss) == approx(ROW_LOSSES, abs=1e-6)
+    # (0.287682 + 1.386294 + 0.693147) / 4 = 2.367123 / 4: num_rows divides, not the rows given
+    assert bradley_terry_loss(CHOSEN, REJECTED, 4).item() == approx(0.591781, abs=1e-6)
+
+
+MUTANTS = {
+    "sign": lambda c, r, n: bradley_terry_loss(r, c, n),
+    "probability for log-probability": lambda c, r, n: -torch.sigmoid(c - r).sum() / n,
+    "sign of the logarithm": lambda c, r, n: torch.sigmoid(c - r).log().sum() / n,
+    "hinge": lambda c, r, n: (1 - (c - r)).clamp(min=0).sum() / n,
+}
+
+
+@pytest.mark.parametrize("name", MUTANTS)
+def test_wrong_losses_are_rejected(name):
+    assert row_losses(MUTANTS[name]) != approx(ROW_LOSSES, abs=1e-6)
+
+
+def test_gradient_raises_the_chosen_score():
+    chosen, rejected = CHOSEN.clone().requires_grad_(), REJECTED.clone().requires_grad_()
+    bradley_terry_loss(chosen, rejected, 3).backward()
+    # d/d(chosen) = -(1 - sigmoid(chosen - rejected)) / 3: 1 - 3/4, 1 - 1/4, 1 - 1/2
+    assert chosen.grad is not None and rejected.grad is not None
+    assert chosen.grad.tolist() == approx([-0.25 / 3, -0.75 / 3, -0.5 / 3])
+    assert rejected.grad.tolist() == approx([0.25 / 3, 0.75 / 3, 0.5 / 3])
+
+
+@pytest.mark.parametrize("margin", [-1e4, 1e4])
+def test_extreme_margins_stay_finite(margin):
+    loss = bradley_terry_loss(torch.tensor([margin]), torch.tensor([0.0]), 1).item()
+    assert loss == approx(max(-margin, 0.0))
+
+
+@settings(deadline=None)
+@given(seed=st.integers(0, 10_000), cut=st.integers(1, 6))
+def test_micro_batches_add_up_and_row_order_is_irrelevant(seed, cut):
+    generator = torch.Generator().manual_seed(seed)
+    chosen, rejected = torch.randn(2, 7, generator=generator, dtype=torch.float64)
+    whole = bradley_terry_loss(chosen, rejected, 7).item()
+    first = bradley_terry_loss(chosen[:cut], rejected[:cut], 7)
+    second = bradley_terry_loss(chosen[cut:], rejected[cut:], 7)
+    assert (first + second).item() == approx(whole)
+    order = torch.randperm(7, generator=generator)
+    assert bradley_terry_loss(chosen[order], rejected[order], 7).item() == approx(whole)
+    assert pairwise_accuracy(chosen, rejected) + pairwise_accuracy(rejected, chosen) == approx(1)
+
+
+def test_accuracy_literals():
+    chosen, rejected = torch.tensor([2.0, 1.0, 1.0, 3.0]), torch.tensor([1.0, 2.0, 1.0, 0.0])
+    expected = 0.625  # (1 + 0 + 1/2 + 1) / 4
+    assert pairwise_accuracy(chosen, rejected).item() == approx(expected)
+    assert (chosen > rejected).float().mean().item() != approx(expected)  # mutant: a tie is wrong
+    assert (chosen >= rejected).float().mean().item() != approx(expected)  # mutant: a tie is right
+    assert pairwise_accuracy(rejected, chosen).item() != approx(expected)  # mutant: sign
+
+
+def test_refusals():
+    with pytest.raises(ValueError, match=r"chosen \(3,\), rejected \(3, 1\)"):  # would broadcast to 3 x 3
+        bradley_terry_loss(CHOSEN, REJECTED[:, None], 3)
+    with pytest.raises(ValueError, match="num_rows must be positive"):
+        bradley_terry_loss(CHOSEN, REJECTED, 0)
+    with pytest.raises(ValueError, match="num_pairs must be positive"):
+        pairwise_accuracy(torch.empty(0), torch.empty(0))
