@@ -1,0 +1,1 @@
+"""Data as typed rows: what they are, where they come from, which are dropped."""

@@ -1,0 +1,85 @@
+"""Finding and reading the YAML and JSON files of banks and exemplars."""
+
+import difflib
+import json
+from collections.abc import Collection
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from salmon.errors import SalmonError
+
+SUFFIXES = (".yaml", ".yml", ".json")
+
+
+def locate(spec: str, folder: Path, kind: str) -> Path:
+    """The file of a bundled name (a YAML in ``folder``) or of a path to a YAML / JSON file.
+
+    Args:
+        spec: a path if it has one of ``SUFFIXES`` or a folder separator, else a bundled name.
+        kind: what is looked for, for the message.
+
+    Raises:
+        SalmonError: there is no such file.
+    """
+    if Path(spec).suffix.lower() in SUFFIXES or "/" in spec or "\\" in spec:
+        path = Path(spec).expanduser()
+        if not path.is_file():
+            advice = "Correct the path or give a bundled name."
+            raise SalmonError(f"{kind}: there is no file {path.absolute()}. {advice}")
+        if path.suffix.lower() not in SUFFIXES:
+            raise SalmonError(f"{kind}: {path} must be a {', '.join(SUFFIXES)} file.")
+        return path
+    known = sorted(path.stem for path in folder.glob("*.yaml"))
+    if spec not in known:
+        raise SalmonError(
+            f'{kind}: nothing bundled is named "{spec}"{suggestion(spec, known)}. Bundled: '
+            f"{', '.join(known)}. A file of your own is given by its path and ends in .yaml or .json."
+        )
+    return folder / f"{spec}.yaml"
+
+
+def read_document(path: Path) -> Any:
+    """The content of a YAML or JSON file.
+
+    Raises:
+        SalmonError: it cannot be read, is not UTF-8 or not valid YAML / JSON (with the line).
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+        return json.loads(text) if path.suffix.lower() == ".json" else yaml.safe_load(text)
+    except OSError as error:
+        raise SalmonError(f"{path} cannot be read: {error.strerror}.") from error
+    except UnicodeDecodeError as error:
+        raise SalmonError(f"{path} is not UTF-8 text (byte {error.start}); save it as UTF-8.") from error
+    except json.JSONDecodeError as error:
+        raise SalmonError(f"{path}, line {error.lineno}: not valid JSON: {error.msg}.") from error
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f", line {mark.line + 1}" if mark else ""
+        problem = getattr(error, "problem", None) or error
+        raise SalmonError(f"{path}{line}: not valid YAML: {problem}.") from error
+
+
+def refuse(path: Path, problems: Collection[str]) -> None:
+    """Report all problems of a file at once.
+
+    Raises:
+        SalmonError: there is at least one problem.
+    """
+    if problems:
+        listed = "".join(f"\n  - {problem}" for problem in problems)
+        raise SalmonError(f"{path} has {len(problems)} problem{'s' if len(problems) > 1 else ''}:{listed}")
+
+
+def suggestion(word: str, known: Collection[str]) -> str:
+    """`` (did you mean "x"?)`` where a known word is close, else an empty string."""
+    by_fold = {name.casefold(): name for name in known}
+    close = difflib.get_close_matches(word.casefold(), by_fold, n=1)
+    return f' (did you mean "{by_fold[close[0]]}"?)' if close else ""
+
+
+def unknown_keys(entry: dict, known: Collection[str], where: str) -> list[str]:
+    """A problem for each key that no reader would look at."""
+    return [f'{where}: unknown key "{key}"{suggestion(str(key), known)}' for key in entry if key not in known]

@@ -1,0 +1,167 @@
+"""The bundled banks and exemplars against the names, counts and weights of PAPER.md 1.5 and 2.1 to 2.6."""
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+FOLDER = Path(__file__).parents[2] / "salmon" / "principles"
+COUNTS = {
+    "self_align_17": 17,
+    "reward_11": 11,
+    "rl_14": 14,
+    "interventions_3": 3,
+    "harmless_11": 11,
+    "honest_8": 8,
+    "non_evasive_9": 9,
+}
+REWARD_NAMES = [
+    "Concise",
+    "Honest and Accurate",
+    "Ethical",
+    "Specific",
+    "Educational and Engaging",
+    "Methodical",
+    "Creative",
+    "Comprehensive",
+    "Overall Helpful",
+    "Natural and Fluent",
+    "Multilingual",
+]
+RL_WEIGHTS = {
+    "Candor": 4,
+    "Honest and Accurate": 3,
+    "Comprehensive": 3,
+    "Natural Language": 3,
+    "Analytical Structure": 3,
+    "Ethical": 2,
+    "Stand-Alone": 2,
+    "Educational and Engaging": 1,
+    "Creative": 1,
+    "Multilingual": 1,
+    "Consistent Reasoning": 1,
+    "Numerical Sensitive": 1,
+    "Vivid": 1,
+    "Privacy Protection": 1,
+}
+SENTENCE = re.compile(r"[.!?](?:\s|$)")
+
+
+def bank(name: str) -> list[dict]:
+    return yaml.safe_load((FOLDER / "banks" / f"{name}.yaml").read_text(encoding="utf-8"))["principles"]
+
+
+def exemplars() -> list[dict]:
+    text = (FOLDER / "exemplars" / "self_align_6.yaml").read_text(encoding="utf-8")
+    return yaml.safe_load(text)["exemplars"]
+
+
+def turns() -> list[dict[str, str]]:
+    return [turn for exemplar in exemplars() for turn in exemplar["turns"]]
+
+
+def num_words(text: str) -> int:
+    """Words of a text; each Chinese character counts as one."""
+    return len(re.findall(r"[\u4e00-\u9fff]|[^\s\u4e00-\u9fff]+", text))
+
+
+def test_the_bundled_files_are_exactly_these():
+    assert {path.stem for path in (FOLDER / "banks").glob("*.yaml")} == set(COUNTS)
+
+
+@pytest.mark.parametrize("name", COUNTS)
+def test_counts_fields_and_uniqueness(name):
+    content = yaml.safe_load((FOLDER / "banks" / f"{name}.yaml").read_text(encoding="utf-8"))
+    assert set(content) == {"description", "principles"}
+    assert content["description"].strip()
+    principles = content["principles"]
+    assert len(principles) == COUNTS[name]
+    assert len({p["name"].casefold() for p in principles}) == COUNTS[name]
+    assert len({p["definition"] for p in principles}) == COUNTS[name]
+    assert all(set(p) <= {"name", "definition", "negative_definition", "weight"} for p in principles)
+
+
+@pytest.mark.parametrize("name", COUNTS)
+def test_every_text_is_one_or_two_short_sentences(name):
+    for principle in bank(name):
+        for key in ("definition", "negative_definition"):
+            if key in principle:
+                text = principle[key]
+                assert text == text.strip() and text.endswith(".")
+                assert len(SENTENCE.findall(text)) <= 2
+                assert len(text.split()) <= 30
+
+
+@pytest.mark.parametrize("name", [name for name in COUNTS if name != "self_align_17"])
+def test_guidelines_speak_of_the_response(name):
+    for principle in bank(name):
+        for key in ("definition", "negative_definition"):
+            assert principle.get(key, "The response should").startswith("The response should")
+
+
+def test_reward_names_and_negatives():
+    principles = bank("reward_11")
+    assert [p["name"] for p in principles] == REWARD_NAMES
+    negatives = [p["negative_definition"] for p in principles]
+    assert len(set(negatives) | {p["definition"] for p in principles}) == 22
+    # A negated principle is an instruction for the opposite, not a plain "should not".
+    assert not any(text.startswith("The response should not") for text in negatives)
+
+
+def test_rl_names_and_weights():
+    principles = bank("rl_14")
+    assert {p["name"]: p["weight"] for p in principles} == RL_WEIGHTS
+    assert sum(p["weight"] for p in principles) == 27
+
+
+def test_question_types_find_the_principles_they_boost():
+    names = [p["name"].lower() for p in bank("rl_14")]
+    reasoning = [n for n in names if "reason" in n or "numerical" in n]
+    assert reasoning == ["consistent reasoning", "numerical sensitive"]
+    assert [n for n in names if "ethical" in n or "harmless" in n] == ["ethical"]
+
+
+@pytest.mark.parametrize("name", [name for name in COUNTS if name != "reward_11"])
+def test_only_the_reward_bank_has_negatives(name):
+    assert not any("negative_definition" in p for p in bank(name))
+
+
+@pytest.mark.parametrize("name", [name for name in COUNTS if name != "rl_14"])
+def test_only_the_rl_bank_has_weights(name):
+    assert not any("weight" in p for p in bank(name))
+
+
+def test_self_align_rules_fit_a_short_prompt():
+    rules = bank("self_align_17")
+    assert all(p["name"] == p["name"].lower() and len(SENTENCE.findall(p["definition"])) == 1 for p in rules)
+    assert sum(len(f"{p['name']} {p['definition']}".split()) for p in rules) <= 450
+
+
+def test_there_are_six_exemplars_and_one_has_two_turns():
+    assert sorted(len(exemplar["turns"]) for exemplar in exemplars()) == [1, 1, 1, 1, 1, 2]
+    assert all(list(turn) == ["user", "thought", "answer"] for turn in turns())
+    assert all(text.strip() for turn in turns() for text in turn.values())
+
+
+def test_thoughts_name_existing_rules_by_number_and_name():
+    numbered = {i: p["name"] for i, p in enumerate(bank("self_align_17"), start=1)}
+    named = set()
+    for turn in turns():
+        found = re.findall(r"(\d+) \(([^)]+)\)", turn["thought"])
+        assert len(found) >= 2
+        assert all(numbered[int(number)] == name for number, name in found), turn["thought"]
+        assert len(re.findall(r"\d+", turn["thought"])) == len(found)  # no number without its name
+        assert len(SENTENCE.findall(turn["thought"])) == 1
+        named |= {int(number) for number, _ in found}
+    assert len(named) >= 10
+
+
+def test_one_exemplar_is_chinese_and_so_is_its_answer():
+    chinese = [turn for turn in turns() if re.search(r"[\u4e00-\u9fff]", turn["user"])]
+    assert len(chinese) == 1
+    assert not re.search(r"[A-Za-z]", chinese[0]["answer"])
+
+
+def test_exemplars_fit_a_short_prompt():
+    assert sum(num_words(text) for turn in turns() for text in turn.values()) <= 650
