@@ -1,0 +1,181 @@
+"""From Hydra's composed config to typed objects, once, with every problem in one message."""
+
+import difflib
+from collections.abc import Iterator
+from dataclasses import fields, is_dataclass
+from typing import Any, TypeVar
+
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from salmon.config.schema import Config, EvalApp, EvalConfig, OptimSettings, PPOConfig, SamplingSettings
+from salmon.errors import SalmonError
+
+T = TypeVar("T", Config, EvalApp)
+
+STAGES = ("sft", "preferences", "reward", "ppo", "eval")
+EVAL_TASKS = ("truthfulqa_mc1", "truthfulqa_mc2", "bbh", "mt_bench")
+QUESTION_TYPES = ("general", "reasoning", "red_teaming")
+
+
+def to_typed(composed: DictConfig, root: type[T]) -> T:
+    """Check a composed config and convert it to its dataclasses.
+
+    Raises:
+        SalmonError: one message with all unknown keys, missing values and broken rules.
+    """
+    missing = sorted(OmegaConf.missing_keys(composed))
+    if missing:
+        raise SalmonError("the config lacks values for: " + ", ".join(missing) + ". Give each as KEY=VALUE")
+    try:
+        config = OmegaConf.to_object(composed)
+    except OmegaConfBaseException as error:
+        raise SalmonError(f"config: {error}") from error
+    if not isinstance(config, root):
+        raise SalmonError(f"the composed config is not a {root.__name__}; is `schema` missing from its defaults?")
+    problems = [*unknown_keys(config), *broken_rules(config)]
+    if problems:
+        raise SalmonError("the config has " + (f"{len(problems)} problems" if len(problems) > 1 else "a problem")
+                          + ":\n" + "\n".join(f"  - {problem}" for problem in problems))
+    return config
+
+
+def unknown_keys(node: Any, path: str = "") -> Iterator[str]:
+    """Keys that ``+key=value`` or a misspelt ``+group=option`` smuggled past Hydra's schema."""
+    known = {f.name for f in fields(node)}
+    for name, value in vars(node).items():
+        where = f"{path}{name}"
+        if name not in known:
+            close = difflib.get_close_matches(name, [*known, "experiment", "sweeps"], n=1)
+            hint = f"; did you mean {path}{close[0]}?" if close else ""
+            yield f"unknown key or group: {where}{hint}"
+        elif is_dataclass(value):
+            yield from unknown_keys(value, f"{where}.")
+
+
+def broken_rules(config: Config | EvalApp) -> Iterator[str]:
+    """Rules that a type cannot state, in plain words."""
+    yield from _eval_rules(config.eval)
+    if isinstance(config, Config):
+        yield from _pipeline_rules(config)
+        yield from _ppo_rules(config.ppo)
+
+
+def _pipeline_rules(config: Config) -> Iterator[str]:
+    yield from _choices("stages", config.stages, STAGES)
+    if not config.stages:
+        yield f"stages is empty; choose of {', '.join(STAGES)}"
+    if config.model.lora.r < 1:
+        yield f"model.lora.r={config.model.lora.r} must be at least 1"
+    if config.prompts.min_tokens > config.prompts.max_tokens:
+        yield f"prompts.min_tokens={config.prompts.min_tokens} exceeds prompts.max_tokens={config.prompts.max_tokens}"
+    for where, sampling in (("sft", config.sft.sampling), ("preferences", config.preferences.sampling)):
+        yield from _sampling_rules(f"{where}.sampling", sampling)
+    if config.preferences.sampling.temperature == 0:
+        yield "preferences.sampling.temperature=0 makes both responses of a pair the same"
+    for where, train in (("sft.train", config.sft.train), ("reward.train", config.reward.train),
+                         ("reward.pretrain.train", config.reward.pretrain.train)):
+        yield from _positive(where, epochs=train.epochs, batch_size=train.batch_size,
+                             micro_batch_size=train.micro_batch_size, save_every=train.save_every)
+        yield from _optim_rules(f"{where}.optim", train.optim)
+    aggregation = config.preferences.aggregation
+    yield from _probabilities("preferences", held_out_fraction=config.preferences.held_out_fraction)
+    yield from _probabilities("preferences.aggregation", geometric_p=aggregation.geometric_p,
+                              negation_probability=aggregation.negation_probability,
+                              label_noise=aggregation.label_noise, veto_label_noise=aggregation.veto_label_noise,
+                              ai_disclaimer_veto=aggregation.ai_disclaimer_veto)
+    if aggregation.geometric_p == 0:
+        yield "preferences.aggregation.geometric_p must be above 0"
+    yield from _positive("preferences.aggregation", passes=aggregation.passes,
+                         max_principles=aggregation.max_principles)
+    if config.reward.max_length > config.model.context:
+        yield f"reward.max_length={config.reward.max_length} exceeds model.context={config.model.context}"
+    if config.preferences.judge_max_tokens > config.model.context:
+        yield (f"preferences.judge_max_tokens={config.preferences.judge_max_tokens} exceeds "
+               f"model.context={config.model.context}")
+    if config.prompts.max_tokens + config.ppo.sampling.max_new_tokens > config.model.context:
+        yield (f"prompts.max_tokens + ppo.sampling.max_new_tokens = "
+               f"{config.prompts.max_tokens + config.ppo.sampling.max_new_tokens} exceeds "
+               f"model.context={config.model.context}")
+
+
+def _ppo_rules(ppo: PPOConfig) -> Iterator[str]:
+    yield from _positive("ppo", epochs=ppo.epochs, rollout_batch=ppo.rollout_batch, minibatch=ppo.minibatch,
+                         inner_epochs=ppo.inner_epochs, micro_batch_size=ppo.micro_batch_size,
+                         eval_every=ppo.eval_every, save_every=ppo.save_every,
+                         held_out_prompts=ppo.held_out_prompts)
+    if ppo.minibatch > 0 and ppo.rollout_batch % ppo.minibatch:
+        yield (f"ppo.rollout_batch={ppo.rollout_batch} is not divisible by ppo.minibatch={ppo.minibatch}; "
+               f"nearest divisors: {_nearest_divisors(ppo.rollout_batch, ppo.minibatch)}")
+    if ppo.sampling.temperature <= 0:
+        yield f"ppo.sampling.temperature={ppo.sampling.temperature} must be above 0: PPO needs samples"
+    if ppo.sampling.top_p != 1:
+        yield (f"ppo.sampling.top_p={ppo.sampling.top_p} must be 1: log-probs are of the whole distribution, and a "
+               "truncated one makes the KL negative")
+    yield from _sampling_rules("ppo.sampling", ppo.sampling)
+    yield from _probabilities("ppo", gamma=ppo.gamma, lam=ppo.lam)
+    for key, mapping in (("ppo.principles.boosted", ppo.principles.boosted),
+                         ("ppo.shaping.length_bonus_multiplier", ppo.shaping.length_bonus_multiplier)):
+        yield from _choices(key, list(mapping), QUESTION_TYPES)
+    lacking = [kind for kind in QUESTION_TYPES if kind not in ppo.shaping.length_bonus_multiplier]
+    if lacking:
+        yield f"ppo.shaping.length_bonus_multiplier lacks {', '.join(lacking)}"
+    if ppo.principles.per_prompt < 0:
+        yield f"ppo.principles.per_prompt={ppo.principles.per_prompt} must not be negative"
+    if ppo.kl.coefficient < 0:
+        yield f"ppo.kl.coefficient={ppo.kl.coefficient} must not be negative"
+    if ppo.kl.adaptive and (ppo.kl.target <= 0 or ppo.kl.horizon <= 0):
+        yield "ppo.kl.adaptive needs ppo.kl.target and ppo.kl.horizon above 0"
+    if ppo.kl.adaptive and ppo.kl.horizon <= 0.2 * ppo.rollout_batch:
+        yield f"ppo.kl.horizon={ppo.kl.horizon} must exceed 0.2 * ppo.rollout_batch={0.2 * ppo.rollout_batch}"
+    yield from _optim_rules("ppo.optim", ppo.optim)
+
+
+def _eval_rules(evaluation: EvalConfig) -> Iterator[str]:
+    yield from _choices("eval.tasks", evaluation.tasks, EVAL_TASKS)
+    if evaluation.limit is not None and evaluation.limit < 1:
+        yield f"eval.limit={evaluation.limit} must be at least 1, or null for all items"
+
+
+def _sampling_rules(where: str, sampling: SamplingSettings) -> Iterator[str]:
+    yield from _positive(where, max_new_tokens=sampling.max_new_tokens, batch_size=sampling.batch_size)
+    if sampling.temperature < 0:
+        yield f"{where}.temperature={sampling.temperature} must not be negative"
+    if not 0 < sampling.top_p <= 1:
+        yield f"{where}.top_p={sampling.top_p} must be above 0 and at most 1"
+
+
+def _optim_rules(where: str, optim: OptimSettings) -> Iterator[str]:
+    if optim.lr <= 0:
+        yield f"{where}.lr={optim.lr} must be above 0"
+    if optim.warmup < 0:
+        yield f"{where}.warmup={optim.warmup} must not be negative (below 1: share of steps; from 1 on: steps)"
+    if optim.max_grad_norm <= 0:
+        yield f"{where}.max_grad_norm={optim.max_grad_norm} must be above 0"
+
+
+def _positive(where: str, **values: int) -> Iterator[str]:
+    for name, value in values.items():
+        if value < 1:
+            yield f"{where}.{name}={value} must be at least 1"
+
+
+def _probabilities(where: str, **values: float) -> Iterator[str]:
+    for name, value in values.items():
+        if not 0 <= value <= 1:
+            yield f"{where}.{name}={value} must be between 0 and 1"
+
+
+def _choices(where: str, given: list[str], allowed: tuple[str, ...]) -> Iterator[str]:
+    for name in given:
+        if name not in allowed:
+            close = difflib.get_close_matches(name, allowed, n=1)
+            hint = f" (did you mean {close[0]}?)" if close else ""
+            yield f"{where}: unknown {name!r}{hint}; known are {', '.join(allowed)}"
+    if len(set(given)) < len(given):
+        yield f"{where}: named more than once: {', '.join(sorted({g for g in given if given.count(g) > 1}))}"
+
+
+def _nearest_divisors(total: int, wanted: int) -> str:
+    divisors = [d for d in range(1, total + 1) if total % d == 0]
+    return ", ".join(map(str, sorted(sorted(divisors, key=lambda d: abs(d - wanted))[:3])))

@@ -1,0 +1,384 @@
+"""Every setting: its type, its unit, its meaning.
+
+The schema declares no values: each value stands once, in ``conf/`` (``paper.yaml`` of each group is
+complete; the other choices inherit from it and change what they must). ``MISSING`` therefore
+means "given by the YAML", and a composed config with anything missing is refused.
+
+Settings marked ``cosmetic`` change speed, memory or reporting but not what a stage computes, so they
+stay out of the stage's fingerprint.
+"""
+
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
+
+from omegaconf import MISSING
+
+
+def cosmetic() -> Any:
+    """A field without influence on a stage's result (up to floating-point rounding)."""
+    return field(default=MISSING, metadata={"cosmetic": True})
+
+
+class Quantization(Enum):
+    none = "none"
+    nf4 = "nf4"  # bitsandbytes 4-bit NormalFloat with double quantisation
+
+
+class Dtype(Enum):
+    auto = "auto"  # bfloat16 where the GPU supports it, else float32 (bf16 on a CPU is 100 x slower)
+    float32 = "float32"
+    bfloat16 = "bfloat16"
+
+
+class Optimizer(Enum):
+    adamw = "adamw"
+    paged_adamw_32bit = "paged_adamw_32bit"  # bitsandbytes
+    paged_adamw_8bit = "paged_adamw_8bit"  # bitsandbytes
+
+
+class Schedule(Enum):
+    cosine = "cosine"
+    linear = "linear"
+    constant = "constant"
+
+
+class SFTSource(Enum):
+    self_align = "self_align"
+    demonstrations = "demonstrations"
+
+
+class OnBadLine(Enum):
+    stop = "stop"
+    skip = "skip"
+
+
+class LabelRule(Enum):
+    most_pronounced = "most_pronounced"
+    sum = "sum"
+
+
+class KLEstimator(Enum):
+    k1 = "k1"
+    k2 = "k2"
+    k3 = "k3"
+
+
+class ValueInit(Enum):
+    reward = "reward"  # adapter and head of the reward model
+    reward_zero_head = "reward_zero_head"  # its adapter, a head of zeros (the released code)
+
+
+class WandbMode(Enum):
+    offline = "offline"
+    online = "online"
+    disabled = "disabled"
+
+
+class JudgeKind(Enum):
+    local = "local"  # expected rating over the judge's logits; comparable with nothing else
+    openai = "openai"  # any OpenAI-compatible chat endpoint
+    none = "none"  # write the answers, judge nothing
+
+
+class BBHMode(Enum):
+    direct = "direct"
+    cot = "cot"
+
+
+# --- the model ---------------------------------------------------------------------------------
+
+
+@dataclass
+class LoraSettings:
+    """LoRA on all linear layers except the language-model head."""
+
+    r: int = MISSING  # rank
+    alpha: float = MISSING  # the update is scaled by alpha / r
+    dropout: float = MISSING
+
+
+@dataclass
+class ModelConfig:
+    name: str = MISSING  # slug in run names, tags and tables
+    path: str = MISSING  # hub id, local folder, "wheel:smollm2-135m-instruct" or "random:tiny"
+    revision: str | None = MISSING  # hub revision (branch, tag or commit)
+    quantization: Quantization = MISSING
+    dtype: Dtype = MISSING  # compute dtype of the base
+    context: int = MISSING  # longest sequence in tokens; must not exceed what the model was made for
+    system_prompt: str = MISSING  # system message of every chat-formatted prompt; "" for none
+    lora: LoraSettings = field(default_factory=LoraSettings)
+    device: str = cosmetic()  # auto | cpu | cuda | cuda:N
+    gradient_checkpointing: bool = cosmetic()
+
+
+# --- data --------------------------------------------------------------------------------------
+
+
+@dataclass
+class PromptsConfig:
+    """Where each stage's prompts come from: "bundled", a JSONL file, or "hub:NAME[:SPLIT[:COLUMN]]"."""
+
+    sft: str = MISSING
+    preferences: str = MISSING
+    ppo: str = MISSING
+    min_tokens: int = MISSING  # shorter prompts are dropped and counted
+    max_tokens: int = MISSING  # longer prompts are dropped and counted
+    on_bad_line: OnBadLine = MISSING  # stop at a malformed line, or skip and count it
+
+
+@dataclass
+class PrinciplesConfig:
+    """Which bank each use of principles reads: a bundled bank's name, or a path to a YAML / JSON file."""
+
+    name: str = MISSING  # slug in run names and tags
+    self_align: str = MISSING  # rules of the Self-Align prompt
+    exemplars: str = MISSING  # worked examples of the Self-Align prompt (name or YAML path)
+    reward: str = MISSING  # principles judged for, and read by, the reward model
+    reward_exclude: list[str] = MISSING  # names in that bank that are not used
+    rl: str = MISSING  # principles sampled for each PPO prompt
+    interventions: str | None = MISSING  # principles always shown at RL time, before the sampled ones
+
+
+@dataclass
+class SamplingSettings:
+    temperature: float = MISSING
+    top_p: float = MISSING  # 1.0 = the whole distribution
+    max_new_tokens: int = MISSING
+    batch_size: int = cosmetic()  # sequences generated together
+
+
+# --- training ----------------------------------------------------------------------------------
+
+
+@dataclass
+class OptimSettings:
+    optimizer: Optimizer = MISSING
+    lr: float = MISSING  # peak learning rate
+    schedule: Schedule = MISSING  # after warm-up, down to 0 at the last step (constant: none)
+    warmup: float = MISSING  # below 1: share of all steps; from 1 on: a number of steps
+    weight_decay: float = MISSING
+    max_grad_norm: float = MISSING
+
+
+@dataclass
+class SupervisedSettings:
+    """One pass of ordinary training over rows (SFT, reward model)."""
+
+    epochs: int = MISSING
+    batch_size: int = MISSING  # rows per optimiser step
+    micro_batch_size: int = cosmetic()  # rows per forward pass; gradients accumulate to batch_size
+    save_every: int = cosmetic()  # optimiser steps between resumable checkpoints
+    optim: OptimSettings = field(default_factory=OptimSettings)
+
+
+@dataclass
+class FilterSettings:
+    """Self-Align answer filters (PAPER.md 2.1); each is one named function in salmon/data/filters.py."""
+
+    min_answer_chars: int = MISSING  # finished answers below this are dropped
+    max_prompt_overlap_chars: int = MISSING  # prompts longer than this must not be copied into the answer
+    blocklist: list[str] = MISSING  # phrases of the exemplars whose appearance is leakage
+
+
+@dataclass
+class SFTConfig:
+    source: SFTSource = MISSING
+    demonstrations: str | None = MISSING  # JSONL path or "hub:NAME[:SPLIT]" with {prompt, response} rows
+    num_prompts: int | None = MISSING  # prompts used from the source; null = all
+    sampling: SamplingSettings = field(default_factory=SamplingSettings)
+    filters: FilterSettings = field(default_factory=FilterSettings)
+    max_prompt_tokens: int = MISSING  # training rows: longer prompts are cut at their start
+    max_response_tokens: int = MISSING  # longer answers are cut at their end (and then get no end token)
+    train: SupervisedSettings = field(default_factory=SupervisedSettings)
+
+
+@dataclass
+class AggregationSettings:
+    """Judgements -> preference rows (PAPER.md 2.3)."""
+
+    passes: int = MISSING  # random principle subsets drawn for each pair
+    geometric_p: float = MISSING  # success probability of the geometric number of principles
+    max_principles: int = MISSING  # draws above it are rejected
+    negation_probability: float = MISSING
+    require_agreement: bool = MISSING  # score 0 where the two orders disagree; false: their mean, bias cancelled
+    normalize_variance: bool = MISSING  # divide each principle's scores by their variance over the data
+    label_rule: LabelRule = MISSING
+    label_noise: float = MISSING  # probability that a label is flipped
+    veto_label_noise: float = MISSING  # the same where a veto rule decided
+    ai_disclaimer_veto: float = MISSING  # probability that the only answer with an AI disclaimer loses
+    language_veto: bool = MISSING  # the only answer not in the prompt's language loses
+
+
+@dataclass
+class PreferencesConfig:
+    num_prompts: int | None = MISSING
+    held_out_fraction: float = MISSING  # share of the prompts kept for the reward model's accuracy
+    sampling: SamplingSettings = field(default_factory=SamplingSettings)
+    min_response_chars: int = MISSING  # pairs with a shorter answer are dropped and counted
+    judge_max_tokens: int = MISSING  # longest judge prompt; the answers are cut to fit
+    judge_batch_size: int = cosmetic()
+    aggregation: AggregationSettings = field(default_factory=AggregationSettings)
+
+
+@dataclass
+class PretrainSettings:
+    """Preference pre-training of the reward model on (prompt, chosen, rejected) rows."""
+
+    data: str | None = MISSING  # JSONL path or "hub:NAME[:SPLIT]"; null = no pre-training
+    limit: int | None = MISSING  # rows used
+    max_length: int = MISSING
+    max_instruction_tokens: int = MISSING
+    max_response_tokens: int = MISSING
+    train: SupervisedSettings = field(default_factory=SupervisedSettings)
+
+
+@dataclass
+class RewardConfig:
+    pretrain: PretrainSettings = field(default_factory=PretrainSettings)
+    max_length: int = MISSING  # tokens of the whole input
+    max_instruction_tokens: int = MISSING  # longer instructions are cut at their start
+    max_response_tokens: int = MISSING  # longer responses are cut at their end
+    train: SupervisedSettings = field(default_factory=SupervisedSettings)
+
+
+@dataclass
+class PrincipleSamplingSettings:
+    per_prompt: int = MISSING  # principles drawn for each prompt (K)
+    boost: float = MISSING  # added to a boosted principle's weight
+    boosted: dict[str, list[str]] = MISSING  # question type -> principles boosted for it
+
+
+@dataclass
+class ShapingSettings:
+    unfinished_penalty: float = MISSING  # added to the score of a response without an end token
+    length_bonus: float = MISSING  # bonus of a response of full length at multiplier 1
+    length_bonus_cap: float = MISSING  # upper and lower limit of multiplier * length / max length
+    length_bonus_multiplier: dict[str, float] = MISSING  # question type -> multiplier
+    scale: float = MISSING  # factor on the whole shaped reward
+    whiten: bool = MISSING  # divide shaped rewards by their standard deviation over the rollout
+
+
+@dataclass
+class KLSettings:
+    estimator: KLEstimator = MISSING
+    coefficient: float = MISSING  # initial coefficient where adaptive
+    adaptive: bool = MISSING  # proportional controller of Ziegler et al. 2019
+    target: float = MISSING  # nats per response; adaptive only
+    horizon: float = MISSING  # responses; adaptive only
+
+
+@dataclass
+class PPOConfig:
+    num_prompts: int | None = MISSING
+    held_out_prompts: int = MISSING  # of these, kept out of training to choose the best checkpoint
+    epochs: int = MISSING  # passes over the training prompts
+    rollout_batch: int = MISSING  # responses sampled per update
+    minibatch: int = MISSING  # responses per optimiser step
+    inner_epochs: int = MISSING  # passes over a rollout
+    micro_batch_size: int = cosmetic()  # responses per forward pass
+    sampling: SamplingSettings = field(default_factory=SamplingSettings)
+    principles: PrincipleSamplingSettings = field(default_factory=PrincipleSamplingSettings)
+    shaping: ShapingSettings = field(default_factory=ShapingSettings)
+    kl: KLSettings = field(default_factory=KLSettings)
+    gamma: float = MISSING
+    lam: float = MISSING
+    clip_range: float = MISSING  # of the policy ratio
+    clip_range_value: float = MISSING
+    value_coefficient: float = MISSING
+    whiten_advantages: bool = MISSING
+    value_init: ValueInit = MISSING
+    critic_warmup_updates: int = MISSING  # first updates that train the value model only
+    target_kl: float | None = MISSING  # stop an update's inner epochs when approx_kl exceeds it
+    eval_every: int = MISSING  # updates between evaluations on the held-out prompts
+    save_every: int = cosmetic()  # updates between resumable checkpoints
+    optim: OptimSettings = field(default_factory=OptimSettings)
+
+
+# --- evaluation --------------------------------------------------------------------------------
+
+
+@dataclass
+class EvalJudgeSettings:
+    kind: JudgeKind = MISSING
+    model: str | None = MISSING  # judge's name at the endpoint; local: null = the run's base model
+    base_url: str | None = MISSING  # null = OpenAI's own
+    api_key_env: str = MISSING  # name of the environment variable that holds the key
+    max_retries: int = cosmetic()
+    timeout_s: float = cosmetic()
+
+
+@dataclass
+class MTBenchSettings:
+    max_new_tokens: int = MISSING  # per turn
+    judge: EvalJudgeSettings = field(default_factory=EvalJudgeSettings)
+
+
+@dataclass
+class BBHSettings:
+    mode: BBHMode = MISSING
+    tasks: list[str] | None = MISSING  # null = all 27
+    max_new_tokens: int = MISSING
+
+
+@dataclass
+class EvalConfig:
+    name: str = MISSING  # slug of the suite
+    tasks: list[str] = MISSING  # of: truthfulqa_mc1, truthfulqa_mc2, bbh, mt_bench
+    data_dir: str | None = MISSING  # "mini" (bundled smoke test), a folder laid out like shared/data, null = hub
+    limit: int | None = MISSING  # items per task; null = all. Any limit is shown in the table
+    batch_size: int = cosmetic()
+    chat_template: bool = MISSING  # apply the chat template to lm-eval's prompts
+    bbh: BBHSettings = field(default_factory=BBHSettings)
+    mt_bench: MTBenchSettings = field(default_factory=MTBenchSettings)
+
+
+# --- the run -----------------------------------------------------------------------------------
+
+
+@dataclass
+class TrackingConfig:
+    wandb: WandbMode = MISSING
+    project: str = MISSING
+    group: str | None = MISSING  # null = the pipeline's name
+    tags: list[str] = MISSING  # besides model, principle set and stage
+    sample_rows: int = MISSING  # rows of each sample table
+
+
+@dataclass
+class PathsConfig:
+    store: str = MISSING  # artifact store
+    wandb: str = MISSING  # folder that gets W&B's own "wandb/" folder
+    cache: str = MISSING  # converted weights of bundled models
+
+
+@dataclass
+class Config:
+    """Root of ``salmon``'s config."""
+
+    name: str = MISSING  # the pipeline's name; default W&B group
+    seed: int = MISSING
+    stages: list[str] = MISSING
+    model: ModelConfig = field(default_factory=ModelConfig)
+    principles: PrinciplesConfig = field(default_factory=PrinciplesConfig)
+    prompts: PromptsConfig = field(default_factory=PromptsConfig)
+    sft: SFTConfig = field(default_factory=SFTConfig)
+    preferences: PreferencesConfig = field(default_factory=PreferencesConfig)
+    reward: RewardConfig = field(default_factory=RewardConfig)
+    ppo: PPOConfig = field(default_factory=PPOConfig)
+    eval: EvalConfig = field(default_factory=EvalConfig)
+    tracking: TrackingConfig = field(default_factory=TrackingConfig)
+    paths: PathsConfig = field(default_factory=PathsConfig)
+
+
+@dataclass
+class EvalApp:
+    """Root of ``python -m eval``'s config."""
+
+    checkpoint: str = MISSING  # comma-separated: artifact folders, PEFT adapter folders, or "base"
+    seed: int = MISSING
+    output: str = MISSING  # folder for results
+    model: ModelConfig = field(default_factory=ModelConfig)
+    eval: EvalConfig = field(default_factory=EvalConfig)
+    tracking: TrackingConfig = field(default_factory=TrackingConfig)
+    paths: PathsConfig = field(default_factory=PathsConfig)
