@@ -1,0 +1,20 @@
+"""What the terminal shows: our lines with a clock, and nothing of other libraries below a warning."""
+
+import logging
+import sys
+import warnings
+
+
+def configure_console() -> None:
+    """Send the ``salmon`` logger to standard output; call once a process (again is harmless)."""
+    log = logging.getLogger("salmon")
+    log.setLevel(logging.INFO)
+    log.propagate = False
+    if not log.handlers:
+        handler = logging.StreamHandler(sys.stdout)
+        handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%H:%M:%S"))
+        log.addHandler(handler)
+    for name in ("httpx", "deepspeed", "DeepSpeed", "accelerate", "absl", "lm_eval", "datasets", "urllib3"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    warnings.filterwarnings("ignore", category=FutureWarning)  # between libraries; nothing the user can act on
+    warnings.filterwarnings("ignore", category=DeprecationWarning)

@@ -1,0 +1,183 @@
+"""Every metric that any stage logs: its unit, what it means, and what a healthy run shows.
+
+A tracker refuses names that are not here, so this list is complete; the README's table is made from it.
+In a name, ``<principle>`` and ``<checkpoint>`` (users name these) stand for any text, other ``<...>`` for any
+text without a slash.
+"""
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+
+TRAINING = ("sft", "reward", "ppo")
+ALL = ("sft", "preferences", "reward", "ppo", "eval")
+
+
+@dataclass(frozen=True)
+class Metric:
+    name: str
+    stages: tuple[str, ...]
+    unit: str
+    meaning: str
+    healthy: str
+
+    @property
+    def family(self) -> str:
+        """First part of the name; in W&B a section of the dashboard with one step axis."""
+        return self.name.partition("/")[0]
+
+
+def _group(stages: tuple[str, ...], *rows: tuple[str, str, str, str]) -> tuple[Metric, ...]:
+    return tuple(Metric(name, stages, unit, meaning, healthy) for name, unit, meaning, healthy in rows)
+
+
+_ALL = _group(
+    ALL,
+    ("time/total_s", "s", "wall time of the step (in a summary: of the stage)", "steady after the first"),
+    ("perf/peak_memory_gib", "GiB", "peak memory so far: GPU tensors; on a CPU, the process", "constant"),
+    ("perf/tokens_per_second", "tokens/s", "tokens trained on or sampled, per second of the step", "steady"),
+)
+
+_TRAINING = _group(
+    TRAINING,
+    ("optim/lr", "1", "learning rate of the step", "follows the schedule"),
+    ("optim/grad_norm", "1", "norm of the gradient before clipping", "no sudden growth by a factor of 10"),
+)
+
+_SFT = _group(
+    ("sft",),
+    ("sft/loss", "nats/token", "negative log-likelihood of the answer tokens", "falls, then flattens"),
+    ("sft/tokens", "tokens", "answer tokens trained on in the step", "steady"),
+    ("selfalign/demonstrations", "answers", "answers trained on, self-made or given", "as many as asked for"),
+    ("selfalign/kept", "answers", "generated answers that passed every filter", "most of them"),
+    ("selfalign/dropped_<reason>", "answers", "generated answers dropped by this filter", "few"),
+)
+
+_JUDGE_ROWS = (
+    ("tie_rate", "share", "judgements whose two orders disagree, so they count as 0", "well below 0.5"),
+    ("position_bias", "log-odds", "mean log-odds given to the answer shown first", "near 0"),
+    ("mean_score", "log-odds", "mean judgement that response 1 is better", "near 0; both are samples"),
+)
+
+_PREFERENCES = _group(
+    ("preferences",),
+    *((f"judge/{name}", unit, f"{text}; all principles", good) for name, unit, text, good in _JUDGE_ROWS),
+    ("judge/abs_score", "log-odds", "mean size of a judgement, ties as 0", "clearly above 0"),
+    ("judge/cut_tokens", "tokens", "answer tokens cut to fit judge_max_tokens", "0 or few"),
+    *((f"judge/<principle>/{name}", unit, f"{text}; one", good) for name, unit, text, good in _JUDGE_ROWS),
+    ("pairs/sampled", "pairs", "response pairs sampled from the SFT policy", "the number of prompts"),
+    ("pairs/dropped", "pairs", "pairs not judged, since an answer is too short", "few"),
+    ("pairs/rows_train", "rows", "preference rows made for training", "passes x pairs, less the undecided"),
+    ("pairs/rows_held_out", "rows", "preference rows made from held-out prompts", "100 or more"),
+    ("pairs/undecided", "rows", "draws without a preference (all scores 0), left out", "few"),
+    ("pairs/flipped_rate", "share", "rows whose label was flipped as label noise", "the configured noise"),
+    ("pairs/veto_rate", "share", "rows decided by a veto rule", "few"),
+)
+
+_REWARD = _group(
+    ("reward",),
+    ("reward/loss", "nats", "Bradley-Terry loss; ln 2 = 0.693 is a coin", "falls below 0.693"),
+    ("reward/accuracy", "share", "training pairs ranked as labelled", "rises to 1 - label noise at best"),
+    ("reward/margin", "score", "mean score of the preferred response minus the other's", "grows from 0"),
+    ("reward/cut_rows", "rows", "training rows of which something was cut", "few"),
+    ("reward/cut_tokens", "tokens", "tokens cut from them; never guidelines or the closing line", "few"),
+    ("pretrain/rows", "rows", "pre-training pairs", "the configured limit"),
+    ("pretrain/loss", "nats", "the same loss in preference pre-training", "falls below 0.693"),
+    ("pretrain/accuracy", "share", "pre-training pairs ranked as labelled", "0.6 to 0.75 on human data"),
+    ("pretrain/margin", "score", "mean score difference in pre-training", "grows from 0"),
+    ("held_out/rows", "rows", "held-out rows", "100 or more"),
+    ("held_out/probes", "rows", "held-out pairs with one principle or its negation", "100 or more"),
+    ("held_out/accuracy", "share", "held-out pairs ranked as labelled", "above 0.5, near reward/accuracy"),
+    (
+        "held_out/accuracy/not <principle>",
+        "share",
+        "the same where only this principle's negation is asked for",
+        "as for the principle itself; else its text is not read",
+    ),
+    ("held_out/accuracy/<principle>", "share", "the same where only this one is asked for", "above 0.5"),
+)
+
+_PPO = _group(
+    ("ppo",),
+    ("objective/kl", "nats/response", "KL from the reference, summed over a response", "grows slowly from 0"),
+    ("objective/kl_coefficient", "1", "weight of the KL penalty", "constant, or following the controller"),
+    ("objective/entropy", "nats/token", "entropy of the policy where it sampled", "falls slowly, not to 0"),
+    ("objective/score", "score", "reward model's score, without penalty and bonus", "rises"),
+    ("objective/score_std", "score", "standard deviation of a rollout's scores", "above 0: answers differ"),
+    ("objective/shaped_reward", "score/response", "score + penalty + bonus - KL, scaled", "rises"),
+    ("objective/non_score_reward", "score/response", "what the KL penalty adds", "small beside the score"),
+    ("objective/length_bonus", "score", "mean bonus for length", "within the configured cap"),
+    ("objective/unfinished_rate", "share", "responses cut off before an end token", "falls or stays low"),
+    ("objective/updates", "updates", "PPO updates done (summary)", "as many as planned"),
+    ("policy/loss", "1", "clipped policy loss", "near 0, no trend"),
+    ("policy/optimiser_steps", "steps", "optimiser steps of the update; target_kl may end it", "constant"),
+    ("policy/approx_kl", "nats/token", "KL of the update: policy before to after (k3)", "below 0.02"),
+    ("policy/clip_fraction", "share", "tokens whose ratio was clipped", "0.01 to 0.2"),
+    ("policy/ratio", "1", "mean probability ratio new/old", "0.99 to 1.01"),
+    ("value/loss", "score^2", "half the clipped squared error of the value model", "falls"),
+    ("value/clip_fraction", "share", "tokens whose value change was clipped", "below 0.2"),
+    ("value/explained_variance", "share", "variance of the returns that the values explain", "rises above 0"),
+    ("value/error", "score", "mean absolute difference of value and return", "falls"),
+    ("advantage/mean", "score", "mean advantage before whitening", "near 0 once the critic has learned"),
+    ("advantage/std", "score", "standard deviation of advantages before whitening", "steady"),
+    ("response/length", "tokens", "mean length of responses", "no run to the limit"),
+    ("response/eos_rate", "share", "responses that end with an end token", "near 1"),
+    ("principle/<principle>/score", "score", "mean score of responses that got this principle", "rises"),
+    ("sampler/logprob_difference", "nats/token", "mean |log-prob| gap of sampler and trainer", "below 0.005"),
+    ("held_out/reward", "score", "score + penalty + bonus, held-out prompts", "rises; chooses the best"),
+    ("held_out/reward_start", "score", "held_out/reward before training (summary)", "below reward_best"),
+    ("held_out/reward_best", "score", "held_out/reward of the best policy (summary)", "above reward_start"),
+    ("held_out/best_step", "updates", "updates done by the best policy (summary)", "above 0"),
+    ("held_out/score", "score", "as objective/score, on held-out prompts", "rises"),
+    ("held_out/length", "tokens", "mean response length on held-out prompts", "no run to the limit"),
+    ("held_out/kl", "nats/response", "KL from the reference on held-out prompts", "as objective/kl"),
+    ("health/<diagnosis>", "0/1", "1 while this diagnosis of runtime/health.py holds", "0"),
+    ("time/rollout_s", "s", "time to sample the responses", "most of the step"),
+    ("time/score_s", "s", "time to score them", "small"),
+    ("time/logprobs_s", "s", "time for log-probs and values", "small"),
+    ("time/update_s", "s", "time for all inner epochs", "steady"),
+)
+
+_EVAL = _group(
+    ("eval",),
+    ("eval/<checkpoint>/<task>/<metric>", "as the metric", "benchmark result", "PPO not below SFT"),
+)
+
+METRICS: tuple[Metric, ...] = (*_SFT, *_PREFERENCES, *_REWARD, *_PPO, *_EVAL, *_TRAINING, *_ALL)
+
+
+@lru_cache(maxsize=4096)
+def find(name: str, stage: str | None = None) -> Metric | None:
+    """The metric that a logged name belongs to (in ``stage``, if given); None when it is not defined.
+
+    Where several patterns fit, the first in ``METRICS`` counts.
+    """
+    candidates = (metric for metric in METRICS if stage is None or stage in metric.stages)
+    return next((metric for metric in candidates if _pattern(metric.name).fullmatch(name)), None)
+
+
+def families(stage: str) -> tuple[str, ...]:
+    """First parts of all names a stage logs, its sample tables included."""
+    return tuple(sorted({metric.family for metric in METRICS if stage in metric.stages} | {"samples"}))
+
+
+def markdown() -> str:
+    """The glossary as a table for the README."""
+    lines = ["| metric | stage | unit | meaning | healthy |", "| --- | --- | --- | --- | --- |"]
+    for metric in METRICS:
+        stages = "all" if metric.stages == ALL else ", ".join(metric.stages)
+        cells = (f"`{metric.name}`", stages, metric.unit, metric.meaning, metric.healthy)
+        lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
+    return "\n".join(lines) + "\n"
+
+
+@lru_cache
+def _pattern(name: str) -> re.Pattern[str]:
+    parts = re.split(r"(<\w+>)", name)
+    return re.compile("".join(_expression(part) for part in parts))
+
+
+def _expression(part: str) -> str:
+    if part in ("<principle>", "<checkpoint>"):
+        return ".+"
+    return "[^/]+" if part.startswith("<") else re.escape(part)
