@@ -28,7 +28,7 @@ def to_typed(composed: DictConfig, root: type[T]) -> T:
     if missing:
         raise SalmonError("the config lacks values for: " + ", ".join(missing) + ". Give each as KEY=VALUE")
     try:
-        config = OmegaConf.to_object(composed)
+        config: Any = OmegaConf.to_object(composed)
     except OmegaConfBaseException as error:
         raise SalmonError(f"config: {error}") from error
     if not isinstance(config, root):
@@ -78,6 +78,8 @@ def _pipeline_rules(config: Config) -> Iterator[str]:
         yield from _positive(where, epochs=train.epochs, batch_size=train.batch_size,
                              micro_batch_size=train.micro_batch_size, save_every=train.save_every)
         yield from _optim_rules(f"{where}.optim", train.optim)
+    yield from _positive("preferences", min_response_chars=config.preferences.min_response_chars,
+                         judge_max_tokens=config.preferences.judge_max_tokens)
     aggregation = config.preferences.aggregation
     yield from _probabilities("preferences", held_out_fraction=config.preferences.held_out_fraction)
     yield from _probabilities("preferences.aggregation", geometric_p=aggregation.geometric_p,

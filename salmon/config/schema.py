@@ -217,7 +217,6 @@ class PreferencesConfig:
     sampling: SamplingSettings = field(default_factory=SamplingSettings)
     min_response_chars: int = MISSING  # pairs with a shorter answer are dropped and counted
     judge_max_tokens: int = MISSING  # longest judge prompt; the answers are cut to fit
-    judge_batch_size: int = cosmetic()
     aggregation: AggregationSettings = field(default_factory=AggregationSettings)
 
 

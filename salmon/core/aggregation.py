@@ -6,11 +6,12 @@ Every score is log-odds in favour of response 1: positive = response 1 is better
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeVar
 
 import numpy as np
 
 LabelRule = Literal["most_pronounced", "sum"]
+Numbers = TypeVar("Numbers", float, np.ndarray)
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ def combine_orders(forward: float, backward: float) -> tuple[float, bool]:
     return ((forward + backward) / 2, False) if agree else (0.0, True)
 
 
-def position_bias(forward: float, backward: float) -> float:
+def position_bias(forward: Numbers, backward: Numbers) -> Numbers:
     """Log-odds that the judge gives to the first place whatever stands there (arguments as above).
 
     ``forward = opinion + bias`` and ``backward = opinion - bias``, hence half the difference.

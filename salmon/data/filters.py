@@ -26,6 +26,7 @@ LOOP_TURNS = 3  # a loop is this many equal pieces in a row ...
 LOOP_WORDS = 16  # ... that together have this many words ("very, very, very" is none)
 LONGEST_PIECE = 60  # words
 # A word; a single character of scripts written without spaces.
+_UNSPACED = re.compile(r"[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff]")
 _WORD = re.compile(r"[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff]|[^\W\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff]+")
 _LIST_MARKER = re.compile(r"^\s*(?:\d+[.)]|[-*])\s+", re.MULTILINE)
 
@@ -119,8 +120,11 @@ def repeats_itself(answer: str) -> bool:
 
 
 def _mentions(text: str, phrase: str) -> bool:
+    """As whole words; scripts without spaces have no word boundaries, so there any occurrence counts."""
     words = r"\s+".join(map(re.escape, phrase.split()))
-    return bool(words) and re.search(rf"(?<!\w){words}(?!\w)", text, re.IGNORECASE) is not None
+    spaced = words and not _UNSPACED.search(phrase)
+    pattern = rf"(?<!\w){words}(?!\w)" if spaced else words
+    return bool(words) and re.search(pattern, text, re.IGNORECASE) is not None
 
 
 def _normal(text: str) -> str:

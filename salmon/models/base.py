@@ -53,7 +53,8 @@ class SharedModel:
 
     def add_adapter(self, name: str, seed: int) -> None:
         """A new adapter that changes nothing yet (LoRA B is zero), initialised from ``seed``."""
-        config = LoraConfig(r=self.lora.r, lora_alpha=self.lora.alpha, lora_dropout=self.lora.dropout,
+        config = LoraConfig(r=self.lora.r, lora_alpha=self.lora.alpha,  # type: ignore[arg-type]  # a float is fine
+                            lora_dropout=self.lora.dropout,
                             target_modules="all-linear", bias="none", task_type="CAUSAL_LM")
         with torch.random.fork_rng():
             torch.manual_seed(seed_of(seed, "adapter", name) % 2**63)
@@ -90,7 +91,7 @@ class SharedModel:
         """Write ``name`` in PEFT's format (adapter_config.json, adapter_model.safetensors)."""
         assert self._peft is not None
         folder.mkdir(parents=True, exist_ok=True)
-        state = get_peft_model_state_dict(self._peft, adapter_name=name)
+        state = get_peft_model_state_dict(self._peft, adapter_name=name, save_embedding_layers=False)
         save_file({key: value.detach().cpu().contiguous() for key, value in state.items()},
                   folder / "adapter_model.safetensors", metadata={"format": "pt"})
         config = self._peft.peft_config[name]

@@ -32,7 +32,7 @@ class ChatFormat:
         Args:
             reply_prefix: beginning of the answer that is given to the model.
         """
-        return self.encode(self._render(messages, add_generation_prompt=True) + reply_prefix, bos=True)
+        return self.started(self.encode(self._render(messages, add_generation_prompt=True) + reply_prefix))
 
     def user_ids(self, prompt: str) -> list[int]:
         """Tokens of a single user turn, ready for the answer."""
@@ -42,12 +42,19 @@ class ChatFormat:
         """Tokens of an answer with the end token that the template closes it with."""
         return [*self.encode(text), self.end_id]
 
-    def encode(self, text: str, bos: bool = False) -> list[int]:
-        """Tokens of plain text; ``bos`` adds the start token where this tokenizer uses one."""
-        ids = self.tokenizer(text, add_special_tokens=False)["input_ids"]
-        start = self.tokenizer.bos_token_id
-        adds_start = getattr(self.tokenizer, "add_bos_token", False)
-        return [start, *ids] if bos and adds_start and ids[:1] != [start] else ids
+    def encode(self, text: str) -> list[int]:
+        """Tokens of plain text, without special tokens of the tokenizer's own."""
+        return self.tokenizer(text, add_special_tokens=False)["input_ids"]
+
+    def started(self, ids: list[int]) -> list[int]:
+        """``ids`` as a whole sequence: with the start token where this tokenizer uses one, once."""
+        return ids if ids[: len(self.start_ids)] == self.start_ids else [*self.start_ids, *ids]
+
+    @cached_property
+    def start_ids(self) -> list[int]:
+        """The token that the tokenizer puts before every sequence, if it does."""
+        first = self.tokenizer("a")["input_ids"][:1]
+        return first if first == [self.tokenizer.bos_token_id] else []
 
     def decode(self, ids: Sequence[int]) -> str:
         """Text of tokens without special tokens."""

@@ -6,9 +6,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-def entropy(l): return l[...,0]  # STUB
-
-from salmon.models.base import SharedModel, positions
+from salmon.core.ppo import entropy
+from salmon.models.base import SharedModel
 from salmon.models.heads import ScalarHead
 
 
@@ -47,21 +46,19 @@ def token_batch(
     )
 
 
-@dataclass(frozen=True)
-class PolicyOutput:
-    logprobs: Tensor  # [B, R], 0 at padding
-    entropy: Tensor  # [B, R] nats, 0 at padding, without gradient
+def response_logprobs(shared: SharedModel, batch: TokenBatch, temperature: float) -> Tensor:
+    """Log-probs [B, R] of the responses under the distribution they are sampled from (temperature included).
+
+    0 at padding.
+    """
+    return _chosen(_response_logits(shared, batch, temperature), batch)
 
 
-def policy_forward(shared: SharedModel, batch: TokenBatch, temperature: float) -> PolicyOutput:
-    """Log-probs of the responses under the distribution they are sampled from (temperature included)."""
-    hidden = _states_before_responses(shared, batch)
-    logits = shared.model.get_output_embeddings()(hidden).float() / temperature  # [B, R, V]
-    chosen = logits.gather(-1, batch.responses[..., None])[..., 0]
-    logprobs = chosen - logits.logsumexp(-1)
-    with torch.no_grad():
-        nats = entropy(logits)
-    return PolicyOutput(logprobs * batch.mask, nats * batch.mask)
+@torch.no_grad()
+def logprobs_and_entropy(shared: SharedModel, batch: TokenBatch, temperature: float) -> tuple[Tensor, Tensor]:
+    """The same log-probs, and the entropy [B, R] in nats of the distributions; 0 at padding."""
+    logits = _response_logits(shared, batch, temperature)
+    return _chosen(logits, batch), entropy(logits) * batch.mask
 
 
 def value_forward(shared: SharedModel, head: ScalarHead, batch: TokenBatch) -> Tensor:
@@ -79,6 +76,16 @@ def score_forward(shared: SharedModel, head: ScalarHead, inputs: Sequence[Sequen
     return head(hidden[torch.arange(len(inputs), device=shared.device), lengths - 1])
 
 
+def _response_logits(shared: SharedModel, batch: TokenBatch, temperature: float) -> Tensor:
+    """Logits [B, R, V] in fp32, divided by the temperature; of the response positions only."""
+    return shared.model.get_output_embeddings()(_states_before_responses(shared, batch)).float() / temperature
+
+
+def _chosen(logits: Tensor, batch: TokenBatch) -> Tensor:
+    chosen = logits.gather(-1, batch.responses[..., None])[..., 0]
+    return (chosen - logits.logsumexp(-1)) * batch.mask
+
+
 def _states_before_responses(shared: SharedModel, batch: TokenBatch) -> Tensor:
     """Hidden states [B, R, D] from which each response token is predicted."""
     ids = torch.cat([batch.prompts, batch.responses], -1)
@@ -86,47 +93,3 @@ def _states_before_responses(shared: SharedModel, batch: TokenBatch) -> Tensor:
     hidden = shared.hidden_states(ids, mask)
     start = batch.prompts.shape[1] - 1
     return hidden[:, start : start + batch.responses.shape[1]]
-
-
-@torch.no_grad()
-def next_token_logits(
-    shared: SharedModel, groups: Sequence[Sequence[Sequence[int]]], candidates: Sequence[int], batch_size: int
-) -> list[Tensor]:
-    """Log-odds of candidate next tokens, one tensor [N, C] a group of N token lists.
-
-    The lists of a group share a beginning (a judged pair, with one principle each), which is computed once.
-    Only differences between candidates mean something: the values are raw logits.
-    """
-    from salmon.models.generation import prefix_cache, repeat
-
-    head = shared.model.get_output_embeddings()
-    pad = shared.tokenizer.pad_token_id
-    index = torch.tensor(list(candidates), device=shared.device)
-    results = []
-    for group in groups:
-        prefix = common_prefix(group)
-        cache = prefix_cache(shared, group[0][:prefix]) if prefix else None
-        rows = []
-        for start in range(0, len(group), batch_size):
-            tails = [list(ids[prefix:]) for ids in group[start : start + batch_size]]
-            width = max(map(len, tails))
-            ids = torch.tensor([t + [pad] * (width - len(t)) for t in tails], device=shared.device)
-            lengths = torch.tensor([len(t) for t in tails], device=shared.device)
-            mask = torch.tensor([[1] * (prefix + len(t)) + [0] * (width - len(t)) for t in tails], device=shared.device)
-            hidden = shared.model.get_decoder()(
-                input_ids=ids, attention_mask=mask, position_ids=positions(mask)[:, prefix:],
-                past_key_values=repeat(cache, len(tails)) if cache else None, use_cache=cache is not None,
-            ).last_hidden_state  # fmt: skip
-            last = hidden[torch.arange(len(tails), device=shared.device), lengths - 1]
-            rows.append(head(last).float()[:, index])
-        results.append(torch.cat(rows))
-    return results
-
-
-def common_prefix(sequences: Sequence[Sequence[int]]) -> int:
-    """Length of the beginning that all sequences share, at least one token short of each."""
-    limit = min(map(len, sequences)) - 1
-    for position in range(limit):
-        if len({sequence[position] for sequence in sequences}) > 1:
-            return position
-    return limit

@@ -1,0 +1,44 @@
+"""The four roles of PPO as adapters on one base: policy, reference, value, reward (PAPER.md 2.0)."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from torch import nn
+
+from salmon.config.schema import ValueInit
+from salmon.models.base import SharedModel
+from salmon.models.heads import ScalarHead, load_scalar_model
+
+POLICY, REFERENCE, VALUE, REWARD = "policy", "reference", "value", "reward"
+
+
+@dataclass(frozen=True)
+class Actors:
+    """Policy and reference start as the same SFT adapter; the value model starts as the reward model."""
+
+    shared: SharedModel
+    value_head: ScalarHead
+    reward_head: ScalarHead
+
+    @property
+    def trained(self) -> dict[str, nn.Parameter]:
+        """What PPO updates: policy adapter, value adapter, value head."""
+        heads = {f"value_head.{name}": parameter for name, parameter in self.value_head.named_parameters()}
+        return self.shared.parameters_of(POLICY) | self.shared.parameters_of(VALUE) | heads
+
+
+def load_actors(shared: SharedModel, sft: Path, reward: Path, value_init: ValueInit) -> Actors:
+    """Put the four adapters on the base; the base's weights are held once.
+
+    Raises:
+        SalmonError: an adapter or a head is missing or does not fit the base.
+    """
+    shared.load_adapter(POLICY, sft)
+    shared.load_adapter(REFERENCE, sft)
+    reward_head = load_scalar_model(shared, REWARD, reward)
+    value_head = load_scalar_model(shared, VALUE, reward)
+    if value_init is ValueInit.reward_zero_head:
+        nn.init.zeros_(value_head.weight)
+        nn.init.zeros_(value_head.bias)
+    reward_head.requires_grad_(False)
+    return Actors(shared, value_head, reward_head)

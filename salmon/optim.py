@@ -1,0 +1,105 @@
+"""The optimiser engine that all trained stages share: groups of parameters, schedule, clipping, resume."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from salmon.config.schema import Optimizer, OptimSettings, Schedule
+from salmon.errors import SalmonError
+from salmon.runtime.files import storage_errors
+from salmon.runtime.health import require_finite
+
+
+def learning_rate(step: int, total_steps: int, optim: OptimSettings) -> float:
+    """Learning rate of the ``step``-th optimiser step (from 0): linear warm-up, then the schedule down to 0."""
+    warmup = optim.warmup if optim.warmup >= 1 else math.ceil(optim.warmup * total_steps)
+    if step < warmup:
+        return optim.lr * (step + 1) / warmup
+    progress = (step - warmup) / max(1, total_steps - warmup)
+    match optim.schedule:
+        case Schedule.constant:
+            return optim.lr
+        case Schedule.linear:
+            return optim.lr * (1 - progress)
+        case Schedule.cosine:
+            return optim.lr * 0.5 * (1 + math.cos(math.pi * progress))
+
+
+@dataclass(frozen=True)
+class StepStats:
+    lr: float
+    grad_norm: float  # before clipping
+
+    def metrics(self) -> dict[str, float]:
+        return {"optim/lr": self.lr, "optim/grad_norm": self.grad_norm}
+
+
+class Learner:
+    """Trained tensors with their optimiser; the learning rate is a function of the step alone.
+
+    A checkpoint holds the tensors, the optimiser's state and small extras of the caller, in one file.
+    """
+
+    def __init__(self, parameters: Mapping[str, nn.Parameter], optim: OptimSettings) -> None:
+        self.parameters = dict(parameters)
+        self.optim = optim
+        self._optimizer = _make_optimizer(list(self.parameters.values()), optim)
+
+    def step(self, step: int, schedule_step: int, total_steps: int) -> StepStats:
+        """Clip, update and clear the gradients.
+
+        Args:
+            step: number to name in an error.
+            schedule_step, total_steps: place in the learning-rate schedule.
+
+        Raises:
+            SalmonError: the gradient is not finite; nothing is updated then.
+        """
+        lr = learning_rate(schedule_step, total_steps, self.optim)
+        norm = nn.utils.clip_grad_norm_(self.parameters.values(), self.optim.max_grad_norm).item()
+        require_finite(step, gradient_norm=norm)
+        for group in self._optimizer.param_groups:
+            group["lr"] = lr
+        self._optimizer.step()
+        self._optimizer.zero_grad(set_to_none=True)
+        return StepStats(lr, norm)
+
+    def save(self, path: Path, **extras: Any) -> None:
+        """Replace the checkpoint at ``path`` in one step."""
+        temporary = path.with_suffix(".tmp")
+        with storage_errors(path):
+            torch.save({"parameters": {k: p.detach().cpu() for k, p in self.parameters.items()},
+                        "optimizer": self._optimizer.state_dict(), "extras": extras}, temporary)
+            temporary.replace(path)
+
+    def load(self, path: Path) -> dict[str, Any] | None:
+        """Continue from ``path``; returns the extras, or None where there is no checkpoint."""
+        if not path.exists():
+            return None
+        state = torch.load(path, map_location="cpu", weights_only=True)
+        if state["parameters"].keys() != self.parameters.keys():
+            raise SalmonError(f"{path} holds other parameters than this run trains. Delete its folder to start again")
+        with torch.no_grad():
+            for name, parameter in self.parameters.items():
+                parameter.copy_(state["parameters"][name])
+        self._optimizer.load_state_dict(state["optimizer"])
+        return state["extras"]
+
+
+def _make_optimizer(parameters: list[nn.Parameter], optim: OptimSettings) -> torch.optim.Optimizer:
+    match optim.optimizer:
+        case Optimizer.adamw:
+            return torch.optim.AdamW(parameters, lr=optim.lr, weight_decay=optim.weight_decay)
+        case Optimizer.paged_adamw_32bit:
+            from bitsandbytes.optim import PagedAdamW32bit
+
+            return PagedAdamW32bit(parameters, lr=optim.lr, weight_decay=optim.weight_decay)
+        case Optimizer.paged_adamw_8bit:
+            from bitsandbytes.optim import PagedAdamW8bit
+
+            return PagedAdamW8bit(parameters, lr=optim.lr, weight_decay=optim.weight_decay)

@@ -1,0 +1,28 @@
+"""What the reward model reads, as tokens: the same code when it is trained and when it rewards."""
+
+from collections.abc import Sequence
+
+from salmon.config.schema import PretrainSettings, RewardConfig
+from salmon.models.chat import ChatFormat
+from salmon.principles.encoding import EncodedRewardInput, encode_reward_input
+
+
+def reward_input(
+    chat: ChatFormat,
+    response: str,
+    instruction: str,
+    guidelines: Sequence[str],
+    limits: RewardConfig | PretrainSettings,
+) -> EncodedRewardInput:
+    """A response to an instruction under guidelines; none at all means the generic criteria of pre-training.
+
+    Raises:
+        SalmonError: the guidelines leave no room for a response.
+    """
+    pretraining = isinstance(limits, PretrainSettings)
+    encoded = encode_reward_input(
+        response, instruction, guidelines or None, chat.encode, limits.max_length - len(chat.start_ids),
+        limits.max_instruction_tokens, limits.max_response_tokens,
+        setting="reward.pretrain.max_length" if pretraining else "reward.max_length",
+    )  # fmt: skip
+    return EncodedRewardInput(chat.started(encoded.ids), encoded.cut_instruction, encoded.cut_response)

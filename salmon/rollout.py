@@ -1,0 +1,30 @@
+"""Sampling responses to prompts from a policy (synthetic preferences, PPO, held-out evaluation)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from salmon.config.schema import SamplingSettings
+from salmon.data.rows import Prompt
+from salmon.models.base import SharedModel
+from salmon.models.generation import generate
+
+
+@dataclass(frozen=True)
+class Response:
+    prompt_ids: list[int]  # [P] the chat-formatted prompt
+    ids: list[int]  # [R] exactly the sampled tokens, the end token included
+    logprobs: list[float]  # [R] of the sampler
+    finished: bool
+    text: str  # without special tokens and outer blanks
+
+
+def sample_responses(
+    shared: SharedModel, adapter: str, prompts: Sequence[Prompt], sampling: SamplingSettings, keys: Sequence[tuple]
+) -> list[Response]:
+    """One response a prompt under ``adapter``; ``keys`` are the random streams (see ``generate``)."""
+    prompt_ids = [shared.chat.user_ids(prompt.prompt) for prompt in prompts]
+    with shared.using(adapter):
+        generations = generate(shared, prompt_ids, keys, temperature=sampling.temperature, top_p=sampling.top_p,
+                               max_new_tokens=sampling.max_new_tokens, batch_size=sampling.batch_size)
+    return [Response(ids, g.ids, g.logprobs, g.finished, shared.chat.decode(g.ids).strip())
+            for ids, g in zip(prompt_ids, generations, strict=True)]

@@ -1,0 +1,75 @@
+"""Ordinary training over rows (SFT, reward model): one loop, resumable to the bit."""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+from torch import Tensor
+
+from salmon.config.schema import SupervisedSettings
+from salmon.optim import Learner
+from salmon.runtime.health import require_finite
+from salmon.runtime.progress import Progress
+from salmon.runtime.seeding import stream
+from salmon.runtime.tracking import Tracker
+
+T = TypeVar("T")
+
+
+def fit(
+    learner: Learner,
+    rows: Sequence[T],
+    settings: SupervisedSettings,
+    *,
+    loss: Callable[[Sequence[T], float], tuple[Tensor, Mapping[str, float]]],
+    weight: Callable[[T], float],
+    checkpoint: Path,
+    tracker: Tracker,
+    name: str,
+    seed: int,
+    shown: Sequence[str],
+    first_step: int = 0,
+) -> dict[str, float]:
+    """Train over ``rows`` and return the last step's metrics.
+
+    Args:
+        loss: of a micro-batch and a denominator: the *sum* of its rows' losses over the denominator, and
+            metrics likewise, so that micro-batches add up to the large batch exactly.
+        weight: what a row adds to the denominator (tokens for SFT, 1 for pairs).
+        checkpoint: file that holds the state of an interrupted run.
+        name: prefix of the metrics and of the random streams.
+        shown: metrics on the progress line.
+        first_step: steps that the stage logged before this training.
+    """
+    steps_per_epoch = math.ceil(len(rows) / settings.batch_size)
+    total = num_steps(len(rows), settings)
+    extras = learner.load(checkpoint)
+    done, metrics = (extras["step"], extras["metrics"]) if extras else (0, {})
+    if done < total:
+        tracker.rewind(first_step + done)
+    progress = Progress(total, f"{name} steps", start=done)
+    for step in range(done, total):
+        epoch, position = divmod(step, steps_per_epoch)
+        order = stream(seed, name, "order", epoch).permutation(len(rows))
+        chosen = order[position * settings.batch_size : (position + 1) * settings.batch_size]
+        batch = [rows[i] for i in chosen]
+        denominator = sum(map(weight, batch))
+        sums: dict[str, float] = {}
+        for start in range(0, len(batch), settings.micro_batch_size):
+            value, parts = loss(batch[start : start + settings.micro_batch_size], denominator)
+            value.backward()
+            for key, part in {f"{name}/loss": value.item(), **parts}.items():
+                sums[key] = sums.get(key, 0.0) + part
+        require_finite(first_step + step + 1, loss=sums[f"{name}/loss"])
+        metrics = sums | learner.step(first_step + step + 1, step, total).metrics()
+        tracker.log(first_step + step + 1, metrics)
+        progress.advance(1, **{key.rpartition("/")[2]: metrics[key] for key in shown})
+        if (step + 1) % settings.save_every == 0 or step + 1 == total:
+            learner.save(checkpoint, step=step + 1, metrics=metrics)
+    return metrics
+
+
+def num_steps(num_rows: int, settings: SupervisedSettings) -> int:
+    """Optimiser steps of a whole training; an epoch's last batch may be smaller."""
+    return settings.epochs * math.ceil(num_rows / settings.batch_size)
