@@ -144,3 +144,8 @@ def test_clean_prompts_counts_each_once():
     kept, counts = clean_prompts(prompts, lambda text: len(text.split()), 2, 3)
     assert [prompt.id for prompt in kept] == ["0", "2", "6"]
     assert counts == PromptCounts(too_short=1, too_long=1, duplicates=2)
+
+
+def test_blocklisted_finds_a_phrase_inside_text_written_without_spaces():
+    assert blocklisted("我不认识骆景樵这个人。", "他是谁？", ["骆景樵"])
+    assert not blocklisted("我不认识这个人。", "他是谁？", ["骆景樵"])

@@ -1,0 +1,3 @@
+from salmon.cli import main
+
+main()

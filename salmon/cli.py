@@ -1,0 +1,69 @@
+"""``salmon``: the Hydra app. Importing it is cheap; what is heavy is imported when a stage runs."""
+
+import os
+import sys
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import Any
+
+import hydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.errors import CompactHydraException
+from omegaconf import DictConfig, OmegaConf
+
+from salmon.config.checks import to_typed
+from salmon.config.register import CONF, register
+from salmon.config.schema import Config
+from salmon.errors import SalmonError
+from salmon.runtime.console import configure_console
+
+
+class Stopped(CompactHydraException):
+    """A ``SalmonError`` on its way through Hydra, which prints it without a traceback."""
+
+
+def clear_errors(task: Callable[[DictConfig], Any]) -> Callable[[DictConfig], Any]:
+    """Make what a user can repair one plain message; our bugs keep their traceback."""
+
+    @wraps(task)
+    def guarded(composed: DictConfig) -> Any:
+        try:
+            return task(composed)
+        except SalmonError as error:
+            raise Stopped(f"\nsalmon: {error}\n") from None
+
+    return guarded
+
+
+register()
+
+
+@hydra.main(version_base="1.3", config_path=CONF, config_name="config")
+@clear_errors
+def app(composed: DictConfig) -> None:
+    cfg = to_typed(composed, Config)
+    configure_console()
+    from salmon.job import run_job
+
+    resolved = OmegaConf.to_container(composed, resolve=True)
+    assert isinstance(resolved, dict)
+    run_job(cfg, {str(key): value for key, value in resolved.items()}, job_folder())
+
+
+def job_folder() -> Path:
+    """Hydra's output folder of this job."""
+    return Path(HydraConfig.get().runtime.output_dir)
+
+
+def main() -> None:
+    """Entry point of the console script and of ``python -m salmon``."""
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")  # a fork after use would only print warnings
+    try:
+        app()
+    except KeyboardInterrupt:
+        sys.exit("\nsalmon: interrupted. Run the same command again to continue from the last checkpoint.")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,57 @@
+"""One job from a checked config: run the pipeline, keep its state on disk, print what came out."""
+
+import json
+import logging
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from salmon.config.schema import Config
+from salmon.models.base import load_base
+from salmon.pipeline import Execution, Pipeline
+from salmon.report import report
+from salmon.runtime.store import storage_errors, write_json_atomic
+
+log = logging.getLogger("salmon")
+
+
+def run_job(cfg: Config, resolved: dict[str, Any], folder: Path) -> None:
+    """Run the stages; ``folder`` gets status.json, results.json and links to the artifacts.
+
+    Raises:
+        SalmonError: a stage stopped; status.json then says which and why.
+    """
+    resolved = {key: value for key, value in resolved.items() if key != "paths"}  # local paths concern nobody else
+    pipeline = Pipeline(cfg, resolved, lambda: load_base(cfg.model, Path(cfg.paths.cache)))
+    state: dict[str, Any] = {"state": "running", "stage": None, "error": None}
+
+    def save(**changes: Any) -> None:
+        state.update(changes, updated=datetime.now(UTC).isoformat(timespec="seconds"))
+        with storage_errors(folder):
+            write_json_atomic(folder / "status.json", state)
+
+    began = time.perf_counter()
+    save()
+    try:
+        executions = pipeline.run(lambda label: save(stage=label))
+    except BaseException as error:
+        save(state="failed", error=str(error) or type(error).__name__)
+        raise
+    save(state="finished", stage=None)
+    with storage_errors(folder):
+        link_artifacts(folder, executions)
+        write_json_atomic(folder / "results.json", {e.label: e.artifact.metrics for e in executions})
+    print(report(cfg, executions, folder, time.perf_counter() - began))
+
+
+def link_artifacts(folder: Path, executions: list[Execution]) -> None:
+    """``artifacts/<stage>`` links and artifacts.json: what this job made or used."""
+    links = folder / "artifacts"
+    links.mkdir(exist_ok=True)
+    for execution in executions:
+        link = links / execution.label.replace(" ", "_")
+        link.unlink(missing_ok=True)
+        link.symlink_to(execution.artifact.path.absolute())
+    (folder / "artifacts.json").write_text(
+        json.dumps({e.label: {"path": str(e.artifact.path), "reused": e.reused} for e in executions}, indent=2))

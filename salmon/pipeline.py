@@ -1,0 +1,158 @@
+"""Run the chosen stages in order; make each artifact once, reuse what is there, continue what was interrupted."""
+
+import importlib
+import importlib.metadata
+import logging
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from salmon.config.checks import STAGES as ORDER
+from salmon.config.schema import Config
+from salmon.errors import SalmonError
+from salmon.runtime.environment import git_revision, peak_memory_gib, reset_peak_memory, versions
+from salmon.runtime.fingerprint import fingerprint, semantic
+from salmon.runtime.progress import format_duration
+from salmon.runtime.store import Artifact, Store
+from salmon.runtime.tracking import start_tracking
+from salmon.stages.registry import STAGES, StageSpec
+
+if TYPE_CHECKING:
+    from salmon.models.base import SharedModel
+
+log = logging.getLogger("salmon")
+
+EVALUATED = ("sft", "ppo")  # stages whose policies the eval stage measures
+
+
+@dataclass(frozen=True)
+class Execution:
+    """One stage run, or found finished."""
+
+    label: str  # "ppo", "eval of sft"
+    artifact: Artifact
+    reused: bool
+
+
+@dataclass
+class Pipeline:
+    """One job: a config, its store, and the base model that its stages share."""
+
+    cfg: Config
+    resolved: dict[str, Any]  # the config as plain containers, for trackers and manifests
+    load_base: Callable[[], "SharedModel"]
+    executions: list[Execution] = field(default_factory=list)
+    _shared: "SharedModel | None" = None
+
+    def run(self, on_progress: Callable[[str], None]) -> list[Execution]:
+        """Run the configured stages; ``on_progress`` gets the label of each before it starts.
+
+        Raises:
+            SalmonError: a stage's input is neither made by this job nor in the store, or a stage fails.
+        """
+        made = self._artifacts_in_store()
+        for name in (stage for stage in ORDER if stage in self.cfg.stages):
+            spec = STAGES[name]
+            if name == "eval":
+                for source in (stage for stage in EVALUATED if stage in made and self._wants_eval_of(stage)):
+                    on_progress(f"eval of {source}")
+                    self._execute(spec, {"checkpoint": made[source]}, f"eval of {source}")
+                continue
+            on_progress(name)
+            inputs = {stage: self._required(stage, name, made) for stage in spec.upstream}
+            made[name] = self._execute(spec, inputs, name)
+        return self.executions
+
+    def _wants_eval_of(self, stage: str) -> bool:
+        """With other stages in the job, only what they made; ``stages=[eval]`` alone takes what is there."""
+        others = [name for name in self.cfg.stages if name != "eval"]
+        return not others or stage in others or stage == "sft"
+
+    def _required(self, stage: str, needed_by: str, made: Mapping[str, Artifact]) -> Artifact:
+        if stage not in made:
+            wanted = [name for name in ORDER if name == stage or name in self.cfg.stages]
+            raise SalmonError(f"stage {needed_by} needs the result of stage {stage} for this config, and "
+                              f"{self.cfg.paths.store} does not have it. Run it too: stages=[{','.join(wanted)}]")
+        return made[stage]
+
+    def _artifacts_in_store(self) -> dict[str, Artifact]:
+        """Finished artifacts of this config, as far as their inputs are finished too."""
+        store = Store(Path(self.cfg.paths.store))
+        found: dict[str, Artifact] = {}
+        for name in ORDER:
+            spec = STAGES[name]
+            if all(stage in found for stage in spec.upstream):
+                artifact = store.get(name, self._fingerprint(spec, {stage: found[stage] for stage in spec.upstream}))
+                if artifact:
+                    found[name] = artifact
+        return found
+
+    def _fingerprint(self, spec: StageSpec, inputs: Mapping[str, Artifact]) -> str:
+        settings = {"seed": self.cfg.seed, "model": semantic(self.cfg.model), **spec.settings(self.cfg)}
+        return fingerprint(spec.name, spec.version, settings,
+                           {name: f"{artifact.stage}-{artifact.fingerprint}" for name, artifact in inputs.items()})
+
+    def _execute(self, spec: StageSpec, inputs: Mapping[str, Artifact], label: str) -> Artifact:
+        """Find the artifact, or make it under the store's lock."""
+        store = Store(Path(self.cfg.paths.store).absolute())
+        key = self._fingerprint(spec, inputs)
+        artifact = store.get(spec.name, key)
+        reused = artifact is not None
+        if artifact is None:
+            with store.lock(spec.name, key):
+                artifact = store.get(spec.name, key)  # another job may have made it while we waited
+                reused = artifact is not None
+                if artifact is None:
+                    artifact = self._make(spec, inputs, store, key)
+        if reused:
+            log.info("%s: reused, made before with the same settings (%s)", label, artifact.path)
+        self.executions.append(Execution(label, artifact, reused))
+        return artifact
+
+    def _make(self, spec: StageSpec, inputs: Mapping[str, Artifact], store: Store, key: str) -> Artifact:
+        """Run the stage in its work folder and commit what it made."""
+        from salmon.stages.context import StageContext
+
+        cfg, work = self.cfg, store.work_dir(spec.name, key)
+        log.info("%s: starts (%s)", spec.name, work)
+        reset_peak_memory()
+        began = time.perf_counter()
+        tracker = start_tracking(
+            cfg.tracking, Path(cfg.paths.wandb), spec.name, work, self.resolved, cfg.tracking.group or cfg.name,
+            [cfg.model.name, cfg.principles.name, *cfg.tracking.tags], f"{cfg.name}-s{cfg.seed}-{spec.name}", inputs,
+        )  # fmt: skip
+        with tracker:
+            context = StageContext(work, inputs, tracker, self._base, cfg.tracking.sample_rows)
+            metrics = _code_of(spec)(cfg, context)
+            metrics |= {"time/total_s": time.perf_counter() - began, "perf/peak_memory_gib": peak_memory_gib()}
+            artifact = store.commit(spec.name, key, {
+                "config": semantic(cfg), "upstream": {name: a.name for name, a in inputs.items()}, "metrics": metrics,
+                "checkpoints": dict(spec.checkpoints), "versions": versions(), "git_revision": git_revision(),
+                "wandb_run_id": tracker.run_id,
+            })  # fmt: skip
+            tracker.summary(metrics)
+            tracker.output(artifact.name, artifact.path, {"stage": spec.name, "metrics": metrics})
+        if self._shared:
+            self._shared.clear()
+        log.info("%s: done in %s (%s)", spec.name, format_duration(metrics["time/total_s"]), artifact.path)
+        return artifact
+
+    def _base(self) -> "SharedModel":
+        """The base without adapters, loaded once a job."""
+        if self._shared is None:
+            self._shared = self.load_base()
+        self._shared.clear()
+        return self._shared
+
+
+def _code_of(spec: StageSpec) -> Callable[..., dict[str, float]]:
+    """``run`` of a stage's module; packages above ``salmon`` are reached by entry point only."""
+    kind, _, name = spec.module.rpartition(":")
+    if not kind:
+        return importlib.import_module(spec.module).run
+    points = importlib.metadata.entry_points(group="salmon.stages", name=name)
+    if not points:
+        raise SalmonError(f"stage {name}: its entry point is not installed; install the project with pip install -e .")
+    return next(iter(points)).load().run

@@ -1,0 +1,18 @@
+"""What a stage is given besides its config."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from salmon.models.base import SharedModel
+from salmon.runtime.store import Artifact
+from salmon.runtime.tracking import Tracker
+
+
+@dataclass(frozen=True)
+class StageContext:
+    work: Path  # the artifact in the making; holds what an interrupted try left
+    inputs: Mapping[str, Artifact]  # by the name of the stage that made them
+    tracker: Tracker
+    shared: Callable[[], SharedModel]  # the base, loaded at the first call and free of adapters
+    sample_rows: int  # rows of each sample table

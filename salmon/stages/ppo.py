@@ -1,0 +1,191 @@
+"""PPO against the instructable reward model (PAPER.md 2.5-2.7)."""
+
+import logging
+import shutil
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+
+from salmon.actors import POLICY, REFERENCE, VALUE, Actors, load_actors
+from salmon.config.schema import Config, PPOConfig
+from salmon.core.kl import next_kl_coefficient
+from salmon.data.rows import Prompt
+from salmon.data.selection import select_prompts
+from salmon.errors import SalmonError
+from salmon.experience import Experience, RewardRule, collect, policy_logprobs, score
+from salmon.models.forward import token_batch
+from salmon.models.heads import save_scalar_model
+from salmon.optim import Learner
+from salmon.policy_update import update
+from salmon.principles.bank import load_bank
+from salmon.rollout import sample_responses
+from salmon.runtime.environment import peak_memory_gib
+from salmon.runtime.health import PPOHealth
+from salmon.runtime.metrics_file import read_metrics
+from salmon.runtime.progress import Progress
+from salmon.runtime.seeding import stream
+from salmon.runtime.store import storage_errors
+from salmon.stages.context import StageContext
+
+log = logging.getLogger("salmon")
+
+
+@dataclass
+class State:
+    """What a checkpoint holds besides the trained tensors."""
+
+    kl_coefficient: float
+    step: int = 0  # finished updates
+    baseline: float | None = None  # held-out reward before the first update
+    best: float | None = None  # highest held-out reward after an update
+    best_step: int = 0
+
+
+def run(cfg: Config, ctx: StageContext) -> dict[str, float]:
+    """Train the policy; writes ``best/policy`` (by held-out reward), ``last/policy`` and ``last/value``."""
+    ppo, shared = cfg.ppo, ctx.shared()
+    actors = load_actors(shared, ctx.inputs["sft"].checkpoints["sft"], ctx.inputs["reward"].path / "reward",
+                         ppo.value_init)
+    rule = reward_rule(cfg)
+    training, held_out = split_prompts(cfg, actors)
+    batches = schedule(training, ppo, cfg.seed)
+
+    learner = Learner(actors.trained, ppo.optim)
+    checkpoint = ctx.work / "state.pt"
+    saved = learner.load(checkpoint)
+    state = State(**saved) if saved else State(kl_coefficient=ppo.kl.coefficient)
+    ctx.tracker.rewind(state.step if saved else -1)
+    health = PPOHealth()
+    health.restore(_history(ctx.work))
+    progress = Progress(len(batches), "updates", start=state.step)
+    if state.baseline is None:
+        state.baseline = evaluate(actors, rule, held_out, cfg.seed, ctx, step=0)
+
+    for step in range(state.step + 1, len(batches) + 1):
+        began = time.perf_counter()
+        # 1. Prompts of this update, each with a random stream of its own.
+        prompts, keys = batches[step - 1]
+        # 2. Rollout -> score under sampled principles -> shaped rewards -> advantages.
+        experience = collect(actors, rule, prompts, keys, step, state.kl_coefficient)
+        # 3. Inner epochs of clipped policy and value updates.
+        metrics = experience.metrics | update(actors, learner, experience, ppo, step, len(batches), cfg.seed)
+        # 4. KL controller.
+        if ppo.kl.adaptive:
+            state.kl_coefficient = next_kl_coefficient(state.kl_coefficient, metrics["objective/kl"], ppo.kl.target,
+                                                       ppo.kl.horizon, ppo.rollout_batch)
+        # 5. Report, and name what is wrong.
+        metrics |= cost(experience, time.perf_counter() - began)
+        for diagnosis in health.check(step, metrics, [r.text for r in experience.scored.responses]):
+            log.warning(diagnosis.message)
+        ctx.tracker.log(step, metrics | health.metrics)
+        progress.advance(score=metrics["objective/score"], kl=metrics["objective/kl"],
+                         value_error=metrics["value/error"], clip=metrics.get("policy/clip_fraction", 0.0),
+                         length=metrics["response/length"])
+        # 6. Held-out prompts choose the best checkpoint.
+        if step % ppo.eval_every == 0 or step == len(batches):
+            reached = evaluate(actors, rule, held_out, cfg.seed, ctx, step)
+            if state.best is None or reached > state.best:
+                state.best, state.best_step = reached, step
+                save_policy(actors, ctx.work / "best")
+        # 7. Everything needed to continue.
+        state.step = step
+        if step % ppo.save_every == 0 or step == len(batches):
+            learner.save(checkpoint, **asdict(state))
+
+    save_policy(actors, ctx.work / "last")
+    with storage_errors(ctx.work):
+        save_scalar_model(shared, VALUE, actors.value_head, ctx.work / "last" / "value")
+        checkpoint.unlink()
+    return final_metrics(ctx.work, state)
+
+
+def reward_rule(cfg: Config) -> RewardRule:
+    """The principles and settings that decide what is rewarded."""
+    bank = load_bank(cfg.principles.rl)
+    boosted = [name for names in cfg.ppo.principles.boosted.values() for name in names]
+    if absent := bank.missing(boosted):
+        log.info("principles boosted by question type that %s lacks: %s", bank.name, ", ".join(absent))
+    interventions = load_bank(cfg.principles.interventions).principles if cfg.principles.interventions else ()
+    return RewardRule(bank, tuple(interventions), cfg.ppo.principles, cfg.ppo, cfg.reward)
+
+
+def split_prompts(cfg: Config, actors: Actors) -> tuple[list[Prompt], list[Prompt]]:
+    """Training prompts, and those kept out to choose the best checkpoint.
+
+    Raises:
+        SalmonError: not enough prompts for one rollout.
+    """
+    prompts = select_prompts(cfg.prompts.ppo, cfg.prompts, cfg.ppo.num_prompts, actors.shared.chat, cfg.seed, "ppo")
+    held_out, training = prompts[: cfg.ppo.held_out_prompts], prompts[cfg.ppo.held_out_prompts :]
+    if len(training) * cfg.ppo.epochs < cfg.ppo.rollout_batch:
+        raise SalmonError(f"ppo: {len(training)} training prompts (after {len(held_out)} held out) x {cfg.ppo.epochs} "
+                          f"epochs do not fill one rollout of ppo.rollout_batch={cfg.ppo.rollout_batch}. Lower it, or "
+                          "raise ppo.num_prompts or ppo.epochs")
+    return training, held_out
+
+
+def schedule(prompts: Sequence[Prompt], ppo: PPOConfig, seed: int) -> list[tuple[list[Prompt], list[tuple]]]:
+    """All rollouts of the run: prompts in an order shuffled anew each epoch, with their random keys.
+
+    A rest that does not fill a rollout is left out.
+    """
+    sequence = [(prompts[i], epoch) for epoch in range(ppo.epochs)
+                for i in stream(seed, "ppo", "order", epoch).permutation(len(prompts))]
+    size = ppo.rollout_batch
+    return [([prompt for prompt, _ in chunk], [(seed, "rollout", prompt.id, epoch) for prompt, epoch in chunk])
+            for chunk in (sequence[start : start + size] for start in range(0, len(sequence) - size + 1, size))]
+
+
+@torch.no_grad()
+def evaluate(actors: Actors, rule: RewardRule, prompts: Sequence[Prompt], seed: int, ctx: StageContext, step: int
+             ) -> float:
+    """Mean reward (score, penalty, bonus) on held-out prompts; the same draws at every step."""
+    shared, keys = actors.shared, [(seed, "held out", prompt.id) for prompt in prompts]
+    responses = sample_responses(shared, POLICY, prompts, rule.ppo.sampling, keys)
+    principles = [rule.principles_for(prompt, *key) for prompt, key in zip(prompts, keys, strict=True)]
+    scored = score(actors, rule, prompts, responses, principles)
+    batch = token_batch([r.prompt_ids for r in responses], [r.ids for r in responses], shared.tokenizer.pad_token_id,
+                        shared.device)
+    logprobs, reference = (policy_logprobs(actors, batch, role, rule.ppo) for role in (POLICY, REFERENCE))
+    kl = (logprobs - reference).sum(-1).mean().item()
+    reached = scored.total.mean().item()
+    ctx.tracker.log(step, {"held_out/reward": reached, "held_out/score": scored.scores.mean().item(),
+                           "held_out/length": batch.mask.sum(-1).mean().item(), "held_out/kl": kl})
+    ctx.tracker.table("responses", ["prompt", "principles", "response", "score"],
+                      [[p.prompt, ", ".join(x.name for x in shown), r.text, value] for p, shown, r, value in
+                       zip(prompts, principles, responses, scored.scores.tolist(), strict=True)][: ctx.sample_rows],
+                      step)
+    log.info("held-out prompts after %d updates: reward %.3f, KL %.3f", step, reached, kl)
+    return reached
+
+
+def cost(experience: Experience, seconds: float) -> dict[str, float]:
+    """Time and memory of an update; tokens are the sampled ones, end to end."""
+    return {"time/total_s": seconds, "perf/tokens_per_second": experience.batch.mask.sum().item() / seconds,
+            "perf/peak_memory_gib": peak_memory_gib()}
+
+
+def save_policy(actors: Actors, folder: Path) -> None:
+    """Replace ``folder`` by the policy as it is now."""
+    with storage_errors(folder):
+        shutil.rmtree(folder, ignore_errors=True)
+        actors.shared.save_adapter(POLICY, folder / "policy")
+
+
+def final_metrics(work: Path, state: State) -> dict[str, float]:
+    """What the run reached, for the manifest and the summary."""
+    rows = [row for row in _history(work) if "objective/score" in row]
+    keys = ("objective/score", "objective/kl", "objective/entropy", "objective/unfinished_rate", "response/length",
+            "value/explained_variance", "perf/tokens_per_second")
+    return {key: rows[-1][key] for key in keys} | {
+        "held_out/reward_start": state.baseline, "held_out/reward_best": state.best,
+        "held_out/best_step": float(state.best_step), "objective/updates": float(len(rows)),
+    }
+
+
+def _history(work: Path) -> list[dict]:
+    path = work / "metrics.jsonl"
+    return read_metrics(path) if path.exists() else []

@@ -1,0 +1,160 @@
+"""The instructable reward model: it reads response, instruction and principles, and scores (PAPER.md 2.4)."""
+
+import logging
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import torch
+from torch import Tensor
+
+from salmon.config.schema import Config, OnBadLine, SupervisedSettings
+from salmon.core.preference import bradley_terry_loss, pairwise_accuracy
+from salmon.data.rows import PreferencePair, PreferenceRow, read_jsonl
+from salmon.data.sources import load_pairs
+from salmon.models.base import SharedModel
+from salmon.models.forward import score_forward
+from salmon.models.heads import ScalarHead, save_scalar_model
+from salmon.optim import Learner
+from salmon.reward_inputs import reward_input
+from salmon.runtime.seeding import stream
+from salmon.runtime.store import storage_errors
+from salmon.stages.context import StageContext
+from salmon.supervised import fit, num_steps
+
+log = logging.getLogger("salmon")
+
+ADAPTER = "reward"
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A preferred and a rejected input for the reward model."""
+
+    chosen: list[int]  # token ids
+    rejected: list[int]
+    guideline: str  # the principle of a probe, "not NAME" if negated; "" otherwise
+    cut_tokens: int
+
+
+def run(cfg: Config, ctx: StageContext) -> dict[str, float]:
+    """Train adapter and head, and write them to ``reward/``."""
+    shared = ctx.shared()
+    shared.add_adapter(ADAPTER, cfg.seed)
+    head = ScalarHead(shared.hidden_size, cfg.seed).to(shared.device)
+    preferences = ctx.inputs["preferences"].path
+    rows, _ = read_jsonl(preferences / "rows.jsonl", PreferenceRow, OnBadLine.stop)
+    probes, _ = read_jsonl(preferences / "probes.jsonl", PreferenceRow, OnBadLine.stop)
+    metrics: dict[str, float] = {}
+    first_step = 0
+
+    # 1. Preference pre-training, if data is given: plain comparisons under generic criteria.
+    if cfg.reward.pretrain.data:
+        pairs = pretraining_pairs(cfg)
+        comparisons = [compare_pair(shared, pair, cfg) for pair in pairs]
+        trained = train(shared, head, comparisons, cfg.reward.pretrain.train, ctx, "pretrain", cfg.seed, first_step=0)
+        first_step = num_steps(len(comparisons), cfg.reward.pretrain.train)
+        metrics |= {"pretrain/rows": len(pairs), "pretrain/loss": trained["pretrain/loss"],
+                    "pretrain/accuracy": trained["pretrain/accuracy"]}
+
+    # 2. Training on the judged rows.
+    encode = partial(compare_row, shared, cfg)
+    training = [encode(row) for row in rows if row.split == "train"]
+    cut = [comparison.cut_tokens for comparison in training]
+    if any(cut):
+        log.info("reward inputs: %d of %d were cut (%d tokens)", sum(map(bool, cut)), len(cut), sum(cut))
+    trained = train(shared, head, training, cfg.reward.train, ctx, "reward", cfg.seed, first_step)
+    metrics |= {name: trained[name] for name in ("reward/loss", "reward/accuracy", "reward/margin")}
+    metrics |= {"reward/cut_rows": sum(map(bool, cut)), "reward/cut_tokens": sum(cut)}
+
+    # 3. Accuracy on held-out prompts, and per principle alone.
+    metrics |= held_out_accuracy(shared, head, [encode(row) for row in rows if row.split == "held_out"],
+                                 [encode(probe) for probe in probes], cfg.reward.train.micro_batch_size)
+    ctx.tracker.summary(metrics)
+
+    # 4. Adapter and head, together.
+    with storage_errors(ctx.work):
+        save_scalar_model(shared, ADAPTER, head, ctx.work / "reward")
+        for state in ctx.work.glob("state_*.pt"):
+            state.unlink()
+    return metrics
+
+
+def train(shared: SharedModel, head: ScalarHead, comparisons: Sequence[Comparison], settings: SupervisedSettings,
+          ctx: StageContext, name: str, seed: int, first_step: int) -> dict[str, float]:
+    """Bradley-Terry training of adapter and head; continues what an interrupted try did."""
+    parameters = shared.parameters_of(ADAPTER) | {f"head.{k}": p for k, p in head.named_parameters()}
+    learner = Learner(parameters, settings.optim)
+
+    def loss(batch: Sequence[Comparison], num_rows: float) -> tuple[Tensor, dict[str, float]]:
+        scores = score_forward(shared, head, [c.chosen for c in batch] + [c.rejected for c in batch])  # [2B]
+        chosen, rejected = scores.split(len(batch))
+        share = len(batch) / num_rows
+        return bradley_terry_loss(chosen, rejected, int(num_rows)), {
+            f"{name}/accuracy": pairwise_accuracy(chosen, rejected).item() * share,
+            f"{name}/margin": (chosen - rejected).mean().item() * share,
+        }
+
+    with shared.using(ADAPTER):
+        return fit(learner, comparisons, settings, loss=loss, weight=lambda _: 1,
+                   checkpoint=ctx.work / f"state_{name}.pt", tracker=ctx.tracker, name=name, seed=seed,
+                   first_step=first_step,
+                   shown=[f"{name}/loss", f"{name}/accuracy", f"{name}/margin", "optim/grad_norm"])
+
+
+@torch.no_grad()
+def margins(shared: SharedModel, head: ScalarHead, comparisons: Sequence[Comparison], batch_size: int) -> Tensor:
+    """Score of the chosen minus score of the rejected input, [N]."""
+    parts = []
+    with shared.using(ADAPTER):
+        for start in range(0, len(comparisons), batch_size):
+            batch = comparisons[start : start + batch_size]
+            scores = score_forward(shared, head, [c.chosen for c in batch] + [c.rejected for c in batch])
+            chosen, rejected = scores.split(len(batch))
+            parts.append(chosen - rejected)
+    return torch.cat(parts) if parts else torch.empty(0)
+
+
+def held_out_accuracy(shared: SharedModel, head: ScalarHead, rows: Sequence[Comparison], probes: Sequence[Comparison],
+                      batch_size: int) -> dict[str, float]:
+    """Accuracy on held-out rows, and of each principle alone (asserted and negated)."""
+    metrics = {"held_out/rows": float(len(rows)), "held_out/probes": float(len(probes))}
+    if rows:
+        margin = margins(shared, head, rows, batch_size)
+        metrics["held_out/accuracy"] = pairwise_accuracy(margin, torch.zeros_like(margin)).item()
+    by_guideline = defaultdict(list)
+    for probe, margin in zip(probes, margins(shared, head, probes, batch_size), strict=True):
+        by_guideline[probe.guideline].append(margin)
+    for guideline, values in sorted(by_guideline.items()):
+        stacked = torch.stack(values)
+        metrics[f"held_out/accuracy/{guideline}"] = pairwise_accuracy(stacked, torch.zeros_like(stacked)).item()
+    return metrics
+
+
+def compare_row(shared: SharedModel, cfg: Config, row: PreferenceRow) -> Comparison:
+    """Both responses of a row under its guidelines."""
+    guidelines = [g.text for g in row.guidelines]
+    one, two = (reward_input(shared.chat, response, row.prompt, guidelines, cfg.reward)
+                for response in (row.response_1, row.response_2))
+    chosen, rejected = (one, two) if row.label == 1 else (two, one)
+    only = row.guidelines[0]
+    name = ("not " if only.negated else "") + only.name if len(row.guidelines) == 1 else ""
+    cut = sum(e.cut_instruction + e.cut_response for e in (one, two))
+    return Comparison(chosen.ids, rejected.ids, name, cut)
+
+
+def compare_pair(shared: SharedModel, pair: PreferencePair, cfg: Config) -> Comparison:
+    """A pre-training pair under the generic criteria."""
+    chosen, rejected = (reward_input(shared.chat, response, pair.prompt, (), cfg.reward.pretrain)
+                        for response in (pair.chosen, pair.rejected))
+    cut = sum(e.cut_instruction + e.cut_response for e in (chosen, rejected))
+    return Comparison(chosen.ids, rejected.ids, "", cut)
+
+
+def pretraining_pairs(cfg: Config) -> list[PreferencePair]:
+    """The first ``limit`` pairs of the source in a seeded order."""
+    settings = cfg.reward.pretrain
+    pairs = load_pairs(settings.data or "", cfg.prompts.on_bad_line)
+    order = stream(cfg.seed, "pretrain", "rows").permutation(len(pairs))
+    return [pairs[i] for i in order[: settings.limit]]

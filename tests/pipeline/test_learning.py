@@ -1,0 +1,93 @@
+"""The training loops learn what they are rewarded for, on a random model in seconds."""
+
+from dataclasses import replace
+
+import torch
+from hydra import compose, initialize_config_dir
+
+import salmon.experience
+from salmon.actors import POLICY, Actors
+from salmon.config.checks import to_typed
+from salmon.config.register import CONF, register
+from salmon.config.schema import Config, TrackingConfig, WandbMode
+from salmon.data.rows import PreferenceRow, Prompt, ShownGuideline
+from salmon.experience import RewardRule, Scored, collect
+from salmon.models.base import load_base
+from salmon.models.heads import ScalarHead
+from salmon.optim import Learner
+from salmon.policy_update import update
+from salmon.principles.bank import load_bank
+from salmon.runtime.tracking import start_tracking
+from salmon.stages import reward as reward_stage
+from salmon.stages.context import StageContext
+
+PLANTED_MARGIN = 0.15  # share of planted tokens that PPO must add (measured: about 0.4)
+
+
+def tiny_config(*overrides: str) -> Config:
+    register()
+    with initialize_config_dir(CONF, version_base="1.3"):
+        return to_typed(compose("config", overrides=["model=tiny", *overrides]), Config)
+
+
+def test_ppo_raises_a_planted_reward(tmp_path_factory, monkeypatch):
+    """The reward is the share of sampled tokens below id 40; a random policy gets about 0.15."""
+    cfg = tiny_config("ppo.optim.lr=3e-3", "ppo.kl.coefficient=0.0", "ppo.sampling.max_new_tokens=16")
+    cfg.ppo.shaping.unfinished_penalty = 0.0
+    cfg.ppo.shaping.length_bonus = 0.0
+    shared = load_base(cfg.model, tmp_path_factory.getbasetemp() / "cache")
+    for name in ("policy", "reference", "value", "reward"):
+        shared.add_adapter(name, cfg.seed)
+    actors = Actors(shared, ScalarHead(shared.hidden_size, None), ScalarHead(shared.hidden_size, 0))
+
+    def planted(actors, rule, prompts, responses, principles):
+        zeros = torch.zeros(len(prompts))
+        shares = torch.tensor([sum(token < 40 for token in r.ids) / 16 for r in responses])
+        return Scored(list(prompts), list(responses), list(principles), shares, zeros, zeros, zeros)
+
+    monkeypatch.setattr(salmon.experience, "score", planted)
+    rule = RewardRule(load_bank("rl_14"), (), cfg.ppo.principles, cfg.ppo, cfg.reward)
+    prompts = [Prompt(f"p{i}", f"Tell me about number {i}.") for i in range(16)]
+    ppo = replace(cfg.ppo, minibatch=8)
+    learner = Learner(actors.trained, ppo.optim)
+    before = {name: p.detach().clone() for name, p in shared.parameters_of(POLICY).items()}
+    history = []
+    for step in range(1, 26):
+        experience = collect(actors, rule, prompts, [(0, "test", p.id, step) for p in prompts], step, 0.0)
+        metrics = experience.metrics | update(actors, learner, experience, ppo, step, 25, seed=0)
+        history.append(metrics["objective/score"])
+    reached = sum(history[-3:]) / 3 - sum(history[:3]) / 3
+    assert reached > PLANTED_MARGIN, history
+    assert metrics["objective/kl"] > 0
+    assert any(not torch.equal(before[name], p) for name, p in shared.parameters_of(POLICY).items())
+
+
+def test_reward_model_learns_a_separable_set(tmp_path, tmp_path_factory):
+    """Answers with "yes" are preferred under the guideline, without it under its negation: 100 % separable."""
+    cfg = tiny_config("reward.train.epochs=12", "reward.train.batch_size=8", "reward.train.micro_batch_size=8",
+                      "reward.train.optim.lr=1e-2")
+    shared = load_base(cfg.model, tmp_path_factory.getbasetemp() / "cache")
+    tracking = TrackingConfig(WandbMode.disabled, "test", None, [], 4)
+
+    def rows(count: int, start: int) -> list[PreferenceRow]:
+        made = []
+        for i in range(start, start + count):
+            good, bad = f"{'y' * 4} {i % 7}", f"{'n' * 4} {i % 5}"
+            one, two = (good, bad) if i % 2 else (bad, good)
+            guideline = ShownGuideline("Yes", False, "Say y.")
+            made.append(PreferenceRow(f"r{i}", f"p{i}", "Say it.", one, two, (guideline,), (1.0,), 1 if i % 2 else 2,
+                                      "principle:Yes", False, "train"))
+        return made
+
+    work = tmp_path / "reward"
+    work.mkdir()
+    tracker = start_tracking(tracking, tmp_path, "reward", work, {}, "g", [], "n", {})
+    context = StageContext(work, {}, tracker, lambda: shared, 4)
+    shared.add_adapter("reward", 0)
+    head = ScalarHead(shared.hidden_size, 0)
+    training = [reward_stage.compare_row(shared, cfg, row) for row in rows(32, 0)]
+    held_out = [reward_stage.compare_row(shared, cfg, row) for row in rows(40, 100)]
+    reward_stage.train(shared, head, training, cfg.reward.train, context, "reward", 0, 0)
+    accuracy = reward_stage.held_out_accuracy(shared, head, held_out, held_out, 8)
+    assert accuracy["held_out/accuracy"] > 0.95
+    assert accuracy["held_out/accuracy/Yes"] > 0.95
