@@ -105,18 +105,19 @@ class Pipeline:
                 artifact = store.get(spec.name, key)  # another job may have made it while we waited
                 reused = artifact is not None
                 if artifact is None:
-                    artifact = self._make(spec, inputs, store, key)
+                    artifact = self._make(spec, inputs, store, key, label)
         if reused:
             log.info("%s: reused, made before with the same settings (%s)", label, artifact.path)
         self.executions.append(Execution(label, artifact, reused))
         return artifact
 
-    def _make(self, spec: StageSpec, inputs: Mapping[str, Artifact], store: Store, key: str) -> Artifact:
+    def _make(self, spec: StageSpec, inputs: Mapping[str, Artifact], store: Store, key: str, label: str
+              ) -> Artifact:
         """Run the stage in its work folder and commit what it made."""
         from salmon.stages.context import StageContext
 
         cfg, work = self.cfg, store.work_dir(spec.name, key)
-        log.info("%s: starts (%s)", spec.name, work)
+        log.info("%s: starts (%s)", label, work)
         reset_peak_memory()
         began = time.perf_counter()
         tracker = start_tracking(
@@ -136,7 +137,7 @@ class Pipeline:
             tracker.output(artifact.name, artifact.path, {"stage": spec.name, "metrics": metrics})
         if self._shared:
             self._shared.clear()
-        log.info("%s: done in %s (%s)", spec.name, format_duration(metrics["time/total_s"]), artifact.path)
+        log.info("%s: done in %s (%s)", label, format_duration(metrics["time/total_s"]), artifact.path)
         return artifact
 
     def _base(self) -> "SharedModel":

@@ -107,7 +107,7 @@ def reward_rule(cfg: Config) -> RewardRule:
     bank = load_bank(cfg.principles.rl)
     boosted = [name for names in cfg.ppo.principles.boosted.values() for name in names]
     if absent := bank.missing(boosted):
-        log.info("principles boosted by question type that %s lacks: %s", bank.name, ", ".join(absent))
+        log.warning("ppo.principles.boosted names principles that %s lacks: %s", bank.name, ", ".join(absent))
     interventions = load_bank(cfg.principles.interventions).principles if cfg.principles.interventions else ()
     return RewardRule(bank, tuple(interventions), cfg.ppo.principles, cfg.ppo, cfg.reward)
 

@@ -1,0 +1,1 @@
+"""Named multirun studies, and what collects them into tables and plots (none yet)."""
