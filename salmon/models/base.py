@@ -110,11 +110,13 @@ class SharedModel:
     @contextmanager
     def using(self, name: str | None) -> Iterator[None]:
         """Make an adapter active; ``None`` is the plain base."""
-        if self._peft is None:
-            if name is not None:
-                raise KeyError(name)
+        if name is not None and name not in self.adapters:
+            raise KeyError(name)
+        if self._peft is None or not self.adapters:
             yield
         elif name is None:
+            if self._peft.active_adapter not in self.adapters:  # PEFT keeps the name of a removed adapter
+                self._peft.set_adapter(self.adapters[0])
             with self._peft.disable_adapter():
                 yield
         else:

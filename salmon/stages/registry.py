@@ -5,12 +5,14 @@ Importing this is cheap; a stage's own module (torch, transformers) is imported 
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from salmon.config.schema import Config, SFTSource
 from salmon.data.sources import source_identity
 from salmon.principles.bank import load_bank
 from salmon.principles.exemplars import load_exemplars
+from salmon.runtime.files import sha256_of
 from salmon.runtime.fingerprint import semantic
 
 
@@ -57,7 +59,10 @@ def _ppo(cfg: Config) -> dict[str, Any]:
 
 
 def _eval(cfg: Config) -> dict[str, Any]:
-    return {"eval": semantic(cfg.eval)}
+    data = {}
+    if cfg.eval.data_dir and (folder := Path(cfg.eval.data_dir)).is_dir():
+        data = {str(file.relative_to(folder)): sha256_of(file) for file in sorted(folder.rglob("*")) if file.is_file()}
+    return {"eval": semantic(cfg.eval), "data": data}
 
 
 def _prompts(cfg: Config, source: str) -> dict[str, Any]:

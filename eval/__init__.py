@@ -1,0 +1,1 @@
+"""Benchmarks on checkpoints: TruthfulQA, BBH and MT-Bench (``python -m eval checkpoint=...``)."""

@@ -1,0 +1,75 @@
+"""``python -m eval checkpoint=...``: the benchmarks on checkpoints that exist.
+
+``checkpoint`` is the path of an artifact folder (all its policies) or of a PEFT adapter folder, or ``base``.
+Several are separated by commas, which Hydra wants in quotes inside the shell's: ``'checkpoint="A,B,base"'``.
+"""
+
+import logging
+import os
+import sys
+from pathlib import Path
+
+import hydra
+from omegaconf import DictConfig
+
+from eval.checkpoints import find_checkpoints
+from salmon.cli import clear_errors
+from salmon.config.checks import to_typed
+from salmon.config.register import CONF, register
+from salmon.config.schema import EvalApp
+from salmon.runtime.console import configure_console
+
+register()
+
+
+@hydra.main(version_base="1.3", config_path=CONF, config_name="eval_app")
+@clear_errors
+def app(composed: DictConfig) -> None:
+    cfg = to_typed(composed, EvalApp)
+    configure_console()
+    run(cfg)
+
+
+def main() -> None:
+    """Entry point of ``python -m eval``."""
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")  # a fork after use would only print warnings
+    try:
+        app()
+    except KeyboardInterrupt:
+        sys.exit("\neval: interrupted. Run the same command again: finished tasks and answers are kept.")
+
+
+def run(cfg: EvalApp) -> None:
+    """Evaluate, write the results below ``cfg.output`` and show the table."""
+    checkpoints, artifacts = find_checkpoints(cfg.checkpoint)
+    from eval.results import markdown
+    from eval.stage import evaluate_all, record
+    from salmon.models.base import load_base
+    from salmon.runtime.files import storage_errors
+    from salmon.runtime.fingerprint import semantic
+    from salmon.runtime.tracking import start_tracking
+
+    output = Path(cfg.output).expanduser().resolve()
+    with storage_errors(output):
+        output.mkdir(parents=True, exist_ok=True)
+    shared = load_base(cfg.model, Path(cfg.paths.cache).expanduser())
+    tags = [*cfg.tracking.tags, cfg.model.name, "eval"]
+    with start_tracking(
+        cfg.tracking,
+        Path(cfg.paths.wandb).expanduser(),
+        "eval",
+        output,
+        semantic(cfg),
+        cfg.tracking.group or cfg.eval.name,
+        tags,
+        f"eval-{cfg.model.name}",
+        artifacts,
+    ) as tracker:
+        tracker.rewind(-1)
+        rows = evaluate_all(cfg, shared, checkpoints, output)
+        record(cfg, rows, output, tracker)
+    logging.getLogger("salmon").info("\n%s\nresults: %s", markdown(rows), output / "results.json")
+
+
+if __name__ == "__main__":
+    main()

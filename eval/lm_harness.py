@@ -1,0 +1,220 @@
+"""TruthfulQA (MC1, MC2) and BBH through lm-eval's own packaged tasks.
+
+Prompts, few-shot examples, filters and metrics are lm-eval's; only where the rows come from, how long an
+answer may be and how the model is called are set here. One thing is added. lm-eval's BBH metric loses right
+answers for reasons that have nothing to do with the model: it compares without trimming, so that every
+answer of a tokenizer that decodes the leading space (" No") is wrong, and its chain-of-thought pattern cuts
+the last character of an answer that does not end in a full stop. So ``accuracy`` (our extraction, see
+``extract_answer``) stands beside ``exact_match_lm_eval`` (theirs, unchanged).
+"""
+
+import io
+import json
+import logging
+import math
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, redirect_stderr
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import datasets
+import lm_eval
+from lm_eval.evaluator import evaluate
+from lm_eval.tasks import TaskManager
+
+from eval.network import require_hub
+from eval.prefix_lm import PrefixLM
+from eval.results import Row, Unavailable, mean_and_stderr
+from eval.sources import BBH_TASKS, bbh_names, bbh_rows, truthfulqa_rows
+from salmon.config.schema import BBHMode, EvalConfig
+from salmon.models.base import SharedModel
+
+BBH_PREFIX = {BBHMode.direct: "bbh_fewshot_", BBHMode.cot: "bbh_cot_fewshot_"}
+COT_MARK = "the answer is "
+FEWSHOT_SEED = 1234  # lm-eval's default; these tasks take their examples in a fixed order anyway
+
+Samples = dict[str, list[dict[str, Any]]]  # lm-eval's record of every item, by task
+
+
+def run_truthfulqa(
+    shared: SharedModel,
+    checkpoint: str,
+    tasks: Sequence[str],
+    config: EvalConfig,
+    folder: Path | None,
+    work: Path,
+) -> list[Row]:
+    """Rows of ``truthfulqa_mc1`` and / or ``truthfulqa_mc2``, computed in one pass with the active adapter.
+
+    Raises:
+        Unavailable: the data cannot be reached.
+    """
+    with rows_folder(work) as rows:
+        specs: list[Any] = list(tasks)
+        if folder is not None:
+            file = write_rows(rows / "truthfulqa.jsonl", truthfulqa_rows(folder))
+            specs = [local_task(task, "validation", file) for task in tasks]
+        results = _evaluate(shared, specs, config, folder is None, max_new_tokens=None)
+    save_samples(work, results["samples"])
+    table = []
+    for task in tasks:
+        values = [truthfulqa_score(sample) for sample in results["samples"][task]]
+        mean, stderr = mean_and_stderr(values)
+        table.append(
+            Row(checkpoint, task, "acc", mean, stderr, len(values), _note(results, task, task, config))
+        )
+    return table
+
+
+def run_bbh(
+    shared: SharedModel, checkpoint: str, config: EvalConfig, folder: Path | None, work: Path
+) -> list[Row]:
+    """Rows of BBH, pooled over the items of all tasks that are there, with the active adapter.
+
+    Raises:
+        Unavailable: the data cannot be reached.
+    """
+    prefix = BBH_PREFIX[config.bbh.mode]
+    with rows_folder(work) as rows:
+        if folder is None:
+            names = bbh_names(config.bbh.tasks)
+            specs: list[Any] = [prefix + name for name in names]
+        else:
+            data = bbh_rows(folder, config.bbh.tasks)
+            names = list(data)
+            files = {name: write_rows(rows / f"{name}.jsonl", data[name]) for name in names}
+            specs = [local_task(prefix + name, "test", files[name]) for name in names]
+        results = _evaluate(shared, specs, config, folder is None, config.bbh.max_new_tokens)
+    scored = {
+        task: [score_bbh(sample, config.bbh.mode) for sample in samples]
+        for task, samples in results["samples"].items()
+    }
+    save_samples(work, scored)
+    items = [sample for samples in scored.values() for sample in samples]
+    about = _note(results, prefix + names[0], prefix[:-1], config)
+    tokens = f"at most {config.bbh.max_new_tokens} new tokens"
+    note = f"{about}; {len(names)} of {len(BBH_TASKS)} tasks; {tokens}"
+    task = f"bbh_{config.bbh.mode.value}"
+
+    def row(metric: str, key: str) -> Row:
+        mean, stderr = mean_and_stderr([float(item[key]) for item in items])
+        return Row(checkpoint, task, metric, mean, stderr, len(items), note)
+
+    unparsed = float(sum(not item["parsed"] for item in items))
+    return [
+        row("accuracy", "accuracy"),
+        row("exact_match_lm_eval", "exact_match"),
+        Row(checkpoint, task, "n_unparsed", unparsed, None, len(items), note),
+    ]
+
+
+def truthfulqa_score(sample: dict[str, Any]) -> float:
+    """lm-eval's ``acc`` of one item; MC2 also where all its probabilities underflow to 0."""
+    if math.isfinite(sample["acc"]):
+        return float(sample["acc"])
+    loglikelihoods = [response[0] for response in sample["filtered_resps"]]
+    weights = [math.exp(value - max(loglikelihoods)) for value in loglikelihoods]
+    labels = sample["doc"]["mc2_targets"]["labels"]
+    return sum(w for w, label in zip(weights, labels, strict=True) if label) / sum(weights)
+
+
+def extract_answer(text: str, mode: BBHMode) -> str | None:
+    """The answer in a generated text, or None where there is none.
+
+    Direct: the whole text without the space around it. Chain of thought: what follows the first "the answer
+    is " up to the end of that line, without the closing full stop, which may be missing.
+    """
+    if mode is BBHMode.cot:
+        _, mark, text = text.partition(COT_MARK)
+        text = text.split("\n")[0].strip().removesuffix(".") if mark else ""
+    return text.strip() or None
+
+
+def score_bbh(sample: dict[str, Any], mode: BBHMode) -> dict[str, Any]:
+    """lm-eval's record of one item with our extraction, its score, and whether there was an answer at all."""
+    answer = extract_answer(sample["resps"][0][0], mode)
+    return {
+        **sample,
+        "answer": answer,
+        "accuracy": float(answer == sample["target"]),
+        "parsed": answer is not None,
+    }
+
+
+# --- calling lm-eval -----------------------------------------------------------------------------
+
+
+@contextmanager
+def rows_folder(work: Path) -> Iterator[Path]:
+    """A folder for converted rows and for the data library's copies of them, removed at the end."""
+    work.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(prefix="rows-", dir=work) as folder:
+        yield Path(folder)
+
+
+def local_task(task: str, split: str, rows: Path) -> dict[str, Any]:
+    """lm-eval's packaged ``task`` on local rows: everything else stays as packaged."""
+    files = {"data_files": {split: str(rows)}, "cache_dir": str(rows.parent / "cache")}
+    return {"task": task, "dataset_path": "json", "dataset_name": None, "dataset_kwargs": files}
+
+
+def write_rows(path: Path, rows: Sequence[dict[str, Any]]) -> Path:
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return path
+
+
+def save_samples(work: Path, samples: Samples) -> None:
+    """One JSONL a task: prompts, responses, filtered responses and scores of every item."""
+    for task, rows in samples.items():
+        path = work / "samples" / f"{task}.jsonl"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("".join(json.dumps(row, default=str) + "\n" for row in rows))
+
+
+def _evaluate(
+    shared: SharedModel, specs: list[Any], config: EvalConfig, from_hub: bool, max_new_tokens: int | None
+) -> dict[str, Any]:
+    logging.getLogger("lm_eval").setLevel(logging.ERROR)
+    datasets.disable_progress_bars()
+    if from_hub:
+        require_hub()
+    # Indexing all of lm-eval's thousands of task files would take 15 s.
+    packaged = Path(lm_eval.__file__).parent / "tasks"
+    manager = TaskManager(
+        include_path=[str(packaged / "truthfulqa"), str(packaged / "bbh")], include_defaults=False
+    )
+    try:
+        loaded = manager.load([{"group": "selected", "task": specs}])
+    except (OSError, ValueError) as error:
+        if not from_hub:
+            raise
+        raise Unavailable(
+            f"the hub's data cannot be loaded ({' '.join(str(error).split())[:200]}); set eval.data_dir"
+        ) from error
+    for task in loaded["tasks"].values():
+        task.set_fewshot_seed(seed=FEWSHOT_SEED)
+        if max_new_tokens is not None:
+            task.set_config(key="generation_kwargs", value={"max_gen_toks": max_new_tokens}, update=True)
+    with redirect_stderr(io.StringIO()):  # a progress bar for every task
+        results = evaluate(
+            lm=PrefixLM(shared, config.batch_size),
+            task_dict=loaded,
+            limit=config.limit,
+            bootstrap_iters=0,
+            apply_chat_template=config.chat_template,
+            fewshot_as_multiturn=True,
+            system_instruction=(shared.chat.system_prompt or None) if config.chat_template else None,
+        )
+    assert results is not None  # None is for the other ranks of a distributed run
+    return dict(results)
+
+
+def _note(results: dict[str, Any], task: str, name: str, config: EvalConfig) -> str:
+    parts = [
+        f"lm-eval {lm_eval.__version__} {name}",
+        f"version {results['versions'][task]}",
+        f"{results['n-shot'][task]}-shot",
+        f"chat template {'on' if config.chat_template else 'off'}",
+    ]
+    return ", ".join(parts)

@@ -1,0 +1,104 @@
+"""What an evaluation reports: rows, their files, and the table people read."""
+
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from salmon.runtime.store import write_json_atomic
+
+
+class Unavailable(Exception):
+    """A task cannot be done here (no data, no key); the message becomes the note of its row."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One figure about one checkpoint.
+
+    ``n`` counts the items behind ``value``. Where there is no figure ``value`` is None and ``note`` says why.
+    """
+
+    checkpoint: str
+    task: str
+    metric: str
+    value: float | None
+    stderr: float | None
+    n: int
+    note: str
+
+    def renamed(self, checkpoint: str) -> "Row":
+        """The same figure for a checkpoint with identical weights."""
+        return replace(self, checkpoint=checkpoint, note=f"{self.note}; same adapter as {self.checkpoint}")
+
+
+def mean_and_stderr(values: Sequence[float]) -> tuple[float | None, float | None]:
+    """Mean and its standard error, sample standard deviation (n - 1) / sqrt(n); None where undefined."""
+    if not values:
+        return None, None
+    mean = sum(values) / len(values)
+    if len(values) == 1:
+        return mean, None
+    variance = sum((value - mean) ** 2 for value in values) / (len(values) - 1)
+    return mean, math.sqrt(variance / len(values))
+
+
+def as_metrics(rows: Sequence[Row]) -> dict[str, float]:
+    """Every figure that exists, under ``eval/<checkpoint>/<task>/<metric>``."""
+    return {
+        f"eval/{row.checkpoint}/{row.task}/{row.metric}": row.value for row in rows if row.value is not None
+    }
+
+
+def save_rows(path: Path, key: dict[str, Any], rows: Sequence[Row]) -> None:
+    """Write one finished task; ``key`` is every setting that its figures depend on."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_json_atomic(path, {"key": key, "rows": [asdict(row) for row in rows]})
+
+
+def load_rows(path: Path, key: dict[str, Any]) -> list[Row] | None:
+    """The rows of a finished task, or None where it has not been done with these settings."""
+    if not path.is_file():
+        return None
+    saved = json.loads(path.read_text())
+    return [Row(**row) for row in saved["rows"]] if saved["key"] == key else None
+
+
+def write_results(folder: Path, rows: Sequence[Row], facts: dict[str, Any]) -> None:
+    """``results.json`` (``facts`` about the run, then all rows) and ``results.md`` in ``folder``."""
+    folder.mkdir(parents=True, exist_ok=True)
+    write_json_atomic(folder / "results.json", {**facts, "rows": [asdict(row) for row in rows]})
+    (folder / "results.md").write_text(markdown(rows))
+
+
+def markdown(rows: Sequence[Row]) -> str:
+    """A line per task and metric, a column per checkpoint; what must be known about a line stands below."""
+    checkpoints = list(dict.fromkeys(row.checkpoint for row in rows))
+    lines = list(dict.fromkeys((row.task, row.metric) for row in rows))
+    cells = {(row.task, row.metric, row.checkpoint): row for row in rows}
+    table = [
+        "| " + " | ".join(["task", "metric", *checkpoints]) + " |",
+        "| --- | --- |" + " ---: |" * len(checkpoints),
+    ]
+    for task, metric in lines:
+        shown = [_cell(cells.get((task, metric, checkpoint))) for checkpoint in checkpoints]
+        table.append("| " + " | ".join([task, metric, *shown]) + " |")
+    notes: dict[tuple[str, str], list[str]] = {}
+    for row in rows:
+        notes.setdefault((row.task, row.note), []).append(row.checkpoint)
+    table.append("")
+    for (task, note), names in notes.items():
+        about = "" if set(names) == set(checkpoints) else f" ({', '.join(dict.fromkeys(names))})"
+        table.append(f"- {task}{about}: {note}")
+    return "\n".join(table) + "\n"
+
+
+def _cell(row: Row | None) -> str:
+    if row is None or row.value is None:
+        return "n/a"
+    if row.metric.startswith("n_"):
+        return f"{row.value:.0f}"
+    error = "" if row.stderr is None else f" ± {row.stderr:.3f}"
+    return f"{row.value:.3f}{error} (n={row.n})"

@@ -1,0 +1,213 @@
+"""Where benchmark data comes from: the bundled smoke test, a local folder, or the network.
+
+A local folder has the layout of the originals: ``truthfulqa/mc_task.json`` (TruthfulQA's own file),
+``bbh/<task>.json`` (BIG-Bench Hard's own files) and ``mt_bench/{question.jsonl, judge_prompts.jsonl,
+reference_answer/<judge>.jsonl}`` (FastChat's).
+"""
+
+import hashlib
+import json
+import urllib.request
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from eval.network import offline, reachable
+from eval.results import Unavailable
+from salmon.errors import SalmonError
+
+MINI = "mini"
+BBH_TASKS = (
+    "boolean_expressions",
+    "causal_judgement",
+    "date_understanding",
+    "disambiguation_qa",
+    "dyck_languages",
+    "formal_fallacies",
+    "geometric_shapes",
+    "hyperbaton",
+    "logical_deduction_five_objects",
+    "logical_deduction_seven_objects",
+    "logical_deduction_three_objects",
+    "movie_recommendation",
+    "multistep_arithmetic_two",
+    "navigate",
+    "object_counting",
+    "penguins_in_a_table",
+    "reasoning_about_colored_objects",
+    "ruin_names",
+    "salient_translation_error_detection",
+    "snarks",
+    "sports_understanding",
+    "temporal_sequences",
+    "tracking_shuffled_objects_five_objects",
+    "tracking_shuffled_objects_seven_objects",
+    "tracking_shuffled_objects_three_objects",
+    "web_of_lies",
+    "word_sorting",
+)
+
+FASTCHAT = "https://raw.githubusercontent.com/lm-sys/FastChat/v0.2.36/fastchat/llm_judge/data"
+REFERENCES = "reference_answer"  # folder in an mt_bench folder, a file for each author of reference answers
+DEFAULT_REFERENCES = "gpt-4"
+MT_BENCH_FILES = {  # path in an mt_bench folder -> (path at FASTCHAT, sha256)
+    "question.jsonl": (
+        "mt_bench/question.jsonl",
+        "119565adbab82227089cefdb44c8d7e2cf04dc0a0ec233634c82e7d4e2a944f7",
+    ),
+    "judge_prompts.jsonl": (
+        "judge_prompts.jsonl",
+        "fd283293406d024f44c174b094ef48031d0687a4682fd3a56b29b138f80281b6",
+    ),
+    "reference_answer/gpt-4.jsonl": (
+        "mt_bench/reference_answer/gpt-4.jsonl",
+        "f957a5bc977badb66885ec970e6cd08527845780313f0995764260e5777b9b3f",
+    ),
+}
+DOWNLOAD_TIMEOUT_S = 30.0
+
+
+@dataclass(frozen=True)
+class MTBenchData:
+    questions: list[dict[str, Any]]  # FastChat's rows: question_id, category, turns
+    judge_prompts: dict[str, dict[str, Any]]  # by name
+    references: dict[int, list[str]]  # question_id -> reference answer of each turn
+    reference_author: str  # FastChat's are gpt-4's, 13 of the 30 wrong (FastChat issue 3158)
+
+
+def data_folder(data_dir: str | None) -> Path | None:
+    """The folder that ``eval.data_dir`` means; None is the network.
+
+    Raises:
+        SalmonError: there is no such folder.
+    """
+    if data_dir is None:
+        return None
+    folder = Path(__file__).parent / "mini" if data_dir == MINI else Path(data_dir).expanduser().resolve()
+    if not folder.is_dir():
+        raise SalmonError(
+            f"eval.data_dir={data_dir}: no folder {folder}; give a folder with truthfulqa/, bbh/ and "
+            f"mt_bench/, the word {MINI}, or null to use the hub"
+        )
+    return folder
+
+
+def content_hash(folder: Path | None) -> str:
+    """16 hex digits that change with any file in ``folder``; "hub" for None."""
+    if folder is None:
+        return "hub"
+    digest = hashlib.sha256()
+    for path in sorted(p for p in folder.rglob("*") if p.is_file()):
+        digest.update(path.relative_to(folder).as_posix().encode())
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+# --- the three formats ---------------------------------------------------------------------------
+
+
+def truthfulqa_rows(folder: Path) -> list[dict[str, Any]]:
+    """TruthfulQA's ``mc_task.json`` in the row format of the hub's data set (choices and labels as lists)."""
+    path = folder / "truthfulqa" / "mc_task.json"
+    if not path.is_file():
+        raise Unavailable(f"no truthfulqa/mc_task.json in {folder}")
+    try:
+        return [
+            {
+                "question": item["question"],
+                **{
+                    key: {"choices": list(item[key]), "labels": list(item[key].values())}
+                    for key in ("mc1_targets", "mc2_targets")
+                },
+            }
+            for item in json.loads(path.read_text())
+        ]
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise SalmonError(f"{path} is not in the format of TruthfulQA's mc_task.json: {error!r}") from error
+
+
+def bbh_rows(folder: Path, wanted: list[str] | None) -> dict[str, list[dict[str, str]]]:
+    """Rows ``{input, target}`` of each wanted BBH task (None: all 27) that the folder has."""
+    rows = {}
+    for task in bbh_names(wanted):
+        path = folder / "bbh" / f"{task}.json"
+        if path.is_file():
+            try:
+                examples = json.loads(path.read_text())["examples"]
+                rows[task] = [{"input": row["input"], "target": row["target"]} for row in examples]
+            except (ValueError, KeyError, TypeError) as error:
+                raise SalmonError(f"{path} is not in the format of BIG-Bench Hard: {error!r}") from error
+    if not rows:
+        raise Unavailable(f"no bbh/<task>.json in {folder}")
+    return rows
+
+
+def bbh_names(wanted: list[str] | None) -> list[str]:
+    """Names of the wanted BBH tasks (None: all 27); an unknown name is a SalmonError."""
+    unknown = [name for name in wanted or () if name not in BBH_TASKS]
+    if unknown:
+        raise SalmonError(f"eval.bbh.tasks: unknown {', '.join(unknown)}; there are: {', '.join(BBH_TASKS)}")
+    return list(BBH_TASKS) if wanted is None else list(wanted)
+
+
+def mt_bench_data(folder: Path | None, downloads: Path) -> MTBenchData:
+    """MT-Bench of a local folder, or FastChat's own files, fetched once into ``downloads`` and checked."""
+    root = folder / "mt_bench" if folder else _fetch_mt_bench(downloads / "mt_bench")
+    for name in ("question.jsonl", "judge_prompts.jsonl"):
+        if not (root / name).is_file():
+            raise Unavailable(f"no mt_bench/{name} in {root.parent}")
+    authors = {path.stem: path for path in sorted((root / REFERENCES).glob("*.jsonl"))}
+    author = DEFAULT_REFERENCES if DEFAULT_REFERENCES in authors else next(iter(authors), "none")
+    references = _json_lines(authors[author], ("question_id", "choices")) if authors else []
+    return MTBenchData(
+        questions=_json_lines(root / "question.jsonl", ("question_id", "category", "turns")),
+        judge_prompts={
+            p["name"]: p
+            for p in _json_lines(root / "judge_prompts.jsonl", ("name", "system_prompt", "prompt_template"))
+        },
+        references={row["question_id"]: row["choices"][0]["turns"] for row in references},
+        reference_author=author,
+    )
+
+
+def _json_lines(path: Path, required: tuple[str, ...]) -> list[dict[str, Any]]:
+    rows = []
+    for number, line in enumerate(path.read_text().splitlines(), start=1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+        except ValueError as error:
+            raise SalmonError(f"{path}, line {number}: not JSON ({error})") from error
+        missing = [key for key in required if not isinstance(row, dict) or key not in row]
+        if missing:
+            raise SalmonError(f"{path}, line {number}: {', '.join(missing)} missing")
+        rows.append(row)
+    return rows
+
+
+def _fetch_mt_bench(target: Path) -> Path:
+    """FastChat's files in ``target``, each with the hash it must have."""
+    for name, (remote, sha256) in MT_BENCH_FILES.items():
+        path = target / name
+        if path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() == sha256:
+            continue
+        if offline() or not reachable("https://raw.githubusercontent.com"):
+            raise Unavailable(
+                "MT-Bench's files cannot be fetched (offline, or raw.githubusercontent.com unreachable): "
+                "set eval.data_dir"
+            )
+        try:
+            with urllib.request.urlopen(f"{FASTCHAT}/{remote}", timeout=DOWNLOAD_TIMEOUT_S) as response:
+                content = response.read()
+        except OSError as error:
+            raise Unavailable(f"{FASTCHAT}/{remote}: {error}") from error
+        if hashlib.sha256(content).hexdigest() != sha256:
+            raise Unavailable(
+                f"{FASTCHAT}/{remote} is not the file it was (sha256 differs from {sha256[:12]}...)"
+            )
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part = path.with_suffix(".part")
+        part.write_bytes(content)
+        part.replace(path)
+    return target

@@ -1,0 +1,68 @@
+"""The pipeline's last stage: every checkpoint that an upstream stage made, on the configured benchmarks."""
+
+from pathlib import Path
+
+from eval.checkpoints import adapter_hash
+from eval.evaluate import Evaluation, evaluate_checkpoint
+from eval.judges import make_judge
+from eval.results import Row, as_metrics, write_results
+from salmon.config.schema import Config, EvalApp
+from salmon.models.base import SharedModel
+from salmon.runtime.environment import versions
+from salmon.runtime.fingerprint import semantic
+from salmon.runtime.tracking import Tracker
+from salmon.stages.context import StageContext
+
+VERSION = 1
+
+
+def run(cfg: Config, ctx: StageContext) -> dict[str, float]:
+    """Evaluate each checkpoint of the one input artifact; metrics ``eval/<checkpoint>/<task>/<metric>``.
+
+    ``results.json`` and ``results.md`` in the work folder hold the rows, with those that have no figure.
+    """
+    rows = evaluate_all(cfg, ctx.shared(), dict(ctx.inputs["checkpoint"].checkpoints), ctx.work)
+    return record(cfg, rows, ctx.work, ctx.tracker)
+
+
+def evaluate_all(
+    cfg: Config | EvalApp, shared: SharedModel, checkpoints: dict[str, Path | None], work: Path
+) -> list[Row]:
+    """Rows of every checkpoint (name -> adapter folder, None: the base); equal adapters are done once."""
+    cache = Path(cfg.paths.cache).expanduser()
+    judge = make_judge(cfg.eval.mt_bench.judge, shared, cfg.model, cache)
+    evaluation = Evaluation(cfg.eval, judge, cfg.seed, cache)
+    rows: list[Row] = []
+    done: dict[str, list[Row]] = {}
+    for name, adapter in checkpoints.items():
+        identity = adapter_hash(adapter)
+        if identity in done:
+            rows += [row.renamed(name) for row in done[identity]]
+        else:
+            done[identity] = evaluate_checkpoint(shared, adapter, name, evaluation, work / name)
+            rows += done[identity]
+    return rows
+
+
+def record(cfg: Config | EvalApp, rows: list[Row], work: Path, tracker: Tracker) -> dict[str, float]:
+    """Write the results and track them; the metrics."""
+    write_results(
+        work,
+        rows,
+        {
+            "suite": cfg.eval.name,
+            "model": cfg.model.name,
+            "settings": semantic(cfg.eval),
+            "versions": versions(),
+        },
+    )
+    metrics = as_metrics(rows)
+    tracker.log(0, metrics)
+    tracker.table(
+        "results",
+        ["checkpoint", "task", "metric", "value", "stderr", "n", "note"],
+        [[r.checkpoint, r.task, r.metric, r.value, r.stderr, r.n, r.note] for r in rows],
+        0,
+    )
+    tracker.summary(metrics)
+    return metrics

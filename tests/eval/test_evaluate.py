@@ -1,0 +1,214 @@
+import json
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import pytest
+from pytest import approx
+
+from eval import evaluate as module
+from eval.evaluate import Evaluation, evaluate_checkpoint
+from eval.judges import ERROR_TEXT, LocalJudge, Verdict
+from eval.stage import run
+from salmon.config.schema import JudgeKind
+from salmon.runtime.store import Artifact
+
+METRICS = {
+    ("truthfulqa_mc1", "acc"),
+    ("truthfulqa_mc2", "acc"),
+    ("bbh_direct", "accuracy"),
+    ("bbh_direct", "exact_match_lm_eval"),
+    ("bbh_direct", "n_unparsed"),
+    ("mt_bench", "score"),
+    ("mt_bench", "score_turn_1"),
+    ("mt_bench", "score_turn_2"),
+    ("mt_bench", "n_scored"),
+    ("mt_bench", "n_unparsed"),
+    ("mt_bench", "n_failed"),
+}
+
+
+@pytest.fixture
+def evaluation(tiny, suite, tmp_path) -> Evaluation:
+    return Evaluation(suite, LocalJudge(tiny, "tiny"), seed=0, cache=tmp_path / "cache")
+
+
+def test_all_tasks_of_a_checkpoint(tiny, adapter, evaluation, tmp_path):
+    rows = evaluate_checkpoint(tiny, adapter, "sft", evaluation, tmp_path / "work")
+    assert {(row.task, row.metric) for row in rows} == METRICS
+    assert all(row.value is not None and row.checkpoint == "sft" for row in rows)
+    assert all("SMOKE TEST" in row.note and "LIMITED to the first 2 items" in row.note for row in rows)
+    assert any("local-expected-rating(tiny): not comparable" in row.note for row in rows)
+    assert tiny.adapters == [], "the base is left as it was"
+    base = evaluate_checkpoint(tiny, None, "base", evaluation, tmp_path / "base")
+    assert [r.value for r in base] != [r.value for r in rows]
+
+
+def test_finished_tasks_are_not_redone(tiny, adapter, evaluation, tmp_path, monkeypatch):
+    first = evaluate_checkpoint(tiny, adapter, "sft", evaluation, tmp_path)
+    for name in ("_mt_bench", "content_hash"):
+        monkeypatch.setattr(module, name, count(getattr(module, name)))
+    monkeypatch.setattr("eval.lm_harness._evaluate", forbidden)
+    again = evaluate_checkpoint(tiny, adapter, "sft", evaluation, tmp_path)
+    assert again == first
+    assert module._mt_bench.calls == 0
+    evaluation.config.mt_bench.max_new_tokens = 5
+    changed = evaluate_checkpoint(tiny, adapter, "sft", evaluation, tmp_path)
+    assert module._mt_bench.calls == 1, "a changed setting redoes what it is about, and nothing else"
+    assert [r for r in changed if r.task != "mt_bench"] == [r for r in first if r.task != "mt_bench"]
+
+
+def test_another_judge_rates_the_same_answers(tiny, adapter, evaluation, tmp_path, monkeypatch):
+    evaluation.config.tasks = ["mt_bench"]
+    evaluate_checkpoint(tiny, adapter, "sft", replace(evaluation, judge=None), tmp_path)
+    monkeypatch.setattr("eval.mt_bench.generate", forbidden)
+    rows = evaluate_checkpoint(tiny, adapter, "sft", evaluation, tmp_path)
+    assert rows[0].metric == "score" and rows[0].n == 4
+
+
+def test_unreachable_data_gives_a_row_that_says_so_and_the_run_goes_on(tiny, adapter, evaluation, tmp_path):
+    (tmp_path / "data").mkdir()
+    mini = Path(module.__file__).parent / "mini"
+    (tmp_path / "data" / "bbh").symlink_to(mini / "bbh")
+    evaluation.config.data_dir = str(tmp_path / "data")
+    rows = {
+        (r.task, r.metric): r for r in evaluate_checkpoint(tiny, adapter, "sft", evaluation, tmp_path / "w")
+    }
+    assert rows["truthfulqa_mc1", "acc"].value is None
+    assert "no truthfulqa/mc_task.json" in rows["truthfulqa_mc1", "acc"].note
+    assert rows["mt_bench", "score"].value is None and "question.jsonl" in rows["mt_bench", "score"].note
+    assert rows["bbh_direct", "accuracy"].value is not None
+    assert not (tmp_path / "w" / "truthfulqa.json").exists(), "it is tried again next time"
+
+
+def test_unreachable_hub_gives_rows_that_say_so(tiny, adapter, evaluation, tmp_path, monkeypatch):
+    monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
+    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
+    monkeypatch.setattr("eval.sources.reachable", lambda url: False)
+    evaluation.config.data_dir = None
+    rows = evaluate_checkpoint(tiny, adapter, "sft", evaluation, tmp_path)
+    assert [row.value for row in rows] == [None] * 4
+    assert all("unreachable" in row.note and "eval.data_dir" in row.note for row in rows)
+
+
+def test_failed_judge_calls_are_tried_again_next_time(tiny, adapter, evaluation, tmp_path):
+    class Flaky:
+        label, note = "flaky", "flaky"
+        texts = [ERROR_TEXT, "[[2]]", "[[2]]", "[[2]]", "[[8]]"]
+
+        def rate(self, requests):
+            for _ in requests:
+                text = self.texts.pop(0)
+                yield Verdict(text, None if text == ERROR_TEXT else float(text[2]))
+
+    evaluation.config.tasks = ["mt_bench"]
+    evaluation = replace(evaluation, judge=Flaky())
+    value = {row.metric: row.value for row in evaluate_checkpoint(tiny, adapter, "sft", evaluation, tmp_path)}
+    assert value["score"] == 2.0 and value["n_failed"] == 1
+    value = {row.metric: row.value for row in evaluate_checkpoint(tiny, adapter, "sft", evaluation, tmp_path)}
+    assert value["score"] == approx(3.5) and value["n_failed"] == 0  # (2 + 2 + 2 + 8) / 4
+
+
+# --- the stage -----------------------------------------------------------------------------------
+
+
+@dataclass
+class Notebook:
+    logged: dict = field(default_factory=dict)
+    tables: dict = field(default_factory=dict)
+
+    def log(self, step, metrics):
+        self.logged |= metrics
+
+    def table(self, name, columns, rows, step):
+        self.tables[name] = (columns, rows)
+
+    def summary(self, metrics):
+        self.logged |= metrics
+
+
+@dataclass
+class Context:
+    work: Path
+    inputs: dict
+    tracker: Notebook
+    model: object
+
+    def shared(self):
+        return self.model
+
+
+@dataclass
+class StageConfig:
+    eval: object
+    model: object
+    paths: object
+    seed: int = 0
+
+
+def test_stage_evaluates_equal_checkpoints_once(tiny, tiny_config, adapter, suite, tmp_path, monkeypatch):
+    artifact = tmp_path / "ppo"
+    for name in ("best", "last"):
+        (artifact / name).mkdir(parents=True)
+        for file in adapter.iterdir():
+            (artifact / name / file.name).write_bytes(file.read_bytes())
+    manifest = {
+        "stage": "ppo",
+        "fingerprint": "f",
+        "files": {},
+        "metrics": {},
+        "checkpoints": {"ppo_best": "best", "ppo_last": "last"},
+    }
+    (artifact / "manifest.json").write_text(json.dumps(manifest))
+    monkeypatch.setattr("eval.stage.evaluate_checkpoint", count(evaluate_checkpoint))
+    from eval import stage
+
+    ctx = Context(tmp_path / "work", {"checkpoint": Artifact("ppo", "f", artifact)}, Notebook(), tiny)
+    paths = type("Paths", (), {"cache": str(tmp_path)})
+    metrics = run(StageConfig(suite, tiny_config, paths), ctx)
+    assert stage.evaluate_checkpoint.calls == 1
+    assert len(metrics) == 2 * len(METRICS) and metrics == ctx.tracker.logged
+    for task, metric in METRICS:
+        best, last = (metrics[f"eval/{name}/{task}/{metric}"] for name in ("ppo_best", "ppo_last"))
+        assert best == last
+    saved = json.loads((ctx.work / "results.json").read_text())
+    assert saved["suite"] == "test" and len(saved["rows"]) == 2 * len(METRICS)
+    assert "same adapter as ppo_best" in (ctx.work / "results.md").read_text()
+    assert len(ctx.tracker.tables["results"][1]) == 2 * len(METRICS)
+
+
+def test_metrics_are_in_the_glossary(suite):
+    from salmon.runtime.glossary import find
+
+    for task, metric in METRICS | {("bbh_cot", "accuracy")}:
+        assert find(f"eval/ppo_best/{task}/{metric}", "eval") is not None
+
+
+def test_answers_without_a_judge(tiny, adapter, evaluation, tmp_path):
+    evaluation.config.tasks = ["mt_bench"]
+    evaluation.config.mt_bench.judge.kind = JudgeKind.none
+    (row,) = evaluate_checkpoint(tiny, adapter, "sft", replace(evaluation, judge=None), tmp_path)
+    assert row.value is None and "answers written, no judge" in row.note
+    assert len(list(tmp_path.rglob("model_answer/sft.jsonl"))) == 1
+
+
+def test_base_after_an_adapter(tiny, adapter, evaluation, tmp_path):
+    evaluation.config.tasks = ["truthfulqa_mc2"]
+    expected = evaluate_checkpoint(tiny, None, "base", evaluation, tmp_path / "1")
+    evaluate_checkpoint(tiny, adapter, "sft", evaluation, tmp_path / "2")
+    (again,) = evaluate_checkpoint(tiny, None, "base", evaluation, tmp_path / "3")
+    assert again.value == approx(expected[0].value)
+
+
+def count(function):
+    """The function with a ``calls`` count."""
+
+    def counted(*args, **kwargs):
+        counted.calls += 1
+        return function(*args, **kwargs)
+
+    counted.calls = 0
+    return counted
+
+
+def forbidden(*args, **kwargs):
+    raise AssertionError("this was done already")

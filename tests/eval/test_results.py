@@ -1,0 +1,67 @@
+import json
+import math
+
+import pytest
+from pytest import approx
+
+from eval.results import Row, as_metrics, load_rows, markdown, mean_and_stderr, save_rows, write_results
+
+
+def row(checkpoint="sft", task="mt_bench", metric="score", value=5.0, stderr=0.5, n=4, note="how"):
+    return Row(checkpoint, task, metric, value, stderr, n, note)
+
+
+def test_mean_and_stderr_literal():
+    # mean of 1, 2, 3, 6 is 3; squared deviations 4 + 1 + 0 + 9 = 14; variance 14 / 3; stderr sqrt(14 / 3 / 4)
+    mean, stderr = mean_and_stderr([1.0, 2.0, 3.0, 6.0])
+    assert mean == approx(3.0)
+    assert stderr == approx(1.0801234497346435)
+    assert stderr != approx(math.sqrt(14 / 4 / 4)), "the variance over n instead of n - 1"
+    assert stderr != approx(math.sqrt(14 / 3)), "the deviation instead of the error of the mean"
+
+
+@pytest.mark.parametrize(("values", "expected"), [([], (None, None)), ([2.0], (2.0, None))])
+def test_mean_and_stderr_where_undefined(values, expected):
+    assert mean_and_stderr(values) == expected
+
+
+def test_metrics_are_the_figures_that_exist():
+    rows = [row(), row(metric="score_turn_1", value=None), row(checkpoint="ppo_best", value=6.0)]
+    assert as_metrics(rows) == {"eval/sft/mt_bench/score": 5.0, "eval/ppo_best/mt_bench/score": 6.0}
+
+
+def test_table_has_a_column_a_checkpoint_and_every_note():
+    rows = [
+        row(),
+        row(metric="n_failed", value=3.0, stderr=None),
+        row(checkpoint="ppo", value=6.0, stderr=None),
+        row(checkpoint="ppo", metric="n_failed", value=None, note="hub unreachable"),
+    ]
+    table = markdown(rows).splitlines()
+    assert table[0] == "| task | metric | sft | ppo |"
+    assert table[2] == "| mt_bench | score | 5.000 ± 0.500 (n=4) | 6.000 (n=4) |"
+    assert table[3] == "| mt_bench | n_failed | 3 | n/a |"
+    assert "- mt_bench: how" in table
+    assert "- mt_bench (ppo): hub unreachable" in table
+
+
+def test_saved_rows_are_found_again_with_the_same_settings_only(tmp_path):
+    path, rows = tmp_path / "a" / "bbh.json", [row(), row(value=None, stderr=None)]
+    assert load_rows(path, {"limit": 3}) is None
+    save_rows(path, {"limit": 3}, rows)
+    assert load_rows(path, {"limit": 3}) == rows
+    assert load_rows(path, {"limit": 4}) is None
+
+
+def test_results_files(tmp_path):
+    rows = [row(), row(value=None, note="no data")]
+    write_results(tmp_path, rows, {"suite": "mini"})
+    saved = json.loads((tmp_path / "results.json").read_text())
+    assert saved["suite"] == "mini"
+    assert [Row(**r) for r in saved["rows"]] == rows
+    assert (tmp_path / "results.md").read_text() == markdown(rows)
+
+
+def test_renamed_row_says_whose_figure_it_is():
+    renamed = row().renamed("ppo_last")
+    assert (renamed.checkpoint, renamed.value, renamed.note) == ("ppo_last", 5.0, "how; same adapter as sft")
