@@ -178,6 +178,7 @@ def _metrics(scored: Scored, responses: Sequence[Response], batch: TokenBatch, l
         sampled[row, : len(response.ids)] = torch.tensor(response.logprobs, device=logprobs.device)
     metrics = {
         "objective/kl": ((logprobs - reference) * mask).sum(-1).mean(),
+        "objective/kl_k3": (kl_estimate(logprobs, reference, "k3") * mask).sum(-1).mean(),
         "objective/kl_coefficient": torch.tensor(kl_coefficient),
         "objective/entropy": masked_mean(entropies, mask),
         "objective/score": scored.scores.mean(),

@@ -1,7 +1,9 @@
 """The table at the end of a job: what each stage cost and reached, benchmark scores, where to look."""
 
-from collections.abc import Iterable, Sequence
+import json
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from salmon.config.schema import Config, WandbMode
 from salmon.pipeline import Execution
@@ -10,23 +12,19 @@ from salmon.runtime.progress import format_duration
 # What each stage is judged by at a glance: metric -> how the table words it.
 REACHED = {
     "sft": {"selfalign/kept": "answers kept {:.0f}", "sft/loss": "loss {:.3f}"},
-    "preferences": {"pairs/rows_train": "rows {:.0f}", "judge/tie_rate": "judge ties {:.0%}",
+    "preferences": {"pairs/rows_train": "rows {:.0f}", "judge/tie_rate": "orders disagree {:.0%}",
                     "judge/position_bias": "position bias {:+.2f}"},
     "reward": {"reward/loss": "loss {:.3f}", "held_out/accuracy": "held-out accuracy {:.2f}",
                "held_out/rows": "on {:.0f} rows"},
     "ppo": {"held_out/reward_start": "held-out reward {:.3f}", "held_out/reward_best": "to {:.3f}",
-            "objective/kl": "KL {:.3f}", "perf/tokens_per_second": "{:.0f} sampled tokens/s"},
+            "objective/kl_k3": "KL {:.3f}", "perf/tokens_per_second": "{:.0f} sampled tokens/s"},
 }  # fmt: skip
 
 
 def report(cfg: Config, executions: Sequence[Execution], folder: Path, seconds: float) -> str:
     """The whole closing text of a job."""
     parts = [table(["stage", "time", "peak GiB", "reached"], [_stage_row(e) for e in executions])]
-    if scores := benchmark_rows(executions):
-        parts.append(table(["benchmark", *sorted({name for row in scores.values() for name in row}, key=_by_stage)],
-                           _score_cells(scores)))
-        if cfg.eval.data_dir == "mini":
-            parts.append("Benchmarks: the bundled mini set, a smoke test of a dozen items each; never quote it.")
+    parts += benchmarks(benchmark_rows(executions))
     lines = [f"total {format_duration(seconds)}; job folder {folder}",
              *(f"  {e.label:<12} {e.artifact.path}" for e in executions)]
     if cfg.tracking.wandb is not WandbMode.disabled:
@@ -37,16 +35,24 @@ def report(cfg: Config, executions: Sequence[Execution], folder: Path, seconds: 
     return "\n" + "\n\n".join([*parts, "\n".join(lines)]) + "\n"
 
 
-def benchmark_rows(executions: Iterable[Execution]) -> dict[str, dict[str, float]]:
-    """Benchmark -> checkpoint -> value, from metrics named eval/<checkpoint>/<task>/<metric>."""
-    rows: dict[str, dict[str, float]] = {}
-    for execution in executions:
-        for name, value in execution.artifact.metrics.items():
-            family, _, rest = name.partition("/")
-            if family == "eval":
-                checkpoint, _, benchmark = rest.partition("/")
-                rows.setdefault(benchmark, {})[checkpoint] = value
-    return rows
+def benchmark_rows(executions: Iterable[Execution]) -> list[dict[str, Any]]:
+    """The rows of all evaluations of the job, as their results.json has them."""
+    files = [e.artifact.path / "results.json" for e in executions if e.artifact.stage == "eval"]
+    return [row for file in files for row in json.loads(file.read_text())["rows"]]
+
+
+def benchmarks(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """A line a benchmark, a column a checkpoint; below it how each was measured, or why it was not."""
+    if not rows:
+        return []
+    checkpoints = list(dict.fromkeys(row["checkpoint"] for row in rows))
+    lines = list(dict.fromkeys((row["task"], row["metric"]) for row in rows))
+    cells = {(row["task"], row["metric"], row["checkpoint"]): _score(row) for row in rows}
+    body = [[f"{task}/{metric}", *(cells.get((task, metric, c), "") for c in checkpoints)] for task, metric in lines]
+    notes: dict[str, str] = {}
+    for row in rows:
+        notes.setdefault(row["task"], row["note"])
+    return [table(["benchmark", *checkpoints], body), "\n".join(f"{task}: {note}" for task, note in notes.items())]
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -65,11 +71,10 @@ def _stage_row(execution: Execution) -> list[str]:
     return [execution.label, took, f"{metrics['perf/peak_memory_gib']:.1f}", ", ".join(reached)]
 
 
-def _score_cells(scores: dict[str, dict[str, float]]) -> list[list[str]]:
-    checkpoints = sorted({name for row in scores.values() for name in row}, key=_by_stage)
-    return [[benchmark, *(f"{row[c]:.3f}" if c in row else "" for c in checkpoints)]
-            for benchmark, row in sorted(scores.items())]
-
-
-def _by_stage(checkpoint: str) -> tuple[int, str]:
-    return (0 if checkpoint.startswith("sft") else 1, checkpoint)
+def _score(row: Mapping[str, Any]) -> str:
+    if row["value"] is None:
+        return "not measured"
+    if row["metric"].startswith("n_"):
+        return f"{row['value']:.0f}"
+    error = "" if row["stderr"] is None else f" ± {row['stderr']:.3f}"
+    return f"{row['value']:.3f}{error} (n={row['n']})"

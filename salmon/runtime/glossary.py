@@ -100,6 +100,7 @@ _REWARD = _group(
 _PPO = _group(
     ("ppo",),
     ("objective/kl", "nats/response", "KL from the reference, summed over a response", "grows slowly from 0"),
+    ("objective/kl_k3", "nats/response", "the same KL by the k3 estimator", "less noisy; cannot be negative"),
     ("objective/kl_coefficient", "1", "weight of the KL penalty", "constant, or following the controller"),
     ("objective/entropy", "nats/token", "entropy of the policy where it sampled", "falls slowly, not to 0"),
     ("objective/score", "score", "reward model's score, without penalty and bonus", "rises"),

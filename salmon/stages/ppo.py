@@ -178,8 +178,8 @@ def save_policy(actors: Actors, folder: Path) -> None:
 def final_metrics(work: Path, state: State) -> dict[str, float]:
     """What the run reached, for the manifest and the summary."""
     rows = [row for row in _history(work) if "objective/score" in row]
-    keys = ("objective/score", "objective/kl", "objective/entropy", "objective/unfinished_rate", "response/length",
-            "value/explained_variance", "perf/tokens_per_second")
+    keys = ("objective/score", "objective/kl", "objective/kl_k3", "objective/entropy", "objective/unfinished_rate",
+            "response/length", "value/explained_variance", "perf/tokens_per_second")
     return {key: rows[-1][key] for key in keys} | {
         "held_out/reward_start": state.baseline, "held_out/reward_best": state.best,
         "held_out/best_step": float(state.best_step), "objective/updates": float(len(rows)),
