@@ -16,6 +16,7 @@ from salmon.config.checks import to_typed
 from salmon.config.register import CONF, register
 from salmon.config.schema import Config
 from salmon.errors import SalmonError
+from salmon.help import help_text
 from salmon.runtime.console import configure_console
 
 
@@ -58,6 +59,9 @@ def job_folder() -> Path:
 
 def main() -> None:
     """Entry point of the console script and of ``python -m salmon``."""
+    if {"-h", "--help"} & set(sys.argv[1:]):
+        print(help_text())
+        return
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")  # a fork after use would only print warnings
     try:
         app()

@@ -5,13 +5,15 @@ import logging
 import time
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from salmon.config.schema import Config
-from salmon.models.base import load_base
 from salmon.pipeline import Execution, Pipeline
 from salmon.report import report
 from salmon.runtime.store import storage_errors, write_json_atomic
+
+if TYPE_CHECKING:
+    from salmon.models.base import SharedModel
 
 log = logging.getLogger("salmon")
 
@@ -23,7 +25,7 @@ def run_job(cfg: Config, resolved: dict[str, Any], folder: Path) -> None:
         SalmonError: a stage stopped; status.json then says which and why.
     """
     resolved = {key: value for key, value in resolved.items() if key != "paths"}  # local paths concern nobody else
-    pipeline = Pipeline(cfg, resolved, lambda: load_base(cfg.model, Path(cfg.paths.cache)))
+    pipeline = Pipeline(cfg, resolved, lambda: _base(cfg))
     state: dict[str, Any] = {"state": "running", "stage": None, "error": None}
 
     def save(**changes: Any) -> None:
@@ -43,6 +45,12 @@ def run_job(cfg: Config, resolved: dict[str, Any], folder: Path) -> None:
         link_artifacts(folder, executions)
         write_json_atomic(folder / "results.json", {e.label: e.artifact.metrics for e in executions})
     print(report(cfg, executions, folder, time.perf_counter() - began))
+
+
+def _base(cfg: Config) -> "SharedModel":
+    from salmon.models.base import load_base  # torch and transformers: ten seconds that a reused job need not wait
+
+    return load_base(cfg.model, Path(cfg.paths.cache))
 
 
 def link_artifacts(folder: Path, executions: list[Execution]) -> None:

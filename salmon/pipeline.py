@@ -53,6 +53,7 @@ class Pipeline:
             SalmonError: a stage's input is neither made by this job nor in the store, or a stage fails.
         """
         made = self._artifacts_in_store()
+        self._check_inputs(made)
         for name in (stage for stage in ORDER if stage in self.cfg.stages):
             spec = STAGES[name]
             if name == "eval":
@@ -61,8 +62,7 @@ class Pipeline:
                     self._execute(spec, {"checkpoint": made[source]}, f"eval of {source}")
                 continue
             on_progress(name)
-            inputs = {stage: self._required(stage, name, made) for stage in spec.upstream}
-            made[name] = self._execute(spec, inputs, name)
+            made[name] = self._execute(spec, {stage: made[stage] for stage in spec.upstream}, name)
         return self.executions
 
     def _wants_eval_of(self, stage: str) -> bool:
@@ -70,16 +70,34 @@ class Pipeline:
         others = [name for name in self.cfg.stages if name != "eval"]
         return not others or stage in others or stage == "sft"
 
-    def _required(self, stage: str, needed_by: str, made: Mapping[str, Artifact]) -> Artifact:
-        if stage not in made:
-            wanted = [name for name in ORDER if name == stage or name in self.cfg.stages]
-            raise SalmonError(f"stage {needed_by} needs the result of stage {stage} for this config, and "
+    def _check_inputs(self, found: Mapping[str, Artifact]) -> None:
+        """Refuse now what would stop a later stage after hours: an input, or a file of its settings, that is not there.
+
+        Raises:
+            SalmonError: names every stage to add.
+        """
+        chosen = [name for name in ORDER if name in self.cfg.stages]
+        for name in chosen:
+            STAGES[name].settings(self.cfg)  # reads banks, exemplars and prompt files
+        lacking: dict[str, str] = {}  # stage -> what needs it
+        waiting = [name for name in chosen if name != "eval"]
+        while waiting:
+            name = waiting.pop()
+            for stage in STAGES[name].upstream:
+                if stage not in found and stage not in chosen and stage not in lacking:
+                    lacking[stage] = name
+                    waiting.append(stage)
+        if chosen == ["eval"] and not any(stage in found for stage in EVALUATED):
+            lacking["sft"] = "eval"
+        if lacking:
+            first = next(stage for stage in reversed(ORDER) if stage in lacking)
+            wanted = [name for name in ORDER if name in lacking or name in chosen]
+            raise SalmonError(f"stage {lacking[first]} needs the result of stage {first} for this config, and "
                               f"{self.cfg.paths.store} does not have it. Run it too: stages=[{','.join(wanted)}]")
-        return made[stage]
 
     def _artifacts_in_store(self) -> dict[str, Artifact]:
         """Finished artifacts of this config, as far as their inputs are finished too."""
-        store = Store(Path(self.cfg.paths.store))
+        store = self._store()
         found: dict[str, Artifact] = {}
         for name in ORDER:
             spec = STAGES[name]
@@ -94,9 +112,12 @@ class Pipeline:
         return fingerprint(spec.name, spec.version, settings,
                            {name: f"{artifact.stage}-{artifact.fingerprint}" for name, artifact in inputs.items()})
 
+    def _store(self) -> Store:
+        return Store(Path(self.cfg.paths.store).expanduser().absolute())
+
     def _execute(self, spec: StageSpec, inputs: Mapping[str, Artifact], label: str) -> Artifact:
         """Find the artifact, or make it under the store's lock."""
-        store = Store(Path(self.cfg.paths.store).absolute())
+        store = self._store()
         key = self._fingerprint(spec, inputs)
         artifact = store.get(spec.name, key)
         reused = artifact is not None
@@ -121,15 +142,16 @@ class Pipeline:
         reset_peak_memory()
         began = time.perf_counter()
         tracker = start_tracking(
-            cfg.tracking, Path(cfg.paths.wandb), spec.name, work, self.resolved, cfg.tracking.group or cfg.name,
-            [cfg.model.name, cfg.principles.name, *cfg.tracking.tags], f"{cfg.name}-s{cfg.seed}-{spec.name}", inputs,
+            cfg.tracking, Path(cfg.paths.wandb).expanduser(), spec.name, work, self.resolved, inputs=inputs,
+            group=cfg.tracking.group or cfg.name, name=f"{cfg.name}-s{cfg.seed}-{spec.name}",
+            tags=[cfg.model.name, cfg.principles.name, *cfg.tracking.tags],
         )  # fmt: skip
         with tracker:
             context = StageContext(work, inputs, tracker, self._base, cfg.tracking.sample_rows)
             metrics = _code_of(spec)(cfg, context)
             metrics |= {"time/total_s": time.perf_counter() - began, "perf/peak_memory_gib": peak_memory_gib()}
             artifact = store.commit(spec.name, key, {
-                "config": semantic(cfg), "upstream": {name: a.name for name, a in inputs.items()}, "metrics": metrics,
+                "config": self.resolved, "upstream": {name: a.name for name, a in inputs.items()}, "metrics": metrics,
                 "checkpoints": dict(spec.checkpoints), "versions": versions(), "git_revision": git_revision(),
                 "wandb_run_id": tracker.run_id,
             })  # fmt: skip

@@ -49,10 +49,8 @@ def benchmarks(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     lines = list(dict.fromkeys((row["task"], row["metric"]) for row in rows))
     cells = {(row["task"], row["metric"], row["checkpoint"]): _score(row) for row in rows}
     body = [[f"{task}/{metric}", *(cells.get((task, metric, c), "") for c in checkpoints)] for task, metric in lines]
-    notes: dict[str, str] = {}
-    for row in rows:
-        notes.setdefault(row["task"], row["note"])
-    return [table(["benchmark", *checkpoints], body), "\n".join(f"{task}: {note}" for task, note in notes.items())]
+    notes = dict.fromkeys((row["task"], row["note"]) for row in rows)  # a checkpoint may have a reason of its own
+    return [table(["benchmark", *checkpoints], body), "\n".join(f"{task}: {note}" for task, note in notes)]
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

@@ -1,14 +1,15 @@
 """From Hydra's composed config to typed objects, once, with every problem in one message."""
 
 import difflib
+import math
 from collections.abc import Iterator
 from dataclasses import fields, is_dataclass
 from typing import Any, TypeVar
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import MISSING, DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from salmon.config.schema import Config, EvalApp, EvalConfig, OptimSettings, PPOConfig, SamplingSettings
+from salmon.config.schema import Config, EvalApp, EvalConfig, OptimSettings, PPOConfig, SamplingSettings, SFTSource
 from salmon.errors import SalmonError
 
 T = TypeVar("T", Config, EvalApp)
@@ -33,7 +34,10 @@ def to_typed(composed: DictConfig, root: type[T]) -> T:
         raise SalmonError(f"config: {error}") from error
     if not isinstance(config, root):
         raise SalmonError(f"the composed config is not a {root.__name__}; is `schema` missing from its defaults?")
-    problems = [*unknown_keys(config), *broken_rules(config)]
+    deleted = sorted(path for path, value in settings(config) if value == MISSING)
+    if deleted:  # with ~KEY: neither missing nor unknown to OmegaConf
+        raise SalmonError("the config lacks values for: " + ", ".join(deleted) + ". Give each as KEY=VALUE")
+    problems = [*unknown_keys(config), *senseless_numbers(config), *broken_rules(config)]
     if problems:
         raise SalmonError("the config has " + (f"{len(problems)} problems" if len(problems) > 1 else "a problem")
                           + ":\n" + "\n".join(f"  - {problem}" for problem in problems))
@@ -53,6 +57,25 @@ def unknown_keys(node: Any, path: str = "") -> Iterator[str]:
             yield from unknown_keys(value, f"{where}.")
 
 
+def settings(node: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    """(dotted key, value) of every setting."""
+    for f in fields(node):
+        value = getattr(node, f.name)
+        if is_dataclass(value):
+            yield from settings(value, f"{path}{f.name}.")
+        else:
+            yield f"{path}{f.name}", value
+
+
+def senseless_numbers(config: Config | EvalApp) -> Iterator[str]:
+    """NaN and infinity, which pass every comparison, and negative counts, which slice from the wrong end."""
+    for key, value in settings(config):
+        if isinstance(value, float) and not math.isfinite(value):
+            yield f"{key}={value} is not a finite number"
+        if type(value) is int and value < 0 and key != "seed":
+            yield f"{key}={value} must not be negative"
+
+
 def broken_rules(config: Config | EvalApp) -> Iterator[str]:
     """Rules that a type cannot state, in plain words."""
     yield from _eval_rules(config.eval)
@@ -65,6 +88,8 @@ def _pipeline_rules(config: Config) -> Iterator[str]:
     yield from _choices("stages", config.stages, STAGES)
     if not config.stages:
         yield f"stages is empty; choose of {', '.join(STAGES)}"
+    if config.sft.source is SFTSource.demonstrations and config.sft.demonstrations is None:
+        yield "sft.source=demonstrations needs sft.demonstrations=FILE.jsonl or hub:NAME"
     if config.model.lora.r < 1:
         yield f"model.lora.r={config.model.lora.r} must be at least 1"
     if config.prompts.min_tokens > config.prompts.max_tokens:
@@ -78,6 +103,19 @@ def _pipeline_rules(config: Config) -> Iterator[str]:
         yield from _positive(where, epochs=train.epochs, batch_size=train.batch_size,
                              micro_batch_size=train.micro_batch_size, save_every=train.save_every)
         yield from _optim_rules(f"{where}.optim", train.optim)
+    yield from _positive("model", context=config.model.context)
+    if not 0 <= config.model.lora.dropout < 1:
+        yield f"model.lora.dropout={config.model.lora.dropout} must be at least 0 and below 1"
+    yield from _positive("sft", max_prompt_tokens=config.sft.max_prompt_tokens,
+                         max_response_tokens=config.sft.max_response_tokens)
+    for where, limits in (("reward", config.reward), ("reward.pretrain", config.reward.pretrain)):
+        yield from _positive(where, max_length=limits.max_length, max_instruction_tokens=limits.max_instruction_tokens,
+                             max_response_tokens=limits.max_response_tokens)
+    for key, count in (("sft.num_prompts", config.sft.num_prompts), ("ppo.num_prompts", config.ppo.num_prompts),
+                       ("preferences.num_prompts", config.preferences.num_prompts),
+                       ("reward.pretrain.limit", config.reward.pretrain.limit)):
+        if count == 0:
+            yield f"{key}=0 must be at least 1, or null for all"
     yield from _positive("preferences", min_response_chars=config.preferences.min_response_chars,
                          judge_max_tokens=config.preferences.judge_max_tokens)
     aggregation = config.preferences.aggregation
@@ -109,6 +147,13 @@ def _ppo_rules(ppo: PPOConfig) -> Iterator[str]:
     if ppo.minibatch > 0 and ppo.rollout_batch % ppo.minibatch:
         yield (f"ppo.rollout_batch={ppo.rollout_batch} is not divisible by ppo.minibatch={ppo.minibatch}; "
                f"nearest divisors: {_nearest_divisors(ppo.rollout_batch, ppo.minibatch)}")
+    if ppo.num_prompts and (ppo.num_prompts - ppo.held_out_prompts) * ppo.epochs < ppo.rollout_batch:
+        yield (f"ppo.num_prompts={ppo.num_prompts} less ppo.held_out_prompts={ppo.held_out_prompts}, times ppo.epochs="
+               f"{ppo.epochs}, do not fill one rollout of ppo.rollout_batch={ppo.rollout_batch}")
+    for name, bound in (("clip_range", ppo.clip_range), ("clip_range_value", ppo.clip_range_value),
+                        ("target_kl", ppo.target_kl)):
+        if bound is not None and bound <= 0:
+            yield f"ppo.{name}={bound} must be above 0"
     if ppo.sampling.temperature <= 0:
         yield f"ppo.sampling.temperature={ppo.sampling.temperature} must be above 0: PPO needs samples"
     if ppo.sampling.top_p != 1:
@@ -135,6 +180,9 @@ def _ppo_rules(ppo: PPOConfig) -> Iterator[str]:
 
 def _eval_rules(evaluation: EvalConfig) -> Iterator[str]:
     yield from _choices("eval.tasks", evaluation.tasks, EVAL_TASKS)
+    yield from _positive("eval", batch_size=evaluation.batch_size)
+    yield from _positive("eval.bbh", max_new_tokens=evaluation.bbh.max_new_tokens)
+    yield from _positive("eval.mt_bench", max_new_tokens=evaluation.mt_bench.max_new_tokens)
     if evaluation.limit is not None and evaluation.limit < 1:
         yield f"eval.limit={evaluation.limit} must be at least 1, or null for all items"
 

@@ -100,7 +100,7 @@ class LoraSettings:
 
 @dataclass
 class ModelConfig:
-    name: str = MISSING  # slug in run names, tags and tables
+    name: str = cosmetic()  # slug in run names, tags and tables
     path: str = MISSING  # hub id, local folder, "wheel:smollm2-135m-instruct" or "random:tiny"
     revision: str | None = MISSING  # hub revision (branch, tag or commit)
     quantization: Quantization = MISSING
@@ -302,7 +302,7 @@ class EvalJudgeSettings:
     kind: JudgeKind = MISSING
     model: str | None = MISSING  # judge's name at the endpoint; local: null = the run's base model
     base_url: str | None = MISSING  # null = OpenAI's own
-    api_key_env: str = MISSING  # name of the environment variable that holds the key
+    api_key_env: str = cosmetic()  # name of the environment variable that holds the key
     max_retries: int = cosmetic()
     timeout_s: float = cosmetic()
 
@@ -322,7 +322,7 @@ class BBHSettings:
 
 @dataclass
 class EvalConfig:
-    name: str = MISSING  # slug of the suite
+    name: str = cosmetic()  # slug of the suite
     tasks: list[str] = MISSING  # of: truthfulqa_mc1, truthfulqa_mc2, bbh, mt_bench
     data_dir: str | None = MISSING  # "mini" (bundled smoke test), a folder laid out like shared/data, null = hub
     limit: int | None = MISSING  # items per task; null = all. Any limit is shown in the table

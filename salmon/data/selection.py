@@ -1,19 +1,22 @@
 """From a prompt source to the prompts that a stage works on."""
 
 import logging
+from typing import TYPE_CHECKING
 
 from salmon.config.schema import PromptsConfig
 from salmon.data.filters import clean_prompts
 from salmon.data.rows import Prompt
 from salmon.data.sources import load_prompts
 from salmon.errors import SalmonError
-from salmon.models.chat import ChatFormat
 from salmon.runtime.seeding import stream
+
+if TYPE_CHECKING:
+    from salmon.models.chat import ChatFormat  # its package imports torch
 
 log = logging.getLogger("salmon")
 
 
-def select_prompts(source: str, prompts: PromptsConfig, limit: int | None, chat: ChatFormat, seed: int,
+def select_prompts(source: str, prompts: PromptsConfig, limit: int | None, chat: "ChatFormat", seed: int,
                    stage: str) -> list[Prompt]:
     """Load, clean and shuffle a stage's prompts, and keep the first ``limit``.
 

@@ -1,0 +1,31 @@
+"""``salmon --help``: Hydra's own takes seconds, because it composes the config once for every option there is."""
+
+from pathlib import Path
+
+from salmon.config.checks import STAGES
+from salmon.config.register import CONF
+
+USAGE = """\
+salmon: self-alignment with instructable reward models
+
+  salmon [KEY=VALUE ...] [GROUP=CHOICE ...]    run the stages {stages}
+  salmon stages=[reward,ppo]                   run some of them; what they need must be in the store
+  salmon -m principles=paper,harmless          a multirun over choices (also over values: seed=0,1,2)
+  salmon +experiment=NAME                      a recipe
+  salmon --cfg job [...]                       show the whole config of a command, without running it
+  python -m eval checkpoint=PATH               benchmarks on a checkpoint
+
+Groups and their choices (in {conf}, where each file says what it is for):
+{groups}
+
+Settings: salmon/config/schema.py says what each means. Hydra's own options: salmon --hydra-help
+"""
+
+
+def help_text() -> str:
+    """Usage, and the menu of ``conf/``."""
+    groups = [folder for folder in sorted(Path(CONF).iterdir()) if folder.is_dir()]
+    width = max(len(group.name) for group in groups)
+    menu = [f"  {group.name:<{width}}  {', '.join(sorted(file.stem for file in group.glob('*.yaml')))}"
+            for group in groups]
+    return USAGE.format(stages=", ".join(STAGES), conf=CONF, groups="\n".join(menu))

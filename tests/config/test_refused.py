@@ -1,0 +1,340 @@
+"""Every bad override is refused, with a message that names the key and what to do."""
+
+import ast
+import copy
+import math
+import re
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import fields, is_dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hydra import compose, initialize_config_dir
+from hydra.errors import HydraException
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from salmon.config import checks
+from salmon.config.checks import broken_rules, to_typed
+from salmon.config.register import CONF, register
+from salmon.config.schema import Config, SFTSource
+from salmon.errors import SalmonError
+
+register()
+
+
+def composed(*overrides: str) -> DictConfig:
+    with initialize_config_dir(CONF, version_base="1.3"):
+        return compose("config", overrides=list(overrides))
+
+
+@pytest.fixture(scope="module")
+def default() -> DictConfig:
+    return composed()
+
+
+Given = dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def changed(default: DictConfig) -> Callable[[Given], DictConfig]:
+    """The default with some values replaced: what the command line does, in a fraction of its time."""
+
+    def change(given: Given) -> DictConfig:
+        config = copy.deepcopy(default)
+        for key, value in given.items():
+            OmegaConf.update(config, key, value, merge=False, force_add=True)
+        return config
+
+    return change
+
+
+# --- refused by Hydra --------------------------------------------------------------------------
+
+BY_HYDRA = [
+    # unknown keys and options
+    ("ppo.typo=1", ["Could not override 'ppo.typo'", "Key 'typo' not in 'PPOConfig'"]),
+    ("typo=1", ["Could not override 'typo'", "Key 'typo' not in 'Config'"]),
+    ("ppo.kl.coeficient=1", ["Key 'coeficient' not in 'KLSettings'", "full_key: ppo.kl.coeficient"]),
+    ("ppo=papr", ["Could not find 'ppo/papr'", "laptop", "paper"]),
+    ("sweep=x", ["Could not override 'sweep'"]),
+    ("+experiment=dromedary", ["Could not find 'experiment/dromedary'", "dromedary2_70b"]),
+    # wrong types
+    ("seed=abc", ["seed=abc", "Value 'abc' of type 'str' could not be converted to Integer"]),
+    ("seed=1.5", ["seed=1.5", "could not be converted to Integer"]),
+    ("ppo.optim.lr=fast", ["ppo.optim.lr=fast", "could not be converted to Float"]),
+    ("ppo.epochs=null", ["ppo.epochs=null", "field 'ppo.epochs' is not Optional"]),
+    ("ppo.whiten_advantages=perhaps", ["ppo.whiten_advantages=perhaps", "not a valid bool"]),
+    ("~ppo.gamma", ["Error merging override ~ppo.gamma"]),
+    ("stages=ppo", ["stages=ppo", "Invalid value assigned: str is not a ListConfig"]),
+    ("ppo.principles.boosted.reasoning=Ethical", ["ppo.principles.boosted.reasoning=Ethical"]),
+    ("ppo.shaping.length_bonus_multiplier.general=much", ["could not be converted to Float"]),
+    # wrong choices: the options are listed
+    ("ppo.kl.estimator=k4", ["ppo.kl.estimator=k4", "Invalid value 'k4', expected one of [k1, k2, k3]"]),
+]  # fmt: skip
+
+
+WRONG_CHOICES = [
+    ("ppo.optim.optimizer", "sgd", "adamw, paged_adamw_32bit, paged_adamw_8bit"),
+    ("ppo.optim.schedule", "step", "cosine, linear, constant"),
+    ("ppo.value_init", "random", "reward, reward_zero_head"),
+    ("model.quantization", "int8", "none, nf4"),
+    ("model.dtype", "float16", "auto, float32, bfloat16"),
+    ("sft.source", "humans", "self_align, demonstrations"),
+    ("prompts.on_bad_line", "ignore", "stop, skip"),
+    ("preferences.aggregation.label_rule", "mean", "most_pronounced, sum"),
+    ("tracking.wandb", "on", "offline, online, disabled"),
+    ("eval.bbh.mode", "few", "direct, cot"),
+    ("eval.mt_bench.judge.kind", "gpt", "local, openai, none"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("key", "value", "options"), WRONG_CHOICES, ids=[key for key, _, _ in WRONG_CHOICES])
+def test_the_options_are_listed(changed: Callable[[Given], DictConfig], key: str, value: str, options: str) -> None:
+    with pytest.raises(OmegaConfBaseException) as caught:
+        changed({key: value})
+    assert f"Invalid value '{value}', expected one of [{options}]" in str(caught.value)
+    assert f"full_key: {key}" in str(caught.value)
+
+
+@pytest.mark.parametrize(("override", "said"), BY_HYDRA, ids=[override for override, _ in BY_HYDRA])
+def test_hydra_refuses(override: str, said: list[str]) -> None:
+    with pytest.raises(HydraException) as caught:
+        composed(override)
+    message = f"{caught.value}\n{caught.value.__cause__}"  # what Hydra prints: the error and OmegaConf's reason
+    for part in said:
+        assert part in message
+
+
+def test_an_unknown_key_in_a_yaml_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "ppo").mkdir()
+    (tmp_path / "ppo" / "mine.yaml").write_text("defaults: [paper]\nkl:\n  coeficient: 0.5\n")
+    with pytest.raises(HydraException, match="ppo/mine") as caught:
+        composed(f"hydra.searchpath=[file://{tmp_path}]", "ppo=mine")
+    assert "Key 'coeficient' not in 'KLSettings'" in f"{caught.value}\n{caught.value.__cause__}"
+
+
+# --- what + smuggles past Hydra ----------------------------------------------------------------
+
+SMUGGLED = [
+    ("+typo=1", "unknown key or group: typo"),
+    ("+sweep=x", "unknown key or group: sweep; did you mean sweeps?"),
+    ("+experimnt=dromedary2_70b", "unknown key or group: experimnt; did you mean experiment?"),
+    ("+ppo.kl.coeficient=1", "unknown key or group: ppo.kl.coeficient; did you mean ppo.kl.coefficient?"),
+    ("+eval.mt_bench.judge.modl=x", "unknown key or group: eval.mt_bench.judge.modl; did you mean "
+                                    "eval.mt_bench.judge.model?"),
+    ("+ppo.extra={a: 1}", "unknown key or group: ppo.extra"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("override", "said"), SMUGGLED, ids=[override for override, _ in SMUGGLED])
+def test_unknown_keys_behind_a_plus_are_refused(override: str, said: str) -> None:
+    with pytest.raises(SalmonError) as caught:
+        to_typed(composed(override), Config)
+    assert str(caught.value) == f"the config has a problem:\n  - {said}"
+
+
+# --- rules across values -----------------------------------------------------------------------
+
+RULES: list[tuple[Given, str]] = [
+    # the run
+    ({"stages": []}, "stages is empty; choose of sft, preferences, reward, ppo, eval"),
+    ({"stages": ["sft", "ppox"]}, "stages: unknown 'ppox' (did you mean ppo?); known are sft, preferences, reward, "
+                                  "ppo, eval"),
+    ({"stages": ["zzz"]}, "stages: unknown 'zzz'; known are sft, preferences, reward, ppo, eval"),
+    ({"stages": ["ppo", "sft", "ppo"]}, "stages: named more than once: ppo"),
+    ({"model.lora.r": 0}, "model.lora.r=0 must be at least 1"),
+    ({"prompts.min_tokens": 300}, "prompts.min_tokens=300 exceeds prompts.max_tokens=256"),
+    ({"sft.source": SFTSource.demonstrations}, "sft.source=demonstrations needs sft.demonstrations=FILE.jsonl or "
+                                               "hub:NAME"),
+    ({"model.context": 0}, "model.context=0 must be at least 1"),
+    ({"model.lora.dropout": 1.0}, "model.lora.dropout=1.0 must be at least 0 and below 1"),
+    *(({f"{key}": 0}, f"{key}=0 must be at least 1, or null for all")
+      for key in ("sft.num_prompts", "ppo.num_prompts", "preferences.num_prompts", "reward.pretrain.limit")),
+    *(({f"{key}": 0}, f"{key}=0 must be at least 1")
+      for key in ("sft.max_prompt_tokens", "sft.max_response_tokens", "reward.max_length", "eval.batch_size",
+                  "reward.pretrain.max_instruction_tokens", "reward.max_response_tokens", "eval.bbh.max_new_tokens",
+                  "eval.mt_bench.max_new_tokens")),
+    ({"ppo.rollout_batch": 112}, "ppo.num_prompts=56 less ppo.held_out_prompts=8, times ppo.epochs=2, do not fill one "
+                                 "rollout of ppo.rollout_batch=112"),
+    *(({f"ppo.{name}": 0.0}, f"ppo.{name}=0.0 must be above 0")
+      for name in ("clip_range", "clip_range_value", "target_kl")),
+    # sampling
+    ({"preferences.sampling.temperature": 0.0}, "preferences.sampling.temperature=0 makes both responses of a pair "
+                                                "the same"),
+    ({"ppo.sampling.temperature": 0.0}, "ppo.sampling.temperature=0.0 must be above 0: PPO needs samples"),
+    ({"ppo.sampling.top_p": 0.9}, "ppo.sampling.top_p=0.9 must be 1: log-probs are of the whole distribution, and a "
+                                  "truncated one makes the KL negative"),
+    *(({f"{stage}.sampling.{name}": 0}, f"{stage}.sampling.{name}=0 must be at least 1")
+      for stage in ("sft", "preferences", "ppo") for name in ("max_new_tokens", "batch_size")),
+    *(({f"{stage}.sampling.temperature": -0.5}, f"{stage}.sampling.temperature=-0.5 must not be negative")
+      for stage in ("sft", "preferences", "ppo")),
+    *(({f"{stage}.sampling.top_p": value}, f"{stage}.sampling.top_p={value} must be above 0 and at most 1")
+      for stage in ("sft", "preferences", "ppo") for value in (0.0, 1.5)),
+    # training
+    *(({f"{where}.{name}": 0}, f"{where}.{name}=0 must be at least 1")
+      for where in ("sft.train", "reward.train", "reward.pretrain.train")
+      for name in ("epochs", "batch_size", "micro_batch_size", "save_every")),
+    *(({f"{where}.{name}": value}, f"{where}.{name}={value} must {must}")
+      for where in ("sft.train.optim", "reward.train.optim", "reward.pretrain.train.optim", "ppo.optim")
+      for name, value, must in (
+          ("lr", 0.0, "be above 0"), ("max_grad_norm", -1.0, "be above 0"),
+          ("warmup", -1.0, "not be negative (below 1: share of steps; from 1 on: steps)"))),
+    # preferences
+    *(({f"preferences.{name}": 0}, f"preferences.{name}=0 must be at least 1")
+      for name in ("min_response_chars", "judge_max_tokens", "aggregation.passes", "aggregation.max_principles")),
+    *(({f"preferences.{name}": value}, f"preferences.{name}={value} must be between 0 and 1")
+      for value in (-0.1, 1.1)
+      for name in ("held_out_fraction", "aggregation.geometric_p", "aggregation.negation_probability",
+                   "aggregation.label_noise", "aggregation.veto_label_noise", "aggregation.ai_disclaimer_veto")),
+    ({"preferences.aggregation.geometric_p": 0.0}, "preferences.aggregation.geometric_p must be above 0"),
+    # what must fit the model
+    ({"reward.max_length": 5000}, "reward.max_length=5000 exceeds model.context=4096"),
+    ({"preferences.judge_max_tokens": 5000}, "preferences.judge_max_tokens=5000 exceeds model.context=4096"),
+    ({"ppo.sampling.max_new_tokens": 4000}, "prompts.max_tokens + ppo.sampling.max_new_tokens = 4256 exceeds "
+                                            "model.context=4096"),
+    # PPO
+    *(({f"ppo.{name}": 0}, f"ppo.{name}=0 must be at least 1")
+      for name in ("epochs", "rollout_batch", "minibatch", "inner_epochs", "micro_batch_size", "eval_every",
+                   "save_every", "held_out_prompts")),
+    ({"ppo.minibatch": 10}, "ppo.rollout_batch=16 is not divisible by ppo.minibatch=10; nearest divisors: 4, 8, 16"),
+    *(({f"ppo.{name}": value}, f"ppo.{name}={value} must be between 0 and 1")
+      for name in ("gamma", "lam") for value in (-0.1, 1.1)),
+    ({"ppo.principles.boosted": {"reasonning": ["Ethical"]}},
+     "ppo.principles.boosted: unknown 'reasonning' (did you mean reasoning?); known are general, reasoning, "
+     "red_teaming"),
+    ({"ppo.shaping.length_bonus_multiplier.math": 1.0},
+     "ppo.shaping.length_bonus_multiplier: unknown 'math'; known are general, reasoning, red_teaming"),
+    ({"ppo.shaping.length_bonus_multiplier": {"general": 1.0}},
+     "ppo.shaping.length_bonus_multiplier lacks reasoning, red_teaming"),
+    ({"ppo.principles.per_prompt": -1}, "ppo.principles.per_prompt=-1 must not be negative"),
+    ({"ppo.kl.coefficient": -0.1}, "ppo.kl.coefficient=-0.1 must not be negative"),
+    ({"ppo.kl.adaptive": True, "ppo.kl.target": 0.0}, "ppo.kl.adaptive needs ppo.kl.target and ppo.kl.horizon above "
+                                                      "0"),
+    ({"ppo.kl.adaptive": True, "ppo.kl.horizon": 3.0}, "ppo.kl.horizon=3.0 must exceed 0.2 * ppo.rollout_batch=3.2"),
+    # evaluation
+    ({"eval.tasks": ["mtbench"]}, "eval.tasks: unknown 'mtbench' (did you mean mt_bench?); known are truthfulqa_mc1, "
+                                  "truthfulqa_mc2, bbh, mt_bench"),
+    ({"eval.limit": 0}, "eval.limit=0 must be at least 1, or null for all items"),
+]  # fmt: skip
+
+
+RULE_FUNCTIONS = ["_positive", "_probabilities", "_choices"] + [n for n in vars(checks) if n.endswith("_rules")]
+
+
+def problems_of(config: DictConfig) -> list[str]:
+    with pytest.raises(SalmonError) as caught:
+        to_typed(config, Config)
+    first, *lines = str(caught.value).split("\n")
+    assert first == ("the config has a problem:" if len(lines) == 1 else f"the config has {len(lines)} problems:")
+    assert all(line.startswith("  - ") for line in lines)
+    return [line.removeprefix("  - ") for line in lines]
+
+
+@pytest.fixture(scope="module")
+def with_values(default: DictConfig) -> Callable[[Given], Config]:
+    """The typed default with some values replaced, not yet checked."""
+    typed = to_typed(default, Config)
+
+    def replace(given: Given) -> Config:
+        config = copy.deepcopy(typed)
+        for key, value in given.items():
+            *groups, name = key.split(".")
+            node: Any = config
+            for group in groups:
+                node = getattr(node, group)
+            if isinstance(node, dict):
+                node[name] = value
+            else:
+                setattr(node, name, value)
+        return config
+
+    return replace
+
+
+@pytest.mark.parametrize(("given", "said"), RULES, ids=[" ".join(f"{k}={v}" for k, v in g.items()) for g, _ in RULES])
+def test_broken_rules(with_values: Callable[[Given], Config], given: Given, said: str) -> None:
+    assert said in list(broken_rules(with_values(given)))
+
+
+@pytest.mark.parametrize("given", [
+    {"ppo.kl.target": 0.0, "ppo.kl.horizon": 1.0},  # without the adaptive controller they are not used
+    {"eval.limit": None}, {"eval.limit": 1}, {"ppo.principles.per_prompt": 0}, {"ppo.kl.coefficient": 0.0},
+    {"sft.sampling.temperature": 0.0}, {"ppo.minibatch": 16}, {"reward.max_length": 4096}, {"ppo.optim.warmup": 0.0},
+    {"preferences.aggregation.label_noise": 0.0}, {"preferences.aggregation.geometric_p": 1.0},
+    {"prompts.min_tokens": 256}, {"stages": ["ppo"]}, {"ppo.principles.boosted": {}},
+], ids=str)  # fmt: skip
+def test_values_at_the_edge_are_allowed(with_values: Callable[[Given], Config], given: Given) -> None:
+    assert list(broken_rules(with_values(given))) == []
+
+
+def test_several_problems_are_listed_together() -> None:
+    with pytest.raises(SalmonError) as caught:
+        to_typed(composed("+typo=1", "+ppo.kl.coeficient=1", "ppo.minibatch=7", "stages=[ppox]"), Config)
+    assert str(caught.value).split("\n") == [
+        "the config has 4 problems:",
+        "  - unknown key or group: ppo.kl.coeficient; did you mean ppo.kl.coefficient?",
+        "  - unknown key or group: typo",
+        "  - stages: unknown 'ppox' (did you mean ppo?); known are sft, preferences, reward, ppo, eval",
+        "  - ppo.rollout_batch=16 is not divisible by ppo.minibatch=7; nearest divisors: 2, 4, 8",
+    ]
+
+
+def test_a_sound_config_breaks_no_rule(default: DictConfig) -> None:
+    assert list(broken_rules(to_typed(default, Config))) == []
+
+
+def test_each_rule_is_broken_above(with_values: Callable[[Given], Config]) -> None:
+    """Every ``yield`` of a rule in ``checks.py`` is reached by some case, so a new rule needs a new case."""
+    path = checks.__file__
+    tree = ast.parse(Path(path).read_text())
+    functions = [node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name in RULE_FUNCTIONS]
+    rules = {node.lineno for function in functions for node in ast.walk(function) if isinstance(node, ast.Yield)}
+    reached: set[int] = set()
+
+    def trace(frame: Any, event: str, _: Any) -> Any:
+        if frame.f_code.co_filename != path:
+            return None
+        reached.add(frame.f_lineno)
+        return trace
+
+    typed = [with_values(given) for given, _ in RULES]
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        for config in typed:
+            list(broken_rules(config))
+    finally:
+        sys.settrace(before)
+    assert len(rules) > 20
+    assert rules - reached == set()
+
+
+# --- numbers without sense ---------------------------------------------------------------------
+
+
+def numbers(node: Any, kind: type, path: str = "") -> Iterator[str]:
+    for f in fields(node):
+        value = getattr(node, f.name)
+        if is_dataclass(value):
+            yield from numbers(value, kind, f"{path}{f.name}.")
+        elif str(getattr(f.type, "__name__", f.type)) in (kind.__name__, f"{kind.__name__} | None"):
+            yield f"{path}{f.name}"
+
+
+def accepted(changed: Callable[[Given], DictConfig], default: DictConfig, kind: type, value: Any) -> list[str]:
+    """Settings that no problem names when all of a kind have a senseless value."""
+    keys = list(numbers(to_typed(default, Config), kind))
+    problems = "\n".join(problems_of(changed({key: value for key in keys})))
+    return [key for key in keys if not re.search(rf"\b{re.escape(key)}(?![\w.])", problems)]
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_settings_are_finite(changed: Callable[[Given], DictConfig], default: DictConfig, value: float) -> None:
+    assert accepted(changed, default, float, value) == []
+
+
+def test_counts_are_not_negative(changed: Callable[[Given], DictConfig], default: DictConfig) -> None:
+    assert accepted(changed, default, int, -1) in ([], ["seed"])

@@ -1,0 +1,149 @@
+"""The schema declares every setting once, and every setting is read somewhere."""
+
+import ast
+from collections.abc import Iterable, Iterator
+from dataclasses import MISSING as NO_DEFAULT
+from dataclasses import fields, is_dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from omegaconf import MISSING
+
+from salmon.config import schema
+from salmon.config.register import ROOT
+
+SETTINGS = {name: value for name, value in vars(schema).items() if isinstance(value, type) and is_dataclass(value)}
+CHECKS = ROOT / "salmon" / "config"  # to refuse a value is not to use it
+
+
+def sources() -> list[ast.Module]:
+    paths = [path for top in ("salmon", "eval") for path in (Path(ROOT) / top).rglob("*.py")]
+    return [ast.parse(path.read_text()) for path in paths if CHECKS not in path.parents]
+
+
+class SettingReads(ast.NodeVisitor):
+    """Which settings of which schema class code reads, following annotations, attributes and plain assignments.
+
+    By name alone ``path``, ``name`` or ``batch_size`` would count as read everywhere; so the types of parameters,
+    of dataclass fields and of ``x = cfg.ppo`` are followed, which is enough for this code base.
+    """
+
+    def __init__(self, modules: Iterable[ast.Module]) -> None:
+        modules = list(modules)
+        self.types: dict[tuple[str, str], set[str]] = {}  # (class, attribute) -> classes it may have
+        for name, cls in SETTINGS.items():
+            self.types |= {(name, f.name): _names(ast.parse(_text(f.type), mode="eval")) for f in fields(cls)}
+        self.types |= {(cls.name, s.target.id): _names(s.annotation) for module in modules for cls in ast.walk(module)
+                       if isinstance(cls, ast.ClassDef) for s in cls.body
+                       if isinstance(s, ast.AnnAssign) and isinstance(s.target, ast.Name)}  # fmt: skip
+        self.classes = {c.name for m in modules for c in ast.walk(m) if isinstance(c, ast.ClassDef)} | set(SETTINGS)
+        self.read: set[tuple[str, str]] = set()
+        for _ in range(2):  # the second time with the types of ``self.x = x``
+            self.scopes: list[dict[str, set[str]]] = [{}]
+            self.owner = ""
+            for module in modules:
+                self.visit(module)
+
+    def of(self, node: ast.expr) -> set[str]:
+        """Classes that an expression may be an instance of."""
+        if isinstance(node, ast.Name):
+            return next((scope[node.id] for scope in reversed(self.scopes) if node.id in scope), set())
+        if isinstance(node, ast.Attribute):
+            return {t for owner in self.of(node.value) for t in self.types.get((owner, node.attr), ())} & self.classes
+        return set()
+
+    def visit_ClassDef(self, node: ast.ClassDef) -> None:
+        outer, self.owner = self.owner, node.name
+        self.generic_visit(node)
+        self.owner = outer
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> None:
+        parameters = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
+        scope = {p.arg: _names(p.annotation) & self.classes for p in parameters}
+        if self.owner and "self" in scope:
+            scope["self"] = {self.owner}
+        self.scopes.append(scope)
+        self.generic_visit(node)
+        self.scopes.pop()
+
+    def visit_Assign(self, node: ast.Assign) -> None:
+        self.generic_visit(node)
+        for target in node.targets:
+            pairs = [(target, node.value)]
+            if isinstance(target, ast.Tuple) and isinstance(node.value, ast.Tuple):
+                pairs = list(zip(target.elts, node.value.elts, strict=False))
+            for name, value in pairs:
+                if isinstance(name, ast.Name):
+                    self.scopes[-1][name.id] = self.of(value)
+                elif isinstance(name, ast.Attribute):
+                    for owner in self.of(name.value):
+                        self.types.setdefault((owner, name.attr), set()).update(self.of(value))
+
+    def visit_Attribute(self, node: ast.Attribute) -> None:
+        if isinstance(node.ctx, ast.Load):
+            self.read |= {(owner, node.attr) for owner in self.of(node.value)}
+        self.generic_visit(node)
+
+
+def _text(annotation: Any) -> str:
+    return annotation if isinstance(annotation, str) else getattr(annotation, "__name__", str(annotation))
+
+
+def _names(annotation: ast.AST | None) -> set[str]:
+    if isinstance(annotation, ast.Constant) and isinstance(annotation.value, str):
+        annotation = ast.parse(annotation.value, mode="eval")
+    return {node.id for node in ast.walk(annotation) if isinstance(node, ast.Name)} if annotation else set()
+
+
+def dead(modules: Iterable[ast.Module]) -> list[str]:
+    read = SettingReads(modules).read
+    return [f"{name}.{f.name}" for name, cls in SETTINGS.items() for f in fields(cls) if (name, f.name) not in read]
+
+
+def test_every_setting_is_read() -> None:
+    assert dead(sources()) == []
+
+
+def test_a_dead_setting_is_found() -> None:
+    """The same code without one reader, whose setting's name is read elsewhere for other settings."""
+
+    class Without(ast.NodeTransformer):
+        def visit_Attribute(self, node: ast.Attribute) -> Any:
+            self.generic_visit(node)
+            return ast.Constant(0) if ast.unparse(node).endswith(("reward.max_length", "limits.max_length")) else node
+
+    assert dead([Without().visit(module) for module in sources()]) == [
+        "PretrainSettings.max_length", "RewardConfig.max_length"]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_the_schema_gives_no_values(name: str) -> None:
+    """Each value stands once, in ``conf/``."""
+    for f in fields(SETTINGS[name]):
+        if f.default_factory is not NO_DEFAULT:
+            assert f.default_factory in SETTINGS.values(), f.name
+        else:
+            assert f.default == MISSING, f.name
+
+
+def nested(cls: type, path: str = "") -> Iterator[tuple[str, Any]]:
+    for f in fields(cls):
+        inner = f.default_factory
+        if inner is not NO_DEFAULT:
+            yield from nested(inner, f"{path}{f.name}.")  # type: ignore[arg-type]
+        else:
+            yield f"{path}{f.name}", f
+
+
+def test_only_speed_memory_and_reporting_are_cosmetic() -> None:
+    """A literal list: a setting that becomes cosmetic here lets the store hand out another setting's result."""
+    assert {path for path, f in nested(schema.Config) if f.metadata.get("cosmetic")} == {
+        "model.device", "model.gradient_checkpointing",
+        "sft.sampling.batch_size", "sft.train.micro_batch_size", "sft.train.save_every",
+        "preferences.sampling.batch_size",
+        "reward.train.micro_batch_size", "reward.train.save_every",
+        "reward.pretrain.train.micro_batch_size", "reward.pretrain.train.save_every",
+        "ppo.sampling.batch_size", "ppo.micro_batch_size", "ppo.save_every",
+        "eval.batch_size", "eval.mt_bench.judge.max_retries", "eval.mt_bench.judge.timeout_s",
+    }  # fmt: skip

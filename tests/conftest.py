@@ -1,0 +1,169 @@
+"""Fixtures that all tests share. Nothing here needs a network, a GPU or files outside pytest's temporary folder."""
+
+import os
+import socket
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("SALMON_ROOT", str(Path(__file__).resolve().parents[1]))
+os.environ["HF_HUB_OFFLINE"] = "1"  # read when huggingface_hub is imported
+
+import pytest
+import torch
+from hypothesis import settings
+
+from salmon.actors import Actors, load_actors
+from salmon.config.schema import (
+    Dtype,
+    KLEstimator,
+    KLSettings,
+    LoraSettings,
+    ModelConfig,
+    Optimizer,
+    OptimSettings,
+    PPOConfig,
+    PretrainSettings,
+    PrincipleSamplingSettings,
+    Quantization,
+    RewardConfig,
+    SamplingSettings,
+    Schedule,
+    ShapingSettings,
+    ValueInit,
+)
+from salmon.models.base import SharedModel, load_base
+from salmon.models.heads import ScalarHead, save_scalar_model
+
+torch.set_num_threads(1)
+settings.register_profile("repeatable", derandomize=True, deadline=None)
+settings.load_profile("repeatable")
+
+LoadTiny = Callable[..., SharedModel]
+
+
+@pytest.fixture(autouse=True)
+def _no_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Connections of this process to other machines fail as they do without a network."""
+    connect = socket.socket.connect
+
+    def guarded(self: socket.socket, address: Any) -> None:
+        if self.family != socket.AF_UNIX and address[0] not in ("127.0.0.1", "::1", "localhost"):
+            raise OSError(f"tests have no network: {address}")
+        connect(self, address)
+
+    monkeypatch.setattr(socket.socket, "connect", guarded)
+
+
+# --- the tiny model ----------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def tiny_config() -> ModelConfig:
+    return ModelConfig(
+        name="tiny", path="random:tiny", revision=None, quantization=Quantization.none, dtype=Dtype.float32,
+        context=8192, system_prompt="", lora=LoraSettings(r=4, alpha=8, dropout=0.0), device="cpu",
+        gradient_checkpointing=False,
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def tiny_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture(scope="session")
+def load_tiny(tiny_config: ModelConfig, tiny_cache: Path) -> LoadTiny:
+    """Loads a fresh base; keywords change its config."""
+
+    def load(**changes: Any) -> SharedModel:
+        return load_base(replace(tiny_config, **changes), tiny_cache)
+
+    return load
+
+
+@pytest.fixture
+def tiny(load_tiny: LoadTiny) -> SharedModel:
+    """A fresh base without adapters."""
+    return load_tiny()
+
+
+@pytest.fixture(scope="session")
+def randomise() -> Callable[..., None]:
+    """Gives an adapter weights that change what the model does."""
+
+    def fill(shared: SharedModel, name: str, seed: int, scale: float = 0.1) -> None:
+        generator = torch.Generator().manual_seed(seed)
+        with torch.no_grad():
+            for parameter in shared.parameters_of(name).values():
+                parameter.copy_(scale * torch.randn(parameter.shape, generator=generator))
+
+    return fill
+
+
+# --- PPO's actors ------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def actor_folders(load_tiny: LoadTiny, randomise: Callable[..., None], tmp_path_factory: pytest.TempPathFactory
+                  ) -> tuple[Path, Path]:
+    """Folders of an SFT policy and of a reward model with its head, both of random weights."""
+    folder, shared = tmp_path_factory.mktemp("actors"), load_tiny()
+    for seed, name in enumerate(("sft", "reward")):
+        shared.add_adapter(name, seed)
+        randomise(shared, name, seed)
+    shared.save_adapter("sft", folder / "sft")
+    head = ScalarHead(shared.hidden_size, seed=3)
+    with torch.no_grad():
+        head.bias.fill_(0.25)
+    save_scalar_model(shared, "reward", head, folder / "reward")
+    return folder / "sft", folder / "reward"
+
+
+@pytest.fixture
+def actors(tiny: SharedModel, actor_folders: tuple[Path, Path]) -> Actors:
+    return load_actors(tiny, *actor_folders, ValueInit.reward)
+
+
+# --- settings ----------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def optim_settings() -> Callable[..., OptimSettings]:
+    def make(**changes: Any) -> OptimSettings:
+        return replace(OptimSettings(Optimizer.adamw, lr=1e-2, schedule=Schedule.constant, warmup=0.0,
+                                     weight_decay=0.0, max_grad_norm=1.0), **changes)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def reward_config() -> RewardConfig:
+    """Length limits only."""
+    limits = {"max_length": 1000, "max_instruction_tokens": 200, "max_response_tokens": 200}
+    return RewardConfig(pretrain=PretrainSettings(data=None, limit=None, **limits), **limits)
+
+
+@pytest.fixture(scope="session")
+def ppo_config(optim_settings: Callable[..., OptimSettings]) -> Callable[..., PPOConfig]:
+    def make(**changes: Any) -> PPOConfig:
+        ppo = PPOConfig(
+            num_prompts=None, held_out_prompts=1, epochs=1, rollout_batch=6, minibatch=3, inner_epochs=2,
+            micro_batch_size=2,
+            sampling=SamplingSettings(temperature=0.7, top_p=1.0, max_new_tokens=8, batch_size=4),
+            principles=PrincipleSamplingSettings(per_prompt=1, boost=1000.0, boosted={"reasoning": ["Exact"]}),
+            shaping=ShapingSettings(
+                unfinished_penalty=-1.5, length_bonus=2.0, length_bonus_cap=0.5,
+                length_bonus_multiplier={"general": 1.0, "reasoning": -0.4, "red_teaming": 0.0},
+                scale=1.0, whiten=False,
+            ),
+            kl=KLSettings(KLEstimator.k1, coefficient=0.05, adaptive=False, target=6.0, horizon=10000.0),
+            gamma=1.0, lam=0.95, clip_range=0.2, clip_range_value=0.2, value_coefficient=0.1,
+            whiten_advantages=True, value_init=ValueInit.reward, critic_warmup_updates=0, target_kl=None,
+            eval_every=1, save_every=1, optim=optim_settings(),
+        )  # fmt: skip
+        return replace(ppo, **changes)
+
+    return make
