@@ -47,7 +47,7 @@ def app(composed: DictConfig) -> None:
     configure_console()
     from salmon.job import run_job
 
-    resolved = OmegaConf.to_container(composed, resolve=True)
+    resolved = OmegaConf.to_container(composed, resolve=True, enum_to_str=True)
     assert isinstance(resolved, dict)
     run_job(cfg, {str(key): value for key, value in resolved.items()}, job_folder())
 

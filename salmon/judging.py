@@ -68,7 +68,8 @@ def fit_pair(chat: ChatFormat, pair: Pair, principles: Sequence[Principle], max_
     each = (room - len(prompt)) // 2
     limit = max(each, room - len(prompt) - min(len(one), len(two)))
     one, two = one[:limit], two[:limit]
-    fitted = Pair(pair.prompt_id, chat.decode(prompt), chat.decode(one), chat.decode(two))
+    fitted = Pair(pair.prompt_id, chat.decode(prompt).lstrip("\ufffd"),
+                  chat.decode(one).rstrip("\ufffd"), chat.decode(two).rstrip("\ufffd"))
     return fitted, total - len(prompt) - len(one) - len(two)
 
 

@@ -73,8 +73,9 @@ class Learner:
         """Replace the checkpoint at ``path`` in one step."""
         temporary = path.with_suffix(".tmp")
         with storage_errors(path):
-            torch.save({"parameters": {k: p.detach().cpu() for k, p in self.parameters.items()},
-                        "optimizer": self._optimizer.state_dict(), "extras": extras}, temporary)
+            with temporary.open("wb") as file:  # torch.save itself reports an unwritable path as a RuntimeError
+                torch.save({"parameters": {k: p.detach().cpu() for k, p in self.parameters.items()},
+                            "optimizer": self._optimizer.state_dict(), "extras": extras}, file)
             temporary.replace(path)
 
     def load(self, path: Path) -> dict[str, Any] | None:

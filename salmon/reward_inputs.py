@@ -20,9 +20,8 @@ def reward_input(
         SalmonError: the guidelines leave no room for a response.
     """
     pretraining = isinstance(limits, PretrainSettings)
-    encoded = encode_reward_input(
-        response, instruction, guidelines or None, chat.encode, limits.max_length - len(chat.start_ids),
-        limits.max_instruction_tokens, limits.max_response_tokens,
-        setting="reward.pretrain.max_length" if pretraining else "reward.max_length",
+    return encode_reward_input(
+        response, instruction, guidelines or None, chat.encode, limits.max_length, limits.max_instruction_tokens,
+        limits.max_response_tokens, "reward.pretrain.max_length" if pretraining else "reward.max_length",
+        chat.start_ids,
     )  # fmt: skip
-    return EncodedRewardInput(chat.started(encoded.ids), encoded.cut_instruction, encoded.cut_response)

@@ -71,6 +71,16 @@ def test_the_first_step_of_adamw(optim_settings) -> None:
     assert stats.metrics() == {"optim/lr": 0.1, "optim/grad_norm": 5.0}
 
 
+def test_the_schedule_decides_how_far_a_step_goes(optim_settings) -> None:
+    """Warm-up of 4 steps to 0.1: the first step is 0.025 long, also where the optimiser was made with the peak."""
+    parameter = nn.Parameter(torch.tensor([1.0]))
+    learner = Learner({"p": parameter}, optim_settings(lr=0.1, warmup=4.0))
+    for place, expected in ((0, 0.975), (1, 0.925)):  # equal gradients: each step is as long as its rate
+        parameter.grad = torch.tensor([3.0])
+        assert learner.step(place + 1, place, 10).lr == pytest.approx(0.025 * (place + 1))
+        assert parameter.item() == pytest.approx(expected, abs=1e-6)
+
+
 def test_weight_decay_is_decoupled(optim_settings) -> None:
     """AdamW: 2 x (1 - 0.1 x 0.5) - 0.1 = 1.8."""
     parameter = nn.Parameter(torch.tensor([2.0]))

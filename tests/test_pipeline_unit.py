@@ -116,7 +116,9 @@ class Job:
 
     def run(self, told: list[str] | None = None, **changes: Any) -> list[Execution]:
         cfg = self.config(**changes)
-        return Pipeline(cfg, {}, self.load).run((told if told is not None else []).append)  # type: ignore[arg-type]
+        resolved = {"ppo": {"rollout_batch": cfg.ppo.rollout_batch}}
+        pipeline = Pipeline(cfg, resolved, self.load)  # type: ignore[arg-type]
+        return pipeline.run((told if told is not None else []).append)
 
     def made(self, **changes: Any) -> list[str]:
         """Labels of what a run made rather than reused; checked against the stand-ins that ran."""

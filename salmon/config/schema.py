@@ -155,7 +155,7 @@ class SamplingSettings:
 class OptimSettings:
     optimizer: Optimizer = MISSING
     lr: float = MISSING  # peak learning rate
-    schedule: Schedule = MISSING  # after warm-up, down to 0 at the last step (constant: none)
+    schedule: Schedule = MISSING  # after warm-up, down towards 0 (reached one step after the last)
     warmup: float = MISSING  # below 1: share of all steps; from 1 on: a number of steps
     weight_decay: float = MISSING
     max_grad_norm: float = MISSING

@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model, get_peft_model_state_dict
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 from transformers import AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig, PreTrainedModel
@@ -81,7 +82,8 @@ class SharedModel:
                 self._peft = PeftModel.from_pretrained(self.model, str(folder), adapter_name=name)
             else:
                 self._peft.load_adapter(str(folder), adapter_name=name)
-        except (RuntimeError, ValueError, KeyError) as error:
+            self._check_complete(name, folder)
+        except (RuntimeError, ValueError, KeyError, SafetensorError) as error:
             reason = " ".join(str(error).split())[:300]
             raise SalmonError(f"the adapter in {folder} (made for {made_for}) does not fit the base "
                               f"{self.path}: {reason}") from error
@@ -94,9 +96,19 @@ class SharedModel:
         state = get_peft_model_state_dict(self._peft, adapter_name=name, save_embedding_layers=False)
         save_file({key: value.detach().cpu().contiguous() for key, value in state.items()},
                   folder / "adapter_model.safetensors", metadata={"format": "pt"})
-        config = self._peft.peft_config[name]
+        config: Any = self._peft.peft_config[name]
         config.base_model_name_or_path, config.inference_mode = self.path, True
+        config.target_modules = sorted(config.target_modules)  # a set: its order would differ between runs
         config.save_pretrained(str(folder))
+
+    def _check_complete(self, name: str, folder: Path) -> None:
+        """PEFT only warns about tensors that the file lacks or that this base has no layer for."""
+        with safe_open(folder / "adapter_model.safetensors", "pt") as file:
+            given = set(file.keys())
+        expected = set(get_peft_model_state_dict(self._peft, adapter_name=name, save_embedding_layers=False))
+        if given != expected:
+            raise ValueError(f"{len(expected - given)} of its tensors are missing, {len(given - expected)} have no "
+                             f"layer here, e.g. {min(given ^ expected)}")
 
     def remove_adapter(self, name: str) -> None:
         assert self._peft is not None
@@ -161,7 +173,7 @@ def load_base(model: ModelConfig, cache: Path) -> SharedModel:
         tokenizer = AutoTokenizer.from_pretrained(folder, revision=model.revision)
         base = AutoModelForCausalLM.from_pretrained(folder, revision=model.revision, dtype=dtype, use_safetensors=True,
                                                     quantization_config=quantization, device_map={"": device})
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, SafetensorError) as error:
         reason = " ".join(str(error).split())[:400]
         raise SalmonError(f"cannot load model.path={model.path}: {reason}") from error
     limit = base.config.max_position_embeddings

@@ -10,7 +10,7 @@ Message = dict[str, str]  # {"role": "system" | "user" | "assistant", "content":
 # For tokenizers without a chat template (base models): plain headings, answers end with EOS.
 PLAIN_TEMPLATE = (
     "{% for m in messages %}### {{ m['role'].capitalize() }}\n{{ m['content'] }}"
-    "{% if m['role'] == 'assistant' %}{{ eos_token }}{% endif %}\n\n{% endfor %}"
+    "{% if m['role'] == 'assistant' %}{{ eos_token }}{% endif %}{{ '\n\n' }}{% endfor %}"
     "{% if add_generation_prompt %}### Assistant\n{% endif %}"
 )
 

@@ -9,7 +9,7 @@ from salmon.principles.templates import reward_parts
 
 @dataclass(frozen=True)
 class EncodedRewardInput:
-    ids: list[int]  # no start token, no padding
+    ids: list[int]  # without padding
     cut_instruction: int  # tokens dropped from the instruction's start
     cut_response: int  # tokens dropped from the response's end
 
@@ -23,6 +23,7 @@ def encode_reward_input(
     max_instruction_tokens: int,
     max_response_tokens: int,
     setting: str = "reward.max_length",
+    start: Sequence[int] = (),
 ) -> EncodedRewardInput:
     """Encode the parts of the template one by one and cut to fit.
 
@@ -36,12 +37,13 @@ def encode_reward_input(
         encode: text -> tokens, without special tokens.
         max_length: tokens of the whole input.
         setting: name of the setting behind ``max_length``, for the message.
+        start: tokens that begin every sequence; they count towards ``max_length``.
 
     Raises:
         SalmonError: template and guidelines alone leave no room for a response.
     """
     parts = reward_parts(guidelines)
-    before, between = encode(parts.before_response), encode(parts.between)
+    before, between = [*start, *encode(parts.before_response)], encode(parts.between)
     after = encode(parts.after_instruction)
     room = max_length - len(before) - len(between) - len(after)
     if room < 1:

@@ -30,13 +30,14 @@ def map_in_chunks(
     if rows:
         log.info("%s: %d of %d were made before the interruption", what, len(rows), len(items))
     progress = Progress(len(items), what, start=len(rows))
-    with storage_errors(path), path.open("a", encoding="utf-8") as journal:
-        while len(rows) < len(items):
-            made = work(items[len(rows) : len(rows) + chunk_size])
+    with storage_errors(path):
+        path.touch()
+    while len(rows) < len(items):
+        made = work(items[len(rows) : len(rows) + chunk_size])
+        with storage_errors(path), path.open("a", encoding="utf-8") as journal:
             journal.write("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in made))
-            journal.flush()
-            rows += made
-            progress.advance(len(made))
+        rows += made
+        progress.advance(len(made))
     return rows
 
 

@@ -50,6 +50,7 @@ class WandbRun:
             wandb_dir.mkdir(parents=True, exist_ok=True)
             (wandb_dir / ".writable").touch()
             (wandb_dir / ".writable").unlink()
+        os.environ.setdefault("WANDB_DISABLE_WEAVE", "true")  # it advertises itself where openai is imported
         # Where tables wait for `wandb sync`; W&B's default is the home folder, which may be another then.
         os.environ.setdefault("WANDB_DATA_DIR", str(wandb_dir.resolve() / "wandb" / "data"))
         fingerprints = {key: artifact.fingerprint for key, artifact in inputs.items()}

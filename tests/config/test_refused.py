@@ -157,7 +157,7 @@ RULES: list[tuple[Given, str]] = [
       for key in ("sft.max_prompt_tokens", "sft.max_response_tokens", "reward.max_length", "eval.batch_size",
                   "reward.pretrain.max_instruction_tokens", "reward.max_response_tokens", "eval.bbh.max_new_tokens",
                   "eval.mt_bench.max_new_tokens")),
-    ({"ppo.rollout_batch": 112}, "ppo.num_prompts=56 less ppo.held_out_prompts=8, times ppo.epochs=2, do not fill one "
+    ({"ppo.rollout_batch": 112}, "ppo.num_prompts=48 less ppo.held_out_prompts=8, times ppo.epochs=2, do not fill one "
                                  "rollout of ppo.rollout_batch=112"),
     *(({f"ppo.{name}": 0.0}, f"ppo.{name}=0.0 must be above 0")
       for name in ("clip_range", "clip_range_value", "target_kl")),

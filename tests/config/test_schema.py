@@ -139,6 +139,7 @@ def nested(cls: type, path: str = "") -> Iterator[tuple[str, Any]]:
 def test_only_speed_memory_and_reporting_are_cosmetic() -> None:
     """A literal list: a setting that becomes cosmetic here lets the store hand out another setting's result."""
     assert {path for path, f in nested(schema.Config) if f.metadata.get("cosmetic")} == {
+        "model.name", "eval.name", "eval.mt_bench.judge.api_key_env",  # labels, and where a key is found
         "model.device", "model.gradient_checkpointing",
         "sft.sampling.batch_size", "sft.train.micro_batch_size", "sft.train.save_every",
         "preferences.sampling.batch_size",
