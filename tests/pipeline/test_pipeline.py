@@ -16,7 +16,7 @@ VARYING = ("time", "perf/")  # metrics that measure the machine
 
 def command(folder: Path, *overrides: str) -> tuple[list[str], dict[str, str]]:
     env = os.environ | {"OMP_NUM_THREADS": "1", "SALMON_CACHE": str(folder.parent / "cache"), "HF_HUB_OFFLINE": "1"}
-    return [sys.executable, "-m", "salmon", "model=tiny", *overrides], env
+    return [sys.executable, "-m", "salmon", *overrides, "model=tiny"], env
 
 
 def salmon(folder: Path, *overrides: str) -> str:
@@ -60,7 +60,7 @@ def test_the_whole_loop_runs_and_reports(uninterrupted):
         assert f"\n{stage}" in output
     for benchmark in ("truthfulqa_mc1/acc", "truthfulqa_mc2/acc", "bbh_direct/", "mt_bench/"):
         assert benchmark in output
-    assert "never quote it" in output and "wandb leet" in output and "wandb sync" in output
+    assert "SMOKE TEST" in output and "wandb leet" in output and "wandb sync" in output
     (job,) = (folder / "runs/jobs").glob("*/*")
     assert json.loads((job / "status.json").read_text())["state"] == "finished"
     results = json.loads((job / "results.json").read_text())
