@@ -27,8 +27,8 @@ def salmon(folder: Path, *overrides: str) -> str:
 
 
 def artifact(folder: Path, stage: str) -> Path:
-    (found,) = [path.parent for path in (folder / "runs/store" / stage).glob("*/manifest.json")]
-    return found
+    """What the folder's first finished job made or used."""
+    return sorted((folder / "runs/jobs").glob(f"*/*/artifacts/{stage}"))[0].resolve()
 
 
 def metrics_of(folder: Path, stage: str) -> list[dict]:
