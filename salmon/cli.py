@@ -62,6 +62,10 @@ def main() -> None:
     if {"-h", "--help"} & set(sys.argv[1:]):
         print(help_text())
         return
+    for argument in sys.argv[1:]:
+        group, _, choice = argument.partition("=")
+        if choice.isdigit() and group and (Path(CONF) / group).is_dir():  # a traceback in Hydra 1.3
+            sys.exit(f"salmon: {argument}: {group} has no choice of that name; salmon --help lists them")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")  # a fork after use would only print warnings
     try:
         app()

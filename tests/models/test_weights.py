@@ -20,9 +20,10 @@ def hashes(folder: Path) -> dict[str, str]:
 
 
 def test_hub_ids_and_folders_pass_through(tmp_path: Path) -> None:
-    assert resolve("meta-llama/Llama-2-7b-hf", tmp_path) == "meta-llama/Llama-2-7b-hf"
-    assert resolve("./models/mine", tmp_path) == "./models/mine"
-    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "mine").mkdir()
+    assert resolve("meta-llama/Llama-2-7b-hf", tmp_path / "cache") == "meta-llama/Llama-2-7b-hf"
+    assert resolve(str(tmp_path / "mine"), tmp_path / "cache") == str(tmp_path / "mine")
+    assert not (tmp_path / "cache").exists()
 
 
 @pytest.mark.parametrize("path", ["wheel:smollm3", "random:huge", "random:"])
@@ -159,3 +160,8 @@ def test_the_pinned_wheel_is_converted(tmp_path: Path, monkeypatch: pytest.Monke
     original = load_file(source / "model.safetensors")
     converted = load_file(made / "model.safetensors")
     assert all(torch.equal(converted[name], tensor) for name, tensor in original.items())
+
+
+def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(SalmonError, match="model.path=/nonexistent/x: there is no such folder"):
+        resolve("/nonexistent/x", tmp_path)
