@@ -143,7 +143,7 @@ class Pipeline:
         began = time.perf_counter()
         tracker = start_tracking(
             cfg.tracking, Path(cfg.paths.wandb).expanduser(), spec.name, work, self.resolved, inputs=inputs,
-            group=cfg.tracking.group or cfg.name, name=f"{cfg.name}-s{cfg.seed}-{spec.name}",
+            group=cfg.tracking.group or cfg.name, name=f"{cfg.name}-s{cfg.seed}-{label}".replace(" ", "-"),
             tags=[cfg.model.name, cfg.principles.name, *cfg.tracking.tags],
         )  # fmt: skip
         with tracker:
