@@ -13,8 +13,6 @@ from salmon.runtime.fingerprint import semantic
 from salmon.runtime.tracking import Tracker
 from salmon.stages.context import StageContext
 
-VERSION = 1
-
 
 def run(cfg: Config, ctx: StageContext) -> dict[str, float]:
     """Evaluate each checkpoint of the one input artifact; metrics ``eval/<checkpoint>/<task>/<metric>``.

@@ -45,6 +45,7 @@ class Pipeline:
     load_base: Callable[[], "SharedModel"]
     executions: list[Execution] = field(default_factory=list)
     _shared: "SharedModel | None" = None
+    _settings: dict[str, Any] = field(default_factory=dict)  # by stage; reading them hashes whole prompt files
 
     def run(self, on_progress: Callable[[str], None]) -> list[Execution]:
         """Run the configured stages; ``on_progress`` gets the label of each before it starts.
@@ -78,7 +79,7 @@ class Pipeline:
         """
         chosen = [name for name in ORDER if name in self.cfg.stages]
         for name in chosen:
-            STAGES[name].settings(self.cfg)  # reads banks, exemplars and prompt files
+            self._settings_of(STAGES[name])  # reads banks, exemplars and prompt files
         lacking: dict[str, str] = {}  # stage -> what needs it
         waiting = [name for name in chosen if name != "eval"]
         while waiting:
@@ -107,9 +108,15 @@ class Pipeline:
                     found[name] = artifact
         return found
 
+    def _settings_of(self, spec: StageSpec) -> dict[str, Any]:
+        """Everything that decides the stage's result besides its inputs, read once a job."""
+        if spec.name not in self._settings:
+            self._settings[spec.name] = {"seed": self.cfg.seed, "model": semantic(self.cfg.model),
+                                         **spec.settings(self.cfg)}
+        return self._settings[spec.name]
+
     def _fingerprint(self, spec: StageSpec, inputs: Mapping[str, Artifact]) -> str:
-        settings = {"seed": self.cfg.seed, "model": semantic(self.cfg.model), **spec.settings(self.cfg)}
-        return fingerprint(spec.name, spec.version, settings,
+        return fingerprint(spec.name, spec.version, self._settings_of(spec),
                            {name: f"{artifact.stage}-{artifact.fingerprint}" for name, artifact in inputs.items()})
 
     def _store(self) -> Store:

@@ -124,8 +124,7 @@ def self_align(cfg: Config, ctx: StageContext, shared: SharedModel) -> tuple[lis
 def given_demonstrations(cfg: Config) -> list[Demonstration]:
     """Demonstrations of a file or the hub, or (``exemplars``) those of the Self-Align prompt."""
     source = cfg.sft.demonstrations
-    if source is None:
-        raise SalmonError("sft.source=demonstrations needs sft.demonstrations=FILE.jsonl or hub:NAME")
+    assert source is not None  # config/checks.py refuses it
     if source == "exemplars":
         turns = [turn for exemplar in load_exemplars(cfg.principles.exemplars) for turn in exemplar.turns]
         rows = [Demonstration(f"exemplar-{n}", turn.user, turn.answer) for n, turn in enumerate(turns, 1)]
