@@ -1,19 +1,23 @@
 """Sets of principles, from bundled YAML, from a user's YAML or from the original project's JSON.
 
-YAML: ``{description, principles: [{name, definition, negative_definition?, weight?}]}``.
-The original project's files are lists: ``[{dimension, definition, negative_definition?, weight?}]``.
+YAML: ``{description, principles: [{name, definition, negative_definition?, weight?, paraphrases?,
+negative_paraphrases?, check?, opposite?}]}``.
+The original project's files are lists: ``[{dimension, definition, negative_definition?, weight?}]``; the other keys
+may be added to them.
 """
 
 import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from salmon.principles.files import locate, read_document, refuse, suggestion, unknown_keys
+from salmon.principles.verifiers import check_problem
 
 BANKS = Path(__file__).parent / "banks"
+LATER_FIELDS = ("paraphrases", "negative_paraphrases", "check", "opposite")  # not in content() while they are unset
 
 
 @dataclass(frozen=True)
@@ -22,6 +26,10 @@ class Principle:
     definition: str  # what a response that follows it does
     negative_definition: str | None = None  # what a response that goes against it does; None: never negated
     weight: float = 1.0  # relative chance of being drawn
+    paraphrases: tuple[str, ...] = ()  # the definition in other words
+    negative_paraphrases: tuple[str, ...] = ()  # the negative definition in other words
+    check: str | None = None  # how salmon.principles.verifiers tells whether a response follows it
+    opposite: str | None = None  # the principle of the same bank that asks for the contrary
 
 
 @dataclass(frozen=True)
@@ -38,19 +46,28 @@ class Bank:
         return [f'"{name}"{suggestion(name, self.names)}' for name in names if name not in self.names]
 
     def content(self) -> list[dict[str, Any]]:
-        """Everything that can change a result, as plain JSON, for fingerprints."""
-        return [asdict(principle) for principle in self.principles]
+        """Everything that can change a result, as plain JSON, for fingerprints.
+
+        Fields that came later are left out where they are not set: older banks keep their content.
+        """
+        return [_plain(principle) for principle in self.principles]
 
 
-def load_bank(spec: str, exclude: Sequence[str] = ()) -> Bank:
-    """Read and check a bank.
+def _plain(principle: Principle) -> dict[str, Any]:
+    fields = {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(principle).items()}
+    return {key: value for key, value in fields.items() if value or key not in LATER_FIELDS}
+
+
+def load_bank(spec: str, exclude: Sequence[str] = (), include: Sequence[str] = ()) -> Bank:
+    """Read and check a bank; its order stays.
 
     Args:
         spec: a bundled name or a path to a ``.yaml``, ``.yml`` or ``.json`` file.
-        exclude: names of principles that are left out.
+        exclude: names of principles that are left out. An opposite that is left out is forgotten.
+        include: names of the only principles that are kept; none = all.
 
     Raises:
-        SalmonError: no such bank, or an invalid file; all of its problems in one message.
+        SalmonError: no such bank, an invalid file, or names that do not fit it; all problems in one message.
     """
     path = locate(spec, BANKS, "principles")
     document = read_document(path)
@@ -61,12 +78,17 @@ def load_bank(spec: str, exclude: Sequence[str] = ()) -> Bank:
     problems += _duplicates(entries, name_key)
     whole = Bank(path.stem, tuple(named))
     if not problems:
+        problems += [] if named else ["it has no principles"]
+        problems += _opposites(whole)
         problems += [f"the excluded principle {name} is not in it" for name in whole.missing(exclude)]
-    kept = tuple(principle for principle in named if principle.name not in exclude)
+        problems += [f"the included principle {name} is not in it" for name in whole.missing(include)]
+        problems += [f'"{name}" is both included and excluded' for name in include if name in exclude]
+    kept = [p for p in named if p.name not in exclude and (not include or p.name in include)]
     if not problems and not kept:
-        problems.append("every principle is excluded" if named else "it has no principles")
+        problems.append("every principle is excluded")
     refuse(path, problems)
-    return Bank(path.stem, kept)
+    names = {p.name for p in kept}
+    return Bank(path.stem, tuple(p if p.opposite in names else replace(p, opposite=None) for p in kept))
 
 
 def _entries(document: Any, problems: list[str]) -> tuple[list, str]:
@@ -89,7 +111,8 @@ def _principle(entry: Any, number: int, name_key: str, problems: list[str]) -> P
     if isinstance(entry.get(name_key), str):
         where += f" ({entry[name_key].strip()})"
     before = len(problems)
-    problems += unknown_keys(entry, (name_key, "definition", "negative_definition", "weight"), where)
+    known = (name_key, "definition", "negative_definition", "weight", *LATER_FIELDS)
+    problems += unknown_keys(entry, known, where)
     name = _text(entry, name_key, where, problems)
     definition = _text(entry, "definition", where, problems)
     negated = entry.get("negative_definition") is not None
@@ -99,7 +122,17 @@ def _principle(entry: Any, number: int, name_key: str, problems: list[str]) -> P
     weight = entry.get("weight", 1.0)
     if isinstance(weight, bool) or not isinstance(weight, int | float) or not 0 < weight < math.inf:
         problems.append(f'{where}: "weight" must be a number above 0, not {weight!r}')
-    return Principle(name, definition, negative, float(weight)) if len(problems) == before else None
+    paraphrases = _texts(entry, "paraphrases", where, problems)
+    negative_paraphrases = _texts(entry, "negative_paraphrases", where, problems)
+    if negative_paraphrases and not negated:
+        problems.append(f'{where}: "negative_paraphrases" need a "negative_definition"')
+    check = _text(entry, "check", where, problems) if entry.get("check") is not None else None
+    wrong = check_problem(check) if check else None
+    problems += [f"{where}: {wrong}"] if wrong else []
+    opposite = _text(entry, "opposite", where, problems) if entry.get("opposite") is not None else None
+    if len(problems) > before:
+        return None
+    return Principle(name, definition, negative, float(weight), paraphrases, negative_paraphrases, check, opposite)
 
 
 def _text(entry: dict, key: str, where: str, problems: list[str]) -> str:
@@ -112,6 +145,32 @@ def _text(entry: dict, key: str, where: str, problems: list[str]) -> str:
         problems.append(f'{where}: "{key}" must be text, not {value!r} (put it in quotes)')
         return ""
     return " ".join(value.split())
+
+
+def _texts(entry: dict, key: str, where: str, problems: list[str]) -> tuple[str, ...]:
+    """An optional list of texts."""
+    values = entry.get(key)
+    if values is not None and not isinstance(values, list):
+        problems.append(f'{where}: "{key}" must be a list of texts, not {values!r}')
+        return ()
+    numbered = {f"{key}[{n}]": value for n, value in enumerate(values or [], 1)}
+    return tuple(_text(numbered, key, where, problems) for key in numbered)
+
+
+def _opposites(bank: Bank) -> list[str]:
+    """A problem for each opposite that the bank lacks or that does not name this one as its own opposite."""
+    opposite_of = {principle.name: principle.opposite for principle in bank.principles}
+    problems = []
+    for name, opposite in opposite_of.items():
+        if opposite is None:
+            continue
+        if opposite not in opposite_of:
+            problems.append(f'the opposite of "{name}" is not in it: {bank.missing([opposite])[0]}')
+        elif opposite == name:
+            problems.append(f'"{name}" is its own opposite')
+        elif opposite_of[opposite] != name:
+            problems.append(f'"{opposite}" is the opposite of "{name}" and must name it as its own opposite')
+    return problems
 
 
 def _duplicates(entries: Sequence[Any], name_key: str) -> list[str]:

@@ -10,24 +10,33 @@ from salmon.principles.bank import Bank, Principle
 
 @dataclass(frozen=True)
 class Guideline:
-    """A principle as it is shown: asserted, or turned into its opposite."""
+    """A principle as it is shown: asserted, or turned into its opposite; in which of its wordings."""
 
     principle: Principle
     negated: bool = False
+    wording: int = 0  # 0: the definition; n: its n-th paraphrase, of the polarity that is shown
 
     def __post_init__(self) -> None:
         if self.negated and self.principle.negative_definition is None:
             raise ValueError(f"{self.principle.name} has no negative definition")
+        if not 0 <= self.wording < len(_wordings(self.principle, self.negated)):
+            raise ValueError(f"{self.key} has no wording {self.wording}")
 
     @property
     def text(self) -> str:
         """What the judge and the reward model read."""
-        return (self.principle.negative_definition or "") if self.negated else self.principle.definition
+        return _wordings(self.principle, self.negated)[self.wording]
 
     @property
     def key(self) -> str:
         """How metrics and tables call it: ``Name`` or ``not Name``."""
         return f"not {self.principle.name}" if self.negated else self.principle.name
+
+
+def _wordings(principle: Principle, negated: bool) -> tuple[str, ...]:
+    if negated:
+        return (principle.negative_definition or "", *principle.negative_paraphrases)
+    return (principle.definition, *principle.paraphrases)
 
 
 def sample_principles(
@@ -57,13 +66,21 @@ def sample_principles(
 def draw_guidelines(
     principles: Sequence[Principle], negation_probability: float, rng: np.random.Generator
 ) -> tuple[Guideline, ...]:
-    """Negate each principle independently; one without a negative definition is never negated.
+    """Negate each principle independently, and draw each wording of that polarity with the same probability.
 
-    One uniform number is drawn for every principle, so what happens to one does not depend on whether
-    another can be negated.
+    A principle without a negative definition is never negated. One uniform number is drawn for every principle, so
+    what happens to one does not depend on another, and paraphrases do not change what is negated.
     """
     uniforms = rng.random(len(principles))
-    return tuple(
-        Guideline(p, p.negative_definition is not None and bool(uniform < negation_probability))
-        for p, uniform in zip(principles, uniforms, strict=True)
-    )
+    return tuple(_draw(p, float(u), negation_probability) for p, u in zip(principles, uniforms, strict=True))
+
+
+def _draw(principle: Principle, uniform: float, probability: float) -> Guideline:
+    """The part of [0, 1) that decided on negation, stretched to [0, 1) again, decides on the wording."""
+    low, high = 0.0, 1.0
+    negated = False
+    if principle.negative_definition is not None:
+        negated = uniform < probability
+        low, high = (0.0, min(probability, 1.0)) if negated else (max(probability, 0.0), 1.0)
+    count = len(_wordings(principle, negated))
+    return Guideline(principle, negated, min(int(count * (uniform - low) / (high - low)), count - 1))

@@ -126,6 +126,21 @@ def judge_request(instruction: str, response_a: str, response_b: str, guideline:
     return JudgeRequest(user, "The better response is (")
 
 
+def follow_request(instruction: str, response: str, guideline: str) -> JudgeRequest:
+    """Ask of one response whether it follows a guideline: "a" is yes, "b" is no.
+
+    The guideline comes last here too, so all guidelines of a response share a prefix of tokens.
+    """
+    user = (
+        "Judge a response to an instruction by one guideline.\n\n"
+        f"Instruction: {instruction}\n\n"
+        f"Response: {response}\n\n"
+        f"Guideline: {guideline}\n"
+        "Does the response follow this guideline? (a) yes, (b) no"
+    )
+    return JudgeRequest(user, "The answer is (")
+
+
 # --- the reward model --------------------------------------------------------------------------
 
 # Stands where the guidelines stand while no principles are in play (preference pre-training).

@@ -78,6 +78,115 @@ def test_exclude(tmp_path):
     assert "every principle is excluded" in problems(tmp_path, GOOD, exclude=["Kind", "Brief"])
 
 
+def test_include_keeps_the_banks_order(tmp_path):
+    assert load_bank(write(tmp_path, GOOD), include=["Kind", "Brief"]).names == ("Brief", "Kind")
+    assert load_bank(write(tmp_path, GOOD), include=["Kind"]).names == ("Kind",)
+    assert load_bank(write(tmp_path, GOOD), include=[]).names == ("Brief", "Kind")
+
+
+def test_include_and_exclude_must_fit(tmp_path):
+    text = problems(tmp_path, GOOD, include=["Kint", "Brief"], exclude=["Brief", "Kinn"])
+    assert 'the included principle "Kint" (did you mean "Kind"?) is not in it' in text
+    assert 'the excluded principle "Kinn" (did you mean "Kind"?) is not in it' in text
+    assert '"Brief" is both included and excluded' in text and "3 problems" in text
+
+
+CHECKED = """
+principles:
+  - name: Brief
+    definition: Be short.
+    paraphrases: [Be
+      terse., Few words.]
+    negative_definition: Be long.
+    negative_paraphrases: [Ramble.]
+    check: concise
+    opposite: Long
+  - name: Long
+    definition: Be long.
+    opposite: Brief
+    check: "avoids_word:brief"
+"""
+
+
+def test_the_later_fields_are_read(tmp_path):
+    brief, long = load_bank(write(tmp_path, CHECKED)).principles
+    assert brief == Principle(
+        "Brief", "Be short.", "Be long.", 1.0, ("Be terse.", "Few words."), ("Ramble.",), "concise", "Long"
+    )
+    assert (long.check, long.opposite, long.paraphrases) == ("avoids_word:brief", "Brief", ())
+
+
+def test_an_opposite_that_is_left_out_is_forgotten(tmp_path):
+    for kwargs in ({"exclude": ["Long"]}, {"include": ["Brief"]}):
+        (brief,) = load_bank(write(tmp_path, CHECKED), **kwargs).principles
+        assert brief.opposite is None and brief.check == "concise"
+
+
+def test_content_has_the_later_fields_only_where_they_are_set(tmp_path):
+    assert load_bank(write(tmp_path, GOOD)).content() == [
+        {"name": "Brief", "definition": "The response should be short.",
+         "negative_definition": "The response should ramble.", "weight": 2.0},
+        {"name": "Kind", "definition": "The response should be kind.", "negative_definition": None, "weight": 1.0},
+    ]  # fmt: skip
+    content = load_bank(write(tmp_path, CHECKED)).content()
+    assert json.loads(json.dumps(content)) == content
+    assert content[1] == {"name": "Long", "definition": "Be long.", "negative_definition": None, "weight": 1.0,
+                          "check": "avoids_word:brief", "opposite": "Brief"}  # fmt: skip
+    for old, new in (("Few", "Little"), ("Ramble", "Drone"), ("concise", "formal"), ("word:brief", "word:short")):
+        assert load_bank(write(tmp_path, CHECKED.replace(old, new))).content() != content
+
+
+def test_problems_of_the_later_fields(tmp_path):
+    text = problems(
+        tmp_path,
+        """
+principles:
+  - {name: A, definition: d, check: consise}
+  - {name: B, definition: d, check: "avoids_word:"}
+  - {name: C, definition: d, check: "concise:5"}
+  - {name: D, definition: d, check: 3, opposite: ""}
+  - {name: E, definition: d, paraphrases: [good, " "], negative_paraphrases: [bad]}
+  - {name: F, definition: d, paraphrases: just text}
+  - {name: G, definition: d, opposit: A}
+""",
+    )
+    for expected in (
+        'principle 1 (A): there is no check "consise" (did you mean "concise"?)',
+        'principle 2 (B): the check "avoids_word:" must name one word',
+        'principle 3 (C): the check "concise" takes no argument',
+        'principle 4 (D): "check" must be text, not 3',
+        'principle 4 (D): "opposite" is empty',
+        'principle 5 (E): "paraphrases[2]" is empty',
+        'principle 5 (E): "negative_paraphrases" need a "negative_definition"',
+        "principle 6 (F): \"paraphrases\" must be a list of texts, not 'just text'",
+        'principle 7 (G): unknown key "opposit" (did you mean "opposite"?)',
+    ):
+        assert expected in text
+    assert "9 problems" in text
+
+
+def test_opposites_must_be_mutual(tmp_path):
+    text = problems(
+        tmp_path,
+        """
+principles:
+  - {name: A, definition: d, opposite: B}
+  - {name: B, definition: d, opposite: C}
+  - {name: C, definition: d}
+  - {name: D, definition: d, opposite: D}
+  - {name: E, definition: d, opposite: Zzz}
+""",
+    )
+    for expected in (
+        '"B" is the opposite of "A" and must name it',
+        '"C" is the opposite of "B" and must name it',
+        '"D" is its own opposite',
+        'the opposite of "E" is not in it: "Zzz"',
+    ):
+        assert expected in text
+    assert "4 problems" in text
+
+
 def test_missing_tells_unknown_names(tmp_path):
     bank = load_bank(write(tmp_path, GOOD))
     assert bank.missing(["Kind", "breif", "Zzzzzz"]) == ['"breif" (did you mean "Brief"?)', '"Zzzzzz"']

@@ -15,7 +15,11 @@ COUNTS = {
     "harmless_11": 11,
     "honest_8": 8,
     "non_evasive_9": 9,
+    "verifiable_11": 11,
+    "verifiable_paraphrased_11": 11,
+    "verifiable_unseen_5": 5,
 }
+VERIFIABLE = ["verifiable_11", "verifiable_paraphrased_11", "verifiable_unseen_5"]
 REWARD_NAMES = [
     "Concise",
     "Honest and Accurate",
@@ -79,21 +83,34 @@ def test_counts_fields_and_uniqueness(name):
     assert len(principles) == COUNTS[name]
     assert len({p["name"].casefold() for p in principles}) == COUNTS[name]
     assert len({p["definition"] for p in principles}) == COUNTS[name]
-    assert all(set(p) <= {"name", "definition", "negative_definition", "weight"} for p in principles)
+    if name not in VERIFIABLE:
+        assert all(set(p) <= {"name", "definition", "negative_definition", "weight"} for p in principles)
+
+
+def texts(principle: dict) -> list[str]:
+    """Every wording of a principle and of its contrary."""
+    return [*positive(principle), *negative(principle)]
+
+
+def positive(principle: dict) -> list[str]:
+    return [principle["definition"], *principle.get("paraphrases", [])]
+
+
+def negative(principle: dict) -> list[str]:
+    first = [principle["negative_definition"]] if "negative_definition" in principle else []
+    return first + principle.get("negative_paraphrases", [])
 
 
 @pytest.mark.parametrize("name", COUNTS)
 def test_every_text_is_one_or_two_short_sentences(name):
     for principle in bank(name):
-        for key in ("definition", "negative_definition"):
-            if key in principle:
-                text = principle[key]
-                assert text == text.strip() and text.endswith(".")
-                assert len(SENTENCE.findall(text)) <= 2
-                assert len(text.split()) <= 30
+        for text in texts(principle):
+            assert text == text.strip() and text.endswith((".", '."'))
+            assert len(SENTENCE.findall(text)) <= 2
+            assert len(text.split()) <= (20 if name in VERIFIABLE else 30)
 
 
-@pytest.mark.parametrize("name", [name for name in COUNTS if name != "self_align_17"])
+@pytest.mark.parametrize("name", [name for name in COUNTS if name not in ("self_align_17", *VERIFIABLE[:2])])
 def test_guidelines_speak_of_the_response(name):
     for principle in bank(name):
         for key in ("definition", "negative_definition"):
@@ -122,14 +139,45 @@ def test_question_types_find_the_principles_they_boost():
     assert [n for n in names if "ethical" in n or "harmless" in n] == ["ethical"]
 
 
-@pytest.mark.parametrize("name", [name for name in COUNTS if name != "reward_11"])
-def test_only_the_reward_bank_has_negatives(name):
+@pytest.mark.parametrize("name", [name for name in COUNTS if name not in ("reward_11", *VERIFIABLE)])
+def test_the_other_banks_have_no_negatives(name):
     assert not any("negative_definition" in p for p in bank(name))
 
 
 @pytest.mark.parametrize("name", [name for name in COUNTS if name != "rl_14"])
 def test_only_the_rl_bank_has_weights(name):
     assert not any("weight" in p for p in bank(name))
+
+
+def test_the_verifiable_principles():
+    names = ["Concise", "Comprehensive", "Structured", "Plain Prose", "Formal", "Informal", "No Self-Praise",
+             "No Generic Advice", "User's Language", "Exact Count", "Avoids Actually"]  # fmt: skip
+    trained, paraphrased, unseen = map(bank, VERIFIABLE)
+    assert [p["name"] for p in trained] == [p["name"] for p in paraphrased] == names
+    assert all(len(positive(p)) == len(negative(p)) == 5 for p in trained)
+    assert all(len(positive(p)) == len(negative(p)) == 1 for p in [*paraphrased, *unseen])
+    for one, other in zip(trained, paraphrased, strict=True):
+        assert (one["check"], one.get("opposite")) == (other["check"], other.get("opposite"))
+    pairs = {(p["name"], p["opposite"]) for p in trained if "opposite" in p}
+    assert pairs == {(a, b) for pair in (names[:2], names[2:4], names[4:6]) for a, b in (pair, pair[::-1])}
+    checks = [p["check"] for p in [*trained, *unseen]]
+    assert len(set(checks)) == 16  # the unseen ones are no trained ones in disguise
+    assert not {p["name"] for p in unseen} & set(names)
+
+
+def test_held_out_wordings_are_new():
+    trained = [text for p in bank("verifiable_11") for text in texts(p)]
+    new = [text for name in VERIFIABLE[1:] for p in bank(name) for text in texts(p)]
+    assert len(set(trained)) == 110 and len(set(new)) == 32
+    assert not {text.casefold() for text in trained} & {text.casefold() for text in new}
+    paraphrased = [text for p in bank("verifiable_paraphrased_11") for text in texts(p)]
+    assert not {run for text in trained for run in runs(text)} & {run for text in paraphrased for run in runs(text)}
+
+
+def runs(text: str, length: int = 5) -> set[tuple[str, ...]]:
+    """Each ``length`` words in a row."""
+    found = re.findall(r"[\w'-]+", text.lower())
+    return {tuple(found[i : i + length]) for i in range(len(found) - length + 1)}
 
 
 def test_self_align_rules_fit_a_short_prompt():

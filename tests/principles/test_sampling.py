@@ -123,3 +123,47 @@ def test_a_principle_that_cannot_be_negated_does_not_shift_the_others():
         one = draw_guidelines([able, brief], 0.5, np.random.default_rng(seed))
         two = draw_guidelines([unable, brief], 0.5, np.random.default_rng(seed))
         assert one[1].negated == two[1].negated
+
+
+MANY = Principle("Brief", "Be short.", "Ramble.", 1.0, ("Be terse.", "Few words."), ("Drone.",))
+
+
+def test_guideline_wordings():
+    assert [Guideline(MANY, False, n).text for n in range(3)] == ["Be short.", "Be terse.", "Few words."]
+    assert [Guideline(MANY, True, n).text for n in range(2)] == ["Ramble.", "Drone."]
+    assert Guideline(MANY, True, 1).key == "not Brief"
+    for negated, wording in ((False, 3), (True, 2), (False, -1)):
+        with pytest.raises(ValueError, match=f"no wording {wording}"):
+            Guideline(MANY, negated, wording)
+
+
+def test_wordings_are_uniform_within_each_polarity():
+    rng = np.random.default_rng(5)
+    counts = Counter(draw_guidelines([MANY], 0.4, rng)[0].text for _ in range(DRAWS))
+    # .6 / 3 = .2 and .4 / 2 = .2; 5 standard errors: 5 * sqrt(.2 * .8 / 20000)
+    assert set(counts) == {"Be short.", "Be terse.", "Few words.", "Ramble.", "Drone."}
+    assert {text: n / DRAWS for text, n in counts.items()} == pytest.approx(dict.fromkeys(counts, 0.2), abs=0.0142)
+
+
+def test_wordings_at_the_limits_of_the_negation_probability():
+    rng = np.random.default_rng(6)
+    for probability, principle, expected in (
+        (0.0, MANY, {"Be short.", "Be terse.", "Few words."}),
+        (1.0, MANY, {"Ramble.", "Drone."}),
+        (0.5, Principle("Kind", "Be kind.", paraphrases=("Be nice.",)), {"Be kind.", "Be nice."}),
+    ):
+        drawn = Counter(draw_guidelines([principle], probability, rng)[0].text for _ in range(2000))
+        assert set(drawn) == expected
+        # 5 standard errors of a share of one in n
+        share = 1 / len(expected)
+        assert all(abs(n / 2000 - share) < 5 * (share * (1 - share) / 2000) ** 0.5 for n in drawn.values())
+
+
+def test_paraphrases_leave_negations_and_the_generator_alone():
+    plain = Principle("Brief", "Be short.", "Ramble.")
+    for seed in range(100):
+        one, two = np.random.default_rng(seed), np.random.default_rng(seed)
+        old = [bool(u < 0.5) for u in np.random.default_rng(seed).random(2)]  # how it was before there were wordings
+        assert [g.negated for g in draw_guidelines([plain, plain], 0.5, one)] == old
+        assert [g.negated for g in draw_guidelines([MANY, plain], 0.5, two)] == old
+        assert one.random() == two.random()

@@ -1,0 +1,16 @@
+"""The banks that a config chooses for the RL stage."""
+
+from salmon.config.schema import PrinciplesConfig
+from salmon.principles.bank import Bank, load_bank
+
+
+def rl_bank(settings: PrinciplesConfig) -> Bank:
+    """Principles that are sampled for each prompt; a bank without any where ``principles.rl`` is null."""
+    if settings.rl is None:
+        return Bank("none", ())
+    return load_bank(settings.rl, exclude=settings.exclude, include=settings.include)
+
+
+def monitor_bank(settings: PrinciplesConfig) -> Bank | None:
+    """Principles whose checks are reported on the policy's responses."""
+    return None if settings.monitor is None else load_bank(settings.monitor)
