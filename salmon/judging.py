@@ -1,7 +1,7 @@
 """The judge engine: which of two responses follows a principle better, by log-odds of "a" against "b"."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from salmon.data.rows import Judgement
 from salmon.errors import SalmonError
@@ -9,7 +9,7 @@ from salmon.models.base import SharedModel
 from salmon.models.chat import ChatFormat
 from salmon.models.shared_prefix import next_token_logits
 from salmon.principles.bank import Principle
-from salmon.principles.templates import judge_request
+from salmon.principles.templates import JudgeRequest, judge_request
 
 
 @dataclass(frozen=True)
@@ -20,6 +20,11 @@ class Pair:
     prompt: str
     response_1: str
     response_2: str
+    number: int = 0  # among the pairs of its prompt
+
+    @property
+    def id(self) -> str:
+        return f"{self.prompt_id}-{self.number}"
 
 
 @dataclass(frozen=True)
@@ -38,9 +43,9 @@ def judge_pair(shared: SharedModel, pair: Pair, principles: Sequence[Principle],
         SalmonError: the principles leave no room for the pair in ``max_tokens``.
     """
     texts, cut = fit_pair(shared.chat, pair, principles, max_tokens)
-    candidates = candidate_ids(shared.chat)
+    candidates = candidate_ids(shared.chat, judge_request("", "", "", ""))
     groups = [
-        [_request_ids(shared.chat, texts.prompt, first, second, p.definition) for p in principles]
+        [request_ids(shared.chat, judge_request(texts.prompt, first, second, p.definition)) for p in principles]
         for first, second in ((texts.response_1, texts.response_2), (texts.response_2, texts.response_1))
     ]
     forward, swapped = (
@@ -55,10 +60,10 @@ def judge_pair(shared: SharedModel, pair: Pair, principles: Sequence[Principle],
 def fit_pair(chat: ChatFormat, pair: Pair, principles: Sequence[Principle], max_tokens: int) -> tuple[Pair, int]:
     """Shorten the pair so that its longest request fits: the prompt to a quarter at its start, then both
     responses alike at their ends. The question of the judge is never cut."""
-    frame = max(len(_request_ids(chat, "", "", "", p.definition)) for p in principles)
+    frame = max(len(request_ids(chat, judge_request("", "", "", p.definition))) for p in principles)
     room = max_tokens - frame
     if room < 16:
-        raise SalmonError(f"preferences.judge_max_tokens={max_tokens}: the judge's own text takes {frame} tokens; "
+        raise SalmonError(f"preferences.judge.max_tokens={max_tokens}: the judge's own text takes {frame} tokens; "
                           "raise it")
     prompt, one, two = (chat.encode(text) for text in (pair.prompt, pair.response_1, pair.response_2))
     total = len(prompt) + len(one) + len(two)
@@ -68,19 +73,18 @@ def fit_pair(chat: ChatFormat, pair: Pair, principles: Sequence[Principle], max_
     each = (room - len(prompt)) // 2
     limit = max(each, room - len(prompt) - min(len(one), len(two)))
     one, two = one[:limit], two[:limit]
-    fitted = Pair(pair.prompt_id, chat.decode(prompt).lstrip("\ufffd"),
-                  chat.decode(one).rstrip("\ufffd"), chat.decode(two).rstrip("\ufffd"))
+    fitted = replace(pair, prompt=chat.decode(prompt).lstrip("\ufffd"),
+                     response_1=chat.decode(one).rstrip("\ufffd"), response_2=chat.decode(two).rstrip("\ufffd"))
     return fitted, total - len(prompt) - len(one) - len(two)
 
 
-def candidate_ids(chat: ChatFormat) -> tuple[int, int]:
-    """The tokens that continue the judge's reply with "a" and with "b".
+def candidate_ids(chat: ChatFormat, request: JudgeRequest) -> tuple[int, int]:
+    """The tokens that continue the reply to a request with "a" and with "b".
 
     Raises:
         SalmonError: this tokenizer joins the letter with the text before it.
     """
-    start = _request_ids(chat, "", "", "", "")
-    request = judge_request("", "", "", "")
+    start = request_ids(chat, request)
     ids = []
     for letter in "ab":
         longer = chat.prompt_ids([{"role": "user", "content": request.user}], request.reply_prefix + letter)
@@ -91,6 +95,6 @@ def candidate_ids(chat: ChatFormat) -> tuple[int, int]:
     return ids[0], ids[1]
 
 
-def _request_ids(chat: ChatFormat, prompt: str, a: str, b: str, guideline: str) -> list[int]:
-    request = judge_request(prompt, a, b, guideline)
+def request_ids(chat: ChatFormat, request: JudgeRequest) -> list[int]:
+    """Tokens of a request with the beginning of its reply."""
     return chat.prompt_ids([{"role": "user", "content": request.user}], request.reply_prefix)
