@@ -1,1 +1,2 @@
-"""Benchmarks on checkpoints: TruthfulQA, BBH and MT-Bench (``python -m eval checkpoint=...``)."""
+"""Checkpoints measured (``python -m eval checkpoint=...``): policies on TruthfulQA, BBH and MT-Bench, reward models on
+whether they obey their principles."""

@@ -1,6 +1,7 @@
 """``python -m eval checkpoint=...``: the benchmarks on checkpoints that exist.
 
-``checkpoint`` is the path of an artifact folder (all its policies) or of a PEFT adapter folder, or ``base``.
+``checkpoint`` is the path of an artifact folder (all its policies, or its reward model) or of a PEFT adapter folder,
+or ``base``. ``task=principle_following`` takes the place of ``eval.tasks``; it measures reward models.
 Several are separated by commas, which Hydra wants in quotes inside the shell's: ``'checkpoint="A,B,base"'``.
 """
 
@@ -10,9 +11,9 @@ import sys
 from pathlib import Path
 
 import hydra
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
-from eval.checkpoints import find_checkpoints
+from eval.checkpoints import check_tasks, find_checkpoints
 from salmon.cli import clear_errors
 from salmon.config.checks import to_typed
 from salmon.config.register import CONF, register
@@ -25,9 +26,20 @@ register()
 @hydra.main(version_base="1.3", config_path=CONF, config_name="eval_app")
 @clear_errors
 def app(composed: DictConfig) -> None:
-    cfg = to_typed(composed, EvalApp)
+    cfg = typed(composed)
     configure_console()
     run(cfg)
+
+
+def typed(composed: DictConfig) -> EvalApp:
+    """The checked config, with ``task`` in the place of ``eval.tasks``.
+
+    Raises:
+        SalmonError: what is wrong with it.
+    """
+    if not OmegaConf.is_missing(composed, "task") and composed.get("task") is not None:
+        composed.eval.tasks = [composed.task]
+    return to_typed(composed, EvalApp)
 
 
 def main() -> None:
@@ -41,7 +53,8 @@ def main() -> None:
 
 def run(cfg: EvalApp) -> None:
     """Evaluate, write the results below ``cfg.output`` and show the table."""
-    checkpoints, artifacts = find_checkpoints(cfg.checkpoint)
+    checkpoints = find_checkpoints(cfg.checkpoint)
+    check_tasks(checkpoints, cfg.eval.tasks)
     from eval.results import markdown
     from eval.stage import evaluate_all, record
     from salmon.models.base import load_base
@@ -63,7 +76,7 @@ def run(cfg: EvalApp) -> None:
         cfg.tracking.group or cfg.eval.name,
         tags,
         f"eval-{cfg.model.name}",
-        artifacts,
+        checkpoints.artifacts,
     ) as tracker:
         tracker.rewind(-1)
         rows = evaluate_all(cfg, shared, checkpoints, output)

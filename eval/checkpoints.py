@@ -1,37 +1,60 @@
 """Which checkpoints are meant, and which of them are the same."""
 
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
+from eval.principle_following import TASK as PRINCIPLE_FOLLOWING
 from salmon.errors import SalmonError
 from salmon.runtime.files import sha256_of
 from salmon.runtime.store import MANIFEST, Artifact, open_artifact
 
+log = logging.getLogger("salmon")
+
 ADAPTER_FILES = ("adapter_config.json", "adapter_model.safetensors")
 BASE = "base"
+REWARD = "reward"  # the stage whose artifacts are reward models
 
 
-def find_checkpoints(spec: str) -> tuple[dict[str, Path | None], dict[str, Artifact]]:
-    """Adapter folder by checkpoint name (None: the plain base), and the artifacts they come from.
+@dataclass(frozen=True)
+class Checkpoints:
+    """What is evaluated, by name."""
+
+    policies: dict[str, Path | None]  # adapter folder; None: the plain base
+    reward_models: dict[str, Artifact]
+    artifacts: dict[str, Artifact]  # that they come from
+
+
+def checkpoints_of(artifact: Artifact) -> Checkpoints:
+    """All policies of one artifact, or the reward model that it is."""
+    reward_models = {REWARD: artifact} if artifact.stage == REWARD else {}
+    return Checkpoints(dict(artifact.checkpoints), reward_models, {artifact.name: artifact})
+
+
+def find_checkpoints(spec: str) -> Checkpoints:
+    """The checkpoints that a comma-separated list means.
 
     Raises:
-        SalmonError: a path that is neither an artifact with checkpoints nor an adapter folder.
+        SalmonError: a path that is neither an artifact with something to evaluate nor an adapter folder.
     """
-    found: list[tuple[str, str, Path | None]] = []  # (name, longer name, folder)
-    artifacts = {}
+    found: list[tuple[str, str, Path | Artifact | None]] = []  # (name, longer name, what it is)
+    artifacts: dict[str, Artifact] = {}
     for part in filter(None, (part.strip() for part in spec.split(","))):
         path = Path(part).expanduser().resolve()
         if part == BASE:
             found.append((BASE, BASE, None))
         elif (path / MANIFEST).is_file():
             artifact = open_artifact(path)
-            if not artifact.checkpoints:
+            here = checkpoints_of(artifact)
+            if not (here.policies or here.reward_models):
                 raise SalmonError(
-                    f"checkpoint={part}: a {artifact.stage} artifact holds no policy to evaluate"
+                    f"checkpoint={part}: a {artifact.stage} artifact holds no policy and no reward model to evaluate"
                 )
-            artifacts[artifact.name] = artifact
+            artifacts |= here.artifacts
             found += [
-                (name, f"{name}-{artifact.fingerprint[:8]}", folder)
-                for name, folder in artifact.checkpoints.items()
+                (name, f"{name}-{artifact.fingerprint[:8]}", what)
+                for name, what in {**here.policies, **here.reward_models}.items()
             ]
         elif all((path / file).is_file() for file in ADAPTER_FILES):
             found.append((path.name, "-".join(path.parts[-3:]).strip("/-"), path))
@@ -45,12 +68,37 @@ def find_checkpoints(spec: str) -> tuple[dict[str, Path | None], dict[str, Artif
             "checkpoint= is empty: give an artifact folder, an adapter folder, or the word base"
         )
     short = [name for name, _, _ in found]
-    named = {name if short.count(name) == 1 else longer: folder for name, longer, folder in found}
+    named = {name if short.count(name) == 1 else longer: what for name, longer, what in found}
     if len(named) < len(found):
         raise SalmonError(
             f"checkpoint={spec}: the same checkpoint, or two with the same path end, more than once"
         )
-    return named, artifacts
+    return Checkpoints(
+        {name: what for name, what in named.items() if not isinstance(what, Artifact)},
+        {name: what for name, what in named.items() if isinstance(what, Artifact)},
+        artifacts,
+    )
+
+
+def check_tasks(found: Checkpoints, tasks: Sequence[str]) -> None:
+    """Refuse checkpoints that none of the tasks is about.
+
+    Raises:
+        SalmonError: a reward model without its task, or a policy with nothing but that task.
+    """
+    measures_rewards = PRINCIPLE_FOLLOWING in tasks
+    if found.reward_models and not measures_rewards:
+        raise SalmonError(
+            f"checkpoint {next(iter(found.reward_models))} is a reward model, and {', '.join(tasks)} measure policies; "
+            f"give task={PRINCIPLE_FOLLOWING}, or a policy"
+        )
+    if found.policies and set(tasks) == {PRINCIPLE_FOLLOWING}:
+        raise SalmonError(
+            f"checkpoint {next(iter(found.policies))} is no reward artifact, and {PRINCIPLE_FOLLOWING} measures reward "
+            "models: give checkpoint=STORE/reward/FINGERPRINT"
+        )
+    if measures_rewards and not found.reward_models:
+        log.warning("eval.tasks: %s is left out, no checkpoint is a reward artifact", PRINCIPLE_FOLLOWING)
 
 
 def adapter_hash(adapter: Path | None) -> str:

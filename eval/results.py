@@ -28,6 +28,8 @@ class Row:
     stderr: float | None
     n: int
     note: str
+    low: float | None = None  # 95 % interval, where the task gives one
+    high: float | None = None
 
     def renamed(self, checkpoint: str) -> "Row":
         """The same figure for a checkpoint with identical weights."""
@@ -101,4 +103,6 @@ def _cell(row: Row | None) -> str:
     if row.metric.startswith("n_"):
         return f"{row.value:.0f}"
     error = "" if row.stderr is None else f" ± {row.stderr:.3f}"
+    if row.low is not None and row.high is not None:
+        error = f" [{row.low:.3f}, {row.high:.3f}]"
     return f"{row.value:.3f}{error} (n={row.n})"

@@ -2,9 +2,11 @@
 
 from pathlib import Path
 
-from eval.checkpoints import adapter_hash
+from eval.checkpoints import Checkpoints, adapter_hash, checkpoints_of
 from eval.evaluate import Evaluation, evaluate_checkpoint
 from eval.judges import make_judge
+from eval.principle_following import TASK as PRINCIPLE_FOLLOWING
+from eval.principle_following.task import evaluate_reward_model, read_inputs
 from eval.results import Row, as_metrics, write_results
 from salmon.config.schema import Config, EvalApp
 from salmon.models.base import SharedModel
@@ -15,24 +17,36 @@ from salmon.stages.context import StageContext
 
 
 def run(cfg: Config, ctx: StageContext) -> dict[str, float]:
-    """Evaluate each checkpoint of the one input artifact; metrics ``eval/<checkpoint>/<task>/<metric>``.
+    """Evaluate the policies, or the reward model, of the one input; metrics ``eval/<checkpoint>/<task>/<metric>``.
 
     ``results.json`` and ``results.md`` in the work folder hold the rows, with those that have no figure.
     """
-    rows = evaluate_all(cfg, ctx.shared(), dict(ctx.inputs["checkpoint"].checkpoints), ctx.work)
+    rows = evaluate_all(cfg, ctx.shared(), checkpoints_of(ctx.inputs["checkpoint"]), ctx.work)
     return record(cfg, rows, ctx.work, ctx.tracker)
 
 
 def evaluate_all(
-    cfg: Config | EvalApp, shared: SharedModel, checkpoints: dict[str, Path | None], work: Path
+    cfg: Config | EvalApp, shared: SharedModel, checkpoints: Checkpoints, work: Path
 ) -> list[Row]:
-    """Rows of every checkpoint (name -> adapter folder, None: the base); equal adapters are done once."""
+    """Rows of every checkpoint: policies on the benchmarks, reward models on following principles."""
+    settings, reward_models = cfg.eval.principle_following, checkpoints.reward_models
+    inputs = {name: read_inputs(settings, artifact) for name, artifact in reward_models.items()}
+    rows = _evaluate_policies(cfg, shared, checkpoints.policies, work) if checkpoints.policies else []
+    for name, artifact in reward_models.items():
+        rows += evaluate_reward_model(shared, artifact, name, settings, inputs[name], cfg.seed, work / name)
+    return rows
+
+
+def _evaluate_policies(
+    cfg: Config | EvalApp, shared: SharedModel, policies: dict[str, Path | None], work: Path
+) -> list[Row]:
+    """Equal adapters are done once."""
     cache = Path(cfg.paths.cache).expanduser()
     judge = make_judge(cfg.eval.mt_bench.judge, shared, cfg.model, cache)
     evaluation = Evaluation(cfg.eval, judge, cfg.seed, cache)
     rows: list[Row] = []
     done: dict[str, list[Row]] = {}
-    for name, adapter in checkpoints.items():
+    for name, adapter in policies.items():
         identity = adapter_hash(adapter)
         if identity in done:
             rows += [row.renamed(name) for row in done[identity]]
@@ -58,9 +72,11 @@ def record(cfg: Config | EvalApp, rows: list[Row], work: Path, tracker: Tracker)
     tracker.log(0, metrics)
     tracker.table(
         "results",
-        ["checkpoint", "task", "metric", "value", "stderr", "n", "note"],
-        [[r.checkpoint, r.task, r.metric, r.value, r.stderr, r.n, r.note] for r in rows],
+        ["checkpoint", "task", "metric", "value", "stderr", "n", "note", "low", "high"],
+        [[r.checkpoint, r.task, r.metric, r.value, r.stderr, r.n, r.note, r.low, r.high] for r in rows],
         0,
     )
+    for name in dict.fromkeys(row.checkpoint for row in rows if row.task == PRINCIPLE_FOLLOWING):
+        tracker.image(f"{name}_matrix", work / name / PRINCIPLE_FOLLOWING / "matrix.png", 0)
     tracker.summary(metrics)
     return metrics

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("salmon")
 
-EVALUATED = ("sft", "ppo")  # stages whose policies the eval stage measures
+EVALUATED = ("sft", "ppo", "dpo")  # stages whose policies the eval stage measures
+REWARD_TASK = "principle_following"  # the task of the eval stage that measures reward models instead
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ class Pipeline:
         for name in (stage for stage in ORDER if stage in self.cfg.stages):
             spec = STAGES[name]
             if name == "eval":
-                for source in (stage for stage in EVALUATED if stage in made and self._wants_eval_of(stage)):
+                for source in (stage for stage in self._evaluated() if stage in made and self._wants_eval_of(stage)):
                     on_progress(f"eval of {source}")
                     self._execute(spec, {"checkpoint": made[source]}, f"eval of {source}")
                 continue
@@ -69,7 +70,12 @@ class Pipeline:
     def _wants_eval_of(self, stage: str) -> bool:
         """With other stages in the job, only what they made; ``stages=[eval]`` alone takes what is there."""
         others = [name for name in self.cfg.stages if name != "eval"]
-        return not others or stage in others or stage == "sft"
+        return not others or stage in others or stage == self._evaluated()[0]
+
+    def _evaluated(self) -> tuple[str, ...]:
+        """Stages that the configured tasks are about; the first is what others are compared with."""
+        tasks = set(self.cfg.eval.tasks)
+        return (() if tasks == {REWARD_TASK} else EVALUATED) + (("reward",) if REWARD_TASK in tasks else ())
 
     def _check_inputs(self, found: Mapping[str, Artifact]) -> None:
         """Refuse now what would stop a later stage after hours: an input, or a file of its settings, that is not there.
@@ -82,14 +88,16 @@ class Pipeline:
             self._settings_of(STAGES[name])  # reads banks, exemplars and prompt files
         lacking: dict[str, str] = {}  # stage -> what needs it
         waiting = [name for name in chosen if name != "eval"]
+        evaluated = self._evaluated()
+        if "eval" in chosen and not any(stage in found or stage in chosen for stage in evaluated):
+            lacking[evaluated[0]] = "eval"
+            waiting.append(evaluated[0])
         while waiting:
             name = waiting.pop()
             for stage in STAGES[name].upstream:
                 if stage not in found and stage not in chosen and stage not in lacking:
                     lacking[stage] = name
                     waiting.append(stage)
-        if chosen == ["eval"] and not any(stage in found for stage in EVALUATED):
-            lacking["sft"] = "eval"
         if lacking:
             first = next(stage for stage in reversed(ORDER) if stage in lacking)
             wanted = [name for name in ORDER if name in lacking or name in chosen]

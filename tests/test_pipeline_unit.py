@@ -319,6 +319,33 @@ def test_which_checkpoints_are_evaluated(job: Job, chosen: list[str], evaluated:
     assert [e.label for e in job.run(stages=chosen) if e.label.startswith("eval")] == evaluated
 
 
+FOLLOWING = ["principle_following"]
+
+
+@pytest.mark.parametrize(("chosen", "tasks", "evaluated"), [
+    (["eval"], FOLLOWING, ["eval of reward"]),  # no policy is measured by it
+    (["ppo", "eval"], FOLLOWING, ["eval of reward"]),  # the one that the policy was trained on
+    (["eval"], ["bbh", *FOLLOWING], ["eval of sft", "eval of ppo", "eval of reward"]),
+    (["ppo", "eval"], ["bbh", *FOLLOWING], ["eval of sft", "eval of ppo"]),  # what the job made, and its start
+    (["sft", "preferences", "reward", "eval"], ["bbh", *FOLLOWING], ["eval of sft", "eval of reward"]),
+])  # fmt: skip
+def test_which_checkpoints_the_tasks_are_about(
+    job: Job, stages: StandIns, chosen: list[str], tasks: list[str], evaluated: list[str]
+) -> None:
+    names = {e.label: e.artifact.name for e in job.run(stages=["sft", "preferences", "reward", "ppo"])}
+    executions = job.run(stages=chosen, **{"eval.tasks": tasks})
+    assert [e.label for e in executions if e.label.startswith("eval")] == evaluated
+    if "eval of reward" in evaluated:
+        assert stages.inputs["eval of reward"] == {"checkpoint": names["reward"]}
+
+
+@pytest.mark.parametrize("chosen", [["eval"], ["sft", "eval"]])
+def test_no_reward_model_to_evaluate_is_an_error(job: Job, stages: StandIns, chosen: list[str]) -> None:
+    with pytest.raises(SalmonError, match=r"needs the result of stage.*stages=\[sft,preferences,reward,eval\]"):
+        job.run(stages=chosen, **{"eval.tasks": FOLLOWING})
+    assert stages.ran == []
+
+
 def test_a_missing_input_is_named_with_the_stages_to_add(job: Job, stages: StandIns) -> None:
     job.run(stages=["sft"])
     with pytest.raises(SalmonError) as caught:

@@ -46,6 +46,11 @@ class Tracker:
         if self._run is not None:
             self._run.table(name, columns, rows, step)
 
+    def image(self, name: str, path: Path, step: int) -> None:
+        """Show a picture as ``samples/<name>``. W&B only: ``path`` is the local copy."""
+        if self._run is not None:
+            self._run.image(name, path, step)
+
     def summary(self, values: Mapping[str, SupportsFloat]) -> None:
         """Set the numbers by which runs are compared. W&B only: the manifest's metrics are the local copy."""
         checked = self._checked(values)

@@ -85,6 +85,9 @@ class WandbRun:
         table = wandb.Table(columns=list(columns), data=[list(row) for row in rows])
         self._send(lambda run: run.log({f"samples/{name}": table, f"{self.stage}/step": step}))
 
+    def image(self, name: str, path: Path, step: int) -> None:
+        self._send(lambda run: run.log({f"samples/{name}": wandb.Image(str(path)), f"{self.stage}/step": step}))
+
     def summary(self, values: Mapping[str, float]) -> None:
         self._send(lambda run: run.summary.update(dict(values)))
 

@@ -10,6 +10,7 @@ from salmon.config.schema import (
     LoraSettings,
     ModelConfig,
     MTBenchSettings,
+    PrincipleFollowingSettings,
     Quantization,
 )
 
@@ -79,4 +80,15 @@ def suite() -> EvalConfig:
         chat_template=False,
         bbh=BBHSettings(mode=BBHMode.direct, tasks=["navigate", "object_counting"], max_new_tokens=4),
         mt_bench=MTBenchSettings(max_new_tokens=4, judge=judge),
+        principle_following=PrincipleFollowingSettings(
+            trained="verifiable_11",
+            paraphrased=None,
+            unseen=None,
+            pairs=None,
+            real_pairs={},
+            real_banks=[],
+            limit=None,
+            batch_size=8,
+            bootstrap=20,
+        ),
     )

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from eval.checkpoints import adapter_hash, find_checkpoints
+from eval.checkpoints import Checkpoints, adapter_hash, check_tasks, find_checkpoints
 from salmon.errors import SalmonError
 
 
@@ -14,12 +14,12 @@ def adapter_folder(path: Path) -> Path:
     return path
 
 
-def artifact_folder(path: Path, fingerprint: str, checkpoints: dict[str, str]) -> Path:
+def artifact_folder(path: Path, fingerprint: str, checkpoints: dict[str, str], stage: str = "ppo") -> Path:
     for relative in checkpoints.values():
         adapter_folder(path / relative)
     path.mkdir(parents=True, exist_ok=True)
     manifest = {
-        "stage": "ppo",
+        "stage": stage,
         "fingerprint": fingerprint,
         "files": {},
         "metrics": {},
@@ -31,22 +31,47 @@ def artifact_folder(path: Path, fingerprint: str, checkpoints: dict[str, str]) -
 
 def test_an_artifact_gives_all_its_policies(tmp_path):
     artifact = artifact_folder(tmp_path / "a", "0123456789abcdef", {"ppo_best": "best", "ppo_last": "last"})
-    checkpoints, artifacts = find_checkpoints(f"base, {artifact}")
-    assert checkpoints == {"base": None, "ppo_best": artifact / "best", "ppo_last": artifact / "last"}
-    assert list(artifacts) == ["ppo-0123456789abcdef"]
+    found = find_checkpoints(f"base, {artifact}")
+    assert found.policies == {"base": None, "ppo_best": artifact / "best", "ppo_last": artifact / "last"}
+    assert found.reward_models == {}
+    assert list(found.artifacts) == ["ppo-0123456789abcdef"]
+
+
+def test_a_reward_artifact_is_one_reward_model(tmp_path):
+    one = artifact_folder(tmp_path / "1", "aaaaaaaabbbbbbbb", {}, stage="reward")
+    two = artifact_folder(tmp_path / "2", "ccccccccdddddddd", {}, stage="reward")
+    assert find_checkpoints(str(one)).reward_models["reward"].path == one
+    both = find_checkpoints(f"{one},base,{two}")
+    assert list(both.reward_models) == ["reward-aaaaaaaa", "reward-cccccccc"]
+    assert both.policies == {"base": None}
+
+
+def test_tasks_that_checkpoints_have_nothing_for(tmp_path, caplog):
+    reward = find_checkpoints(str(artifact_folder(tmp_path / "1", "a", {}, stage="reward")))
+    policy = find_checkpoints("base")
+    check_tasks(reward, ["principle_following"])
+    check_tasks(policy, ["bbh"])
+    check_tasks(Checkpoints(policy.policies, reward.reward_models, {}), ["bbh", "principle_following"])
+    assert caplog.text == ""
+    with pytest.raises(SalmonError, match="reward is a reward model, and bbh, mt_bench measure policies"):
+        check_tasks(reward, ["bbh", "mt_bench"])
+    with pytest.raises(SalmonError, match="base is no reward artifact"):
+        check_tasks(policy, ["principle_following"])
+    check_tasks(policy, ["bbh", "principle_following"])
+    assert "principle_following is left out" in caplog.text
 
 
 def test_an_adapter_folder_has_its_own_name(tmp_path):
     folder = adapter_folder(tmp_path / "my-adapter")
-    assert find_checkpoints(str(folder))[0] == {"my-adapter": folder}
+    assert find_checkpoints(str(folder)).policies == {"my-adapter": folder}
 
 
 def test_equal_names_are_told_apart(tmp_path):
     one = artifact_folder(tmp_path / "1", "aaaaaaaabbbbbbbb", {"ppo_last": "last"})
     two = artifact_folder(tmp_path / "2", "ccccccccdddddddd", {"ppo_last": "last"})
-    assert set(find_checkpoints(f"{one},{two}")[0]) == {"ppo_last-aaaaaaaa", "ppo_last-cccccccc"}
+    assert set(find_checkpoints(f"{one},{two}").policies) == {"ppo_last-aaaaaaaa", "ppo_last-cccccccc"}
     three, four = adapter_folder(tmp_path / "x" / "policy"), adapter_folder(tmp_path / "y" / "policy")
-    names = find_checkpoints(f"{three},{four}")[0]
+    names = find_checkpoints(f"{three},{four}").policies
     assert [name.rsplit("-", 2)[1:] for name in names] == [["x", "policy"], ["y", "policy"]]
 
 

@@ -115,12 +115,16 @@ def test_failed_judge_calls_are_tried_again_next_time(tiny, adapter, evaluation,
 class Notebook:
     logged: dict = field(default_factory=dict)
     tables: dict = field(default_factory=dict)
+    images: dict = field(default_factory=dict)
 
     def log(self, step, metrics):
         self.logged |= metrics
 
     def table(self, name, columns, rows, step):
         self.tables[name] = (columns, rows)
+
+    def image(self, name, path, step):
+        self.images[name] = path
 
     def summary(self, metrics):
         self.logged |= metrics
@@ -174,6 +178,7 @@ def test_stage_evaluates_equal_checkpoints_once(tiny, tiny_config, adapter, suit
     assert saved["suite"] == "test" and len(saved["rows"]) == 2 * len(METRICS)
     assert "same adapter as ppo_best" in (ctx.work / "results.md").read_text()
     assert len(ctx.tracker.tables["results"][1]) == 2 * len(METRICS)
+    assert ctx.tracker.images == {}
 
 
 def test_metrics_are_in_the_glossary(suite):

@@ -45,8 +45,14 @@ def test_table_has_a_column_a_checkpoint_and_every_note():
     assert "- mt_bench (ppo): hub unreachable" in table
 
 
+def test_an_interval_is_shown_in_the_place_of_the_error():
+    rows = [Row("reward", "principle_following", "ece", 0.25, 0.03, 40, "how", 0.2, 0.3125)]
+    assert "| principle_following | ece | 0.250 [0.200, 0.312] (n=40) |" in markdown(rows)
+
+
 def test_saved_rows_are_found_again_with_the_same_settings_only(tmp_path):
-    path, rows = tmp_path / "a" / "bbh.json", [row(), row(value=None, stderr=None)]
+    intervals = Row("reward", "principle_following", "ece", 0.25, 0.03, 40, "how", 0.2, 0.3)
+    path, rows = tmp_path / "a" / "bbh.json", [row(), row(value=None, stderr=None), intervals]
     assert load_rows(path, {"limit": 3}) is None
     save_rows(path, {"limit": 3}, rows)
     assert load_rows(path, {"limit": 3}) == rows

@@ -22,6 +22,7 @@ def test_everything_works_without_wandb_and_leaves_the_local_record(tmp_path: Pa
     with start(tmp_path) as tracker:
         tracker.log(1, {"objective/kl": 0.5})
         tracker.table("samples", ["a"], [[1]], 1)
+        tracker.image("matrix", tmp_path / "matrix.png", 1)
         tracker.summary({"held_out/score": 1.0})
         tracker.output("ppo-0", tmp_path)
         assert tracker.run_id is None

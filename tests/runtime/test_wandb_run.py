@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from salmon.config.schema import TrackingConfig, WandbMode
 from salmon.errors import SalmonError
@@ -81,6 +82,9 @@ def test_a_run_leaves_everything_in_its_offline_file(
     with start(tmp_path, work, config=config, inputs={"reward": reward}) as tracker:
         tracker.log(3, {"objective/kl": 0.25, "policy/loss": float("nan"), "principle/Honest/score": 1.5})
         tracker.table("samples", ["prompt", "score"], [["hello", 1.5], ["bye", None]], 3)
+        picture = tmp_path / "picture.png"
+        Image.new("RGB", (3, 2)).save(picture)
+        tracker.image("matrix", picture, 3)
         tracker.log(2, {"objective/kl": 0.125})  # a lower step, as after a resume, is not dropped
         tracker.summary({"held_out/score": 2.5})
         made = tmp_path / "artifact"
@@ -115,6 +119,11 @@ def test_a_run_leaves_everything_in_its_offline_file(
     assert (table["samples/samples.nrows"], table["ppo/step"]) == (2, 3)
     rows = json.loads((run_dir / "files" / table["samples/samples.path"]).read_text())
     assert (rows["columns"], rows["data"]) == (["prompt", "score"], [["hello", 1.5], ["bye", None]])
+
+    # The picture, copied into the run.
+    (image,) = [row for row in found.history if "samples/matrix.path" in row]
+    assert (image["samples/matrix.width"], image["samples/matrix.height"], image["ppo/step"]) == (3, 2, 3)
+    assert (run_dir / "files" / image["samples/matrix.path"]).read_bytes() == picture.read_bytes()
 
     # Lineage: what was used and what was made, by reference.
     by_name = {artifact["name"]: artifact for artifact in found.all("artifact")}

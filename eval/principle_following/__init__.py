@@ -1,0 +1,3 @@
+"""Does a reward model obey the principles it is given? (``python -m eval task=principle_following``)"""
+
+TASK = "principle_following"

@@ -1,0 +1,60 @@
+"""Does ``sigmoid(margin)`` say how likely response 1 is the better one?"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from eval.principle_following.bootstrap import Estimate, PromptBootstrap, ratio
+from eval.principle_following.tables import PairTable, PrincipleTable
+
+BINS = 10
+
+
+@dataclass(frozen=True)
+class ReliabilityRow:
+    """Comparisons whose probability lies in one of ten equally wide bins."""
+
+    low: float
+    high: float
+    n: int
+    predicted: float | None  # mean probability that response 1 is better
+    observed: float | None  # share where it is
+
+
+@dataclass(frozen=True)
+class Calibration:
+    ece: Estimate  # expected calibration error: mean |predicted - observed| over bins, weighted by n (Guo et al. 2017)
+    brier: Estimate  # mean squared error of the probability (Brier 1950)
+    reliability: list[ReliabilityRow]
+
+
+def calibration(tables: Sequence[PrincipleTable], pairs: PairTable, bootstrap: PromptBootstrap) -> Calibration:
+    """Of the Bradley-Terry probability, on all pairs under each principle and under each negation.
+
+    The ECE of few comparisons is too large: chance alone moves the shares in the bins.
+    """
+    probability, outcome, prompt = _comparisons(tables, pairs)
+    bins = np.minimum((probability * BINS).astype(int), BINS - 1)
+    inside = bins[:, None] == np.arange(BINS)  # [M, 10]
+    total = bootstrap.sums(inside.astype(float), prompt)  # [1 + B, 10]
+    predicted = bootstrap.sums(inside * probability[:, None], prompt)
+    observed = bootstrap.sums(inside * outcome[:, None], prompt)
+    n, prompts = len(probability), len(np.unique(prompt))
+    everything = total.sum(axis=1)
+    squared = bootstrap.sums((probability - outcome) ** 2, prompt)
+    table = [
+        ReliabilityRow(b / BINS, (b + 1) / BINS, int(total[0, b]),
+                       *((float(x[0, b] / total[0, b]) if total[0, b] else None) for x in (predicted, observed)))
+        for b in range(BINS)
+    ]  # fmt: skip
+    return Calibration(Estimate.of(ratio(np.abs(predicted - observed).sum(axis=1), everything), n, prompts),
+                       Estimate.of(ratio(squared, everything), n, prompts), table)
+
+
+def _comparisons(tables: Sequence[PrincipleTable], pairs: PairTable) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Probability that response 1 is better [M], whether it is [M] and the prompt [M], without ties."""
+    parts = [(margin[table.truth != 0], sign * table.truth[table.truth != 0], pairs.prompt[table.truth != 0])
+             for table in tables for margin, sign in ((table.asserted, 1), (table.negated, -1)) if margin is not None]
+    margin, truth, prompt = (np.concatenate(part) for part in zip(*parts, strict=True))
+    return 0.5 * (1 + np.tanh(margin / 2)), (truth > 0).astype(float), prompt  # the sigmoid, without overflow

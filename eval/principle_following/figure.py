@@ -1,0 +1,58 @@
+"""The matrix of principles given and measured, as a heat map."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+COLOURS = "PuOr_r"  # orange above 0.5, purple below: told apart with every kind of colour blindness
+EMPTY = "0.85"  # grey of a cell without a pair
+
+
+def heat_map(path: Path, names: Sequence[str], measured: np.ndarray, reference: np.ndarray, counts: Sequence[int],
+             title: str) -> list[Path]:
+    """Draw ``measured`` [K, K] beside ``reference`` [K, K] as ``path``.png and ``path``.svg; the files.
+
+    Args:
+        counts: pairs [K] behind each column.
+    """
+    import matplotlib
+    from matplotlib.figure import Figure  # without pyplot: no display, nothing global
+
+    k = len(names)
+    side = 2.2 + 0.62 * k
+    figure = Figure(figsize=(2 * side + 1.2, side + 2), layout="compressed")
+    left, right = figure.subplots(1, 2, sharey=True)
+    for axes, values, heading in ((left, measured, "the reward model"), (right, reference, "perfect obedience")):
+        image = axes.imshow(np.ma.masked_invalid(values), cmap=_colours(), vmin=0.0, vmax=1.0)
+        axes.set_title(heading, fontsize=12)
+        axes.set_xticks(range(k), [f"{name} (n={n})" for name, n in zip(names, counts, strict=True)], rotation=40,
+                        ha="right", rotation_mode="anchor", fontsize=10)
+        axes.set_yticks(range(k), names, fontsize=10)
+        axes.tick_params(length=0)
+        axes.set_xlabel("principle measured", fontsize=11)
+        for (i, j), value in np.ndenumerate(values):
+            shown = "–" if np.isnan(value) else f"{value:.2f}"
+            axes.text(j, i, shown, ha="center", va="center", fontsize=9, color=_ink(value),
+                      fontweight="bold" if i == j else "normal")
+    left.set_ylabel("principle given", fontsize=11)
+    figure.suptitle(title, fontsize=13)
+    bar = figure.colorbar(image, ax=[left, right], shrink=0.8, pad=0.01)
+    bar.set_label("accuracy of the preference (0.5 = chance)", fontsize=10)
+    files = [path.with_suffix(suffix) for suffix in (".png", ".svg")]
+    with matplotlib.rc_context({"svg.hashsalt": "salmon"}):  # equal results, equal files
+        for file in files:
+            undated = {"Date": None} if file.suffix == ".svg" else None
+            figure.savefig(file, dpi=110, bbox_inches="tight", metadata=undated)
+    return files
+
+
+def _colours():
+    import matplotlib
+
+    return matplotlib.colormaps[COLOURS].with_extremes(bad=EMPTY)
+
+
+def _ink(value: float) -> str:
+    """White on the two dark ends, black elsewhere."""
+    return "white" if not np.isnan(value) and abs(value - 0.5) > 0.33 else "black"

@@ -1,0 +1,135 @@
+"""The reward model's scores of many responses under many guidelines, each computed once and kept."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from eval.checkpoints import adapter_hash
+from eval.principle_following.tables import Column
+from salmon.config.schema import RewardConfig
+from salmon.errors import SalmonError
+from salmon.models.base import SharedModel
+from salmon.models.forward import score_forward
+from salmon.models.heads import HEAD_FILE, ScalarHead, load_scalar_model
+from salmon.principles.bank import Bank
+from salmon.principles.templates import reward_parts
+from salmon.reward_inputs import reward_input
+from salmon.runtime.files import sha256_of
+from salmon.runtime.fingerprint import fingerprint
+from salmon.runtime.journal import map_in_chunks
+from salmon.runtime.store import Artifact
+
+ADAPTER = "evaluated"  # name on the shared base
+FOLDER = "reward"  # in a reward artifact
+FORWARDS_A_LINE = 16  # forward passes between two progress lines, and between two writes
+VERSION = 1  # of what a score is
+
+
+@dataclass(frozen=True)
+class RewardModel:
+    """A reward model on the shared base, with what it was trained to read."""
+
+    shared: SharedModel
+    head: ScalarHead
+    limits: RewardConfig  # lengths only
+    reads_principles: bool  # False: it was trained, and is asked, under the generic criteria (an ablation)
+    identity: dict[str, Any]  # everything that decides its scores
+
+    def ids(self, response: tuple[str, str], column: Column) -> list[int]:
+        """What it reads of a (prompt, response) under the guidelines of a column."""
+        prompt, text = response
+        return reward_input(self.shared.chat, text, prompt, column if self.reads_principles else (), self.limits).ids
+
+    def tokens(self, text: str) -> int:
+        return len(self.shared.chat.encode(text))
+
+    def first_that_fit(self, bank: Bank) -> Column:
+        """The bank's first K definitions that leave half of ``reward.max_length`` to response and prompt; K >= 1."""
+        texts = [principle.definition for principle in bank.principles]
+        room = self.limits.max_length // 2
+        fitting = [k for k in range(1, len(texts) + 1)
+                   if self.tokens(reward_parts(texts[:k]).after_instruction) <= room]
+        return tuple(texts[: max(fitting, default=1)])
+
+
+@contextmanager
+def loaded(shared: SharedModel, artifact: Artifact) -> Iterator[RewardModel]:
+    """The artifact's reward model; it is removed from the base afterwards.
+
+    Raises:
+        SalmonError: the artifact is not complete, or fits another base.
+    """
+    folder, settings = artifact.path / FOLDER, artifact.manifest.get("config", {}).get("reward", {})
+    try:
+        lengths = {name: settings[name] for name in ("max_length", "max_instruction_tokens", "max_response_tokens")}
+    except KeyError as error:
+        raise SalmonError(f"{artifact.path}: its manifest lacks config.reward.{error.args[0]}, the length that the "
+                          "model was trained with; make the artifact again") from error
+    reads = bool(settings.get("principles", True))
+    identity = identity_of(shared, artifact)
+    head = load_scalar_model(shared, ADAPTER, folder)
+    try:
+        with shared.using(ADAPTER):
+            yield RewardModel(shared, head, RewardConfig(**lengths), reads, identity)
+    finally:
+        shared.remove_adapter(ADAPTER)
+
+
+def identity_of(shared: SharedModel, artifact: Artifact) -> dict[str, Any]:
+    """The weights behind an artifact's scores, and how the base reads text.
+
+    Raises:
+        SalmonError: a file is missing.
+    """
+    folder = artifact.path / FOLDER
+    try:
+        weights = [adapter_hash(folder), sha256_of(folder / HEAD_FILE)[:16]]
+    except FileNotFoundError as error:
+        raise SalmonError(f"{artifact.path}: {error.filename} is missing, so it holds no reward model") from error
+    return {"base": shared.path, "weights": weights, "system_prompt": shared.chat.system_prompt,
+            "config": artifact.manifest.get("config", {}).get("reward", {})}  # fmt: skip
+
+
+def score_table(model: RewardModel, responses: Sequence[tuple[str, str]], columns: Sequence[Column], batch_size: int,
+                folder: Path) -> np.ndarray:
+    """Scores [R, C] of (prompt, response) under the guidelines of each column.
+
+    Scores are kept in ``folder`` under a name made of all they depend on, so an interrupted run continues.
+
+    Args:
+        batch_size: inputs per forward pass.
+    """
+    asked = [column if model.reads_principles else () for column in columns]
+    unique = list(dict.fromkeys(asked))
+    key = fingerprint("scores", VERSION, {**model.identity, "responses": responses, "columns": unique}, {})
+
+    @torch.no_grad()
+    def work(cells: Sequence[tuple[int, int]]) -> list[dict]:
+        scores: list[float] = []
+        for start in range(0, len(cells), batch_size):
+            inputs = [model.ids(responses[r], unique[c]) for r, c in cells[start : start + batch_size]]
+            scores += score_forward(model.shared, model.head, inputs).tolist()
+        return [{"response": r, "column": c, "score": s} for (r, c), s in zip(cells, scores, strict=True)]
+
+    folder.mkdir(parents=True, exist_ok=True)
+    rows = map_in_chunks(folder / f"scores-{key}.jsonl", _longest_first(model, responses, unique),
+                         batch_size * FORWARDS_A_LINE, work, "scores")
+    scores = np.full((len(responses), len(unique)), np.nan)
+    for row in rows:
+        scores[row["response"], row["column"]] = row["score"]
+    return scores[:, [unique.index(column) for column in asked]]
+
+
+def _longest_first(model: RewardModel, responses: Sequence[tuple[str, str]], columns: Sequence[Column]
+                   ) -> list[tuple[int, int]]:
+    """Every (response, column): batches of equal lengths, and too little memory is noticed at once."""
+    tokens = {text: model.tokens(text) for text in dict.fromkeys(text for pair in responses for text in pair)}
+    before = [tokens[prompt] + tokens[text] for prompt, text in responses]
+    after = [sum(map(model.tokens, column)) for column in columns]
+    return sorted(((r, c) for r in range(len(before)) for c in range(len(after))),
+                  key=lambda cell: (-(before[cell[0]] + after[cell[1]]), cell))

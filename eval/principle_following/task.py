@@ -1,0 +1,166 @@
+"""One reward model from its artifact to its report."""
+
+import logging
+import time
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from eval.principle_following import TASK
+from eval.principle_following.bootstrap import Estimate, PromptBootstrap, ratio
+from eval.principle_following.calibration import calibration
+from eval.principle_following.metrics import correct, matrix, measure, sensitivity
+from eval.principle_following.pairs import RealPairs, find_pairs, read_pairs, read_real_pairs
+from eval.principle_following.report import TRAINED, BankReport, Matrix, RealReport, Report
+from eval.principle_following.scoring import RewardModel, identity_of, loaded, score_table
+from eval.principle_following.tables import (
+    PairTable,
+    PrincipleTable,
+    columns_of,
+    pair_table,
+    principle_tables,
+    responses_of,
+    truths,
+)
+from eval.results import Row, load_rows, save_rows
+from salmon.config.schema import PrincipleFollowingSettings
+from salmon.errors import SalmonError
+from salmon.judging import Pair
+from salmon.models.base import SharedModel
+from salmon.principles.bank import Bank, load_bank
+from salmon.runtime.files import storage_errors
+from salmon.runtime.fingerprint import semantic
+from salmon.runtime.progress import format_duration
+from salmon.runtime.store import Artifact
+
+log = logging.getLogger("salmon")
+
+SETTINGS = "eval.principle_following"
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """Everything that is read from files, so that what is wrong with them shows before anything is computed."""
+
+    banks: dict[str, Bank]  # prefix of its metrics -> bank
+    pairs: list[Pair]
+    pairs_file: Path
+    real: dict[str, RealPairs]
+    real_banks: list[Bank]
+
+    def key(self) -> dict[str, Any]:
+        return {"banks": [bank.content() for bank in self.banks.values()], "pairs": [asdict(p) for p in self.pairs],
+                "real": {name: [asdict(p) for p in real.pairs] for name, real in self.real.items()},
+                "real_banks": [bank.content() for bank in self.real_banks] if self.real else []}  # fmt: skip
+
+
+def read_inputs(settings: PrincipleFollowingSettings, artifact: Artifact) -> Inputs:
+    """Banks and pairs for a reward artifact.
+
+    Raises:
+        SalmonError: a file is missing or malformed, or a bank has no checks.
+    """
+    given = {TRAINED: ("trained", settings.trained), "paraphrased_": ("paraphrased", settings.paraphrased),
+             "unseen_": ("unseen", settings.unseen)}  # fmt: skip
+    banks = {prefix: checked_bank(spec, f"{SETTINGS}.{key}") for prefix, (key, spec) in given.items() if spec}
+    path = find_pairs(artifact, settings.pairs)
+    real = {}
+    for name, file in settings.real_pairs.items():
+        real_path = Path(file).expanduser()
+        if not real_path.is_file():
+            raise SalmonError(f"{SETTINGS}.real_pairs.{name}={file}: there is no file {real_path.absolute()}")
+        real[name] = read_real_pairs(real_path, settings.limit)
+    real_banks = [load_bank(spec) for spec in settings.real_banks] if real else []
+    return Inputs(banks, read_pairs(path, settings.limit), path, real, real_banks)
+
+
+def checked_bank(spec: str, setting: str) -> Bank:
+    """The bank's principles that have a check.
+
+    Raises:
+        SalmonError: none has.
+    """
+    bank = load_bank(spec)
+    kept = tuple(principle for principle in bank.principles if principle.check is not None)
+    if not kept:
+        raise SalmonError(f"{setting}={spec}: no principle of this bank has a `check`, so nobody can say which "
+                          "response follows it; give a bank with checks, such as verifiable_11")
+    if len(kept) < len(bank.principles):
+        lacking = [principle.name for principle in bank.principles if principle.check is None]
+        log.warning("%s=%s: without a check, so not measured: %s", setting, spec, ", ".join(lacking))
+    return replace(bank, principles=kept)
+
+
+def evaluate_reward_model(shared: SharedModel, artifact: Artifact, name: str, settings: PrincipleFollowingSettings,
+                          inputs: Inputs, seed: int, work: Path) -> list[Row]:
+    """Rows of one reward model, and its report in ``work/principle_following``; what is finished is not redone.
+
+    Raises:
+        SalmonError: the artifact is not complete, or a folder cannot be written.
+    """
+    folder, finished = work / TASK, work / f"{TASK}.json"
+    key = {"identity": identity_of(shared, artifact), "settings": semantic(settings), "seed": seed,
+           "inputs": inputs.key()}  # fmt: skip
+    rows = load_rows(finished, key)
+    if rows is not None:
+        log.info("%s: %s is done already", name, TASK)
+        return [replace(row, checkpoint=name) for row in rows]
+    started = time.monotonic()
+    with loaded(shared, artifact) as model:
+        report = measure_model(model, name, settings, inputs, seed, folder)
+    with storage_errors(folder):
+        report.write(folder)
+        save_rows(finished, key, report.rows())
+    log.info("%s: %s in %s (%s)", name, TASK, format_duration(time.monotonic() - started), folder / "report.md")
+    return report.rows()
+
+
+def measure_model(model: RewardModel, name: str, settings: PrincipleFollowingSettings, inputs: Inputs, seed: int,
+                  folder: Path) -> Report:
+    """Score everything and compute all figures; the scores are kept in ``folder``."""
+    responses = responses_of(inputs.pairs)
+    tokens = {response: model.tokens(response[1]) for response in responses}
+    pairs = pair_table(inputs.pairs, tokens)
+    columns = [column for bank in inputs.banks.values() for column in columns_of(bank)]
+    scores = score_table(model, responses, columns, 2 * settings.batch_size, folder)
+    bootstrap = PromptBootstrap(pairs.prompts, settings.bootstrap, seed)
+    tables = {prefix: principle_tables(bank, truths(bank, inputs.pairs), pairs, columns, scores)
+              for prefix, bank in inputs.banks.items()}
+    banks = {prefix: _bank_report(inputs.banks[prefix].name, tables[prefix], pairs, bootstrap) for prefix in tables}
+    measured, reference, counts = matrix(tables[TRAINED])
+    facts = {"n_pairs": len(inputs.pairs), "n_prompts": pairs.prompts,
+             "n_tied": sum(int((table.truth == 0).sum()) for table in tables[TRAINED]),
+             "n_cut": sum(n > model.limits.max_response_tokens for n in tokens.values())}  # fmt: skip
+    return Report(name, _about(model, inputs, settings), facts, banks,
+                  Matrix([table.name for table in tables[TRAINED]], measured, reference, counts.tolist()),
+                  [_real_report(model, *source, bank, settings, seed, folder)
+                   for source in inputs.real.items() for bank in inputs.real_banks])
+
+
+def _bank_report(name: str, tables: list[PrincipleTable], pairs: PairTable, bootstrap: PromptBootstrap) -> BankReport:
+    return BankReport(name, measure(tables, pairs, bootstrap), sensitivity(tables, pairs, bootstrap),
+                      calibration(tables, pairs, bootstrap))
+
+
+def _real_report(model: RewardModel, source: str, real: RealPairs, bank: Bank, settings: PrincipleFollowingSettings,
+                 seed: int, folder: Path) -> RealReport:
+    column = model.first_that_fit(bank)
+    responses = responses_of(real.pairs)
+    pairs = pair_table(real.pairs, {response: 0 for response in responses})
+    scores = score_table(model, responses, [column], 2 * settings.batch_size, folder)[:, 0]
+    right = correct(scores[pairs.first] - scores[pairs.second], np.ones(len(real.pairs)))
+    bootstrap = PromptBootstrap(pairs.prompts, settings.bootstrap, seed)
+    draws = ratio(bootstrap.sums(right, pairs.prompt), bootstrap.sums(np.ones_like(right), pairs.prompt))
+    return RealReport(source, bank.name, len(column), len(bank.principles), real.skipped,
+                      Estimate.of(draws, len(right), pairs.prompts))
+
+
+def _about(model: RewardModel, inputs: Inputs, settings: PrincipleFollowingSettings) -> str:
+    banks = ", ".join(bank.name + (f" as {prefix}..." if prefix else "") for prefix, bank in inputs.banks.items())
+    limited = "" if settings.limit is None else f"LIMITED to the first {settings.limit} pairs of each source; "
+    asked = "" if model.reads_principles else "this model was trained WITHOUT principles and is asked without; "
+    return (f"{limited}{asked}banks {banks} on {inputs.pairs_file}; ties of a check are left out; a figure "
+            "without a principle's name is the mean over principles (rare ones included, which widens its "
+            f"interval); in brackets 95 % intervals by bootstrap over prompts ({settings.bootstrap} resamples)")
