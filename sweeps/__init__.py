@@ -1,1 +1,1 @@
-"""Named multirun studies, and what collects them into tables and plots (none yet)."""
+"""Experiments of many jobs: what a Hydra multirun left behind, as tables and pictures."""

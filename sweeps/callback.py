@@ -1,0 +1,76 @@
+"""Hydra's callback of an experiment: its report, after every job and whatever became of the jobs.
+
+Hydra 1.3 does not call ``on_multirun_end`` where a job failed (the sweeper raises the first error once all jobs ran),
+so the report is made as jobs end, and the last of them shows it.
+"""
+
+import logging
+import traceback
+from pathlib import Path
+from typing import Any
+
+from hydra.core.utils import JobReturn, JobStatus
+from hydra.experimental.callback import Callback
+from omegaconf import DictConfig
+
+from salmon.errors import SalmonError
+from salmon.runtime.console import configure_console
+from salmon.runtime.files import storage_errors, write_json_atomic
+from sweeps.collect import FAILED, FINISHED, read_sweep
+from sweeps.experiment_report import write_report
+from sweeps.settings import read_settings
+
+log = logging.getLogger("salmon")
+
+
+class ExperimentReport(Callback):
+    """Options: those of ``sweeps.settings.ReportSettings``; a wrong one is refused before the first job."""
+
+    def __init__(self, **options: Any) -> None:
+        self.settings = read_settings(options)
+        self.shown = False
+
+    def on_job_start(self, config: DictConfig, **kwargs: Any) -> None:
+        """Forget how the job went when the sweep ran in this folder before."""
+        (Path(config.hydra.runtime.output_dir) / "status.json").unlink(missing_ok=True)
+
+    def on_job_end(self, config: DictConfig, job_return: JobReturn, **kwargs: Any) -> None:
+        if config.hydra.mode.name == "MULTIRUN":
+            configure_console()  # a job that was refused at once has not done it
+            keep_error(Path(config.hydra.runtime.output_dir), job_return)
+            self._report(Path(config.hydra.sweep.dir), last=False)
+
+    def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
+        """For launchers whose jobs end elsewhere."""
+        if not self.shown:
+            self._report(Path(config.hydra.sweep.dir), last=True)
+
+    def _report(self, folder: Path, last: bool) -> None:
+        """A report that cannot be made must not take results along, so every error ends here."""
+        configure_console()
+        again = f"The jobs' results are kept; make it with: python -m sweeps.experiment_report {folder}"
+        try:
+            show = last or all(job.state in (FINISHED, FAILED) for job in read_sweep(folder))
+            write_report(folder, self.settings, show)
+            self.shown = show
+        except SalmonError as error:
+            log.error("no report: %s. %s", error, again)
+        except Exception:
+            log.error("no report, by a fault of the report:\n%s%s", traceback.format_exc(), again)
+
+
+def keep_error(folder: Path, job_return: JobReturn) -> None:
+    """Say what failed a job, since Hydra shows only the first error, and only at the end.
+
+    Written to status.json too where the job failed before it could write one: its config was refused.
+    """
+    if job_return.status is not JobStatus.FAILED:
+        return
+    try:
+        job_return.return_value  # noqa: B018  # raises what the job raised
+    except Exception as error:
+        message = str(error).strip().removeprefix("salmon: ") or type(error).__name__
+        log.error("job %s failed: %s", folder.name, message)
+        if not (folder / "status.json").exists():
+            with storage_errors(folder):
+                write_json_atomic(folder / "status.json", {"state": FAILED, "stage": None, "error": message})

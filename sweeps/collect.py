@@ -1,0 +1,119 @@
+"""The folder of a multirun, read back: every job that was planned, whatever became of it.
+
+::
+
+    <sweep>/multirun.yaml             Hydra's: what was swept
+    <sweep>/<job>/.hydra/*.yaml       Hydra's: config, overrides
+    <sweep>/<job>/status.json         state and error (salmon/job.py; of a config that was refused: sweeps/callback.py)
+    <sweep>/<job>/artifacts.json      of a finished job: where its artifacts are
+"""
+
+import itertools
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import HydraException
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from salmon.errors import SalmonError
+
+FINISHED, FAILED, RUNNING, NOT_STARTED = "finished", "failed", "running", "not started"
+
+
+@dataclass(frozen=True)
+class Job:
+    """One job of a sweep. ``config`` has Hydra's part under ``hydra`` and is empty where the job never started."""
+
+    name: str
+    overrides: tuple[str, ...]
+    state: str  # one of the four above
+    error: str | None = None
+    artifacts: Mapping[str, Path] = field(default_factory=dict)  # label ("ppo", "eval of reward") -> folder
+    config: DictConfig = field(default_factory=lambda: OmegaConf.create({}))
+
+    @property
+    def finished(self) -> bool:
+        return self.state == FINISHED
+
+    def value(self, key: str) -> Any:
+        """A setting by its dotted key, interpolations resolved; None where it is missing or null."""
+        value = OmegaConf.select(self.config, key)
+        return OmegaConf.to_container(value) if OmegaConf.is_config(value) else value
+
+
+def read_sweep(folder: Path) -> list[Job]:
+    """Jobs in the order in which they were planned; a job without a folder is ``not started``.
+
+    Raises:
+        SalmonError: the folder is not one of a multirun.
+    """
+    multirun = _yaml(folder / "multirun.yaml")
+    jobs = {job.overrides: job for path in sorted(folder.glob("*/.hydra/overrides.yaml"))
+            if (job := _read_job(path.parents[1]))}  # fmt: skip
+    planned = planned_overrides(multirun)
+    started = {frozenset(overrides): job for overrides, job in jobs.items()}
+    waiting = [Job(" ".join(overrides), overrides, NOT_STARTED) for overrides in planned
+               if frozenset(overrides) not in started]
+    order = {frozenset(overrides): place for place, overrides in enumerate(planned)}
+    return sorted([*jobs.values(), *waiting], key=lambda job: order.get(frozenset(job.overrides), len(order)))
+
+
+def planned_overrides(multirun: DictConfig) -> list[tuple[str, ...]]:
+    """The overrides of each job of the grid that Hydra's basic sweeper makes, first axis slowest.
+
+    Empty for a grid with a pattern (``glob(*)``), which only Hydra's own loader resolves; then the folders are all.
+    """
+    params = OmegaConf.select(multirun, "hydra.sweeper.params") or {}
+    given = [f"{key}={value}" for key, value in params.items()] + list(OmegaConf.select(
+        multirun, "hydra.overrides.task") or ())
+    axes: dict[str, list[str]] = {}
+    try:
+        for override in OverridesParser.create().parse_overrides(given):
+            key = override.get_key_element()
+            values = (list(override.sweep_string_iterator()) if override.is_sweep_override()
+                      else [override.get_value_element_as_str()])
+            axes[key] = [f"{key}={value}" for value in values]  # what comes later replaces what came before
+    except HydraException:
+        return []
+    return list(itertools.product(*axes.values()))
+
+
+def _read_job(folder: Path) -> Job:
+    hydra = folder / ".hydra"
+    overrides = tuple(str(item) for item in _yaml(hydra / "overrides.yaml"))
+    config = OmegaConf.merge(_yaml(hydra / "config.yaml"), _yaml(hydra / "hydra.yaml"))
+    assert isinstance(config, DictConfig)
+    status = _json(folder / "status.json") or {"state": RUNNING, "error": None}  # a job begins by writing it
+    state, error, artifacts = status["state"], status["error"], {}
+    if state == FINISHED:
+        listed = _json(folder / "artifacts.json")
+        artifacts = {label: Path(entry["path"]) for label, entry in (listed or {}).items()}
+        gone = [str(path) for path in artifacts.values() if not path.is_dir()]
+        if listed is None:
+            state = RUNNING  # its last lines are being written
+        elif gone:
+            state, error = FAILED, f"no longer in the store: {', '.join(gone)}; run the same command again"
+    return Job(folder.name, overrides, state, error, artifacts, config)
+
+
+def _yaml(path: Path) -> Any:
+    try:
+        return OmegaConf.load(path)
+    except (OSError, OmegaConfBaseException, ValueError) as error:
+        raise SalmonError(f"{path}: cannot be read ({error}). Give the folder of a multirun (hydra.sweep.dir): it has "
+                          "multirun.yaml and a folder for each job") from error
+
+
+def _json(path: Path) -> Any:
+    """None where the file is not there yet; files are replaced whole, so a torn one was damaged."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    except ValueError as error:
+        raise SalmonError(f"{path}: is damaged ({error}); delete the job's folder and run its job again") from error

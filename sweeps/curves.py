@@ -1,0 +1,49 @@
+"""What an artifact recorded: metrics over steps, sample responses."""
+
+import json
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from salmon.runtime.metrics_file import METRICS, TABLES, read_metrics
+
+
+@dataclass(frozen=True)
+class Curve:
+    """Values of one metric by step; NaN where it was logged and was not finite."""
+
+    values: dict[int, float]
+
+    @property
+    def start(self) -> float | None:
+        """The value before training (step 0); None where it was not measured then."""
+        return self.values.get(0)
+
+    @property
+    def end(self) -> float | None:
+        return self.values[max(self.values)] if self.values else None
+
+    @property
+    def change(self) -> float | None:
+        """Last minus first. None without a value before training and another after it."""
+        if self.start is None or self.end is None or len(self.values) < 2:
+            return None
+        return self.end - self.start
+
+
+def read_curve(artifact: Path, metric: str) -> Curve:
+    """The curve of a metric, empty where the artifact did not log it."""
+    path = artifact / METRICS
+    rows = read_metrics(path) if path.is_file() else []
+    found = {row["step"]: row[metric] for row in rows if metric in row}
+    return Curve({step: math.nan if value is None else float(value) for step, value in sorted(found.items())})
+
+
+def read_table(artifact: Path, name: str, last: bool) -> list[dict[str, Any]]:
+    """Rows of the first or last table of that name; none where the artifact has none."""
+    files = {int(path.stem.rpartition("_")[2]): path for path in (artifact / TABLES).glob(f"{name}_*.jsonl")}
+    if not files:
+        return []
+    path = files[max(files) if last else min(files)]
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").split("\n") if line]

@@ -1,0 +1,84 @@
+"""What each part of the recipe is worth: one row an arm and policy."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from salmon.runtime.store import open_artifact
+from sweeps.arms import Arm, group
+from sweeps.collect import Job
+from sweeps.figures import Panel
+from sweeps.reports.document import Document, jobs_of, numbers_of
+from sweeps.settings import ReportSettings
+from sweeps.statistics import mean_interval
+from sweeps.tables import LEGEND, MISSING, change_cell, interval, jobs_section, markdown_table
+
+POLICIES = ("ppo", "dpo", "best_of_n")
+ACCURACIES = {"accuracy_asserted": "accuracy asserted", "accuracy_negated": "accuracy negated",
+              "flip_rate": "flip rate"}  # fmt: skip
+LENGTH, KL, SCORE = "held_out/length", "held_out/kl", "held_out/score"
+
+
+def ablations(jobs: Sequence[Job], settings: ReportSettings) -> Document:
+    arms = group(jobs, settings)
+    numbers: dict[str, Any] = {}
+    rows, panels = [], []
+    for arm in arms:
+        rewards = reward_figures(arm)
+        checks = arm.asked or settings.checks
+        metrics = [*(f"held_out/check/{name}" for name in checks), LENGTH, KL, SCORE, *settings.quality]
+        policies = [stage for stage in POLICIES if arm.artifacts(stage)]
+        numbers[arm.name] = {"reward": rewards, "policies": {}}
+        for stage in policies or [""]:
+            measured = {metric: arm.measure(metric, stage) for metric in metrics}
+            seeds = len(arm.artifacts(stage))
+            cells = {metric: change_cell(m, 1 if metric == LENGTH else 3, seeds) for metric, m in measured.items()}
+            own = "; ".join(f"{name} {cells.pop(f'held_out/check/{name}')}" for name in checks)
+            rows.append([arm.name, stage or MISSING, arm.seeds, *_reward_cells(rewards), own, *cells.values()])
+            if stage:
+                numbers[arm.name]["policies"][stage] = numbers_of(arm, list(measured.values()))
+    metric = next((f"held_out/check/{name}" for arm in arms for name in (arm.asked or settings.checks)), LENGTH)
+    for title, key, share in ((metric.removeprefix("held_out/").replace("/", " "), metric, True),
+                              ("response length", LENGTH, False), ("KL from the SFT policy", KL, False)):  # fmt: skip
+        unit = {metric: "mean of the check (0..1)", LENGTH: "tokens", KL: "nats/response"}[key]
+        panels.append(Panel(title, unit, {arm.name: arm.measure(key).curves for arm in arms if arm.artifacts("ppo")},
+                            share))
+    header = ["arm", "policy", "seeds", *ACCURACIES.values(), "accuracy on own labels", "asked checks",
+              "length (tokens)", "KL (nats/response)", "score", *settings.quality]
+    notes = ("Accuracies of the reward model: by the principles' checks (principle_following, with its bootstrap "
+             "interval), and on held-out rows with the arm's own labels. Scores of different reward models have "
+             "different scales: compare them within a row only.")
+    return Document("Ablations", [jobs_section(jobs), markdown_table(header, rows), f"{LEGEND} {notes}"],
+                    ["The picture has the PPO arms only: other policies have no updates."],
+                    {"jobs": jobs_of(jobs), "arms": numbers}, panels)
+
+
+def reward_figures(arm: Arm) -> dict[str, list[dict[str, float | None]]]:
+    """Of each metric, one figure for every reward model that the arm's jobs made or shared."""
+    found: dict[str, list[dict[str, float | None]]] = {name: [] for name in (*ACCURACIES, "held_out/accuracy")}
+    for path in dict.fromkeys(arm.artifacts("eval of reward").values()):
+        rows = json.loads((path / "results.json").read_text(encoding="utf-8"))["rows"]
+        for row in rows:
+            if row["task"] == "principle_following" and row["metric"] in ACCURACIES and row["value"] is not None:
+                found[row["metric"]].append({key: row[key] for key in ("value", "low", "high")})
+    for path in dict.fromkeys(arm.artifacts("reward").values()):
+        value = open_artifact(Path(path)).metrics.get("held_out/accuracy")
+        if value is not None:
+            found["held_out/accuracy"].append({"value": value, "low": None, "high": None})
+    return found
+
+
+def _reward_cells(figures: dict[str, list[dict[str, float | None]]]) -> list[str]:
+    """A figure's own interval where there is one reward model, else the mean over them; empty without one."""
+    cells = []
+    for each in figures.values():
+        if not each:
+            cells.append("")
+        elif len(each) == 1:
+            only = each[0]
+            span = "" if only["low"] is None else f" [{only['low']:.3f}, {only['high']:.3f}]"
+            cells.append(f"{only['value']:.3f}{span}")
+        else:
+            cells.append(interval(mean_interval([figure["value"] for figure in each]), 3))
+    return cells

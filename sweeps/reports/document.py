@@ -1,0 +1,59 @@
+"""A report before it is written."""
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, is_dataclass
+from pathlib import Path
+from typing import Any
+
+from salmon.runtime.files import storage_errors, write_text_atomic
+from sweeps.arms import Arm, Measured
+from sweeps.collect import Job
+from sweeps.figures import Panel, draw_curves
+
+
+@dataclass(frozen=True)
+class Document:
+    title: str
+    sections: Sequence[str]  # Markdown; the first ones, up to the picture, are shown on the console too
+    details: Sequence[str]  # Markdown below the picture
+    numbers: Mapping[str, Any]  # everything, for report.json
+    panels: Sequence[Panel]
+
+    @property
+    def summary(self) -> str:
+        return "\n\n".join([f"# {self.title}", *self.sections])
+
+    def write(self, folder: Path) -> Path:
+        """``report.md``, ``report.json``, ``report.png`` and ``report.svg``; the first of them."""
+        path = folder / "report.md"
+        with storage_errors(folder):
+            draw_curves(folder / "report", self.panels, self.title)
+            write_text_atomic(folder / "report.json", json.dumps(plain(self.numbers), indent=2, ensure_ascii=False))
+            picture = "![curves](report.png)"
+            write_text_atomic(path, "\n\n".join([self.summary, picture, *self.details]) + "\n")
+        return path
+
+
+def numbers_of(arm: Arm, measured: Sequence[Measured]) -> dict[str, Any]:
+    """Everything that was read of an arm."""
+    return {"asked": arm.asked, "seeds": list(arm.finished), "jobs": len(arm.jobs), "metrics": {
+        m.metric: {"start": m.start, "end": m.end, "change": m.change,
+                   "by_seed": {seed: curve.values for seed, curve in m.curves.items()}} for m in measured}}
+
+
+def jobs_of(jobs: Sequence[Job]) -> list[dict[str, Any]]:
+    return [{"name": job.name, "overrides": job.overrides, "state": job.state, "error": job.error,
+             "artifacts": {label: str(path) for label, path in job.artifacts.items()}} for job in jobs]
+
+
+def plain(value: Any) -> Any:
+    """JSON-ready: dataclasses as dicts, NaN as null."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return plain(asdict(value))
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

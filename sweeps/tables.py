@@ -1,0 +1,47 @@
+"""Figures as text."""
+
+from collections.abc import Sequence
+
+from sweeps.arms import Measured
+from sweeps.collect import FINISHED, RUNNING, Job
+from sweeps.statistics import Estimate
+
+MISSING = "n/a"
+LEGEND = ("`a → b (c ± d)`: mean over seeds before training, after the last update, and of the change (last minus "
+          "first of the same seed) with its 95 % interval by Student's t. A single seed has no interval (`± ?`); `n=` "
+          f"stands where not every finished seed has the figure, `{MISSING}` where none has.")  # fmt: skip
+
+
+def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
+
+
+def interval(estimate: Estimate, digits: int, sign: bool = False, seeds: int | None = None) -> str:
+    """``0.512 ± 0.031``; with ``seeds``, says when the mean is over another number of them."""
+    if estimate.mean is None:
+        return MISSING
+    mean = f"{estimate.mean:+.{digits}f}" if sign else f"{estimate.mean:.{digits}f}"
+    half = "?" if estimate.half_width is None else f"{estimate.half_width:.{digits}f}"
+    return f"{mean} ± {half}" + (f", n={estimate.n}" if seeds is not None and estimate.n != seeds else "")
+
+
+def change_cell(measured: Measured, digits: int, seeds: int) -> str:
+    start, end = ("?" if e.mean is None else f"{e.mean:.{digits}f}" for e in (measured.start, measured.end))
+    if measured.end.mean is None:
+        return MISSING
+    if measured.change.mean is None:
+        return f"{start} → {end}"
+    return f"{start} → {end} ({interval(measured.change, digits, sign=True, seeds=seeds)})"
+
+
+def jobs_section(jobs: Sequence[Job]) -> str:
+    """How many jobs the figures are about, and what is the matter with the others."""
+    done = sum(job.finished for job in jobs)
+    head = f"Jobs: {done} of {len(jobs)} finished."
+    if done == len(jobs):
+        return head
+    rows = [[job.name, "running or killed" if job.state == RUNNING else job.state,
+             " ".join((job.error or "").split())] for job in jobs if job.state != FINISHED]
+    return (head + " **Not in the figures:**\n\n" + markdown_table(["job", "state", "error"], rows) +
+            "\n\nThe same command runs what is missing; finished stages are reused.")
