@@ -52,11 +52,17 @@ class SharedModel:
     def adapters(self) -> list[str]:
         return list(self._peft.peft_config) if self._peft else []
 
-    def add_adapter(self, name: str, seed: int) -> None:
-        """A new adapter that changes nothing yet (LoRA B is zero), initialised from ``seed``."""
+    def add_adapter(self, name: str, seed: int, layers: int | None = None) -> None:
+        """A new adapter that changes nothing yet (LoRA B is zero), initialised from ``seed``.
+
+        Args:
+            layers: on the first so many layers only; None is all of them.
+        """
         config = LoraConfig(r=self.lora.r, lora_alpha=self.lora.alpha,  # type: ignore[arg-type]  # a float is fine
                             lora_dropout=self.lora.dropout,
-                            target_modules="all-linear", bias="none", task_type="CAUSAL_LM")
+                            target_modules="all-linear" if layers is None else self._linear_names(),
+                            layers_to_transform=None if layers is None else list(range(layers)),
+                            bias="none", task_type="CAUSAL_LM")
         with torch.random.fork_rng():
             torch.manual_seed(seed_of(seed, "adapter", name) % 2**63)
             if self._peft is None:
@@ -64,6 +70,13 @@ class SharedModel:
             else:
                 self._peft.add_adapter(name, config)
         self._freeze()
+
+    def _linear_names(self) -> list[str]:
+        """Names of the linear modules in a layer (PEFT takes no ``layers_to_transform`` with "all-linear")."""
+        head = self.model.get_output_embeddings()
+        return sorted({name.rpartition(".")[2].removesuffix("base_layer") or name.split(".")[-2]
+                       for name, module in self.model.named_modules()
+                       if isinstance(module, nn.Linear) and module is not head and "lora_" not in name})
 
     def load_adapter(self, name: str, folder: Path) -> None:
         """Load a PEFT adapter folder under ``name``.
@@ -139,15 +152,46 @@ class SharedModel:
         """The adapter's trainable tensors by name, in a fixed order."""
         return {key: p for key, p in self.model.named_parameters() if f".{name}." in key and "lora_" in key}
 
-    def hidden_states(self, ids: Tensor, attention_mask: Tensor) -> Tensor:
-        """Last hidden states [B, L, D] under the active adapter; ids and mask (1 = real token) are [B, L]."""
-        return self.model.get_decoder()(input_ids=ids, attention_mask=attention_mask,
-                                        position_ids=positions(attention_mask), use_cache=False).last_hidden_state
+    def hidden_states(self, ids: Tensor, attention_mask: Tensor, layers: int | None = None) -> Tensor:
+        """Last hidden states [B, L, D] under the active adapter; ids and mask (1 = real token) are [B, L].
+
+        Args:
+            layers: run through the first so many layers (and the final norm) only; None is all of them.
+
+        Raises:
+            SalmonError: the base has fewer layers.
+        """
+        return self.decode(ids, attention_mask, positions(attention_mask), layers)
+
+    def decode(self, ids: Tensor, mask: Tensor, position_ids: Tensor, layers: int | None = None) -> Tensor:
+        """The same for a mask of any kind (additive [B, 1, L, L], or 1 = real token [B, L]) and given positions."""
+        decoder = self.model.get_decoder()
+        with first_layers(decoder.config, layers):
+            return decoder(input_ids=ids, attention_mask=mask, position_ids=position_ids,
+                           use_cache=False).last_hidden_state
 
     def _freeze(self) -> None:
         # PEFT leaves the adapter it touched last trainable; training asks for gradients by ``using``.
         for parameter in self.model.parameters():
             parameter.requires_grad_(False)
+
+
+@contextmanager
+def first_layers(config: Any, layers: int | None) -> Iterator[None]:
+    """A decoder with this config runs through its first ``layers`` layers only (transformers' decoders loop over
+    ``self.layers[: self.config.num_hidden_layers]``); None is all of them.
+
+    Raises:
+        SalmonError: it has fewer.
+    """
+    whole = config.num_hidden_layers
+    if layers is not None and layers > whole:
+        raise SalmonError(f"reward.layers={layers}: this base has {whole} layers; lower it, or set it to null for all")
+    config.num_hidden_layers = whole if layers is None else layers
+    try:
+        yield
+    finally:
+        config.num_hidden_layers = whole
 
 
 def positions(attention_mask: Tensor) -> Tensor:

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from salmon.core.ppo import entropy
 from salmon.models.base import SharedModel
+from salmon.models.branches import last_states
 from salmon.models.heads import ScalarHead
 
 
@@ -63,17 +64,12 @@ def logprobs_and_entropy(shared: SharedModel, batch: TokenBatch, temperature: fl
 
 def value_forward(shared: SharedModel, head: ScalarHead, batch: TokenBatch) -> Tensor:
     """Value [B, R] of the state before each response token; 0 at padding."""
-    return head(_states_before_responses(shared, batch)) * batch.mask
+    return head(_states_before_responses(shared, batch, head.layers)) * batch.mask
 
 
 def score_forward(shared: SharedModel, head: ScalarHead, inputs: Sequence[Sequence[int]]) -> Tensor:
-    """Score [B] read at the last real token of each input."""
-    pad, width = shared.tokenizer.pad_token_id, max(map(len, inputs))
-    ids = torch.tensor([list(x) + [pad] * (width - len(x)) for x in inputs], device=shared.device)
-    lengths = torch.tensor([len(x) for x in inputs], device=shared.device)
-    mask = (torch.arange(width, device=shared.device)[None] < lengths[:, None]).long()
-    hidden = shared.hidden_states(ids, mask)
-    return head(hidden[torch.arange(len(inputs), device=shared.device), lengths - 1])
+    """Score [B] read at the last token of each input; beginnings that inputs share are computed once."""
+    return head(last_states(shared, inputs, head.layers))
 
 
 def _response_logits(shared: SharedModel, batch: TokenBatch, temperature: float) -> Tensor:
@@ -86,10 +82,10 @@ def _chosen(logits: Tensor, batch: TokenBatch) -> Tensor:
     return (chosen - logits.logsumexp(-1)) * batch.mask
 
 
-def _states_before_responses(shared: SharedModel, batch: TokenBatch) -> Tensor:
-    """Hidden states [B, R, D] from which each response token is predicted."""
+def _states_before_responses(shared: SharedModel, batch: TokenBatch, layers: int | None = None) -> Tensor:
+    """Hidden states [B, R, D] from which each response token is predicted; ``layers`` as in ``hidden_states``."""
     ids = torch.cat([batch.prompts, batch.responses], -1)
     mask = torch.cat([batch.prompt_mask, batch.mask.long()], -1)
-    hidden = shared.hidden_states(ids, mask)
+    hidden = shared.hidden_states(ids, mask, layers)
     start = batch.prompts.shape[1] - 1
     return hidden[:, start : start + batch.responses.shape[1]]

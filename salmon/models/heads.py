@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
@@ -17,9 +17,10 @@ HEAD_FILE = "scalar_head.safetensors"
 class ScalarHead(nn.Module):
     """Linear map from hidden states [..., D] to scalars [...]."""
 
-    def __init__(self, hidden_size: int, seed: int | None) -> None:
-        """``seed=None`` gives a head of zeros."""
+    def __init__(self, hidden_size: int, seed: int | None, layers: int | None = None) -> None:
+        """``seed=None`` gives a head of zeros; ``layers``: of the base, below the head (None = all)."""
         super().__init__()
+        self.layers = layers
         self.weight = nn.Parameter(torch.zeros(hidden_size))
         self.bias = nn.Parameter(torch.zeros(()))
         if seed is not None:
@@ -35,7 +36,8 @@ class ScalarHead(nn.Module):
 def save_scalar_model(shared: SharedModel, name: str, head: ScalarHead, folder: Path) -> None:
     """Adapter and head together: neither means anything without the other."""
     shared.save_adapter(name, folder)
-    save_file({"weight": head.weight.detach().cpu(), "bias": head.bias.detach().cpu()}, folder / HEAD_FILE)
+    save_file({"weight": head.weight.detach().cpu(), "bias": head.bias.detach().cpu()}, folder / HEAD_FILE,
+              metadata=None if head.layers is None else {"layers": str(head.layers)})
 
 
 def load_scalar_model(shared: SharedModel, name: str, folder: Path) -> ScalarHead:
@@ -54,6 +56,9 @@ def load_scalar_model(shared: SharedModel, name: str, folder: Path) -> ScalarHea
         try:
             tensors = load_file(folder / HEAD_FILE)
             head.load_state_dict(tensors)
+            with safe_open(folder / HEAD_FILE, "pt") as file:
+                layers = (file.metadata() or {}).get("layers")
+            head.layers = None if layers is None else int(layers)
         except (SafetensorError, RuntimeError) as error:
             reason = " ".join(str(error).split())[:200]
             raise SalmonError(f"{folder / HEAD_FILE} does not fit the base {shared.path}: {reason}") from error
