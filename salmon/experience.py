@@ -1,5 +1,6 @@
 """From prompts to PPO's training data: responses, scores under sampled principles, rewards, advantages."""
 
+import logging
 import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
@@ -9,12 +10,14 @@ import torch
 from torch import Tensor
 
 from salmon.actors import POLICY, REFERENCE, REWARD, VALUE, Actors
-from salmon.config.schema import PPOConfig, PrincipleSamplingSettings, RewardConfig
+from salmon.config.schema import Config, PPOConfig, PrincipleSamplingSettings, RewardConfig, RewardSource
 from salmon.core.gae import gae
 from salmon.core.kl import kl_estimate
 from salmon.core.masked import masked_mean, masked_var, masked_whiten
 from salmon.core.shaping import length_bonus, shaped_rewards
 from salmon.data.rows import Prompt
+from salmon.direct_judge import follow_scores
+from salmon.models.base import SharedModel
 from salmon.models.forward import (
     TokenBatch,
     logprobs_and_entropy,
@@ -23,20 +26,25 @@ from salmon.models.forward import (
     token_batch,
     value_forward,
 )
-from salmon.principles.bank import Bank, Principle
+from salmon.monitor import check_metrics
+from salmon.principles.bank import Bank, Principle, load_bank
+from salmon.principles.chosen import monitor_bank, rl_bank
 from salmon.principles.sampling import sample_principles
 from salmon.reward_inputs import reward_input
 from salmon.rollout import Response, sample_responses
 from salmon.runtime.health import require_finite
 from salmon.runtime.seeding import stream
 
+log = logging.getLogger("salmon")
+
 
 @dataclass(frozen=True)
 class RewardRule:
     """What PPO optimises: which principles are shown, and what else counts."""
 
-    bank: Bank
+    bank: Bank  # may be without principles: then the reward model reads its generic criteria
     interventions: tuple[Principle, ...]  # always shown, first
+    monitor: Bank | None  # principles whose checks are reported
     sampling: PrincipleSamplingSettings
     ppo: PPOConfig
     reward: RewardConfig  # length limits that the reward model was trained with
@@ -48,6 +56,16 @@ class RewardRule:
         return (*self.interventions, *sampled)
 
 
+def reward_rule(cfg: Config) -> RewardRule:
+    """The principles and settings that decide what is rewarded."""
+    bank = rl_bank(cfg.principles)
+    boosted = [name for names in cfg.ppo.principles.boosted.values() for name in names]
+    if absent := bank.missing(boosted):
+        log.warning("ppo.principles.boosted names principles that %s lacks: %s", bank.name, ", ".join(absent))
+    interventions = load_bank(cfg.principles.interventions).principles if cfg.principles.interventions else ()
+    return RewardRule(bank, tuple(interventions), monitor_bank(cfg.principles), cfg.ppo.principles, cfg.ppo, cfg.reward)
+
+
 @dataclass(frozen=True)
 class Scored:
     """Responses with everything that is added up at their last token; tensors are [B]."""
@@ -55,7 +73,7 @@ class Scored:
     prompts: list[Prompt]
     responses: list[Response]
     principles: list[tuple[Principle, ...]]
-    scores: Tensor  # reward model
+    scores: Tensor  # of the reward model, or of the judge
     unfinished: Tensor  # 1 = no end token
     penalty: Tensor  # for unfinished responses
     bonus: Tensor  # for length
@@ -81,7 +99,30 @@ class Experience:
 @torch.no_grad()
 def score(actors: Actors, rule: RewardRule, prompts: Sequence[Prompt], responses: Sequence[Response],
           principles: Sequence[tuple[Principle, ...]]) -> Scored:
-    """Reward-model scores under the given principles, with penalty and bonus (PAPER.md 2.7)."""
+    """Scores under the given principles, with penalty and bonus (PAPER.md 2.7).
+
+    ``ppo.reward_source=judge``: the SFT policy scores in the reward model's place, within the same length. The value
+    model still starts from the reward model.
+    """
+    shared = actors.shared
+    if rule.ppo.reward_source is RewardSource.judge:
+        scores = follow_scores(shared, REFERENCE, [prompt.prompt for prompt in prompts],
+                               [response.text for response in responses], principles, rule.reward.max_length)
+    else:
+        scores = model_scores(actors, rule, prompts, responses, principles)
+    shaping = rule.ppo.shaping
+    lengths = torch.tensor([float(len(r.ids)) for r in responses], device=shared.device)
+    multipliers = torch.tensor([shaping.length_bonus_multiplier[p.type] for p in prompts], device=shared.device)
+    unfinished = torch.tensor([float(not r.finished) for r in responses], device=shared.device)
+    bonus = length_bonus(lengths, rule.ppo.sampling.max_new_tokens, multipliers, shaping.length_bonus,
+                         shaping.length_bonus_cap)
+    return Scored(list(prompts), list(responses), list(principles), scores, unfinished,
+                  unfinished * shaping.unfinished_penalty, bonus)
+
+
+def model_scores(actors: Actors, rule: RewardRule, prompts: Sequence[Prompt], responses: Sequence[Response],
+                 principles: Sequence[tuple[Principle, ...]]) -> Tensor:
+    """The reward model's scores [B]."""
     shared = actors.shared
     inputs = [reward_input(shared.chat, response.text, prompt.prompt, [p.definition for p in shown], rule.reward).ids
               for prompt, response, shown in zip(prompts, responses, principles, strict=True)]
@@ -92,14 +133,7 @@ def score(actors: Actors, rule: RewardRule, prompts: Sequence[Prompt], responses
         for start in range(0, len(order), size):
             rows = order[start : start + size]
             scores[rows] = score_forward(shared, actors.reward_head, [inputs[i] for i in rows])
-    shaping = rule.ppo.shaping
-    lengths = torch.tensor([float(len(r.ids)) for r in responses], device=shared.device)
-    multipliers = torch.tensor([shaping.length_bonus_multiplier[p.type] for p in prompts], device=shared.device)
-    unfinished = torch.tensor([float(not r.finished) for r in responses], device=shared.device)
-    bonus = length_bonus(lengths, rule.ppo.sampling.max_new_tokens, multipliers, shaping.length_bonus,
-                         shaping.length_bonus_cap)
-    return Scored(list(prompts), list(responses), list(principles), scores, unfinished,
-                  unfinished * shaping.unfinished_penalty, bonus)
+    return scores
 
 
 def collect(actors: Actors, rule: RewardRule, prompts: Sequence[Prompt], keys: Sequence[tuple], step: int,
@@ -125,10 +159,10 @@ def collect(actors: Actors, rule: RewardRule, prompts: Sequence[Prompt], keys: S
     batch = token_batch([r.prompt_ids for r in responses], [r.ids for r in responses], shared.tokenizer.pad_token_id,
                         shared.device)
     size, temperature = ppo.micro_batch_size, ppo.sampling.temperature
-    logprobs, entropies = by_row(actors, batch, POLICY, size,
+    logprobs, entropies = by_row(shared, batch, POLICY, size,
                                  lambda rows: logprobs_and_entropy(shared, rows, temperature))
-    reference = policy_logprobs(actors, batch, REFERENCE, ppo)
-    (values,) = by_row(actors, batch, VALUE, size, lambda rows: (value_forward(shared, actors.value_head, rows),))
+    reference = policy_logprobs(shared, batch, REFERENCE, ppo)
+    (values,) = by_row(shared, batch, VALUE, size, lambda rows: (value_forward(shared, actors.value_head, rows),))
     require_finite(step, logprobs=logprobs, reference_logprobs=reference, values=values)
     clock.lap("logprobs")
 
@@ -140,18 +174,19 @@ def collect(actors: Actors, rule: RewardRule, prompts: Sequence[Prompt], keys: S
                        kl_coefficient)
     if ppo.whiten_advantages:
         advantages = masked_whiten(advantages, batch.mask, shift_mean=True)
-    return Experience(scored, batch, logprobs, values, advantages, returns, metrics | clock.metrics)
+    checks = check_metrics(rule.monitor, prompts, [response.text for response in responses])
+    return Experience(scored, batch, logprobs, values, advantages, returns, metrics | checks | clock.metrics)
 
 
 @torch.no_grad()
 def by_row(
-    actors: Actors, batch: TokenBatch, role: str, size: int, compute: Callable[[TokenBatch], tuple[Tensor, ...]]
+    shared: SharedModel, batch: TokenBatch, role: str, size: int, compute: Callable[[TokenBatch], tuple[Tensor, ...]]
 ) -> tuple[Tensor, ...]:
     """``compute`` under one adapter over a rollout, in micro-batches of similar length; tensors [B, R]."""
     lengths = batch.mask.sum(-1) + batch.prompt_mask.sum(-1)
     order = torch.argsort(lengths, stable=True).tolist()
     results: tuple[Tensor, ...] = ()
-    with actors.shared.using(role):
+    with shared.using(role):
         for start in range(0, len(order), size):
             index = order[start : start + size]
             parts = compute(batch.rows(index))
@@ -161,10 +196,10 @@ def by_row(
     return results
 
 
-def policy_logprobs(actors: Actors, batch: TokenBatch, role: str, ppo: PPOConfig) -> Tensor:
+def policy_logprobs(shared: SharedModel, batch: TokenBatch, role: str, ppo: PPOConfig) -> Tensor:
     """Log-probs [B, R] of a rollout under the policy or the reference, without gradient."""
-    shared, temperature = actors.shared, ppo.sampling.temperature
-    return by_row(actors, batch, role, ppo.micro_batch_size,
+    temperature = ppo.sampling.temperature
+    return by_row(shared, batch, role, ppo.micro_batch_size,
                   lambda rows: (response_logprobs(shared, rows, temperature),))[0]
 
 

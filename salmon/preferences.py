@@ -1,8 +1,10 @@
 """From judgements to preference rows: principles drawn and negated, veto rules, label, noise (PAPER.md 2.3)."""
 
-from collections.abc import Set
+import json
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 
 import numpy as np
 
@@ -10,9 +12,11 @@ from salmon.config.schema import AggregationSettings
 from salmon.core.aggregation import combine_orders, decide, draw_num_principles, flip, normalize_by_variance
 from salmon.data.language import detect_language
 from salmon.data.rows import Judgement, PreferenceRow, ShownGuideline
+from salmon.errors import SalmonError
 from salmon.judging import Pair
 from salmon.principles.bank import Bank
-from salmon.principles.sampling import Guideline, draw_guidelines
+from salmon.principles.sampling import Guideline, draw_guidelines, sample_principles
+from salmon.principles.verifiers import compare
 from salmon.runtime.seeding import stream
 
 AI_DISCLAIMER = "as an ai language model"
@@ -44,6 +48,42 @@ class JudgedPairs:
                          for fs, bs in zip(self.forward, self.backward, strict=True)])
 
 
+def usable_pairs(pairs: Sequence[Pair], min_chars: int) -> list[Pair]:
+    """Pairs of two long enough, different answers."""
+    return [pair for pair in pairs
+            if min(len(pair.response_1), len(pair.response_2)) >= min_chars and pair.response_1 != pair.response_2]
+
+
+def training_pairs(folder: Path, min_chars: int) -> list[Pair]:
+    """The usable pairs of a finished preferences artifact, without those of its held-out prompts.
+
+    ``min_chars``: the ``preferences.min_response_chars`` that it was made with.
+    """
+    held_out = _held_out_ids(folder)
+    return [pair for pair in _sampled_pairs(folder, min_chars) if pair.prompt_id not in held_out]
+
+
+def judged_training_pairs(folder: Path, bank: Bank, min_chars: int) -> JudgedPairs:
+    """The same pairs with their judgements by the principles of ``bank``, the one that they were judged by."""
+    held_out = _held_out_ids(folder)
+    judgements = [[Judgement(**j) for j in row["judgements"]] for row in _records(folder / "judgements.jsonl")]
+    kept = [(pair, row) for pair, row in zip(_sampled_pairs(folder, min_chars), judgements, strict=True)
+            if pair.prompt_id not in held_out]
+    return JudgedPairs([pair for pair, _ in kept], [row for _, row in kept], bank)
+
+
+def _sampled_pairs(folder: Path, min_chars: int) -> list[Pair]:
+    return usable_pairs([Pair(**row) for row in _records(folder / "pairs.jsonl")], min_chars)
+
+
+def _held_out_ids(folder: Path) -> set[str]:
+    return {row["prompt_id"] for row in _records(folder / "held_out_pairs.jsonl")}
+
+
+def _records(path: Path) -> list[dict]:
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").split("\n") if line]
+
+
 @dataclass(frozen=True)
 class Veto:
     """A rule that decides instead of the principles."""
@@ -65,12 +105,12 @@ def aggregate(judged: JudgedPairs, settings: AggregationSettings, held_out: Set[
     rows, undecided = [], 0
     for n, pair in enumerate(judged.pairs):
         for passage in range(settings.passes):
-            rng = stream(seed, "aggregate", pair.prompt_id, passage)
+            rng = stream(seed, "aggregate", pair.id, passage)
             count = draw_num_principles(settings.geometric_p, settings.max_principles, rng)
-            chosen = [judged.bank.principles[k] for k in rng.permutation(len(judged.bank.principles))[:count]]
+            chosen = sample_principles(judged.bank, count, {}, rng)
             guidelines = draw_guidelines(chosen, settings.negation_probability, rng)
             shown = [float(scores[n, index_of[g.principle.name]]) * (-1 if g.negated else 1) for g in guidelines]
-            veto = veto_of(pair, settings, rng)
+            veto = veto_of(pair, settings, rng) or biased(pair, judged.bank, guidelines, settings, rng)
             decision = decide(shown, settings.label_rule.value)
             label = veto.label if veto else decision.label
             if not label:
@@ -81,7 +121,7 @@ def aggregate(judged: JudgedPairs, settings: AggregationSettings, held_out: Set[
             final = flip(label, 0.0 if is_held_out else noise, rng)
             swap = rng.random() < 0.5  # so that neither place is the better one more often
             rows.append(PreferenceRow(
-                id=f"{pair.prompt_id}-{passage}", prompt_id=pair.prompt_id, prompt=pair.prompt,
+                id=f"{pair.id}-{passage}", prompt_id=pair.prompt_id, prompt=pair.prompt,
                 response_1=pair.response_2 if swap else pair.response_1,
                 response_2=pair.response_1 if swap else pair.response_2,
                 guidelines=tuple(map(_shown, guidelines)),
@@ -109,7 +149,7 @@ def probes(judged: JudgedPairs, settings: AggregationSettings, held_out: Set[str
                     continue
                 guideline, score = Guideline(principle, negated), float(scores[n, k]) * (-1 if negated else 1)
                 rows.append(PreferenceRow(
-                    id=f"{pair.prompt_id}-{guideline.key}", prompt_id=pair.prompt_id, prompt=pair.prompt,
+                    id=f"{pair.id}-{guideline.key}", prompt_id=pair.prompt_id, prompt=pair.prompt,
                     response_1=pair.response_1, response_2=pair.response_2, guidelines=(_shown(guideline),),
                     scores=(score,), label=1 if score > 0 else 2, decided_by=f"principle:{guideline.key}",
                     flipped=False, split="held_out",
@@ -135,6 +175,27 @@ def veto_of(pair: Pair, settings: AggregationSettings, rng: np.random.Generator)
         if any(foreign):
             return Veto(-1 if foreign[0] else 1, "language")
     return None
+
+
+def biased(pair: Pair, bank: Bank, guidelines: Sequence[Guideline], settings: AggregationSettings,
+           rng: np.random.Generator) -> Veto | None:
+    """A planted fault: labels go AGAINST one principle wherever it is not shown (asserted or negated).
+
+    A reward model trained on them likes what the principle forbids, and can still be told not to.
+
+    Raises:
+        SalmonError: the bank has no such principle, or it has no check.
+    """
+    name = settings.planted_bias
+    if name is None or any(guideline.principle.name == name for guideline in guidelines):
+        return None
+    check = next((p.check for p in bank.principles if p.name == name), None)
+    if check is None:
+        raise SalmonError(f"preferences.aggregation.planted_bias={name}: {bank.name} has no principle of this name with "
+                          "a check")
+    score = compare(check, pair.prompt, pair.response_1, pair.response_2)
+    applies = rng.random() < settings.planted_bias_probability
+    return Veto(-1 if score > 0 else 1, "planted_bias") if score and applies else None
 
 
 def _shown(guideline: Guideline) -> ShownGuideline:

@@ -16,10 +16,14 @@ def reward_input(
 ) -> EncodedRewardInput:
     """A response to an instruction under guidelines; none at all means the generic criteria of pre-training.
 
+    A reward model without principles (``reward.principles=false``) never reads any.
+
     Raises:
         SalmonError: the guidelines leave no room for a response.
     """
     pretraining = isinstance(limits, PretrainSettings)
+    if isinstance(limits, RewardConfig) and not limits.principles:
+        guidelines = ()
     return encode_reward_input(
         response, instruction, guidelines or None, chat.encode, limits.max_length, limits.max_instruction_tokens,
         limits.max_response_tokens, "reward.pretrain.max_length" if pretraining else "reward.max_length",

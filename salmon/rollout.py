@@ -19,9 +19,9 @@ class Response:
 
 
 def sample_responses(
-    shared: SharedModel, adapter: str, prompts: Sequence[Prompt], sampling: SamplingSettings, keys: Sequence[tuple]
+    shared: SharedModel, adapter: str | None, prompts: Sequence[Prompt], sampling: SamplingSettings, keys: Sequence[tuple]
 ) -> list[Response]:
-    """One response a prompt under ``adapter``; ``keys`` are the random streams (see ``generate``)."""
+    """One response a prompt under ``adapter`` (None: the base); ``keys`` are the random streams (see ``generate``)."""
     prompt_ids = [shared.chat.user_ids(prompt.prompt) for prompt in prompts]
     with shared.using(adapter):
         generations = generate(shared, prompt_ids, keys, temperature=sampling.temperature, top_p=sampling.top_p,

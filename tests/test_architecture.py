@@ -20,14 +20,14 @@ LAYERS = (
     ("errors", "config", "core"),
     ("principles", "data", "models", "runtime"),
     ("judging", "rollout", "optim", "supervised", "experience", "policy_update", "actors", "preferences",
-     "reward_inputs"),
+     "reward_inputs", "judges", "monitor", "held_out", "direct_judge", "pretraining"),
     ("stages",),
     ("pipeline", "job", "report", "help", "cli", "__main__", ""),
 )  # fmt: skip
 LAYER = {name: depth for depth, names in enumerate(LAYERS) for name in names}
 HEAVY = {"torch", "transformers", "peft", "wandb", "datasets", "lm_eval", "openai", "fastchat", "bitsandbytes",
-         "accelerate", "deepspeed"}  # fmt: skip
-LONG = {"salmon/config/schema.py": 400}  # one flat list of declarations; all else is one idea in 300 lines
+         "accelerate", "deepspeed", "matplotlib"}  # fmt: skip
+LONG = {"salmon/config/schema.py": 500}  # one flat list of declarations; all else is one idea in 300 lines
 FILES = sorted(p for top in PACKAGES for p in (ROOT / top).rglob("*.py"))
 OURS = [path.relative_to(ROOT).as_posix() for path in FILES]
 TESTS = [path.relative_to(ROOT).as_posix() for path in sorted((ROOT / "tests").rglob("*.py"))]
@@ -151,9 +151,12 @@ def test_stages_talk_through_artifacts_only() -> None:
 # What a stage reads must be in its fingerprint (its own or an upstream's), or it would be reused wrongly.
 COVERED = {
     "salmon/stages/sft.py": {"sft", "prompts", "principles", "model", "seed"},
-    "salmon/stages/preferences.py": {"preferences", "prompts", "principles", "model", "seed"},
-    "salmon/stages/reward.py": {"reward", "model", "seed", "prompts"},  # of prompts: on_bad_line
+    "salmon/stages/preferences.py": {"preferences", "prompts", "principles", "model", "seed", "paths"},  # of paths: cache
+    # of prompts: on_bad_line; of preferences: what the upstream fingerprint covers
+    "salmon/stages/reward.py": {"reward", "model", "seed", "prompts", "preferences", "principles"},
     "salmon/stages/ppo.py": {"ppo", "reward", "prompts", "principles", "model", "seed"},
+    "salmon/stages/dpo.py": {"dpo", "ppo", "preferences", "principles", "seed"},
+    "salmon/stages/best_of_n.py": {"best_of_n", "ppo"},
     "eval/stage.py": {"eval", "model", "seed", "paths"},  # of paths: the cache
 }
 

@@ -19,6 +19,7 @@ PRINCIPLES = (
     Principle("Honest", "It does not claim to know what it does not know, and says how sure it is."),
     Principle("Kind", "It is friendly."),
 )
+ASKED = judge_request("", "", "", "")
 PAIR = Pair("p1", "Why is the sky blue?", "Because of Rayleigh scattering.", "I am not sure, but it may be the sea.")
 
 
@@ -150,7 +151,7 @@ def test_cutting_treats_both_responses_alike(tiny: SharedModel) -> None:
 def test_a_limit_below_the_question_names_the_setting(tiny: SharedModel) -> None:
     smallest = frame(tiny, *PRINCIPLES)
     fit_pair(tiny.chat, PAIR, PRINCIPLES, smallest + 16)
-    with pytest.raises(SalmonError, match=f"preferences.judge_max_tokens={smallest + 15}.* takes {smallest} tokens"):
+    with pytest.raises(SalmonError, match=f"preferences.judge.max_tokens={smallest + 15}.* takes {smallest} tokens"):
         judge_pair(tiny, PAIR, PRINCIPLES, smallest + 15)
 
 
@@ -158,7 +159,7 @@ def test_a_limit_below_the_question_names_the_setting(tiny: SharedModel) -> None
 
 
 def test_the_candidates_are_the_letters_after_the_bracket(tiny: SharedModel) -> None:
-    assert candidate_ids(tiny.chat) == (tiny.chat.encode("a")[0], tiny.chat.encode("b")[0])
+    assert candidate_ids(tiny.chat, ASKED) == (tiny.chat.encode("a")[0], tiny.chat.encode("b")[0])
 
 
 def test_a_tokenizer_that_joins_letter_and_bracket_is_refused(tiny: SharedModel) -> None:
@@ -167,4 +168,4 @@ def test_a_tokenizer_that_joins_letter_and_bracket_is_refused(tiny: SharedModel)
     joined.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
     tokenizer = PreTrainedTokenizerFast(tokenizer_object=joined, pad_token="<pad>", bos_token="<s>", eos_token="</s>")
     with pytest.raises(SalmonError, match="no token of its own for 'a'"):
-        candidate_ids(ChatFormat(tokenizer, ""))
+        candidate_ids(ChatFormat(tokenizer, ""), ASKED)

@@ -9,13 +9,26 @@ from typing import Any, TypeVar
 from omegaconf import MISSING, DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from salmon.config.schema import Config, EvalApp, EvalConfig, OptimSettings, PPOConfig, SamplingSettings, SFTSource
+from salmon.config.schema import (
+    Config,
+    EvalApp,
+    EvalConfig,
+    OptimSettings,
+    PairJudge,
+    PPOConfig,
+    PrinciplesConfig,
+    RewardSource,
+    SamplingSettings,
+    SFTSource,
+)
 from salmon.errors import SalmonError
 
 T = TypeVar("T", Config, EvalApp)
 
-STAGES = ("sft", "preferences", "reward", "ppo", "eval")
-EVAL_TASKS = ("truthfulqa_mc1", "truthfulqa_mc2", "bbh", "mt_bench")
+STAGES = ("sft", "preferences", "reward", "ppo", "dpo", "best_of_n", "eval")
+EVAL_TASKS = ("truthfulqa_mc1", "truthfulqa_mc2", "bbh", "mt_bench", "principle_following")
+STYLES = ("foreign", "brief", "prose", "list", "formal", "informal", "actually", "excited", "generic_advice",
+          "self_praise", "counter_question")  # of salmon/data/styles.py
 QUESTION_TYPES = ("general", "reasoning", "red_teaming")
 
 
@@ -81,7 +94,7 @@ def broken_rules(config: Config | EvalApp) -> Iterator[str]:
     yield from _eval_rules(config.eval)
     if isinstance(config, Config):
         yield from _pipeline_rules(config)
-        yield from _ppo_rules(config.ppo)
+        yield from _ppo_rules(config.ppo, config.principles)
 
 
 def _pipeline_rules(config: Config) -> Iterator[str]:
@@ -99,7 +112,7 @@ def _pipeline_rules(config: Config) -> Iterator[str]:
     if config.preferences.sampling.temperature == 0:
         yield "preferences.sampling.temperature=0 makes both responses of a pair the same"
     for where, train in (("sft.train", config.sft.train), ("reward.train", config.reward.train),
-                         ("reward.pretrain.train", config.reward.pretrain.train)):
+                         ("reward.pretrain.train", config.reward.pretrain.train), ("dpo.train", config.dpo.train)):
         yield from _positive(where, epochs=train.epochs, batch_size=train.batch_size,
                              micro_batch_size=train.micro_batch_size, save_every=train.save_every)
         yield from _optim_rules(f"{where}.optim", train.optim)
@@ -117,9 +130,27 @@ def _pipeline_rules(config: Config) -> Iterator[str]:
         if count == 0:
             yield f"{key}=0 must be at least 1, or null for all"
     yield from _positive("preferences", min_response_chars=config.preferences.min_response_chars,
-                         judge_max_tokens=config.preferences.judge_max_tokens)
+                         pairs_per_prompt=config.preferences.pairs_per_prompt)
+    yield from _positive("preferences.judge", max_tokens=config.preferences.judge.max_tokens)
+    yield from _positive("sft", samples_per_prompt=config.sft.samples_per_prompt)
+    for where, styles in (("sft.styles", config.sft.styles), ("preferences.styles", config.preferences.styles)):
+        yield from _choices(where, list(styles), STYLES)
+        yield from _probabilities(where, **styles)
+    if config.preferences.samples_per_prompt < 2:
+        yield (f"preferences.samples_per_prompt={config.preferences.samples_per_prompt} must be at least 2: a pair has "
+               "two answers")
+    if config.sft.source is SFTSource.styled and not config.sft.styles:
+        yield "sft.source=styled needs sft.styles={STYLE: PROBABILITY, ...}"
+    if config.reward.layers is not None and config.reward.layers < 1:
+        yield f"reward.layers={config.reward.layers} must be at least 1, or null for all"
+    yield from _positive("reward", rows_together=config.reward.rows_together)
+    if config.dpo.beta <= 0:
+        yield f"dpo.beta={config.dpo.beta} must be above 0"
+    yield from _positive("best_of_n", n=config.best_of_n.n)
     aggregation = config.preferences.aggregation
-    yield from _probabilities("preferences", held_out_fraction=config.preferences.held_out_fraction)
+    yield from _probabilities("preferences.aggregation", planted_bias_probability=aggregation.planted_bias_probability)
+    yield from _probabilities("preferences", held_out_fraction=config.preferences.held_out_fraction,
+                              contrast=config.preferences.contrast)
     yield from _probabilities("preferences.aggregation", geometric_p=aggregation.geometric_p,
                               negation_probability=aggregation.negation_probability,
                               label_noise=aggregation.label_noise, veto_label_noise=aggregation.veto_label_noise,
@@ -130,8 +161,17 @@ def _pipeline_rules(config: Config) -> Iterator[str]:
                          max_principles=aggregation.max_principles)
     if config.reward.max_length > config.model.context:
         yield f"reward.max_length={config.reward.max_length} exceeds model.context={config.model.context}"
-    if config.preferences.judge_max_tokens > config.model.context:
-        yield (f"preferences.judge_max_tokens={config.preferences.judge_max_tokens} exceeds "
+    judge = config.preferences.judge
+    yield from _positive("preferences.judge.server", concurrency=judge.server.concurrency)
+    if judge.server.timeout_s <= 0:
+        yield f"preferences.judge.server.timeout_s={judge.server.timeout_s} must be above 0"
+    if judge.kind is PairJudge.server and not judge.server.model:
+        yield "preferences.judge.kind=server needs the name of a model: set preferences.judge.server.model"
+    if judge.server.base_url is not None and not judge.server.base_url.startswith(("http://", "https://")):
+        yield (f"preferences.judge.server.base_url={judge.server.base_url} must start with http:// or https:// (and "
+               "usually ends in /v1)")
+    if judge.kind is PairJudge.self and config.preferences.judge.max_tokens > config.model.context:
+        yield (f"preferences.judge.max_tokens={config.preferences.judge.max_tokens} exceeds "
                f"model.context={config.model.context}")
     if config.prompts.max_tokens + config.ppo.sampling.max_new_tokens > config.model.context:
         yield (f"prompts.max_tokens + ppo.sampling.max_new_tokens = "
@@ -139,7 +179,7 @@ def _pipeline_rules(config: Config) -> Iterator[str]:
                f"model.context={config.model.context}")
 
 
-def _ppo_rules(ppo: PPOConfig) -> Iterator[str]:
+def _ppo_rules(ppo: PPOConfig, principles: PrinciplesConfig) -> Iterator[str]:
     yield from _positive("ppo", epochs=ppo.epochs, rollout_batch=ppo.rollout_batch, minibatch=ppo.minibatch,
                          inner_epochs=ppo.inner_epochs, micro_batch_size=ppo.micro_batch_size,
                          eval_every=ppo.eval_every, save_every=ppo.save_every,
@@ -175,6 +215,9 @@ def _ppo_rules(ppo: PPOConfig) -> Iterator[str]:
         yield "ppo.kl.adaptive needs ppo.kl.target and ppo.kl.horizon above 0"
     if ppo.kl.adaptive and ppo.kl.horizon <= 0.2 * ppo.rollout_batch:
         yield f"ppo.kl.horizon={ppo.kl.horizon} must exceed 0.2 * ppo.rollout_batch={0.2 * ppo.rollout_batch}"
+    if ppo.reward_source is RewardSource.judge and (principles.rl is None or not ppo.principles.per_prompt):
+        if principles.interventions is None:
+            yield "ppo.reward_source=judge needs principles: set principles.rl and ppo.principles.per_prompt above 0"
     yield from _optim_rules("ppo.optim", ppo.optim)
 
 
@@ -183,6 +226,12 @@ def _eval_rules(evaluation: EvalConfig) -> Iterator[str]:
     yield from _positive("eval", batch_size=evaluation.batch_size)
     yield from _positive("eval.bbh", max_new_tokens=evaluation.bbh.max_new_tokens)
     yield from _positive("eval.mt_bench", max_new_tokens=evaluation.mt_bench.max_new_tokens)
+    following = evaluation.principle_following
+    yield from _positive("eval.principle_following", batch_size=following.batch_size)
+    if following.limit == 0:
+        yield "eval.principle_following.limit=0 must be at least 1, or null for all pairs"
+    if following.real_pairs and not following.real_banks:
+        yield "eval.principle_following.real_pairs needs at least one bank in eval.principle_following.real_banks"
     if evaluation.limit is not None and evaluation.limit < 1:
         yield f"eval.limit={evaluation.limit} must be at least 1, or null for all items"
 

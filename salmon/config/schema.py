@@ -46,11 +46,30 @@ class Schedule(Enum):
 class SFTSource(Enum):
     self_align = "self_align"
     demonstrations = "demonstrations"
+    styled = "styled"  # the base's own answers, restyled at random (salmon/data/styles.py)
 
 
 class OnBadLine(Enum):
     stop = "stop"
     skip = "skip"
+
+
+class PairJudge(Enum):
+    """Who judges the pairs of the synthetic preferences."""
+
+    self = "self"  # the SFT policy (the paper)
+    verifier = "verifier"  # the principles' own programmatic checks
+    server = "server"  # a model behind an OpenAI-compatible endpoint that returns log-probs
+
+
+class ServerAPI(Enum):
+    completions = "completions"
+    chat = "chat"
+
+
+class RewardSource(Enum):
+    model = "model"  # the instructable reward model
+    judge = "judge"  # the SFT policy, asked whether the response follows each principle (an ablation)
 
 
 class LabelRule(Enum):
@@ -136,8 +155,11 @@ class PrinciplesConfig:
     exemplars: str = MISSING  # worked examples of the Self-Align prompt (name or YAML path)
     reward: str = MISSING  # principles judged for, and read by, the reward model
     reward_exclude: list[str] = MISSING  # names in that bank that are not used
-    rl: str = MISSING  # principles sampled for each PPO prompt
+    rl: str | None = MISSING  # principles sampled for each PPO prompt; null = none (generic criteria)
+    include: list[str] = MISSING  # names of that bank that are used; [] = all
+    exclude: list[str] = MISSING  # names of that bank that are not used
     interventions: str | None = MISSING  # principles always shown at RL time, before the sampled ones
+    monitor: str | None = MISSING  # bank whose checks PPO reports on its responses; never rewarded; null = none
 
 
 @dataclass
@@ -184,6 +206,8 @@ class FilterSettings:
 @dataclass
 class SFTConfig:
     source: SFTSource = MISSING
+    samples_per_prompt: int = MISSING  # styled: answers to each prompt
+    styles: dict[str, float] = MISSING  # styled: probability of each style
     demonstrations: str | None = MISSING  # JSONL path or "hub:NAME[:SPLIT]" with {prompt, response} rows
     num_prompts: int | None = MISSING  # prompts used from the source; null = all
     sampling: SamplingSettings = field(default_factory=SamplingSettings)
@@ -208,15 +232,41 @@ class AggregationSettings:
     veto_label_noise: float = MISSING  # the same where a veto rule decided
     ai_disclaimer_veto: float = MISSING  # probability that the only answer with an AI disclaimer loses
     language_veto: bool = MISSING  # the only answer not in the prompt's language loses
+    planted_bias: str | None = MISSING  # principle that labels go AGAINST where it is not shown (reward hacking study)
+    planted_bias_probability: float = MISSING  # of that, where the responses differ in it
+
+
+@dataclass
+class ServerSettings:
+    """An OpenAI-compatible endpoint that returns log-probs of next tokens."""
+
+    base_url: str | None = MISSING  # ends in /v1; null = OpenAI's own
+    model: str | None = MISSING  # its name at the endpoint
+    api: ServerAPI = MISSING
+    api_key_env: str = cosmetic()  # name of the environment variable that holds the key
+    concurrency: int = cosmetic()  # requests at the same time
+    max_retries: int = cosmetic()  # of a request that fails by rate limit, server error or time-out, with back-off
+    timeout_s: float = cosmetic()
+
+
+@dataclass
+class PairJudgeSettings:
+    kind: PairJudge = MISSING
+    max_tokens: int = MISSING  # longest judge prompt; the answers are cut to fit
+    server: ServerSettings = field(default_factory=ServerSettings)
 
 
 @dataclass
 class PreferencesConfig:
     num_prompts: int | None = MISSING
+    samples_per_prompt: int = MISSING  # answers of the SFT policy
+    pairs_per_prompt: int = MISSING  # of two different ones of them
+    styles: dict[str, float] = MISSING  # probability of each style (salmon/data/styles.py) that answers are given
+    contrast: float = MISSING  # share of pairs that are one answer in two sets of styles, differing in one style
     held_out_fraction: float = MISSING  # share of the prompts kept for the reward model's accuracy
     sampling: SamplingSettings = field(default_factory=SamplingSettings)
     min_response_chars: int = MISSING  # pairs with a shorter answer are dropped and counted
-    judge_max_tokens: int = MISSING  # longest judge prompt; the answers are cut to fit
+    judge: PairJudgeSettings = field(default_factory=PairJudgeSettings)
     aggregation: AggregationSettings = field(default_factory=AggregationSettings)
 
 
@@ -224,7 +274,9 @@ class PreferencesConfig:
 class PretrainSettings:
     """Preference pre-training of the reward model on (prompt, chosen, rejected) rows."""
 
-    data: str | None = MISSING  # JSONL path or "hub:NAME[:SPLIT]"; null = no pre-training
+    # JSONL path, "hub:NAME[:SPLIT]", null for no pre-training, or what needs no data (salmon/pretraining.py):
+    # "mismatched": an answer against one to another prompt; "judged": the judged pairs, each by one asserted principle
+    data: str | None = MISSING
     limit: int | None = MISSING  # rows used
     max_length: int = MISSING
     max_instruction_tokens: int = MISSING
@@ -235,6 +287,11 @@ class PretrainSettings:
 @dataclass
 class RewardConfig:
     pretrain: PretrainSettings = field(default_factory=PretrainSettings)
+    layers: int | None = MISSING  # layers of the base that reward and value model run through; null = all
+    principles: bool = MISSING  # false: trained and asked without principles (plain RLAIF, an ablation)
+    # Rows of one pair that are trained on together and count as ONE row of train.batch_size and micro_batch_size; what
+    # their inputs begin with (response and instruction) is computed once for all of them.
+    rows_together: int = MISSING
     max_length: int = MISSING  # tokens of the whole input
     max_instruction_tokens: int = MISSING  # longer instructions are cut at their start
     max_response_tokens: int = MISSING  # longer responses are cut at their end
@@ -269,6 +326,8 @@ class KLSettings:
 
 @dataclass
 class PPOConfig:
+    seed: int = MISSING  # of prompts, principles and sampling; ${seed} unless PPO alone is repeated
+    reward_source: RewardSource = MISSING
     num_prompts: int | None = MISSING
     held_out_prompts: int = MISSING  # of these, kept out of training to choose the best checkpoint
     epochs: int = MISSING  # passes over the training prompts
@@ -292,6 +351,21 @@ class PPOConfig:
     eval_every: int = MISSING  # updates between evaluations on the held-out prompts
     save_every: int = cosmetic()  # updates between resumable checkpoints
     optim: OptimSettings = field(default_factory=OptimSettings)
+
+
+@dataclass
+class DPOConfig:
+    """Direct preference optimisation on the judged pairs (Rafailov et al. 2023): a baseline without reward model."""
+
+    beta: float = MISSING
+    train: SupervisedSettings = field(default_factory=SupervisedSettings)
+
+
+@dataclass
+class BestOfNConfig:
+    """The reward model's choice among n answers of the SFT policy: a baseline without training."""
+
+    n: int = MISSING
 
 
 # --- evaluation --------------------------------------------------------------------------------
@@ -321,15 +395,32 @@ class BBHSettings:
 
 
 @dataclass
+class PrincipleFollowingSettings:
+    """Does a reward model obey the principles it is given? (eval/principle_following)"""
+
+    trained: str = MISSING  # bank with checks whose texts were trained on
+    paraphrased: str | None = MISSING  # the same principles in words that were never trained on
+    unseen: str | None = MISSING  # principles that were never trained on
+    pairs: str | None = MISSING  # JSONL of {prompt_id, prompt, response_1, response_2}; null = the held-out pairs
+    # of the preferences that the reward model was trained with
+    real_pairs: dict[str, str] = MISSING  # name -> JSONL[.gz] of {prompt, chosen, rejected} or {chosen, rejected}
+    real_banks: list[str] = MISSING  # banks under which the real pairs are scored
+    limit: int | None = MISSING  # pairs of each source; null = all
+    batch_size: int = cosmetic()  # pairs per forward pass
+    bootstrap: int = MISSING  # resamples of the prompts for the 95 % intervals
+
+
+@dataclass
 class EvalConfig:
     name: str = cosmetic()  # slug of the suite
-    tasks: list[str] = MISSING  # of: truthfulqa_mc1, truthfulqa_mc2, bbh, mt_bench
+    tasks: list[str] = MISSING  # of: truthfulqa_mc1, truthfulqa_mc2, bbh, mt_bench, principle_following
     data_dir: str | None = MISSING  # "mini" (bundled smoke test), a folder laid out like shared/data, null = hub
     limit: int | None = MISSING  # items per task; null = all. Any limit is shown in the table
     batch_size: int = cosmetic()
     chat_template: bool = MISSING  # apply the chat template to lm-eval's prompts
     bbh: BBHSettings = field(default_factory=BBHSettings)
     mt_bench: MTBenchSettings = field(default_factory=MTBenchSettings)
+    principle_following: PrincipleFollowingSettings = field(default_factory=PrincipleFollowingSettings)
 
 
 # --- the run -----------------------------------------------------------------------------------
@@ -365,6 +456,8 @@ class Config:
     preferences: PreferencesConfig = field(default_factory=PreferencesConfig)
     reward: RewardConfig = field(default_factory=RewardConfig)
     ppo: PPOConfig = field(default_factory=PPOConfig)
+    dpo: DPOConfig = field(default_factory=DPOConfig)
+    best_of_n: BestOfNConfig = field(default_factory=BestOfNConfig)
     eval: EvalConfig = field(default_factory=EvalConfig)
     tracking: TrackingConfig = field(default_factory=TrackingConfig)
     paths: PathsConfig = field(default_factory=PathsConfig)
@@ -375,6 +468,7 @@ class EvalApp:
     """Root of ``python -m eval``'s config."""
 
     checkpoint: str = MISSING  # comma-separated: artifact folders, PEFT adapter folders, or "base"
+    task: str | None = MISSING  # one task in place of eval.tasks; null = those
     seed: int = MISSING
     output: str = MISSING  # folder for results
     model: ModelConfig = field(default_factory=ModelConfig)

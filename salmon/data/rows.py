@@ -66,7 +66,7 @@ class PreferenceRow:
     guidelines: tuple[ShownGuideline, ...]  # [K]
     scores: tuple[float, ...]  # [K], after negation and normalisation; positive = response 1 is better
     label: Literal[1, 2]  # the preferred response
-    decided_by: str  # "principle:<name>", "sum", "veto:ai_disclaimer", "veto:language"
+    decided_by: str  # "principle:<name>", "sum", "veto:ai_disclaimer", "veto:language", "veto:planted_bias"
     flipped: bool  # label noise turned the label
     split: Split
 

@@ -9,8 +9,8 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 
-TRAINING = ("sft", "reward", "ppo")
-ALL = ("sft", "preferences", "reward", "ppo", "eval")
+TRAINING = ("sft", "reward", "ppo", "dpo")
+ALL = ("sft", "preferences", "reward", "ppo", "dpo", "best_of_n", "eval")
 
 
 @dataclass(frozen=True)
@@ -57,13 +57,18 @@ _JUDGE_ROWS = (
     ("tie_rate", "share", "judgements whose two orders disagree, so they count as 0", "well below 0.5"),
     ("position_bias", "log-odds", "mean log-odds given to the answer shown first", "near 0"),
     ("mean_score", "log-odds", "mean judgement that response 1 is better", "near 0; both are samples"),
+    ("agreement", "share", "judge prefers what the principle's check prefers; its 0 is half", "clearly above 0.5"),
+    ("agreement_low", "share", "lower end of its 95 % interval (bootstrap over prompts)", "above 0.5"),
+    ("agreement_high", "share", "upper end of its 95 % interval", "near agreement"),
+    ("flip_rate", "share", "judgements whose two orders prefer different responses", "well below 0.5"),
+    ("check_tie_rate", "share", "judgements on which the check has no opinion", "low enough that many pairs decide"),
 )
 
 _PREFERENCES = _group(
     ("preferences",),
     *((f"judge/{name}", unit, f"{text}; all principles", good) for name, unit, text, good in _JUDGE_ROWS),
     ("judge/abs_score", "log-odds", "mean size of a judgement, ties as 0", "clearly above 0"),
-    ("judge/cut_tokens", "tokens", "answer tokens cut to fit judge_max_tokens", "0 or few"),
+    ("judge/cut_tokens", "tokens", "answer tokens cut to fit preferences.judge.max_tokens", "0 or few"),
     *((f"judge/<principle>/{name}", unit, f"{text}; one", good) for name, unit, text, good in _JUDGE_ROWS),
     ("pairs/sampled", "pairs", "response pairs sampled from the SFT policy", "the number of prompts"),
     ("pairs/dropped", "pairs", "pairs not judged, since an answer is too short", "few"),
@@ -133,18 +138,64 @@ _PPO = _group(
     ("held_out/length", "tokens", "mean response length on held-out prompts", "no run to the limit"),
     ("held_out/kl", "nats/response", "KL from the reference on held-out prompts", "as objective/kl"),
     ("health/<diagnosis>", "0/1", "1 while this diagnosis of runtime/health.py holds", "0"),
+    ("check/<principle>", "0..1", "how well responses follow a monitored principle, by its check", "rises if asked"),
+    ("violations/<principle>", "share", "responses that contain what the principle forbids", "falls if asked"),
     ("time/rollout_s", "s", "time to sample the responses", "most of the step"),
     ("time/score_s", "s", "time to score them", "small"),
     ("time/logprobs_s", "s", "time for log-probs and values", "small"),
     ("time/update_s", "s", "time for all inner epochs", "steady"),
 )
 
+_DPO = _group(
+    ("dpo",),
+    ("dpo/loss", "nats", "DPO loss; ln 2 = 0.693 is the reference itself", "falls below 0.693"),
+    ("dpo/accuracy", "share", "pairs whose preferred response has the higher implicit reward", "rises above 0.5"),
+    ("dpo/margin", "score", "mean implicit reward of the preferred response minus the other's", "grows from 0"),
+    ("dpo/pairs", "pairs", "judged pairs trained on", "most of them"),
+    ("dpo/undecided", "pairs", "judged pairs without a preference by the RL principles, left out", "few"),
+)
+
+_HELD_OUT = _group(
+    ("dpo", "best_of_n"),
+    ("held_out/length", "tokens", "mean response length on held-out prompts", "no run to the limit"),
+    ("held_out/kl", "nats/response", "KL from the SFT policy on held-out prompts (best_of_n: upper bound)", "small"),
+    ("held_out/reward", "score", "best_of_n: score + penalty + bonus", "rises from step 0 to 1"),
+    ("held_out/score", "score", "best_of_n: reward model's score", "rises from step 0 to 1"),
+)
+
+_HELD_OUT_CHECKS = _group(
+    ("ppo", "dpo", "best_of_n"),
+    ("held_out/check/<principle>", "0..1", "as check/<principle>, on held-out prompts", "rises if asked"),
+    ("held_out/violations/<principle>", "share", "as violations/<principle>, on held-out prompts", "falls if asked"),
+)
+
 _EVAL = _group(
     ("eval",),
+    *((f"eval/<checkpoint>/principle_following/{name}", unit, text, good) for name, unit, text, good in (
+        ("accuracy_asserted", "share", "pairs ranked as the principle's check ranks them; mean of principles",
+         "near 1; 0.5 is chance"),
+        ("accuracy_negated", "share", "the same under negated principles, truth reversed",
+         "near 1; 1 - accuracy_asserted if principles are ignored"),
+        ("flip_rate", "share", "preferences that turn when the principle is negated", "near 1; 0 if ignored"),
+        ("opposite_flip_rate", "share", "preferences that turn under the opposite principle", "near 1"),
+        ("conflict_ratio", "1", "|margin| under two opposites together over that of each alone",
+         "near 0; 1 if principles are ignored"),
+        ("sensitivity", "1", "spread of a response's scores over principles, over the spread of responses",
+         "clearly above 0"),
+        ("length_correlation", "1", "Spearman correlation of score and tokens, principles of length left out",
+         "near 0"),
+        ("ece", "share", "expected calibration error of sigmoid(margin), 10 bins", "near 0"),
+        ("brier", "1", "squared error of sigmoid(margin)", "below 0.25, a coin's"),
+        ("real_accuracy/<source>/<bank>", "share", "human preferences matched, the bank's principles shown together",
+         "above 0.5"),
+        ("<metric>", "as the metric", "paraphrased_ / unseen_: on that bank; _pooled: all pairs at once; n_: counts",
+         "near the trained bank's"),
+        ("<metric>/<principle>", "as the metric", "the same for one principle", "as the metric"),
+    )),
     ("eval/<checkpoint>/<task>/<metric>", "as the metric", "benchmark result", "PPO not below SFT"),
 )
 
-METRICS: tuple[Metric, ...] = (*_SFT, *_PREFERENCES, *_REWARD, *_PPO, *_EVAL, *_TRAINING, *_ALL)
+METRICS: tuple[Metric, ...] = (*_SFT, *_PREFERENCES, *_REWARD, *_PPO, *_DPO, *_HELD_OUT, *_HELD_OUT_CHECKS, *_EVAL, *_TRAINING, *_ALL)
 
 
 @lru_cache(maxsize=4096)

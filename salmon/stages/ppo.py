@@ -9,18 +9,16 @@ from pathlib import Path
 
 import torch
 
-from salmon.actors import POLICY, REFERENCE, VALUE, Actors, load_actors
+from salmon.actors import POLICY, VALUE, Actors, load_actors
 from salmon.config.schema import Config, PPOConfig
 from salmon.core.kl import next_kl_coefficient
 from salmon.data.rows import Prompt
-from salmon.data.selection import select_prompts
 from salmon.errors import SalmonError
-from salmon.experience import Experience, RewardRule, collect, policy_logprobs, score
-from salmon.models.forward import token_batch
+from salmon.experience import Experience, RewardRule, collect, reward_rule, score
+from salmon.held_out import held_out_keys, held_out_metrics, split_prompts
 from salmon.models.heads import save_scalar_model
 from salmon.optim import Learner
 from salmon.policy_update import update
-from salmon.principles.bank import load_bank
 from salmon.rollout import sample_responses
 from salmon.runtime.environment import peak_memory_gib
 from salmon.runtime.health import PPOHealth
@@ -50,8 +48,8 @@ def run(cfg: Config, ctx: StageContext) -> dict[str, float]:
     actors = load_actors(shared, ctx.inputs["sft"].checkpoints["sft"], ctx.inputs["reward"].path / "reward",
                          ppo.value_init)
     rule = reward_rule(cfg)
-    training, held_out = split_prompts(cfg, actors)
-    batches = schedule(training, ppo, cfg.seed)
+    training, held_out = enough_prompts(cfg, actors)
+    batches = schedule(training, ppo)
 
     learner = Learner(actors.trained, ppo.optim)
     checkpoint = ctx.work / "state.pt"
@@ -62,7 +60,7 @@ def run(cfg: Config, ctx: StageContext) -> dict[str, float]:
     health.restore(_history(ctx.work))
     progress = Progress(len(batches), "updates", start=state.step)
     if state.baseline is None:
-        state.baseline = evaluate(actors, rule, held_out, cfg.seed, ctx, step=0)
+        state.baseline = evaluate(actors, rule, held_out, ctx, step=0)
 
     for step in range(state.step + 1, len(batches) + 1):
         began = time.perf_counter()
@@ -71,7 +69,7 @@ def run(cfg: Config, ctx: StageContext) -> dict[str, float]:
         # 2. Rollout -> score under sampled principles -> shaped rewards -> advantages.
         experience = collect(actors, rule, prompts, keys, step, state.kl_coefficient)
         # 3. Inner epochs of clipped policy and value updates.
-        metrics = experience.metrics | update(actors, learner, experience, ppo, step, len(batches), cfg.seed)
+        metrics = experience.metrics | update(actors, learner, experience, ppo, step, len(batches), ppo.seed)
         # 4. KL controller.
         if ppo.kl.adaptive:
             state.kl_coefficient = next_kl_coefficient(state.kl_coefficient, metrics["objective/kl"], ppo.kl.target,
@@ -86,7 +84,7 @@ def run(cfg: Config, ctx: StageContext) -> dict[str, float]:
                          length=metrics["response/length"])
         # 6. Held-out prompts choose the best checkpoint.
         if step % ppo.eval_every == 0 or step == len(batches):
-            reached = evaluate(actors, rule, held_out, cfg.seed, ctx, step)
+            reached = evaluate(actors, rule, held_out, ctx, step)
             if state.best is None or reached > state.best:
                 state.best, state.best_step = reached, step
                 save_policy(actors, ctx.work / "best")
@@ -102,24 +100,13 @@ def run(cfg: Config, ctx: StageContext) -> dict[str, float]:
     return final_metrics(ctx.work, state)
 
 
-def reward_rule(cfg: Config) -> RewardRule:
-    """The principles and settings that decide what is rewarded."""
-    bank = load_bank(cfg.principles.rl)
-    boosted = [name for names in cfg.ppo.principles.boosted.values() for name in names]
-    if absent := bank.missing(boosted):
-        log.warning("ppo.principles.boosted names principles that %s lacks: %s", bank.name, ", ".join(absent))
-    interventions = load_bank(cfg.principles.interventions).principles if cfg.principles.interventions else ()
-    return RewardRule(bank, tuple(interventions), cfg.ppo.principles, cfg.ppo, cfg.reward)
-
-
-def split_prompts(cfg: Config, actors: Actors) -> tuple[list[Prompt], list[Prompt]]:
+def enough_prompts(cfg: Config, actors: Actors) -> tuple[list[Prompt], list[Prompt]]:
     """Training prompts, and those kept out to choose the best checkpoint.
 
     Raises:
         SalmonError: not enough prompts for one rollout.
     """
-    prompts = select_prompts(cfg.prompts.ppo, cfg.prompts, cfg.ppo.num_prompts, actors.shared.chat, cfg.seed, "ppo")
-    held_out, training = prompts[: cfg.ppo.held_out_prompts], prompts[cfg.ppo.held_out_prompts :]
+    training, held_out = split_prompts(cfg, actors.shared.chat)
     if len(training) * cfg.ppo.epochs < cfg.ppo.rollout_batch:
         raise SalmonError(f"ppo: {len(training)} training prompts (after {len(held_out)} held out) x {cfg.ppo.epochs} "
                           f"epochs do not fill one rollout of ppo.rollout_batch={cfg.ppo.rollout_batch}. Lower it, or "
@@ -127,38 +114,33 @@ def split_prompts(cfg: Config, actors: Actors) -> tuple[list[Prompt], list[Promp
     return training, held_out
 
 
-def schedule(prompts: Sequence[Prompt], ppo: PPOConfig, seed: int) -> list[tuple[list[Prompt], list[tuple]]]:
+def schedule(prompts: Sequence[Prompt], ppo: PPOConfig) -> list[tuple[list[Prompt], list[tuple]]]:
     """All rollouts of the run: prompts in an order shuffled anew each epoch, with their random keys.
 
     A rest that does not fill a rollout is left out.
     """
     sequence = [(prompts[i], epoch) for epoch in range(ppo.epochs)
-                for i in stream(seed, "ppo", "order", epoch).permutation(len(prompts))]
+                for i in stream(ppo.seed, "ppo", "order", epoch).permutation(len(prompts))]
     size = ppo.rollout_batch
-    return [([prompt for prompt, _ in chunk], [(seed, "rollout", prompt.id, epoch) for prompt, epoch in chunk])
+    return [([prompt for prompt, _ in chunk], [(ppo.seed, "rollout", prompt.id, epoch) for prompt, epoch in chunk])
             for chunk in (sequence[start : start + size] for start in range(0, len(sequence) - size + 1, size))]
 
 
 @torch.no_grad()
-def evaluate(actors: Actors, rule: RewardRule, prompts: Sequence[Prompt], seed: int, ctx: StageContext, step: int
-             ) -> float:
+def evaluate(actors: Actors, rule: RewardRule, prompts: Sequence[Prompt], ctx: StageContext, step: int) -> float:
     """Mean reward (score, penalty, bonus) on held-out prompts; the same draws at every step."""
-    shared, keys = actors.shared, [(seed, "held out", prompt.id) for prompt in prompts]
+    shared, keys = actors.shared, held_out_keys(rule.ppo.seed, prompts)
     responses = sample_responses(shared, POLICY, prompts, rule.ppo.sampling, keys)
     principles = [rule.principles_for(prompt, *key) for prompt, key in zip(prompts, keys, strict=True)]
     scored = score(actors, rule, prompts, responses, principles)
-    batch = token_batch([r.prompt_ids for r in responses], [r.ids for r in responses], shared.tokenizer.pad_token_id,
-                        shared.device)
-    logprobs, reference = (policy_logprobs(actors, batch, role, rule.ppo) for role in (POLICY, REFERENCE))
-    kl = (logprobs - reference).sum(-1).mean().item()
+    metrics = held_out_metrics(shared, rule.monitor, prompts, responses, rule.ppo)
     reached = scored.total.mean().item()
-    ctx.tracker.log(step, {"held_out/reward": reached, "held_out/score": scored.scores.mean().item(),
-                           "held_out/length": batch.mask.sum(-1).mean().item(), "held_out/kl": kl})
+    ctx.tracker.log(step, {"held_out/reward": reached, "held_out/score": scored.scores.mean().item(), **metrics})
     ctx.tracker.table("responses", ["prompt", "principles", "response", "score"],
                       [[p.prompt, ", ".join(x.name for x in shown), r.text, value] for p, shown, r, value in
                        zip(prompts, principles, responses, scored.scores.tolist(), strict=True)][: ctx.sample_rows],
                       step)
-    log.info("held-out prompts after %d updates: reward %.3f, KL %.3f", step, reached, kl)
+    log.info("held-out prompts after %d updates: reward %.3f, KL %.3f", step, reached, metrics["held_out/kl"])
     return reached
 
 

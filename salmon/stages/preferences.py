@@ -3,17 +3,21 @@
 import logging
 from collections.abc import Sequence
 from dataclasses import asdict
+from pathlib import Path
 
 import numpy as np
 
-from salmon.config.schema import Config
+from salmon.config.schema import Config, PairJudge, PreferencesConfig
 from salmon.core.aggregation import combine_orders, position_bias
 from salmon.data.rows import Judgement, PreferenceRow, Prompt, write_jsonl
 from salmon.data.selection import select_prompts
+from salmon.data.styles import draw_styles, restyle, turn_one, whole_sentences
 from salmon.errors import SalmonError
-from salmon.judging import Pair, judge_pair
+from salmon.judges.agreement import agreement_with_checks, as_metrics, markdown
+from salmon.judges.interface import Judge, make_judge
+from salmon.judging import Pair
 from salmon.models.base import SharedModel
-from salmon.preferences import JudgedPairs, aggregate, probes
+from salmon.preferences import JudgedPairs, aggregate, probes, usable_pairs
 from salmon.principles.bank import Bank, load_bank
 from salmon.rollout import sample_responses
 from salmon.runtime.journal import map_in_chunks
@@ -36,6 +40,9 @@ def run(cfg: Config, ctx: StageContext) -> dict[str, float]:
                              "preferences")
     shared.load_adapter(ADAPTER, ctx.inputs["sft"].checkpoints["sft"])
 
+    judge = make_judge(cfg.preferences.judge, bank, shared, ADAPTER,
+                       Path(cfg.paths.cache).expanduser() / "judge_answers")
+
     # 1. Two answers to each prompt.
     pairs = sample_pairs(cfg, ctx, shared, prompts)
     kept = usable_pairs(pairs, cfg.preferences.min_response_chars)
@@ -44,48 +51,84 @@ def run(cfg: Config, ctx: StageContext) -> dict[str, float]:
                           f"{cfg.preferences.min_response_chars} characters; see {ctx.work}/pairs.jsonl")
 
     # 2. The judgements: every principle, both orders.
-    judged, cut = judge(cfg, ctx, shared, kept, bank)
+    judged, cut = judge_all(ctx, judge, kept, bank)
 
     # 3. Rows: random principles, some negated, and the label that follows from their scores.
-    held_out = held_out_prompts([pair.prompt_id for pair in kept], cfg.preferences.held_out_fraction, cfg.seed)
+    prompt_ids = list(dict.fromkeys(pair.prompt_id for pair in kept))
+    held_out = held_out_prompts(prompt_ids, cfg.preferences.held_out_fraction, cfg.seed)
     rows, skipped = aggregate(judged, cfg.preferences.aggregation, held_out, cfg.seed)
     if not any(row.split == "train" for row in rows):
         raise SalmonError("preferences: no training row is left (every judgement is a tie?); see "
                           f"{ctx.work}/judgements.jsonl. Raise preferences.num_prompts")
     with storage_errors(ctx.work):
         write_jsonl(ctx.work / "rows.jsonl", rows)
+        write_jsonl(ctx.work / "held_out_pairs.jsonl", [pair for pair in kept if pair.prompt_id in held_out])
         write_jsonl(ctx.work / "probes.jsonl", probes(judged, cfg.preferences.aggregation, held_out))
-    return report(ctx, judged, rows, {"pairs/sampled": len(pairs), "pairs/dropped": len(pairs) - len(kept),
-                                      "pairs/undecided": skipped, "judge/cut_tokens": cut})
+    counts = {"pairs/sampled": len(pairs), "pairs/dropped": len(pairs) - len(kept), "pairs/undecided": skipped,
+              "judge/cut_tokens": cut}
+    return report(ctx, judged, rows, counts | checked_judge(cfg, ctx, judged))
+
+
+def checked_judge(cfg: Config, ctx: StageContext, judged: JudgedPairs) -> dict[str, float]:
+    """How often the judge agrees with the checks of the principles that have one; also as agreement.md."""
+    agreement = agreement_with_checks(judged.pairs, judged.judgements, judged.bank, cfg.seed)
+    if agreement is None or cfg.preferences.judge.kind is PairJudge.verifier:
+        return {}  # nothing to compare with, or with itself
+    with storage_errors(ctx.work):
+        (ctx.work / "agreement.md").write_text(markdown(agreement), encoding="utf-8")
+    log.info("judge against the principles' checks:\n%s", markdown(agreement))
+    return as_metrics(agreement)
 
 
 def sample_pairs(cfg: Config, ctx: StageContext, shared: SharedModel, prompts: Sequence[Prompt]) -> list[Pair]:
-    """Two independent samples a prompt."""
+    """Independent samples of the policy, put together in pairs; restyled, if the config says so."""
+    settings = cfg.preferences
+    count = settings.samples_per_prompt
 
-    def work(chunk: Sequence[Prompt]) -> list[dict]:
-        keys = [(cfg.seed, "pair", prompt.id, which) for prompt in chunk for which in (1, 2)]
-        doubled = [prompt for prompt in chunk for _ in (1, 2)]
-        answers = sample_responses(shared, ADAPTER, doubled, cfg.preferences.sampling, keys)
-        return [asdict(Pair(prompt.id, prompt.prompt, answers[2 * i].text, answers[2 * i + 1].text))
-                for i, prompt in enumerate(chunk)]
+    def work(chunk: Sequence[tuple[Prompt, int]]) -> list[dict]:
+        keys = [(cfg.seed, "pair", prompt.id, number) for prompt, number in chunk]
+        answers = sample_responses(shared, ADAPTER, [prompt for prompt, _ in chunk], settings.sampling, keys)
+        return [{"prompt_id": prompt.id, "text": answer.text}
+                for (prompt, _), answer in zip(chunk, answers, strict=True)]
 
-    chunk_size = max(1, cfg.preferences.sampling.batch_size // 2)
-    return [Pair(**row) for row in map_in_chunks(ctx.work / "pairs.jsonl", prompts, chunk_size, work, "pairs")]
+    tasks = [(prompt, number) for prompt in prompts for number in range(count)]
+    rows = map_in_chunks(ctx.work / "samples.jsonl", tasks, settings.sampling.batch_size, work, "samples")
+    texts = [row["text"] for row in rows]
+    pairs = [pair for i, prompt in enumerate(prompts)
+             for pair in pair_up(prompt, texts[i * count : (i + 1) * count], settings, cfg.seed)]
+    with storage_errors(ctx.work):
+        write_jsonl(ctx.work / "pairs.jsonl", pairs)
+    return pairs
 
 
-def usable_pairs(pairs: Sequence[Pair], min_chars: int) -> list[Pair]:
-    """Pairs of two long enough, different answers."""
-    return [pair for pair in pairs
-            if min(len(pair.response_1), len(pair.response_2)) >= min_chars and pair.response_1 != pair.response_2]
+def pair_up(prompt: Prompt, samples: Sequence[str], settings: PreferencesConfig, seed: int) -> list[Pair]:
+    """``pairs_per_prompt`` pairs of samples, restyled if there are styles.
+
+    Without styles, the first of two samples is response 1. A contrast pair is ONE sample in two sets of styles that differ in one.
+    """
+    pairs = []
+    for number in range(settings.pairs_per_prompt):
+        key = (seed, "pair up", prompt.id, number)
+        rng = stream(*key)
+        first, second = rng.permutation(len(samples))[:2] if settings.styles or len(samples) > 2 else (0, 1)
+        one, two = samples[first], samples[second]
+        if settings.styles:
+            styles = draw_styles(settings.styles, rng)
+            if rng.random() < settings.contrast:
+                two, others, keys = one, turn_one(styles, settings.styles, rng), (key, key)
+            else:
+                others, keys = draw_styles(settings.styles, rng), ((*key, 1), (*key, 2))
+            one = restyle(whole_sentences(one), styles, *keys[0])
+            two = restyle(whole_sentences(two), others, *keys[1])
+        pairs.append(Pair(prompt.id, prompt.prompt, one, two, number))
+    return pairs
 
 
-def judge(cfg: Config, ctx: StageContext, shared: SharedModel, pairs: Sequence[Pair], bank: Bank
-          ) -> tuple[JudgedPairs, int]:
+def judge_all(ctx: StageContext, judge: Judge, pairs: Sequence[Pair], bank: Bank) -> tuple[JudgedPairs, int]:
     """Judge all pairs; also counts the tokens that did not fit the judge's limit."""
+
     def work(chunk: Sequence[Pair]) -> list[dict]:
-        with shared.using(ADAPTER):
-            return [asdict(judge_pair(shared, pair, bank.principles, cfg.preferences.judge_max_tokens))
-                    for pair in chunk]
+        return [asdict(judged) for judged in judge.judge(chunk)]
 
     rows = map_in_chunks(ctx.work / "judgements.jsonl", pairs, PAIRS_PER_CHUNK, work, "judged pairs")
     judgements = [[Judgement(**j) for j in row["judgements"]] for row in rows]

@@ -11,6 +11,7 @@ from typing import Any
 from salmon.config.schema import Config, SFTSource
 from salmon.data.sources import source_identity
 from salmon.principles.bank import load_bank
+from salmon.principles.chosen import monitor_bank, rl_bank
 from salmon.principles.exemplars import load_exemplars
 from salmon.runtime.files import sha256_of
 from salmon.runtime.fingerprint import semantic
@@ -30,8 +31,10 @@ class StageSpec:
 
 def _sft(cfg: Config) -> dict[str, Any]:
     settings: dict[str, Any] = {"sft": semantic(cfg.sft)}
+    if cfg.sft.source is not SFTSource.demonstrations:
+        settings |= _prompts(cfg, cfg.prompts.sft)
     if cfg.sft.source is SFTSource.self_align:
-        settings |= _prompts(cfg, cfg.prompts.sft) | {"rules": load_bank(cfg.principles.self_align).content()}
+        settings |= {"rules": load_bank(cfg.principles.self_align).content()}
     if cfg.sft.source is SFTSource.self_align or cfg.sft.demonstrations == "exemplars":
         settings["exemplars"] = [semantic(e) for e in load_exemplars(cfg.principles.exemplars)]
     elif cfg.sft.demonstrations:
@@ -46,22 +49,53 @@ def _preferences(cfg: Config) -> dict[str, Any]:
 
 def _reward(cfg: Config) -> dict[str, Any]:
     data = cfg.reward.pretrain.data
-    return {"reward": semantic(cfg.reward), "pretrain_data": source_identity(data) if data else None}
+    given = data not in (None, "mismatched", "judged")  # these are made of the preferences
+    return {"reward": semantic(cfg.reward), "pretrain_data": source_identity(data) if data and given else None}
 
 
 def _ppo(cfg: Config) -> dict[str, Any]:
+    monitor = monitor_bank(cfg.principles)
+    settings = _prompts(cfg, cfg.prompts.ppo) | {"ppo": semantic(cfg.ppo)} | _shown(cfg)
+    return settings | ({"monitor": monitor.content()} if monitor else {})
+
+
+def _dpo(cfg: Config) -> dict[str, Any]:
+    return _held_out(cfg) | {"dpo": semantic(cfg.dpo), "names": list(rl_bank(cfg.principles).names)}
+
+
+def _best_of_n(cfg: Config) -> dict[str, Any]:
+    ppo = semantic(cfg.ppo)
+    scoring = {key: ppo[key] for key in ("reward_source", "principles", "shaping")}
+    return _held_out(cfg) | _shown(cfg) | {"best_of_n": semantic(cfg.best_of_n), "scoring": scoring}
+
+
+def _shown(cfg: Config) -> dict[str, Any]:
+    """Principles that are shown at RL time."""
     interventions = cfg.principles.interventions
+    return {"bank": rl_bank(cfg.principles).content(),
+            "interventions": load_bank(interventions).content() if interventions else []}
+
+
+def _held_out(cfg: Config) -> dict[str, Any]:
+    """Which prompts a policy is measured on, how it answers them, and what is checked."""
+    ppo, monitor = semantic(cfg.ppo), monitor_bank(cfg.principles)
     return _prompts(cfg, cfg.prompts.ppo) | {
-        "ppo": semantic(cfg.ppo),
-        "bank": load_bank(cfg.principles.rl).content(),
-        "interventions": load_bank(interventions).content() if interventions else [],
+        "held_out": {key: ppo[key] for key in ("seed", "num_prompts", "held_out_prompts", "sampling")},
+        "monitor": monitor.content() if monitor else [],
     }
 
 
 def _eval(cfg: Config) -> dict[str, Any]:
-    data = {}
+    data: dict[str, Any] = {}
     if cfg.eval.data_dir and (folder := Path(cfg.eval.data_dir)).is_dir():
         data = {str(file.relative_to(folder)): sha256_of(file) for file in sorted(folder.rglob("*")) if file.is_file()}
+    following = cfg.eval.principle_following
+    if "principle_following" in cfg.eval.tasks:
+        real = following.real_banks if following.real_pairs else []
+        banks = [following.trained, following.paraphrased, following.unseen, *real]
+        files = [*([following.pairs] if following.pairs else []), *following.real_pairs.values()]
+        data |= {"banks": [load_bank(bank).content() for bank in banks if bank],
+                 "pairs": [source_identity(file) for file in files]}
     return {"eval": semantic(cfg.eval), "data": data}
 
 
@@ -78,6 +112,8 @@ STAGES = {
         StageSpec("reward", 1, "salmon.stages.reward", ("preferences",), _reward),
         StageSpec("ppo", 1, "salmon.stages.ppo", ("sft", "reward"), _ppo,
                   {"ppo_best": "best/policy", "ppo_last": "last/policy"}),
+        StageSpec("dpo", 1, "salmon.stages.dpo", ("sft", "preferences"), _dpo, {"dpo": "policy"}),
+        StageSpec("best_of_n", 1, "salmon.stages.best_of_n", ("sft", "reward"), _best_of_n),
         # ``eval`` imports ``salmon``, never the reverse: its code is found by its entry point.
         StageSpec("eval", 1, "entry-point:eval", ("checkpoint",), _eval),
     )

@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -17,6 +18,9 @@ from salmon.models.base import SharedModel
 from salmon.models.forward import score_forward
 from salmon.models.heads import ScalarHead, save_scalar_model
 from salmon.optim import Learner
+from salmon.preferences import judged_training_pairs, training_pairs
+from salmon.pretraining import asserted_pairs, mismatched_pairs
+from salmon.principles.bank import load_bank
 from salmon.reward_inputs import reward_input
 from salmon.runtime.seeding import stream
 from salmon.runtime.store import storage_errors
@@ -36,13 +40,14 @@ class Comparison:
     rejected: list[int]
     guideline: str  # the principle of a probe, "not NAME" if negated; "" otherwise
     cut_tokens: int
+    pair: str  # names the pair of responses that it is of
 
 
 def run(cfg: Config, ctx: StageContext) -> dict[str, float]:
     """Train adapter and head, and write them to ``reward/``."""
     shared = ctx.shared()
-    shared.add_adapter(ADAPTER, cfg.seed)
-    head = ScalarHead(shared.hidden_size, cfg.seed).to(shared.device)
+    shared.add_adapter(ADAPTER, cfg.seed, cfg.reward.layers)
+    head = ScalarHead(shared.hidden_size, cfg.seed, cfg.reward.layers).to(shared.device)
     preferences = ctx.inputs["preferences"].path
     rows, _ = read_jsonl(preferences / "rows.jsonl", PreferenceRow, OnBadLine.stop)
     probes, _ = read_jsonl(preferences / "probes.jsonl", PreferenceRow, OnBadLine.stop)
@@ -51,9 +56,10 @@ def run(cfg: Config, ctx: StageContext) -> dict[str, float]:
 
     # 1. Preference pre-training, if data is given: plain comparisons under generic criteria.
     if cfg.reward.pretrain.data:
-        pairs = pretraining_pairs(cfg)
+        pairs = pretraining_pairs(cfg, preferences)
         comparisons = [compare_pair(shared, pair, cfg) for pair in pairs]
-        trained = train(shared, head, comparisons, cfg.reward.pretrain.train, ctx, "pretrain", cfg.seed, first_step=0)
+        trained = train(shared, head, together(comparisons, 1), cfg.reward.pretrain.train, ctx, "pretrain", cfg.seed,
+                        first_step=0)
         first_step = num_steps(len(comparisons), cfg.reward.pretrain.train)
         metrics |= {"pretrain/rows": len(pairs), "pretrain/loss": trained["pretrain/loss"],
                     "pretrain/accuracy": trained["pretrain/accuracy"]}
@@ -64,7 +70,8 @@ def run(cfg: Config, ctx: StageContext) -> dict[str, float]:
     cut = [comparison.cut_tokens for comparison in training]
     if any(cut):
         log.info("reward inputs: %d of %d were cut (%d tokens)", sum(map(bool, cut)), len(cut), sum(cut))
-    trained = train(shared, head, training, cfg.reward.train, ctx, "reward", cfg.seed, first_step)
+    groups = together(training, cfg.reward.rows_together)
+    trained = train(shared, head, groups, cfg.reward.train, ctx, "reward", cfg.seed, first_step)
     metrics |= {name: trained[name] for name in ("reward/loss", "reward/accuracy", "reward/margin")}
     metrics |= {"reward/cut_rows": sum(map(bool, cut)), "reward/cut_tokens": sum(cut)}
 
@@ -81,13 +88,24 @@ def run(cfg: Config, ctx: StageContext) -> dict[str, float]:
     return metrics
 
 
-def train(shared: SharedModel, head: ScalarHead, comparisons: Sequence[Comparison], settings: SupervisedSettings,
+def together(comparisons: Sequence[Comparison], size: int) -> list[list[Comparison]]:
+    """Groups of up to ``size`` comparisons of the same pair, in the order of their first ones."""
+    groups: dict[tuple[str, int], list[Comparison]] = {}
+    seen: dict[str, int] = defaultdict(int)
+    for comparison in comparisons:
+        groups.setdefault((comparison.pair, seen[comparison.pair] // size), []).append(comparison)
+        seen[comparison.pair] += 1
+    return list(groups.values())
+
+
+def train(shared: SharedModel, head: ScalarHead, groups: Sequence[Sequence[Comparison]], settings: SupervisedSettings,
           ctx: StageContext, name: str, seed: int, first_step: int) -> dict[str, float]:
     """Bradley-Terry training of adapter and head; continues what an interrupted try did."""
     parameters = shared.parameters_of(ADAPTER) | {f"head.{k}": p for k, p in head.named_parameters()}
     learner = Learner(parameters, settings.optim)
 
-    def loss(batch: Sequence[Comparison], num_rows: float) -> tuple[Tensor, dict[str, float]]:
+    def loss(micro_batch: Sequence[Sequence[Comparison]], num_rows: float) -> tuple[Tensor, dict[str, float]]:
+        batch = [comparison for group in micro_batch for comparison in group]
         scores = score_forward(shared, head, [c.chosen for c in batch] + [c.rejected for c in batch])  # [2B]
         chosen, rejected = scores.split(len(batch))
         share = len(batch) / num_rows
@@ -97,7 +115,7 @@ def train(shared: SharedModel, head: ScalarHead, comparisons: Sequence[Compariso
         }
 
     with shared.using(ADAPTER):
-        return fit(learner, comparisons, settings, loss=loss, weight=lambda _: 1,
+        return fit(learner, groups, settings, loss=loss, weight=len,
                    checkpoint=ctx.work / f"state_{name}.pt", tracker=ctx.tracker, name=name, seed=seed,
                    first_step=first_step,
                    shown=[f"{name}/loss", f"{name}/accuracy", f"{name}/margin", "optim/grad_norm"])
@@ -141,7 +159,8 @@ def compare_row(shared: SharedModel, cfg: Config, row: PreferenceRow) -> Compari
     only = row.guidelines[0]
     name = ("not " if only.negated else "") + only.name if len(row.guidelines) == 1 else ""
     cut = sum(e.cut_instruction + e.cut_response for e in (one, two))
-    return Comparison(chosen.ids, rejected.ids, name, cut)
+    pair = "\x1f".join([row.prompt_id, *sorted((row.response_1, row.response_2))])
+    return Comparison(chosen.ids, rejected.ids, name, cut, pair)
 
 
 def compare_pair(shared: SharedModel, pair: PreferencePair, cfg: Config) -> Comparison:
@@ -149,12 +168,20 @@ def compare_pair(shared: SharedModel, pair: PreferencePair, cfg: Config) -> Comp
     chosen, rejected = (reward_input(shared.chat, response, pair.prompt, (), cfg.reward.pretrain)
                         for response in (pair.chosen, pair.rejected))
     cut = sum(e.cut_instruction + e.cut_response for e in (chosen, rejected))
-    return Comparison(chosen.ids, rejected.ids, "", cut)
+    return Comparison(chosen.ids, rejected.ids, "", cut, pair.id)
 
 
-def pretraining_pairs(cfg: Config) -> list[PreferencePair]:
+def pretraining_pairs(cfg: Config, preferences: Path) -> list[PreferencePair]:
     """The first ``limit`` pairs of the source in a seeded order."""
-    settings = cfg.reward.pretrain
-    pairs = load_pairs(settings.data or "", cfg.prompts.on_bad_line)
+    settings, min_chars = cfg.reward.pretrain, cfg.preferences.min_response_chars
+    match settings.data:
+        case "mismatched":
+            pairs = mismatched_pairs(training_pairs(preferences, min_chars), cfg.seed)
+        case "judged":
+            bank = load_bank(cfg.principles.reward, exclude=cfg.principles.reward_exclude)
+            judged = judged_training_pairs(preferences, bank, min_chars)
+            pairs = asserted_pairs(judged, cfg.preferences.aggregation.require_agreement, cfg.seed)
+        case source:
+            pairs = load_pairs(source or "", cfg.prompts.on_bad_line)
     order = stream(cfg.seed, "pretrain", "rows").permutation(len(pairs))
     return [pairs[i] for i in order[: settings.limit]]

@@ -12,6 +12,7 @@ from salmon.data.filters import DROP_REASONS, apply_filters
 from salmon.data.rows import Demonstration, Prompt, write_jsonl
 from salmon.data.selection import select_prompts
 from salmon.data.sources import load_demonstrations
+from salmon.data.styles import draw_styles, restyle, whole_sentences
 from salmon.errors import SalmonError
 from salmon.models.base import SharedModel
 from salmon.models.forward import response_logprobs, token_batch
@@ -20,7 +21,9 @@ from salmon.optim import Learner
 from salmon.principles.bank import load_bank
 from salmon.principles.exemplars import load_exemplars
 from salmon.principles.templates import STOP_STRINGS, parse_self_align, self_align_prompt, self_align_query
+from salmon.rollout import sample_responses
 from salmon.runtime.journal import map_in_chunks
+from salmon.runtime.seeding import stream
 from salmon.runtime.store import storage_errors
 from salmon.stages.context import StageContext
 from salmon.supervised import fit
@@ -44,6 +47,8 @@ def run(cfg: Config, ctx: StageContext) -> dict[str, float]:
     # 1. Demonstrations: the model's own answers under the rules, or given ones.
     if cfg.sft.source is SFTSource.self_align:
         demonstrations, counts = self_align(cfg, ctx, shared)
+    elif cfg.sft.source is SFTSource.styled:
+        demonstrations, counts = styled(cfg, ctx, shared), {}
     else:
         demonstrations, counts = given_demonstrations(cfg), {}
     with storage_errors(ctx.work):
@@ -119,6 +124,31 @@ def self_align(cfg: Config, ctx: StageContext, shared: SharedModel) -> tuple[lis
                           "Raise sft.sampling.max_new_tokens or sft.num_prompts, relax sft.filters, or train on given "
                           "answers with sft=demonstrations")
     return kept, counts
+
+
+def styled(cfg: Config, ctx: StageContext, shared: SharedModel) -> list[Demonstration]:
+    """The base's own answers, cut to whole sentences and restyled at random (see ``salmon/data/styles.py``)."""
+    prompts = select_prompts(cfg.prompts.sft, cfg.prompts, cfg.sft.num_prompts, shared.chat, cfg.seed, "sft")
+    tasks = [(prompt, number) for prompt in prompts for number in range(cfg.sft.samples_per_prompt)]
+
+    def answer(chunk: Sequence[tuple[Prompt, int]]) -> list[dict]:
+        keys = [(cfg.seed, "styled", prompt.id, number) for prompt, number in chunk]
+        answers = sample_responses(shared, None, [prompt for prompt, _ in chunk], cfg.sft.sampling, keys)
+        return [{"prompt_id": prompt.id, "text": response.text}
+                for (prompt, _), response in zip(chunk, answers, strict=True)]
+
+    rows = map_in_chunks(ctx.work / "base_answers.jsonl", tasks, cfg.sft.sampling.batch_size, answer, "answers")
+    answers = [Demonstration(f"{prompt.id}-{number}", prompt.prompt,
+                              restyled(whole_sentences(row["text"]), cfg, prompt.id, number))
+                for (prompt, number), row in zip(tasks, rows, strict=True) if row["text"].strip()]
+    ctx.tracker.table("styled", ["prompt", "answer"], [[r.prompt, r.response] for r in answers[: ctx.sample_rows]], 0)
+    return answers
+
+
+def restyled(answer: str, cfg: Config, prompt_id: str, number: int) -> str:
+    """The answer in styles drawn for it."""
+    key = (cfg.seed, "restyle", prompt_id, number)
+    return restyle(answer, draw_styles(cfg.sft.styles, stream(*key)), *key)
 
 
 def given_demonstrations(cfg: Config) -> list[Demonstration]:

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pytest import approx
 
-from salmon.core.preference import bradley_terry_loss, pairwise_accuracy
+from salmon.core.preference import bradley_terry_loss, dpo_loss, implicit_reward, pairwise_accuracy
 
 # chosen - rejected = ln 3: sigmoid 3/4, loss -ln 0.75 = 0.287682.
 # -ln 3: sigmoid 1/4, loss -ln 0.25 = 1.386294. 0: sigmoid 1/2, loss ln 2 = 0.693147.
@@ -72,6 +72,64 @@ def test_accuracy_literals():
     assert (chosen > rejected).float().mean().item() != approx(expected)  # mutant: a tie is wrong
     assert (chosen >= rejected).float().mean().item() != approx(expected)  # mutant: a tie is right
     assert pairwise_accuracy(rejected, chosen).item() != approx(expected)  # mutant: sign
+
+
+# --- DPO ---------------------------------------------------------------------------------------
+
+# beta 1/2. Pair 1: policy moved the chosen by ln 9 - ln 1, the rejected not: 1/2 x ln 9 = ln 3, loss -ln 3/4.
+# Pair 2: chosen not, rejected by ln 9: -ln 3, loss -ln 1/4. Pair 3: both by ln 5: 0, loss ln 2.
+# The log-probs themselves say the contrary in pair 1 and 2: only the change counts.
+LOGPROBS = [torch.tensor(column, dtype=torch.float64).log() for column in (
+    [0.09, 0.5, 0.25],  # chosen
+    [0.5, 0.09, 0.5],  # rejected
+    [0.01, 0.5, 0.05],  # chosen, reference
+    [0.5, 0.01, 0.1],  # rejected, reference
+)]  # fmt: skip
+
+
+def dpo_row_losses(loss_function):
+    return [loss_function(*(column[i : i + 1] for column in LOGPROBS), 0.5, 1).item() for i in range(3)]
+
+
+def test_dpo_literals():
+    assert dpo_row_losses(dpo_loss) == approx(ROW_LOSSES, abs=1e-6)
+    assert dpo_loss(*LOGPROBS, 0.5, 4).item() == approx(0.591781, abs=1e-6)  # as above: num_rows divides
+    assert dpo_loss(LOGPROBS[2], LOGPROBS[3], LOGPROBS[2], LOGPROBS[3], 0.5, 3).item() == approx(0.693147, abs=1e-6)
+    chosen, rejected = implicit_reward(LOGPROBS[0], LOGPROBS[2], 0.5), implicit_reward(LOGPROBS[1], LOGPROBS[3], 0.5)
+    assert chosen.tolist() == approx([1.098612, 0.0, 0.804719], abs=1e-6)  # ln 3, 0, ln(5) / 2
+    assert rejected.tolist() == approx([0.0, 1.098612, 0.804719], abs=1e-6)
+    assert pairwise_accuracy(chosen[:2], rejected[:2]).item() == 0.5
+
+
+DPO_MUTANTS = {
+    "no reference": lambda c, r, rc, rr, beta, n: dpo_loss(c, r, 0 * rc, 0 * rr, beta, n),
+    "reference not subtracted but added": lambda c, r, rc, rr, beta, n: dpo_loss(c, r, -rc, -rr, beta, n),
+    "references exchanged": lambda c, r, rc, rr, beta, n: dpo_loss(c, r, rr, rc, beta, n),
+    "pair exchanged": lambda c, r, rc, rr, beta, n: dpo_loss(r, c, rr, rc, beta, n),
+    "beta outside": lambda c, r, rc, rr, beta, n: beta * dpo_loss(c, r, rc, rr, 1.0, n),
+    "beta divides": lambda c, r, rc, rr, beta, n: dpo_loss(c, r, rc, rr, 1 / beta, n),
+}
+
+
+@pytest.mark.parametrize("name", DPO_MUTANTS)
+def test_wrong_dpo_losses_are_rejected(name):
+    assert dpo_row_losses(DPO_MUTANTS[name]) != approx(ROW_LOSSES, abs=1e-3)
+
+
+def test_dpo_gradient():
+    chosen, rejected = LOGPROBS[0].clone().requires_grad_(), LOGPROBS[1].clone().requires_grad_()
+    dpo_loss(chosen, rejected, LOGPROBS[2], LOGPROBS[3], 0.5, 3).backward()
+    # equation 7's: -beta x (1 - sigmoid) / 3 for the chosen, with sigmoid 3/4, 1/4, 1/2
+    assert chosen.grad is not None and rejected.grad is not None
+    assert chosen.grad.tolist() == approx([-0.125 / 3, -0.375 / 3, -0.25 / 3])
+    assert rejected.grad.tolist() == approx([0.125 / 3, 0.375 / 3, 0.25 / 3])
+
+
+def test_dpo_refusals():
+    with pytest.raises(ValueError, match="shapes differ"):
+        dpo_loss(LOGPROBS[0], LOGPROBS[1], LOGPROBS[2][:, None], LOGPROBS[3], 0.5, 3)
+    with pytest.raises(ValueError, match="beta must be positive"):
+        dpo_loss(*LOGPROBS, 0.0, 3)
 
 
 def test_refusals():

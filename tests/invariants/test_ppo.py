@@ -330,7 +330,7 @@ def test_training_raises_the_probability_of_what_was_rewarded(actors: Actors, pp
     experience = collect(actors, rule, PROMPTS, KEYS, 1, 0.05)
     sign = torch.tensor([1.0, 1.0, -1.0, -1.0, -1.0, -1.0])[:, None]
     run_update(actors, replace(experience, advantages=sign * experience.batch.mask), ppo)
-    change = (policy_logprobs(actors, experience.batch, POLICY, ppo) - experience.logprobs).sum(-1)
+    change = (policy_logprobs(actors.shared, experience.batch, POLICY, ppo) - experience.logprobs).sum(-1)
     assert change[:2].min() > 0.05 and change[2:].max() < -0.05
 
 
