@@ -1,4 +1,4 @@
-"""The Bradley-Terry model of pairwise preferences."""
+"""The Bradley-Terry model of pairwise preferences: of scores, and of a policy's own log-probs (DPO)."""
 
 from torch import Tensor
 from torch.nn.functional import softplus
@@ -16,6 +16,28 @@ def bradley_terry_loss(chosen: Tensor, rejected: Tensor, num_rows: int) -> Tenso
     require_same_shape(chosen=chosen, rejected=rejected)
     require_positive(num_rows=num_rows)
     return softplus(rejected - chosen).sum() / num_rows
+
+
+def implicit_reward(logprobs: Tensor, ref_logprobs: Tensor, beta: float) -> Tensor:
+    """``beta * (log pi(y|x) - log pi_ref(y|x))``, the reward [B] that a policy is optimal for, up to a term of the
+    prompt alone (Rafailov et al. 2023, arXiv 2305.18290, equation 5).
+
+    ``logprobs`` and ``ref_logprobs`` are sums over a response's tokens ``[B]``.
+    """
+    require_same_shape(logprobs=logprobs, ref_logprobs=ref_logprobs)
+    require_positive(beta=beta)
+    return beta * (logprobs - ref_logprobs)
+
+
+def dpo_loss(chosen: Tensor, rejected: Tensor, ref_chosen: Tensor, ref_rejected: Tensor, beta: float, num_rows: int
+             ) -> Tensor:
+    """Direct preference optimisation (the same paper, equation 7): the Bradley-Terry loss of the implicit rewards.
+
+    All four are log-probs of whole responses ``[B]``; summed over the pairs and divided by ``num_rows``, as in
+    ``bradley_terry_loss``; 0-dim.
+    """
+    return bradley_terry_loss(implicit_reward(chosen, ref_chosen, beta), implicit_reward(rejected, ref_rejected, beta),
+                              num_rows)
 
 
 def pairwise_accuracy(chosen: Tensor, rejected: Tensor) -> Tensor:
