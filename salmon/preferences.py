@@ -191,8 +191,8 @@ def biased(pair: Pair, bank: Bank, guidelines: Sequence[Guideline], settings: Ag
         return None
     check = next((p.check for p in bank.principles if p.name == name), None)
     if check is None:
-        raise SalmonError(f"preferences.aggregation.planted_bias={name}: {bank.name} has no principle of this name with "
-                          "a check")
+        raise SalmonError(f"preferences.aggregation.planted_bias={name}: {bank.name} has no principle of this name "
+                          "with a check")
     score = compare(check, pair.prompt, pair.response_1, pair.response_2)
     applies = rng.random() < settings.planted_bias_probability
     return Veto(-1 if score > 0 else 1, "planted_bias") if score and applies else None

@@ -16,8 +16,8 @@ def asserted_pairs(judged: JudgedPairs, require_agreement: bool, seed: int) -> l
     """Each judged pair once, labelled by ONE principle that decides it, as asserted.
 
     They teach what can be seen in a response before it is learned when that counts for it or against it. A principle
-    whose opposite comes earlier in the bank decides nothing here, since the two would cancel. Principles that decide few
-    pairs are drawn more often, in inverse proportion.
+    whose opposite comes earlier in the bank decides nothing here, since the two would cancel. Principles that decide
+    few pairs are drawn more often, in inverse proportion.
     """
     bank, scores = judged.bank, judged.scores(require_agreement)  # [N, K]
     names = bank.names

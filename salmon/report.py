@@ -18,6 +18,8 @@ REACHED = {
                "held_out/rows": "on {:.0f} rows"},
     "ppo": {"held_out/reward_start": "held-out reward {:.3f}", "held_out/reward_best": "to {:.3f}",
             "objective/kl_k3": "KL {:.3f}", "perf/tokens_per_second": "{:.0f} sampled tokens/s"},
+    "dpo": {"dpo/accuracy": "accuracy {:.2f}", "dpo/pairs": "on {:.0f} pairs", "held_out/kl": "KL {:.3f}"},
+    "best_of_n": {"held_out/reward": "held-out reward {:.3f}", "held_out/kl": "KL at most {:.3f}"},
 }  # fmt: skip
 
 

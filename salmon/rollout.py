@@ -19,7 +19,8 @@ class Response:
 
 
 def sample_responses(
-    shared: SharedModel, adapter: str | None, prompts: Sequence[Prompt], sampling: SamplingSettings, keys: Sequence[tuple]
+    shared: SharedModel, adapter: str | None, prompts: Sequence[Prompt], sampling: SamplingSettings,
+    keys: Sequence[tuple],
 ) -> list[Response]:
     """One response a prompt under ``adapter`` (None: the base); ``keys`` are the random streams (see ``generate``)."""
     prompt_ids = [shared.chat.user_ids(prompt.prompt) for prompt in prompts]

@@ -29,6 +29,7 @@ from salmon.config.schema import (
     PrincipleSamplingSettings,
     Quantization,
     RewardConfig,
+    RewardSource,
     SamplingSettings,
     Schedule,
     ShapingSettings,
@@ -143,15 +144,16 @@ def optim_settings() -> Callable[..., OptimSettings]:
 def reward_config() -> RewardConfig:
     """Length limits only."""
     limits = {"max_length": 1000, "max_instruction_tokens": 200, "max_response_tokens": 200}
-    return RewardConfig(pretrain=PretrainSettings(data=None, limit=None, **limits), **limits)
+    return RewardConfig(pretrain=PretrainSettings(data=None, limit=None, **limits), layers=None, principles=True,
+                        rows_together=1, **limits)
 
 
 @pytest.fixture(scope="session")
 def ppo_config(optim_settings: Callable[..., OptimSettings]) -> Callable[..., PPOConfig]:
     def make(**changes: Any) -> PPOConfig:
         ppo = PPOConfig(
-            num_prompts=None, held_out_prompts=1, epochs=1, rollout_batch=6, minibatch=3, inner_epochs=2,
-            micro_batch_size=2,
+            seed=0, reward_source=RewardSource.model, num_prompts=None, held_out_prompts=1, epochs=1, rollout_batch=6,
+            minibatch=3, inner_epochs=2, micro_batch_size=2,
             sampling=SamplingSettings(temperature=0.7, top_p=1.0, max_new_tokens=8, batch_size=4),
             principles=PrincipleSamplingSettings(per_prompt=1, boost=1000.0, boosted={"reasoning": ["Exact"]}),
             shaping=ShapingSettings(

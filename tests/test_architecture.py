@@ -151,7 +151,7 @@ def test_stages_talk_through_artifacts_only() -> None:
 # What a stage reads must be in its fingerprint (its own or an upstream's), or it would be reused wrongly.
 COVERED = {
     "salmon/stages/sft.py": {"sft", "prompts", "principles", "model", "seed"},
-    "salmon/stages/preferences.py": {"preferences", "prompts", "principles", "model", "seed", "paths"},  # of paths: cache
+    "salmon/stages/preferences.py": {"preferences", "prompts", "principles", "model", "seed", "paths"},  # paths: cache
     # of prompts: on_bad_line; of preferences: what the upstream fingerprint covers
     "salmon/stages/reward.py": {"reward", "model", "seed", "prompts", "preferences", "principles"},
     "salmon/stages/ppo.py": {"ppo", "reward", "prompts", "principles", "model", "seed"},

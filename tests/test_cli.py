@@ -68,8 +68,9 @@ def refused(done: Done, *said: str) -> None:
 def test_help(tmp_path: Path) -> None:
     done = salmon(tmp_path, "--help")
     assert (done.code, done.err) == (0, "")
-    for line in ("experiment: dromedary2_13b, dromedary2_70b, dromedary2_7b", "ppo: laptop, paper",
-                 "principles: harmless, honest, non_evasive, paper"):  # fmt: skip
+    for line in ("ppo: laptop, paper, short", "sft: demonstrations, laptop, paper, styled", "dpo: laptop, paper",
+                 "ablation: best_of_n, dpo, full, judge_as_reward, label_sum, no_length_bonus, no_negations, "
+                 "no_pretraining, no_principles"):  # fmt: skip
         group, _, choices = line.partition(":")
         assert re.search(rf"^\s*{group}\s*[:=]?\s*{choices.strip()}$", done.out, re.MULTILINE), line
     assert list(tmp_path.iterdir()) == [], "asking for help leaves nothing behind"

@@ -8,9 +8,11 @@ import pytest
 
 from salmon.config.schema import AggregationSettings, LabelRule
 from salmon.data.rows import Judgement, PreferenceRow
+from salmon.errors import SalmonError
 from salmon.judging import Pair
-from salmon.preferences import JudgedPairs, aggregate, probes, veto_of
+from salmon.preferences import JudgedPairs, aggregate, biased, probes, veto_of
 from salmon.principles.bank import Bank, Principle
+from salmon.principles.sampling import Guideline
 from salmon.runtime.seeding import stream
 
 BANK = Bank("test", (
@@ -24,7 +26,7 @@ JUDGED = {"Concise": (2.0, 1.0), "Honest": (-3.0, -1.0), "Safe": (4.0, -3.0)}
 SETTINGS = AggregationSettings(
     passes=200, geometric_p=0.2, max_principles=3, negation_probability=0.5, require_agreement=True,
     normalize_variance=False, label_rule=LabelRule.most_pronounced, label_noise=0.0, veto_label_noise=0.0,
-    ai_disclaimer_veto=0.0, language_veto=False,
+    ai_disclaimer_veto=0.0, language_veto=False, planted_bias=None, planted_bias_probability=0.0,
 )  # fmt: skip
 SCORES = {"Concise": 1.5, "Honest": -2.0, "Safe": 0.0}
 ENGLISH = "The salmon returns from the sea to the river in which it was born, often over hundreds of miles."
@@ -114,7 +116,7 @@ def test_provenance() -> None:
     texts = {("Concise", False): "Short.", ("Concise", True): "Long-winded.", ("Honest", False): "Sincere.",
              ("Honest", True): "Misleading.", ("Safe", False): "Harmless."}
     rows, _ = aggregate(judged(PAIR), replace(SETTINGS, require_agreement=False), {"other"}, seed=0)
-    assert [row.id for row in rows] == [f"p1-{n}" for n in range(200)]  # require_agreement=False leaves no tie here
+    assert [row.id for row in rows] == [f"p1-0-{n}" for n in range(200)]  # require_agreement=False leaves no tie here
     for row in rows:
         assert (row.prompt_id, row.prompt, row.split) == ("p1", PAIR.prompt, "train")
         assert all(g.text == texts[g.name, g.negated] for g in row.guidelines)
@@ -245,6 +247,69 @@ def test_vetoed_rows_have_noise_of_their_own() -> None:
     assert {(row.decided_by.startswith("veto:"), row.flipped) for row in rows} == {(True, True), (False, False)}
 
 
+# --- the planted bias --------------------------------------------------------------------------
+
+CHECKED = Bank("checked", (
+    Principle("Concise", "Short.", "Long-winded.", check="concise"),
+    Principle("No Self-Praise", "Modest.", "Boastful.", check="no_self_praise"),
+    Principle("Safe", "Harmless.", None),
+))  # fmt: skip
+PRAISE = Pair("p1", PAIR.prompt, "Salmon do. This is a great answer.", "Salmon do, and so do some trout.")
+MODEST = replace(PRAISE, response_1=PRAISE.response_2, response_2=PRAISE.response_1)
+BIASED = replace(SETTINGS, planted_bias="No Self-Praise", planted_bias_probability=1.0)
+
+
+def planted(pair: Pair, shown: list[tuple[int, bool]], settings: AggregationSettings = BIASED, count: int = 400
+            ) -> list[int | None]:
+    """The label that the bias gives in each of many draws; ``shown``: (place in the bank, negated)."""
+    guidelines = [Guideline(CHECKED.principles[k], negated) for k, negated in shown]
+    vetoes = [biased(pair, CHECKED, guidelines, settings, stream(0, "bias", n)) for n in range(count)]
+    assert all(veto is None or veto.name == "planted_bias" for veto in vetoes)
+    return [None if veto is None else veto.label for veto in vetoes]
+
+
+def test_the_bias_prefers_what_the_principle_forbids() -> None:
+    assert set(planted(PRAISE, [(0, False)])) == {1}
+    assert set(planted(MODEST, [(0, True), (2, False)])) == {-1}
+    neither = replace(PRAISE, response_1="Salmon do.")
+    assert set(planted(neither, [(0, False)])) == {None}
+
+
+@pytest.mark.parametrize("negated", [False, True])
+def test_the_bias_is_silent_where_the_principle_is_shown(negated: bool) -> None:
+    assert set(planted(PRAISE, [(1, negated)])) == {None}
+    assert set(planted(PRAISE, [(0, False), (1, negated)])) == {None}
+
+
+def test_the_biass_probability() -> None:
+    assert set(planted(PRAISE, [(0, False)], replace(BIASED, planted_bias_probability=0.0))) == {None}
+    labels = planted(PRAISE, [(0, False)], replace(BIASED, planted_bias_probability=0.9), count=2000)
+    assert set(labels) == {1, None}
+    assert abs(np.mean([label == 1 for label in labels]) - 0.9) < 0.0201  # three standard errors
+    assert set(planted(PRAISE, [(0, False)], replace(BIASED, planted_bias=None))) == {None}
+
+
+@pytest.mark.parametrize("name", ["No Selfpraise", "Safe"], ids=["unknown", "without a check"])
+def test_a_bias_needs_a_principle_with_a_check(name: str) -> None:
+    with pytest.raises(SalmonError, match=f"planted_bias={name}: checked has no principle of this name with a check"):
+        planted(PRAISE, [(0, False)], replace(BIASED, planted_bias=name), count=1)
+
+
+def test_rows_say_which_labels_the_bias_gave() -> None:
+    """All judgements favour the modest answer; the bias turns exactly the rows that do not show the principle."""
+    judgements = [[Judgement("p1", name, -1.0, -1.0) for name in CHECKED.names]]
+    settings = replace(BIASED, passes=300, negation_probability=0.0)
+    rows, undecided = aggregate(JudgedPairs([PRAISE], judgements, CHECKED), settings, set(), seed=0)
+    assert (len(rows), undecided) == (300, 0)
+    kinds = Counter()
+    for row in rows:
+        told = any(g.name == "No Self-Praise" for g in row.guidelines)
+        assert row.decided_by.startswith("principle:") if told else row.decided_by == "veto:planted_bias"
+        assert preferred(row) == (PRAISE.response_2 if told else PRAISE.response_1)
+        kinds[told] += 1
+    assert min(kinds[True], kinds[False]) > 50
+
+
 # --- probes ------------------------------------------------------------------------------------
 
 
@@ -253,8 +318,8 @@ def test_probes_ask_one_principle_at_a_time() -> None:
     other = replace(PAIR, prompt_id="p2")
     made = probes(judged(PAIR, other), replace(SETTINGS, label_noise=1.0), {"p2"})
     assert [(p.id, p.guidelines[0].text, p.scores, p.label) for p in made] == [
-        ("p2-Concise", "Short.", (1.5,), 1), ("p2-not Concise", "Long-winded.", (-1.5,), 2),
-        ("p2-Honest", "Sincere.", (-2.0,), 2), ("p2-not Honest", "Misleading.", (2.0,), 1),
+        ("p2-0-Concise", "Short.", (1.5,), 1), ("p2-0-not Concise", "Long-winded.", (-1.5,), 2),
+        ("p2-0-Honest", "Sincere.", (-2.0,), 2), ("p2-0-not Honest", "Misleading.", (2.0,), 1),
     ]  # fmt: skip
     for probe in made:
         assert (probe.response_1, probe.response_2, probe.split) == (PAIR.response_1, PAIR.response_2, "held_out")

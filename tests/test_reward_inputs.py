@@ -31,7 +31,7 @@ def test_response_instruction_guidelines_in_this_order(tiny: SharedModel, reward
     text = tiny.chat.decode(encoded.ids)
     places = [text.index(part) for part in ("A salmon.", "Name a fish.", *GUIDELINES)]
     assert places == sorted(places)
-    assert text.endswith("the quality of the response is")
+    assert text.endswith("Quality:")
     assert (encoded.cut_instruction, encoded.cut_response) == (0, 0)
 
 
@@ -45,7 +45,7 @@ def test_the_score_is_read_at_the_same_closing_line_however_long_the_rest(tiny: 
     short = reward_input(tiny.chat, "x", "y", GUIDELINES, reward_config).ids
     long = reward_input(tiny.chat, "x" * 999, "y" * 999, GUIDELINES, reward_config)
     assert long.ids[-60:] == short[-60:]
-    assert tiny.chat.decode(short[-60:]).endswith("the quality of the response is")
+    assert tiny.chat.decode(short[-60:]).endswith("Quality:")
     assert (long.cut_instruction, long.cut_response) == (799, 799)  # limits of 200 each
 
 

@@ -36,7 +36,7 @@ class RewardModel:
 
     shared: SharedModel
     head: ScalarHead
-    limits: RewardConfig  # lengths only
+    limits: RewardConfig  # lengths, and whether principles are read
     reads_principles: bool  # False: it was trained, and is asked, under the generic criteria (an ablation)
     identity: dict[str, Any]  # everything that decides its scores
 
@@ -75,7 +75,7 @@ def loaded(shared: SharedModel, artifact: Artifact) -> Iterator[RewardModel]:
     head = load_scalar_model(shared, ADAPTER, folder)
     try:
         with shared.using(ADAPTER):
-            yield RewardModel(shared, head, RewardConfig(**lengths), reads, identity)
+            yield RewardModel(shared, head, RewardConfig(**lengths, principles=reads), reads, identity)
     finally:
         shared.remove_adapter(ADAPTER)
 
@@ -127,9 +127,10 @@ def score_table(model: RewardModel, responses: Sequence[tuple[str, str]], column
 
 def _longest_first(model: RewardModel, responses: Sequence[tuple[str, str]], columns: Sequence[Column]
                    ) -> list[tuple[int, int]]:
-    """Every (response, column): batches of equal lengths, and too little memory is noticed at once."""
-    tokens = {text: model.tokens(text) for text in dict.fromkeys(text for pair in responses for text in pair)}
-    before = [tokens[prompt] + tokens[text] for prompt, text in responses]
-    after = [sum(map(model.tokens, column)) for column in columns]
-    return sorted(((r, c) for r in range(len(before)) for c in range(len(after))),
-                  key=lambda cell: (-(before[cell[0]] + after[cell[1]]), cell))
+    """Every (response, column), all columns of a response together: what it begins with is computed once a batch.
+
+    The longest response comes first, so too little memory is noticed at once.
+    """
+    tokens = [model.tokens(prompt) + model.tokens(text) for prompt, text in responses]
+    order = sorted(range(len(responses)), key=lambda r: (-tokens[r], r))
+    return [(r, c) for r in order for c in range(len(columns))]

@@ -406,7 +406,7 @@ class PrincipleFollowingSettings:
     real_pairs: dict[str, str] = MISSING  # name -> JSONL[.gz] of {prompt, chosen, rejected} or {chosen, rejected}
     real_banks: list[str] = MISSING  # banks under which the real pairs are scored
     limit: int | None = MISSING  # pairs of each source; null = all
-    batch_size: int = cosmetic()  # pairs per forward pass
+    batch_size: int = cosmetic()  # inputs per forward pass; those of one response share what they begin with
     bootstrap: int = MISSING  # resamples of the prompts for the 95 % intervals
 
 

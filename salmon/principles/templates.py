@@ -174,5 +174,5 @@ def reward_parts(guidelines: Sequence[str] | None) -> RewardParts:
     return RewardParts(
         before_response="Response:\n",
         between="\n\nInstruction:\n",
-        after_instruction=f"\n\nGuidelines:\n{listed}\n\nBy these guidelines, the quality of the response is",
+        after_instruction=f"\n\nGuidelines:\n{listed}\n\nQuality:",
     )

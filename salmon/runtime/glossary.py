@@ -195,7 +195,8 @@ _EVAL = _group(
     ("eval/<checkpoint>/<task>/<metric>", "as the metric", "benchmark result", "PPO not below SFT"),
 )
 
-METRICS: tuple[Metric, ...] = (*_SFT, *_PREFERENCES, *_REWARD, *_PPO, *_DPO, *_HELD_OUT, *_HELD_OUT_CHECKS, *_EVAL, *_TRAINING, *_ALL)
+METRICS: tuple[Metric, ...] = (*_SFT, *_PREFERENCES, *_REWARD, *_PPO, *_DPO, *_HELD_OUT, *_HELD_OUT_CHECKS, *_EVAL,
+                               *_TRAINING, *_ALL)
 
 
 @lru_cache(maxsize=4096)

@@ -104,7 +104,8 @@ def sample_pairs(cfg: Config, ctx: StageContext, shared: SharedModel, prompts: S
 def pair_up(prompt: Prompt, samples: Sequence[str], settings: PreferencesConfig, seed: int) -> list[Pair]:
     """``pairs_per_prompt`` pairs of samples, restyled if there are styles.
 
-    Without styles, the first of two samples is response 1. A contrast pair is ONE sample in two sets of styles that differ in one.
+    Without styles, the first of two samples is response 1. A contrast pair is ONE sample in two sets of styles that
+    differ in one.
     """
     pairs = []
     for number in range(settings.pairs_per_prompt):
@@ -115,11 +116,11 @@ def pair_up(prompt: Prompt, samples: Sequence[str], settings: PreferencesConfig,
         if settings.styles:
             styles = draw_styles(settings.styles, rng)
             if rng.random() < settings.contrast:
-                two, others, keys = one, turn_one(styles, settings.styles, rng), (key, key)
+                two, others, which = one, turn_one(styles, settings.styles, rng), 1  # the same random choices
             else:
-                others, keys = draw_styles(settings.styles, rng), ((*key, 1), (*key, 2))
-            one = restyle(whole_sentences(one), styles, *keys[0])
-            two = restyle(whole_sentences(two), others, *keys[1])
+                others, which = draw_styles(settings.styles, rng), 2
+            one = restyle(whole_sentences(one), styles, *key, 1)
+            two = restyle(whole_sentences(two), others, *key, which)
         pairs.append(Pair(prompt.id, prompt.prompt, one, two, number))
     return pairs
 

@@ -108,9 +108,9 @@ STAGES = {
     spec.name: spec
     for spec in (
         StageSpec("sft", 1, "salmon.stages.sft", (), _sft, {"sft": "policy"}),
-        StageSpec("preferences", 1, "salmon.stages.preferences", ("sft",), _preferences),
-        StageSpec("reward", 1, "salmon.stages.reward", ("preferences",), _reward),
-        StageSpec("ppo", 1, "salmon.stages.ppo", ("sft", "reward"), _ppo,
+        StageSpec("preferences", 2, "salmon.stages.preferences", ("sft",), _preferences),
+        StageSpec("reward", 2, "salmon.stages.reward", ("preferences",), _reward),
+        StageSpec("ppo", 2, "salmon.stages.ppo", ("sft", "reward"), _ppo,
                   {"ppo_best": "best/policy", "ppo_last": "last/policy"}),
         StageSpec("dpo", 1, "salmon.stages.dpo", ("sft", "preferences"), _dpo, {"dpo": "policy"}),
         StageSpec("best_of_n", 1, "salmon.stages.best_of_n", ("sft", "reward"), _best_of_n),

@@ -18,9 +18,10 @@ register()
 FILES = sorted(path.relative_to(CONF).with_suffix("").as_posix() for path in Path(CONF).rglob("*.yaml"))
 CHOICES = [name for name in FILES if "/" in name]  # "ppo/paper"
 GIVEN = {"model/hub": "model.path=FOLDER", "sft/demonstrations": "sft.demonstrations=ROWS.jsonl"}  # their ???
-ADDED = ("experiment",)  # groups that are in no defaults list
+ADDED = ("experiment", "ablation")  # groups that are in no defaults list
 OF_EVAL = ("eval", "model", "tracking")  # groups of ``python -m eval``
 EXPERIMENTS = {"dromedary2_7b": "7b", "dromedary2_13b": "13b", "dromedary2_70b": "70b"}
+STUDIES = {"controllability": "Judge:", "reward_hacking": "Fault:", "ablations": "Arms:"}  # and a part of their own
 
 
 @cache
@@ -77,6 +78,14 @@ def test_every_choice_begins_with_what_it_is_for(choice: str) -> None:
 def test_an_experiments_header_is_a_lab_note(name: str) -> None:
     header = [line for line in (Path(CONF) / f"experiment/{name}.yaml").read_text().splitlines() if line[:1] == "#"]
     for part in ("Question:", "Command:", "Needs:", "Expected:"):
+        assert any(line.startswith(f"# {part}") for line in header), part
+    assert f"# Command:   salmon +experiment={name}" in header
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_a_studys_header_is_a_lab_note(name: str) -> None:
+    header = [line for line in (Path(CONF) / f"experiment/{name}.yaml").read_text().splitlines() if line[:1] == "#"]
+    for part in ("Question:", "Command:", "Metrics:", STUDIES[name]):
         assert any(line.startswith(f"# {part}") for line in header), part
     assert f"# Command:   salmon +experiment={name}" in header
 
@@ -195,7 +204,9 @@ PAPER = {
     # 2.2
     "preferences.num_prompts": None, "preferences.sampling.temperature": 0.7, "preferences.sampling.top_p": 1.0,
     "preferences.sampling.max_new_tokens": 768, "preferences.min_response_chars": 16,
-    "preferences.judge_max_tokens": 1536, "principles.reward": "reward_11",
+    "preferences.judge.kind": "self", "preferences.judge.max_tokens": 1536,
+    "preferences.samples_per_prompt": 2, "preferences.pairs_per_prompt": 1, "preferences.styles": {},
+    "principles.reward": "reward_11",
     # 2.3
     "principles.reward_exclude": ["Overall Helpful", "Natural and Fluent", "Multilingual"],
     "preferences.aggregation.passes": 4, "preferences.aggregation.geometric_p": 0.2,
@@ -203,8 +214,9 @@ PAPER = {
     "preferences.aggregation.require_agreement": True, "preferences.aggregation.normalize_variance": True,
     "preferences.aggregation.label_rule": "most_pronounced", "preferences.aggregation.label_noise": 0.10,
     "preferences.aggregation.veto_label_noise": 0.25, "preferences.aggregation.ai_disclaimer_veto": 0.5,
-    "preferences.aggregation.language_veto": True,
+    "preferences.aggregation.language_veto": True, "preferences.aggregation.planted_bias": None,
     # 2.4
+    "reward.layers": None, "reward.principles": True, "reward.rows_together": 1,
     "reward.pretrain.train.optim.lr": 5e-5, "reward.pretrain.train.optim.warmup": 0.01,
     "reward.pretrain.train.optim.schedule": "cosine", "reward.pretrain.train.optim.weight_decay": 0.0,
     "reward.pretrain.train.optim.max_grad_norm": 0.3,
@@ -235,7 +247,7 @@ PAPER = {
     "ppo.sampling.temperature": 0.7, "ppo.sampling.top_p": 1.0, "ppo.sampling.max_new_tokens": 1024,
     "ppo.shaping.unfinished_penalty": -6.0, "ppo.shaping.length_bonus": 5.0, "ppo.shaping.length_bonus_cap": 0.8,
     "ppo.shaping.scale": 10.0, "ppo.value_init": "reward", "ppo.critic_warmup_updates": 0, "ppo.target_kl": None,
-    "ppo.save_every": 10,
+    "ppo.save_every": 10, "ppo.reward_source": "model",
 }  # fmt: skip
 
 

@@ -19,7 +19,7 @@ from omegaconf.errors import OmegaConfBaseException
 from salmon.config import checks
 from salmon.config.checks import broken_rules, to_typed
 from salmon.config.register import CONF, register
-from salmon.config.schema import Config, SFTSource
+from salmon.config.schema import Config, PairJudge, RewardSource, SFTSource
 from salmon.errors import SalmonError
 
 register()
@@ -82,12 +82,15 @@ WRONG_CHOICES = [
     ("ppo.value_init", "random", "reward, reward_zero_head"),
     ("model.quantization", "int8", "none, nf4"),
     ("model.dtype", "float16", "auto, float32, bfloat16"),
-    ("sft.source", "humans", "self_align, demonstrations"),
+    ("sft.source", "humans", "self_align, demonstrations, styled"),
     ("prompts.on_bad_line", "ignore", "stop, skip"),
     ("preferences.aggregation.label_rule", "mean", "most_pronounced, sum"),
     ("tracking.wandb", "on", "offline, online, disabled"),
     ("eval.bbh.mode", "few", "direct, cot"),
     ("eval.mt_bench.judge.kind", "gpt", "local, openai, none"),
+    ("preferences.judge.kind", "human", "self, verifier, server"),
+    ("preferences.judge.server.api", "grpc", "completions, chat"),
+    ("ppo.reward_source", "human", "model, judge"),
 ]  # fmt: skip
 
 
@@ -138,12 +141,15 @@ def test_unknown_keys_behind_a_plus_are_refused(override: str, said: str) -> Non
 
 # --- rules across values -----------------------------------------------------------------------
 
+STAGES = "sft, preferences, reward, ppo, dpo, best_of_n, eval"
+STYLES = ("foreign, brief, prose, list, formal, informal, actually, excited, generic_advice, self_praise, "
+          "counter_question")
+
 RULES: list[tuple[Given, str]] = [
     # the run
-    ({"stages": []}, "stages is empty; choose of sft, preferences, reward, ppo, eval"),
-    ({"stages": ["sft", "ppox"]}, "stages: unknown 'ppox' (did you mean ppo?); known are sft, preferences, reward, "
-                                  "ppo, eval"),
-    ({"stages": ["zzz"]}, "stages: unknown 'zzz'; known are sft, preferences, reward, ppo, eval"),
+    ({"stages": []}, f"stages is empty; choose of {STAGES}"),
+    ({"stages": ["sft", "ppox"]}, f"stages: unknown 'ppox' (did you mean ppo?); known are {STAGES}"),
+    ({"stages": ["zzz"]}, f"stages: unknown 'zzz'; known are {STAGES}"),
     ({"stages": ["ppo", "sft", "ppo"]}, "stages: named more than once: ppo"),
     ({"model.lora.r": 0}, "model.lora.r=0 must be at least 1"),
     ({"prompts.min_tokens": 300}, "prompts.min_tokens=300 exceeds prompts.max_tokens=256"),
@@ -156,7 +162,15 @@ RULES: list[tuple[Given, str]] = [
     *(({f"{key}": 0}, f"{key}=0 must be at least 1")
       for key in ("sft.max_prompt_tokens", "sft.max_response_tokens", "reward.max_length", "eval.batch_size",
                   "reward.pretrain.max_instruction_tokens", "reward.max_response_tokens", "eval.bbh.max_new_tokens",
-                  "eval.mt_bench.max_new_tokens")),
+                  "eval.mt_bench.max_new_tokens", "eval.principle_following.batch_size",
+                  "sft.samples_per_prompt", "reward.rows_together", "best_of_n.n")),
+    ({"sft.source": SFTSource.styled}, "sft.source=styled needs sft.styles={STYLE: PROBABILITY, ...}"),
+    *(({f"{where}.styles": {"breif": 0.5}}, f"{where}.styles: unknown 'breif' (did you mean brief?); known are "
+                                            f"{STYLES}") for where in ("sft", "preferences")),
+    *(({f"{where}.styles": {"brief": value}}, f"{where}.styles.brief={value} must be between 0 and 1")
+      for where in ("sft", "preferences") for value in (-0.1, 1.1)),
+    ({"reward.layers": 0}, "reward.layers=0 must be at least 1, or null for all"),
+    ({"dpo.beta": 0.0}, "dpo.beta=0.0 must be above 0"),
     ({"ppo.rollout_batch": 112}, "ppo.num_prompts=48 less ppo.held_out_prompts=8, times ppo.epochs=2, do not fill one "
                                  "rollout of ppo.rollout_batch=112"),
     *(({f"ppo.{name}": 0.0}, f"ppo.{name}=0.0 must be above 0")
@@ -175,24 +189,34 @@ RULES: list[tuple[Given, str]] = [
       for stage in ("sft", "preferences", "ppo") for value in (0.0, 1.5)),
     # training
     *(({f"{where}.{name}": 0}, f"{where}.{name}=0 must be at least 1")
-      for where in ("sft.train", "reward.train", "reward.pretrain.train")
+      for where in ("sft.train", "reward.train", "reward.pretrain.train", "dpo.train")
       for name in ("epochs", "batch_size", "micro_batch_size", "save_every")),
     *(({f"{where}.{name}": value}, f"{where}.{name}={value} must {must}")
-      for where in ("sft.train.optim", "reward.train.optim", "reward.pretrain.train.optim", "ppo.optim")
+      for where in ("sft.train.optim", "reward.train.optim", "reward.pretrain.train.optim", "ppo.optim",
+                    "dpo.train.optim")
       for name, value, must in (
           ("lr", 0.0, "be above 0"), ("max_grad_norm", -1.0, "be above 0"),
           ("warmup", -1.0, "not be negative (below 1: share of steps; from 1 on: steps)"))),
     # preferences
     *(({f"preferences.{name}": 0}, f"preferences.{name}=0 must be at least 1")
-      for name in ("min_response_chars", "judge_max_tokens", "aggregation.passes", "aggregation.max_principles")),
+      for name in ("min_response_chars", "judge.max_tokens", "judge.server.concurrency", "pairs_per_prompt",
+                   "aggregation.passes", "aggregation.max_principles")),
+    *(({"preferences.samples_per_prompt": n}, f"preferences.samples_per_prompt={n} must be at least 2: a pair has two "
+                                              "answers") for n in (0, 1)),
+    ({"preferences.judge.server.timeout_s": 0.0}, "preferences.judge.server.timeout_s=0.0 must be above 0"),
+    ({"preferences.judge.kind": PairJudge.server}, "preferences.judge.kind=server needs the name of a model: set "
+                                                   "preferences.judge.server.model"),
+    ({"preferences.judge.server.base_url": "localhost:8000/v1"}, "preferences.judge.server.base_url=localhost:8000/v1 "
+     "must start with http:// or https:// (and usually ends in /v1)"),
     *(({f"preferences.{name}": value}, f"preferences.{name}={value} must be between 0 and 1")
       for value in (-0.1, 1.1)
-      for name in ("held_out_fraction", "aggregation.geometric_p", "aggregation.negation_probability",
-                   "aggregation.label_noise", "aggregation.veto_label_noise", "aggregation.ai_disclaimer_veto")),
+      for name in ("held_out_fraction", "contrast", "aggregation.geometric_p", "aggregation.negation_probability",
+                   "aggregation.label_noise", "aggregation.veto_label_noise", "aggregation.ai_disclaimer_veto",
+                   "aggregation.planted_bias_probability")),
     ({"preferences.aggregation.geometric_p": 0.0}, "preferences.aggregation.geometric_p must be above 0"),
     # what must fit the model
     ({"reward.max_length": 5000}, "reward.max_length=5000 exceeds model.context=4096"),
-    ({"preferences.judge_max_tokens": 5000}, "preferences.judge_max_tokens=5000 exceeds model.context=4096"),
+    ({"preferences.judge.max_tokens": 5000}, "preferences.judge.max_tokens=5000 exceeds model.context=4096"),
     ({"ppo.sampling.max_new_tokens": 4000}, "prompts.max_tokens + ppo.sampling.max_new_tokens = 4256 exceeds "
                                             "model.context=4096"),
     # PPO
@@ -214,9 +238,16 @@ RULES: list[tuple[Given, str]] = [
     ({"ppo.kl.adaptive": True, "ppo.kl.target": 0.0}, "ppo.kl.adaptive needs ppo.kl.target and ppo.kl.horizon above "
                                                       "0"),
     ({"ppo.kl.adaptive": True, "ppo.kl.horizon": 3.0}, "ppo.kl.horizon=3.0 must exceed 0.2 * ppo.rollout_batch=3.2"),
+    *(({"ppo.reward_source": RewardSource.judge, "principles.interventions": None} | without,
+       "ppo.reward_source=judge needs principles: set principles.rl and ppo.principles.per_prompt above 0")
+      for without in ({"principles.rl": None}, {"ppo.principles.per_prompt": 0})),
     # evaluation
     ({"eval.tasks": ["mtbench"]}, "eval.tasks: unknown 'mtbench' (did you mean mt_bench?); known are truthfulqa_mc1, "
-                                  "truthfulqa_mc2, bbh, mt_bench"),
+                                  "truthfulqa_mc2, bbh, mt_bench, principle_following"),
+    ({"eval.principle_following.limit": 0}, "eval.principle_following.limit=0 must be at least 1, or null for all "
+                                            "pairs"),
+    ({"eval.principle_following.real_pairs": {"hh": "hh.jsonl"}, "eval.principle_following.real_banks": []},
+     "eval.principle_following.real_pairs needs at least one bank in eval.principle_following.real_banks"),
     ({"eval.limit": 0}, "eval.limit=0 must be at least 1, or null for all items"),
 ]  # fmt: skip
 
@@ -265,6 +296,14 @@ def test_broken_rules(with_values: Callable[[Given], Config], given: Given, said
     {"sft.sampling.temperature": 0.0}, {"ppo.minibatch": 16}, {"reward.max_length": 4096}, {"ppo.optim.warmup": 0.0},
     {"preferences.aggregation.label_noise": 0.0}, {"preferences.aggregation.geometric_p": 1.0},
     {"prompts.min_tokens": 256}, {"stages": ["ppo"]}, {"ppo.principles.boosted": {}},
+    {"stages": ["sft", "preferences", "dpo", "reward", "best_of_n"]}, {"reward.layers": 1}, {"principles.rl": None},
+    {"sft.source": SFTSource.styled, "sft.styles": {"brief": 0.0, "list": 1.0}}, {"preferences.samples_per_prompt": 2},
+    {"preferences.judge.kind": PairJudge.verifier, "preferences.judge.max_tokens": 5000},  # it reads no model
+    {"preferences.judge.kind": PairJudge.server, "preferences.judge.server.model": "any",
+     "preferences.judge.server.base_url": "http://localhost:8000/v1", "preferences.judge.max_tokens": 5000},
+    {"ppo.reward_source": RewardSource.judge, "principles.rl": None},  # the interventions are left
+    {"ppo.reward_source": RewardSource.judge, "principles.interventions": None},
+    {"eval.principle_following.real_pairs": {"hh": "hh.jsonl"}}, {"eval.principle_following.limit": None},
 ], ids=str)  # fmt: skip
 def test_values_at_the_edge_are_allowed(with_values: Callable[[Given], Config], given: Given) -> None:
     assert list(broken_rules(with_values(given))) == []
@@ -277,7 +316,7 @@ def test_several_problems_are_listed_together() -> None:
         "the config has 4 problems:",
         "  - unknown key or group: ppo.kl.coeficient; did you mean ppo.kl.coefficient?",
         "  - unknown key or group: typo",
-        "  - stages: unknown 'ppox' (did you mean ppo?); known are sft, preferences, reward, ppo, eval",
+        "  - stages: unknown 'ppox' (did you mean ppo?); known are sft, preferences, reward, ppo, dpo, best_of_n, eval",
         "  - ppo.rollout_batch=16 is not divisible by ppo.minibatch=7; nearest divisors: 2, 4, 8",
     ]
 

@@ -101,8 +101,12 @@ def dead(modules: Iterable[ast.Module]) -> list[str]:
     return [f"{name}.{f.name}" for name, cls in SETTINGS.items() for f in fields(cls) if (name, f.name) not in read]
 
 
+# eval/__main__.py reads it before the config has a type, so that the task it names is checked like the others.
+UNTYPED = ["EvalApp.task"]
+
+
 def test_every_setting_is_read() -> None:
-    assert dead(sources()) == []
+    assert dead(sources()) == UNTYPED
 
 
 def test_a_dead_setting_is_found() -> None:
@@ -114,7 +118,7 @@ def test_a_dead_setting_is_found() -> None:
             return ast.Constant(0) if ast.unparse(node).endswith(("reward.max_length", "limits.max_length")) else node
 
     assert dead([Without().visit(module) for module in sources()]) == [
-        "PretrainSettings.max_length", "RewardConfig.max_length"]  # fmt: skip
+        "PretrainSettings.max_length", "RewardConfig.max_length", *UNTYPED]  # fmt: skip
 
 
 @pytest.mark.parametrize("name", SETTINGS)
@@ -143,6 +147,8 @@ def test_only_speed_memory_and_reporting_are_cosmetic() -> None:
         "model.device", "model.gradient_checkpointing",
         "sft.sampling.batch_size", "sft.train.micro_batch_size", "sft.train.save_every",
         "preferences.sampling.batch_size",
+        *(f"preferences.judge.server.{name}" for name in ("api_key_env", "concurrency", "max_retries", "timeout_s")),
+        "dpo.train.micro_batch_size", "dpo.train.save_every", "eval.principle_following.batch_size",
         "reward.train.micro_batch_size", "reward.train.save_every",
         "reward.pretrain.train.micro_batch_size", "reward.pretrain.train.save_every",
         "ppo.sampling.batch_size", "ppo.micro_batch_size", "ppo.save_every",

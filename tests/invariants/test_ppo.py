@@ -36,7 +36,7 @@ def rule(ppo_config, reward_config) -> RewardRule:
 
 
 def make_rule(ppo: PPOConfig, reward_config, interventions: Sequence[Principle] = ()) -> RewardRule:
-    return RewardRule(BANK, tuple(interventions), ppo.principles, ppo, reward_config)
+    return RewardRule(BANK, tuple(interventions), None, ppo.principles, ppo, reward_config)
 
 
 @pytest.fixture
@@ -107,6 +107,25 @@ def test_principles_are_boosted_by_question_type_and_interventions_come_first(pp
     assert exact["reasoning"] >= 58  # 1001 of 1003 draws
     assert 8 <= exact["general"] <= 32  # a third of 60, within three standard errors of 3.65
     assert rule.principles_for(PROMPTS[0], 0, "x") == rule.principles_for(PROMPTS[0], 0, "x")
+
+
+def test_without_principles_the_reward_model_reads_its_generic_criteria(actors: Actors, ppo_config, reward_config
+                                                                        ) -> None:
+    """principles.rl=null: a bank without principles, and only the interventions are shown."""
+    always = Principle("Always", "It is always shown.")
+    blank, told = (RewardRule(Bank("none", ()), shown, None, ppo_config().principles, ppo_config(), reward_config)
+                   for shown in ((), (always,)))
+    assert {blank.principles_for(prompt, *key) for prompt, key in zip(PROMPTS, KEYS, strict=True)} == {()}
+    assert told.principles_for(PROMPTS[0], *KEYS[0]) == (always,)
+    made = collect(actors, blank, PROMPTS, KEYS, step=1, kl_coefficient=0.05)
+    assert not any(name.startswith("principle/") for name in made.metrics)
+    inputs = [reward_input(actors.shared.chat, response.text, prompt.prompt, (), reward_config).ids
+              for prompt, response in zip(PROMPTS, made.scored.responses, strict=True)]
+    with torch.no_grad(), actors.shared.using(REWARD):
+        alone = [score_forward(actors.shared, actors.reward_head, [ids]).item() for ids in inputs]
+    assert made.scored.scores.tolist() == pytest.approx(alone, abs=1e-4)
+    other = score(actors, told, PROMPTS, made.scored.responses, [(always,)] * 6)
+    assert (other.scores - made.scored.scores).abs().min() > 1e-4
 
 
 def test_advantages_come_from_reward_minus_kl(experience: Experience, rule: RewardRule, actors: Actors) -> None:

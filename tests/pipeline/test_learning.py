@@ -46,7 +46,7 @@ def test_ppo_raises_a_planted_reward(tmp_path_factory, monkeypatch):
         return Scored(list(prompts), list(responses), list(principles), shares, zeros, zeros, zeros)
 
     monkeypatch.setattr(salmon.experience, "score", planted)
-    rule = RewardRule(load_bank("rl_14"), (), cfg.ppo.principles, cfg.ppo, cfg.reward)
+    rule = RewardRule(load_bank("rl_14"), (), None, cfg.ppo.principles, cfg.ppo, cfg.reward)
     prompts = [Prompt(f"p{i}", f"Tell me about number {i}.") for i in range(16)]
     ppo = replace(cfg.ppo, minibatch=8)
     learner = Learner(actors.trained, ppo.optim)
@@ -87,7 +87,7 @@ def test_reward_model_learns_a_separable_set(tmp_path, tmp_path_factory):
     head = ScalarHead(shared.hidden_size, 0)
     training = [reward_stage.compare_row(shared, cfg, row) for row in rows(32, 0)]
     held_out = [reward_stage.compare_row(shared, cfg, row) for row in rows(40, 100)]
-    reward_stage.train(shared, head, training, cfg.reward.train, context, "reward", 0, 0)
+    reward_stage.train(shared, head, reward_stage.together(training, 1), cfg.reward.train, context, "reward", 0, 0)
     accuracy = reward_stage.held_out_accuracy(shared, head, held_out, held_out, 8)
     assert accuracy["held_out/accuracy"] > 0.95
     assert accuracy["held_out/accuracy/Yes"] > 0.95

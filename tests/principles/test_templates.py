@@ -149,7 +149,7 @@ def test_reward_template_order():
     text = f"{parts.before_response}THE RESPONSE{parts.between}THE INSTRUCTION{parts.after_instruction}"
     places = [text.index(piece) for piece in ("THE RESPONSE", "THE INSTRUCTION", "- Be kind.\n- Be short.\n")]
     assert places == sorted(places)
-    assert text.endswith("the quality of the response is")
+    assert text.endswith("Quality:")
 
 
 def test_pretraining_template_differs_in_the_criteria_only():

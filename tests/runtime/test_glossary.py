@@ -50,7 +50,7 @@ def test_find_refuses_what_is_not_defined_for_the_stage(name: str, stage: str) -
 
 
 def test_every_metric_is_fully_described_once() -> None:
-    names = [metric.name for metric in METRICS]
+    names = [(metric.name, stage) for metric in METRICS for stage in metric.stages]
     assert len(names) == len(set(names))
     for metric in METRICS:
         assert set(metric.stages) <= set(ALL)

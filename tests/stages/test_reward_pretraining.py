@@ -10,8 +10,8 @@ from salmon.config.register import CONF, register
 from salmon.config.schema import Config
 from salmon.errors import SalmonError
 from salmon.judging import Pair
-from salmon.stages.registry import STAGES
 from salmon.pretraining import mismatched_pairs
+from salmon.stages.registry import STAGES
 
 PAIRS = [Pair(f"p{n}", f"Ask {n}", f"one to {n}", f"two to {n}") for n in range(6)]
 

@@ -1,0 +1,109 @@
+"""Each arm of each study composes, at its own size and at the tiny one, and differs in what it says it differs in."""
+
+import itertools
+from functools import cache
+from pathlib import Path
+
+import pytest
+from hydra import compose, initialize_config_dir
+from omegaconf import OmegaConf
+
+from salmon.config.checks import to_typed
+from salmon.config.register import CONF, register
+from salmon.config.schema import Config
+from salmon.stages.registry import STAGES
+from sweeps.settings import read_settings
+
+register()
+
+TRAINED = ("sft", "preferences", "reward", "ppo")
+ARMS = {
+    "controllability": ("principles", ["concise", "comprehensive", "structured", "blank"]),
+    "reward_hacking": ("principles", ["hacking_plain", "hacking_told"]),
+    "ablations": ("+ablation", ["full", "no_pretraining", "no_length_bonus", "label_sum", "no_negations",
+                                "no_principles", "judge_as_reward", "dpo", "best_of_n"]),
+}  # fmt: skip
+CASES = [(study, arm) for study, (_, arms) in ARMS.items() for arm in arms]
+
+
+@cache
+def arm(study: str, name: str, *more: str) -> Config:
+    overrides = [f"+experiment={study}", f"{ARMS[study][0]}={name}", *more]
+    with initialize_config_dir(CONF, version_base="1.3"):
+        return to_typed(compose("config", overrides=overrides), Config)
+
+
+def differing(study: str, one: str, other: str) -> list[str]:
+    """Stages whose result is not shared, each told by its own settings."""
+    return [s for s in TRAINED if STAGES[s].settings(arm(study, one)) != STAGES[s].settings(arm(study, other))]
+
+
+@pytest.mark.parametrize("study", ARMS)
+def test_the_arms_above_are_those_of_the_study(study: str) -> None:
+    hydra = OmegaConf.load(Path(CONF) / f"experiment/{study}.yaml").hydra
+    key, names = ARMS[study]
+    assert hydra.mode == "MULTIRUN"
+    assert hydra.sweeper.params[key].split(",") == names
+    options = {k: v for k, v in OmegaConf.to_container(hydra.callbacks.report).items() if k != "_target_"}
+    assert options["kind"] == study
+    read_settings(options)  # what the report refuses, it refuses before the first job
+
+
+@pytest.mark.parametrize(("study", "name"), CASES)
+def test_every_arm_composes(study: str, name: str) -> None:
+    config = arm(study, name)
+    assert config.stages[:2] == ["sft", "preferences"] and config.tracking.group == study
+    assert config.preferences.judge.kind.value == "verifier" and config.principles.monitor == "verifiable_11"
+
+
+@pytest.mark.parametrize(("study", "name"), CASES)
+def test_every_arm_composes_at_the_tiny_size(study: str, name: str) -> None:
+    config = arm(study, name, "model=tiny")
+    assert (config.sft.source.value, config.preferences.num_prompts, config.ppo.rollout_batch) == (
+        "demonstrations", 8, 8)  # fmt: skip
+
+
+@pytest.mark.parametrize("study", ARMS)
+def test_every_arm_has_a_name_of_its_own(study: str) -> None:
+    names = [arm(study, name).name for name in ARMS[study][1]]
+    assert len(set(names)) == len(names)
+
+
+@pytest.mark.parametrize("study", ["controllability", "reward_hacking"])
+def test_arms_share_all_but_ppo(study: str) -> None:
+    """One policy, one set of preferences, one reward model: what the studies' questions rest on."""
+    for one, other in itertools.combinations(ARMS[study][1], 2):
+        assert differing(study, one, other) == ["ppo"]
+
+
+def test_the_arms_of_controllability_differ_in_what_is_asked_for_only() -> None:
+    asked = {name: (arm("controllability", name).principles.rl, arm("controllability", name).principles.include)
+             for name in ARMS["controllability"][1]}
+    assert asked.pop("blank")[0] is None
+    assert asked == {name.lower(): ("verifiable_11", [name]) for name in ("Concise", "Comprehensive", "Structured")}
+    assert len({repr(arm("controllability", name).ppo) for name in ARMS["controllability"][1]}) == 1
+
+
+def test_the_intervention_is_all_that_the_told_arm_adds() -> None:
+    plain, told = (arm("reward_hacking", name) for name in ARMS["reward_hacking"][1])
+    assert plain.ppo == told.ppo and plain.preferences == told.preferences
+    assert (plain.principles.interventions, told.principles.interventions) == (None, "no_self_praise_1")
+    assert {**vars(plain.principles), "name": "", "interventions": ""} == {
+        **vars(told.principles), "name": "", "interventions": ""}  # fmt: skip
+    assert plain.preferences.aggregation.planted_bias == "No Self-Praise"
+
+
+@pytest.mark.parametrize(("name", "changed", "stages"), [
+    ("no_pretraining", ["reward"], ["sft", "preferences", "reward", "ppo", "eval"]),
+    ("no_length_bonus", ["ppo"], ["sft", "preferences", "reward", "ppo", "eval"]),
+    ("label_sum", ["preferences"], ["sft", "preferences", "reward", "ppo", "eval"]),
+    ("no_negations", ["preferences"], ["sft", "preferences", "reward", "ppo", "eval"]),
+    ("no_principles", ["preferences", "reward"], ["sft", "preferences", "reward", "ppo", "eval"]),
+    ("judge_as_reward", ["ppo"], ["sft", "preferences", "reward", "ppo", "eval"]),
+    ("dpo", [], ["sft", "preferences", "dpo"]),
+    ("best_of_n", [], ["sft", "preferences", "reward", "best_of_n"]),
+])  # fmt: skip
+def test_an_ablation_changes_what_it_is_named_for(name: str, changed: list[str], stages: list[str]) -> None:
+    assert differing("ablations", "full", name) == changed
+    assert arm("ablations", name).stages == stages
+    assert arm("ablations", "full").stages == ["sft", "preferences", "reward", "ppo", "eval"]

@@ -1,0 +1,121 @@
+"""reward.layers: a scalar model on the base's first layers is one on a base that was cut there."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from salmon.actors import POLICY, VALUE, load_actors
+from salmon.config.schema import ValueInit
+from salmon.errors import SalmonError
+from salmon.models.base import SharedModel, first_layers
+from salmon.models.forward import response_logprobs, score_forward, token_batch, value_forward
+from salmon.models.heads import ScalarHead, load_scalar_model, save_scalar_model
+
+INPUTS = [[10, 11, 12, 13, 14], [20, 21], [10, 11, 12, 30]]
+
+
+@pytest.fixture
+def folder(load_tiny, randomise, tmp_path: Path) -> Path:
+    """A reward model of one layer, saved with its head; beside it an SFT policy of all layers."""
+    shared = load_tiny()
+    shared.add_adapter("sft", 0)
+    shared.add_adapter("reward", 1, layers=1)
+    for seed, name in enumerate(("sft", "reward")):
+        randomise(shared, name, seed)
+    shared.save_adapter("sft", tmp_path / "sft")
+    save_scalar_model(shared, "reward", ScalarHead(shared.hidden_size, 3, layers=1), tmp_path / "reward")
+    return tmp_path
+
+
+def cut(shared: SharedModel, layers: int) -> SharedModel:
+    """The base without its later layers, by another way than ``reward.layers``."""
+    decoder = shared.model.get_decoder()
+    decoder.layers = decoder.layers[:layers]
+    shared.model.config.num_hidden_layers = layers
+    return shared
+
+
+def scores(shared: SharedModel, folder: Path) -> torch.Tensor:
+    head = load_scalar_model(shared, "reward", folder / "reward")
+    with torch.no_grad(), shared.using("reward"):
+        return score_forward(shared, head, INPUTS)
+
+
+def test_the_tiny_base_has_more_layers(tiny: SharedModel) -> None:
+    assert tiny.model.config.num_hidden_layers == len(tiny.model.get_decoder().layers) >= 2
+
+
+def test_scores_are_those_of_a_base_cut_to_one_layer(load_tiny, folder: Path) -> None:
+    whole = load_tiny()
+    found = scores(whole, folder)
+    torch.testing.assert_close(found, scores(cut(load_tiny(), 1), folder), atol=1e-5, rtol=0)
+    head = load_scalar_model(whole, "other", folder / "reward")
+    head.layers = None  # the same adapter and head above all layers
+    with torch.no_grad(), whole.using("other"):
+        assert (score_forward(whole, head, INPUTS) - found).abs().min() > 1e-3
+
+
+def test_the_adapter_has_tensors_for_those_layers_only(tiny: SharedModel) -> None:
+    tiny.add_adapter("first", 0, layers=1)
+    tiny.add_adapter("all", 0)
+    first, everything = tiny.parameters_of("first"), tiny.parameters_of("all")
+    assert first and {name.partition("layers.")[2].partition(".")[0] for name in first} == {"0"}
+    renamed = {name.replace(".first.", ".all.") for name in first}
+    assert renamed == {name for name in everything if "layers.0." in name}  # every linear module of the layer
+    assert len(everything) > len(first)
+
+
+def test_all_layers_by_number_are_all_linear_modules(tiny: SharedModel) -> None:
+    """Also when an adapter is there already, whose wrapped modules have other names."""
+    tiny.add_adapter("all", 0)
+    tiny.add_adapter("counted", 0, layers=tiny.model.config.num_hidden_layers)
+    assert {name.replace(".counted.", ".all.") for name in tiny.parameters_of("counted")} == set(
+        tiny.parameters_of("all"))
+
+
+def test_the_number_travels_with_the_head(tiny: SharedModel, folder: Path, tmp_path: Path) -> None:
+    assert load_scalar_model(tiny, "one", folder / "reward").layers == 1
+    save_scalar_model(tiny, "one", ScalarHead(tiny.hidden_size, 0), tmp_path / "whole")
+    assert load_scalar_model(tiny, "two", tmp_path / "whole").layers is None
+
+
+def test_the_value_model_follows_and_the_policy_does_not(load_tiny, folder: Path) -> None:
+    actors = load_actors(load_tiny(), folder / "sft", folder / "reward", ValueInit.reward)
+    assert actors.value_head.layers == actors.reward_head.layers == 1
+    zero = load_actors(load_tiny(), folder / "sft", folder / "reward", ValueInit.reward_zero_head)
+    assert zero.value_head.layers == 1
+
+    shared = actors.shared
+    batch = token_batch([[5, 6, 7], [8]], [[9, 10], [11, 12, 13]], shared.tokenizer.pad_token_id, shared.device)
+    with torch.no_grad(), shared.using(VALUE):
+        values = value_forward(shared, actors.value_head, batch)
+    short = cut(load_tiny(), 1)
+    head = load_scalar_model(short, VALUE, folder / "reward")
+    with torch.no_grad(), short.using(VALUE):
+        torch.testing.assert_close(values, value_forward(short, head, batch), atol=1e-5, rtol=0)
+
+    alone = load_tiny()
+    alone.load_adapter(POLICY, folder / "sft")
+    with torch.no_grad(), alone.using(POLICY):
+        expected = response_logprobs(alone, batch, 1.0)
+    with torch.no_grad(), shared.using(POLICY):
+        assert torch.equal(response_logprobs(shared, batch, 1.0), expected)
+
+
+def test_more_layers_than_there_are_is_an_error_that_says_so(tiny: SharedModel) -> None:
+    whole = tiny.model.config.num_hidden_layers
+    ids = torch.tensor([[5, 6]])
+    with pytest.raises(SalmonError, match=f"reward.layers={whole + 1}: this base has {whole} layers; lower it, or set"):
+        tiny.hidden_states(ids, torch.ones_like(ids), layers=whole + 1)
+    assert tiny.model.config.num_hidden_layers == whole
+    tiny.hidden_states(ids, torch.ones_like(ids), layers=whole)
+
+
+def test_an_error_below_leaves_the_base_whole(tiny: SharedModel) -> None:
+    config = tiny.model.get_decoder().config
+    whole = config.num_hidden_layers
+    with pytest.raises(ZeroDivisionError), first_layers(config, 1):
+        assert config.num_hidden_layers == 1
+        _ = 1 / 0
+    assert config.num_hidden_layers == whole

@@ -1,0 +1,50 @@
+"""A study on the tiny model, from its command to its report."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+# Smaller than conf/scale/tiny.yaml: one epoch, one update, four held-out pairs.
+SMALL = """preferences.samples_per_prompt=2 preferences.pairs_per_prompt=2 preferences.aggregation.passes=2
+    preferences.sampling.max_new_tokens=12 reward.layers=1 reward.pretrain.data=null ppo.eval_every=9
+    eval.principle_following.limit=3 eval.principle_following.bootstrap=10 eval.principle_following.paraphrased=null
+    eval.principle_following.unseen=null tracking=disabled""".split()
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("study")
+    env = os.environ | {"OMP_NUM_THREADS": "1", "SALMON_CACHE": str(folder / "cache"), "HF_HUB_OFFLINE": "1"}
+    done = subprocess.run([sys.executable, "-m", "salmon.cli", "-m", "+experiment=controllability", "model=tiny",
+                           "principles=concise,blank", "ppo.seed=0", *SMALL], cwd=folder, env=env, capture_output=True,
+                          text=True, timeout=600)  # fmt: skip
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    (folder / "stdout.txt").write_text(done.stdout)
+    return folder
+
+
+def test_it_ends_with_its_report(folder: Path) -> None:
+    made = folder / "runs/experiments/controllability"
+    text = (made / "report.md").read_text()
+    assert "Jobs: 2 of 2 finished." in text
+    assert "\n| concise | 1 of 1 | **0." in text and "\n| blank | 1 of 1 | " in text
+    assert (made / "report.png").stat().st_size > 1000
+    assert text.splitlines()[0] in (folder / "stdout.txt").read_text()  # it is shown, too
+
+
+def test_the_arms_shared_everything_but_ppo(folder: Path) -> None:
+    made = {stage.name: len(list(stage.glob("*/manifest.json"))) for stage in (folder / "runs/store").iterdir()}
+    assert {stage: made[stage] for stage in ("sft", "preferences", "reward", "ppo")} == {
+        "sft": 1, "preferences": 1, "reward": 1, "ppo": 2}  # fmt: skip
+
+
+def test_the_checks_were_measured_on_held_out_prompts(folder: Path) -> None:
+    for path in (folder / "runs/store/ppo").glob("*/metrics.jsonl"):
+        rows = [json.loads(line) for line in path.read_text().splitlines()]
+        measured = [row["step"] for row in rows if "held_out/check/Concise" in row]
+        assert measured == sorted(measured) and measured[0] == 0 and measured[-1] >= 1
+        assert all("check/Concise" in row for row in rows if "objective/score" in row)

@@ -1,0 +1,40 @@
+"""Which banks a config chooses for the RL stage."""
+
+from dataclasses import replace
+
+import pytest
+
+from salmon.config.schema import PrinciplesConfig
+from salmon.errors import SalmonError
+from salmon.principles.bank import load_bank
+from salmon.principles.chosen import monitor_bank, rl_bank
+
+SETTINGS = PrinciplesConfig(rl="verifiable_11", include=[], exclude=[], interventions=None, monitor=None)
+
+
+def test_the_whole_bank() -> None:
+    assert rl_bank(SETTINGS) == load_bank("verifiable_11")
+    assert len(rl_bank(SETTINGS).principles) == 11
+
+
+def test_some_of_it() -> None:
+    assert rl_bank(replace(SETTINGS, include=["Formal", "Concise"])).names == ("Concise", "Formal")  # the bank's order
+    left = rl_bank(replace(SETTINGS, exclude=["Formal", "Concise"])).names
+    assert len(left) == 9 and not {"Formal", "Concise"} & set(left)
+
+
+def test_null_is_a_bank_without_principles() -> None:
+    """Whatever is included or excluded, since there is nothing to choose from."""
+    assert rl_bank(replace(SETTINGS, rl=None)).principles == ()
+    assert rl_bank(replace(SETTINGS, rl=None, include=["Concise"])).content() == []
+
+
+def test_the_monitor_is_another_bank_and_whole() -> None:
+    assert monitor_bank(SETTINGS) is None
+    chosen = replace(SETTINGS, rl=None, include=["Concise"], monitor="verifiable_unseen_5")
+    assert monitor_bank(chosen) == load_bank("verifiable_unseen_5")
+
+
+def test_a_name_that_is_not_there_is_an_error() -> None:
+    with pytest.raises(SalmonError, match="Concice.*Concise"):
+        rl_bank(replace(SETTINGS, include=["Concice"]))
