@@ -84,7 +84,7 @@ def test_a_metric_that_a_stage_lacks_is_left_out(execution: Executions, config: 
 
 def test_what_the_table_shows_is_logged_by_that_stage() -> None:
     """A renamed metric would vanish from the table without a word."""
-    assert set(REACHED) == {"sft", "preferences", "reward", "ppo"}
+    assert set(REACHED) == {"sft", "preferences", "reward", "ppo", "dpo", "best_of_n"}
     assert [(stage, name) for stage, names in REACHED.items() for name in names if find(name, stage) is None] == []
 
 

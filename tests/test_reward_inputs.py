@@ -44,8 +44,8 @@ def test_the_score_is_read_at_the_same_closing_line_however_long_the_rest(tiny: 
                                                                           ) -> None:
     short = reward_input(tiny.chat, "x", "y", GUIDELINES, reward_config).ids
     long = reward_input(tiny.chat, "x" * 999, "y" * 999, GUIDELINES, reward_config)
-    assert long.ids[-60:] == short[-60:]
-    assert tiny.chat.decode(short[-60:]).endswith("Quality:")
+    assert long.ids[-45:] == short[-45:]
+    assert tiny.chat.decode(short[-45:]).endswith("Quality:")
     assert (long.cut_instruction, long.cut_response) == (799, 799)  # limits of 200 each
 
 

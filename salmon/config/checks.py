@@ -38,13 +38,13 @@ def to_typed(composed: DictConfig, root: type[T]) -> T:
     Raises:
         SalmonError: one message with all unknown keys, missing values and broken rules.
     """
-    missing = sorted(OmegaConf.missing_keys(composed))
-    if missing:
-        raise SalmonError("the config lacks values for: " + ", ".join(missing) + ". Give each as KEY=VALUE")
     try:
-        config: Any = OmegaConf.to_object(composed)
+        missing = sorted(OmegaConf.missing_keys(composed))  # resolves what a value refers to
+        config: Any = None if missing else OmegaConf.to_object(composed)
     except OmegaConfBaseException as error:
         raise SalmonError(f"config: {error}") from error
+    if missing:
+        raise SalmonError("the config lacks values for: " + ", ".join(missing) + ". Give each as KEY=VALUE")
     if not isinstance(config, root):
         raise SalmonError(f"the composed config is not a {root.__name__}; is `schema` missing from its defaults?")
     deleted = sorted(path for path, value in settings(config) if value == MISSING)

@@ -113,7 +113,9 @@ def test_from_artifact_to_report(evaluate, reward_folder, tmp_path):
     for metric in ("accuracy_asserted", "accuracy_negated", "flip_rate", "opposite_flip_rate", "conflict_ratio",
                    "sensitivity", "ece", "brier", "length_correlation", "unseen_accuracy_asserted"):  # fmt: skip
         row = rows[metric]
-        assert row.low <= row.value <= row.high and row.n > 0, metric
+        assert row.low <= row.high and row.n > 0, metric
+        if metric != "sensitivity":  # a spread is biased downwards in resamples, which repeat prompts
+            assert row.low <= row.value <= row.high, metric
     assert rows["unseen_accuracy_asserted"].value == rows["accuracy_asserted"].value, "the same bank"
     assert "held_out_pairs.jsonl" in rows["ece"].note and "verifiable" not in rows["ece"].note
 

@@ -258,7 +258,7 @@ def test_every_token_weighs_the_same(actors: Actors, drifted: Experience, ppo_co
     _, whole = gradients(actors, drifted, range(6), ppo)
     alone = torch.tensor([gradients(actors, drifted, [row], ppo)[1]["value/loss"] for row in range(6)])
     assert whole["value/loss"] == pytest.approx(((alone * tokens).sum() / tokens.sum()).item(), rel=1e-3)
-    assert abs(whole["value/loss"] - alone.mean().item()) > 1e-2 * whole["value/loss"]  # mutant
+    assert abs(whole["value/loss"] - alone.mean().item()) > 3e-3 * whole["value/loss"]  # mutant: three tolerances away
 
 
 def test_policy_and_value_gradients_stay_apart(actors: Actors, drifted: Experience, ppo_config) -> None:

@@ -15,6 +15,7 @@ COUNTS = {
     "harmless_11": 11,
     "honest_8": 8,
     "non_evasive_9": 9,
+    "no_self_praise_1": 1,
     "verifiable_11": 11,
     "verifiable_paraphrased_11": 11,
     "verifiable_unseen_5": 5,
@@ -84,7 +85,7 @@ def test_counts_fields_and_uniqueness(name):
     assert len({p["name"].casefold() for p in principles}) == COUNTS[name]
     assert len({p["definition"] for p in principles}) == COUNTS[name]
     if name not in VERIFIABLE:
-        assert all(set(p) <= {"name", "definition", "negative_definition", "weight"} for p in principles)
+        assert all(set(p) <= {"name", "definition", "negative_definition", "weight", "check"} for p in principles)
 
 
 def texts(principle: dict) -> list[str]:
@@ -144,8 +145,8 @@ def test_the_other_banks_have_no_negatives(name):
     assert not any("negative_definition" in p for p in bank(name))
 
 
-@pytest.mark.parametrize("name", [name for name in COUNTS if name != "rl_14"])
-def test_only_the_rl_bank_has_weights(name):
+@pytest.mark.parametrize("name", [name for name in COUNTS if name not in ("rl_14", "verifiable_11")])
+def test_the_other_banks_have_no_weights(name):
     assert not any("weight" in p for p in bank(name))
 
 
