@@ -2,6 +2,7 @@
 
 import logging
 import time
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -62,9 +63,7 @@ def read_inputs(settings: PrincipleFollowingSettings, artifact: Artifact) -> Inp
     Raises:
         SalmonError: a file is missing or malformed, or a bank has no checks.
     """
-    given = {TRAINED: ("trained", settings.trained), "paraphrased_": ("paraphrased", settings.paraphrased),
-             "unseen_": ("unseen", settings.unseen)}  # fmt: skip
-    banks = {prefix: checked_bank(spec, f"{SETTINGS}.{key}") for prefix, (key, spec) in given.items() if spec}
+    banks = read_banks(settings)
     path = find_pairs(artifact, settings.pairs)
     real = {}
     for name, file in settings.real_pairs.items():
@@ -76,13 +75,27 @@ def read_inputs(settings: PrincipleFollowingSettings, artifact: Artifact) -> Inp
     return Inputs(banks, read_pairs(path, settings.limit), path, real, real_banks)
 
 
-def checked_bank(spec: str, setting: str) -> Bank:
+def read_banks(settings: PrincipleFollowingSettings) -> dict[str, Bank]:
+    """The banks by the prefix of their metrics; ``settings.untrained`` moves from the first two to the unseen one."""
+    untrained = settings.untrained
+    banks = {TRAINED: checked_bank(settings.trained, f"{SETTINGS}.trained", exclude=untrained)}
+    if settings.paraphrased:
+        banks["paraphrased_"] = checked_bank(settings.paraphrased, f"{SETTINGS}.paraphrased", exclude=untrained)
+    unseen = [checked_bank(settings.unseen, f"{SETTINGS}.unseen")] if settings.unseen else []
+    if untrained:
+        unseen.append(checked_bank(settings.trained, f"{SETTINGS}.untrained", include=untrained))
+    if unseen:
+        banks["unseen_"] = Bank(unseen[0].name, tuple(p for bank in unseen for p in bank.principles))
+    return banks
+
+
+def checked_bank(spec: str, setting: str, exclude: Sequence[str] = (), include: Sequence[str] = ()) -> Bank:
     """The bank's principles that have a check.
 
     Raises:
         SalmonError: none has.
     """
-    bank = load_bank(spec)
+    bank = load_bank(spec, exclude=exclude, include=include)
     kept = tuple(principle for principle in bank.principles if principle.check is not None)
     if not kept:
         raise SalmonError(f"{setting}={spec}: no principle of this bank has a `check`, so nobody can say which "

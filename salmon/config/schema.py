@@ -401,6 +401,7 @@ class PrincipleFollowingSettings:
     trained: str = MISSING  # bank with checks whose texts were trained on
     paraphrased: str | None = MISSING  # the same principles in words that were never trained on
     unseen: str | None = MISSING  # principles that were never trained on
+    untrained: list[str] = MISSING  # names of the first two banks that were not trained on either: they count as unseen
     pairs: str | None = MISSING  # JSONL of {prompt_id, prompt, response_1, response_2}; null = the held-out pairs
     # of the preferences that the reward model was trained with
     real_pairs: dict[str, str] = MISSING  # name -> JSONL[.gz] of {prompt, chosen, rejected} or {chosen, rejected}

@@ -3,7 +3,7 @@
 import gzip
 import json
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -15,6 +15,7 @@ from eval.principle_following import task as module
 from eval.results import Row
 from eval.stage import run as run_stage
 from salmon.config.register import CONF, register
+from salmon.config.schema import PrincipleFollowingSettings
 from salmon.errors import SalmonError
 from salmon.models.base import load_base
 from salmon.models.heads import ScalarHead, save_scalar_model
@@ -346,3 +347,16 @@ def test_a_reward_model_and_a_policy_each_get_their_tasks(evaluate, reward_folde
     first = make_store(tmp_path / "one", reward_folder)
     rows = evaluate(f"{first},base", "eval.tasks=[truthfulqa_mc1,principle_following]", "eval.limit=1", task=None)
     assert rows["acc"].checkpoint == "base" and rows["flip_rate"].checkpoint == "reward"
+
+
+def test_what_was_not_trained_counts_as_unseen():
+    settings = PrincipleFollowingSettings(
+        trained="verifiable_11", paraphrased="verifiable_paraphrased_11", unseen="verifiable_unseen_5",
+        untrained=["Comprehensive", "Informal"])  # fmt: skip
+    banks = module.read_banks(settings)
+    assert len(banks[""].names) == len(banks["paraphrased_"].names) == 9 and "Informal" not in banks[""].names
+    assert len(banks["unseen_"].names) == 7 and banks["unseen_"].names[-2:] == ("Comprehensive", "Informal")
+    alone = module.read_banks(replace(settings, paraphrased=None, unseen=None))
+    assert set(alone) == {"", "unseen_"} and alone["unseen_"].names == ("Comprehensive", "Informal")
+    with pytest.raises(SalmonError, match="Informall"):
+        module.read_banks(replace(settings, untrained=["Informall"]))
