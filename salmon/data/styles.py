@@ -62,7 +62,7 @@ def whole_sentences(text: str) -> str:
     """Without an unfinished last sentence; the text itself if it has no finished one."""
     finished = re.match(r".*[.!?](?=\s|$)", text.strip(), re.DOTALL)
     whole = finished[0] if finished else text.strip()
-    return re.sub(r"\n\s*(?:\d+[.)]|[-*•])\s*$", "", whole)  # a marker whose item was cut
+    return re.sub(r"(?:^|\n)\s*(?:\d+[.)]|[-*•])\s*$", "", whole) or text.strip()  # a marker whose item was cut
 
 
 def _pick(options: tuple[str, ...], rng: np.random.Generator) -> str:

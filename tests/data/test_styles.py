@@ -146,3 +146,8 @@ def test_the_same_key_gives_the_same_text() -> None:
     texts = [restyle(TEXT, every, 0, "p1", n) for n in range(10)]
     assert texts == [restyle(TEXT, every, 0, "p1", n) for n in range(10)]
     assert len(set(texts)) > 5
+
+
+def test_a_list_marker_is_no_sentence() -> None:
+    assert whole_sentences("1. Half a sentence") == "1. Half a sentence"
+    assert whole_sentences("1. One.\n2. Half a") == "1. One."
