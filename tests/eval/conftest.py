@@ -83,6 +83,7 @@ def suite() -> EvalConfig:
         principle_following=PrincipleFollowingSettings(
             trained="verifiable_11",
             paraphrased=None,
+            untrained=[],
             unseen=None,
             pairs=None,
             real_pairs={},
