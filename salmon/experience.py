@@ -30,6 +30,7 @@ from salmon.monitor import check_metrics
 from salmon.principles.bank import Bank, Principle, load_bank
 from salmon.principles.chosen import monitor_bank, rl_bank
 from salmon.principles.sampling import sample_principles
+from salmon.principles.verifiers import num_words
 from salmon.reward_inputs import reward_input
 from salmon.rollout import Response, sample_responses
 from salmon.runtime.health import require_finite
@@ -75,7 +76,8 @@ class Scored:
     principles: list[tuple[Principle, ...]]
     scores: Tensor  # of the reward model, or of the judge
     unfinished: Tensor  # 1 = no end token
-    penalty: Tensor  # for unfinished responses
+    empty: Tensor  # 1 = no word
+    penalty: Tensor  # for unfinished and empty responses
     bonus: Tensor  # for length
 
     @property
@@ -99,7 +101,7 @@ class Experience:
 @torch.no_grad()
 def score(actors: Actors, rule: RewardRule, prompts: Sequence[Prompt], responses: Sequence[Response],
           principles: Sequence[tuple[Principle, ...]]) -> Scored:
-    """Scores under the given principles, with penalty and bonus (PAPER.md 2.7).
+    """Scores under the given principles, with penalties and bonus (PAPER.md 2.7).
 
     ``ppo.reward_source=judge``: the SFT policy scores in the reward model's place, within the same length. The value
     model still starts from the reward model.
@@ -114,10 +116,11 @@ def score(actors: Actors, rule: RewardRule, prompts: Sequence[Prompt], responses
     lengths = torch.tensor([float(len(r.ids)) for r in responses], device=shared.device)
     multipliers = torch.tensor([shaping.length_bonus_multiplier[p.type] for p in prompts], device=shared.device)
     unfinished = torch.tensor([float(not r.finished) for r in responses], device=shared.device)
+    empty = torch.tensor([float(not num_words(r.text)) for r in responses], device=shared.device)
     bonus = length_bonus(lengths, rule.ppo.sampling.max_new_tokens, multipliers, shaping.length_bonus,
                          shaping.length_bonus_cap)
-    return Scored(list(prompts), list(responses), list(principles), scores, unfinished,
-                  unfinished * shaping.unfinished_penalty, bonus)
+    return Scored(list(prompts), list(responses), list(principles), scores, unfinished, empty,
+                  unfinished * shaping.unfinished_penalty + empty * shaping.empty_penalty, bonus)
 
 
 def model_scores(actors: Actors, rule: RewardRule, prompts: Sequence[Prompt], responses: Sequence[Response],
@@ -220,6 +223,7 @@ def _metrics(scored: Scored, responses: Sequence[Response], batch: TokenBatch, l
         "objective/score_std": scored.scores.std(correction=0),
         "objective/length_bonus": scored.bonus.mean(),
         "objective/unfinished_rate": scored.unfinished.mean(),
+        "objective/empty_rate": scored.empty.mean(),
         "objective/shaped_reward": rewards.sum(-1).mean(),
         "objective/non_score_reward": (-kl_coefficient * kl).sum(-1).mean(),
         "advantage/mean": masked_mean(advantages, mask),

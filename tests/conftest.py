@@ -157,7 +157,7 @@ def ppo_config(optim_settings: Callable[..., OptimSettings]) -> Callable[..., PP
             sampling=SamplingSettings(temperature=0.7, top_p=1.0, max_new_tokens=8, batch_size=4),
             principles=PrincipleSamplingSettings(per_prompt=1, boost=1000.0, boosted={"reasoning": ["Exact"]}),
             shaping=ShapingSettings(
-                unfinished_penalty=-1.5, length_bonus=2.0, length_bonus_cap=0.5,
+                unfinished_penalty=-1.5, empty_penalty=-3.0, length_bonus=2.0, length_bonus_cap=0.5,
                 length_bonus_multiplier={"general": 1.0, "reasoning": -0.4, "red_teaming": 0.0},
                 scale=1.0, whiten=False,
             ),

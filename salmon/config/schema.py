@@ -308,6 +308,7 @@ class PrincipleSamplingSettings:
 @dataclass
 class ShapingSettings:
     unfinished_penalty: float = MISSING  # added to the score of a response without an end token
+    empty_penalty: float = MISSING  # added to the score of a response without a word
     length_bonus: float = MISSING  # bonus of a response of full length at multiplier 1
     length_bonus_cap: float = MISSING  # upper and lower limit of multiplier * length / max length
     length_bonus_multiplier: dict[str, float] = MISSING  # question type -> multiplier

@@ -113,6 +113,7 @@ _PPO = _group(
     ("objective/shaped_reward", "score/response", "score + penalty + bonus - KL, scaled", "rises"),
     ("objective/non_score_reward", "score/response", "what the KL penalty adds", "small beside the score"),
     ("objective/length_bonus", "score", "mean bonus for length", "within the configured cap"),
+    ("objective/empty_rate", "share", "responses without a word", "0"),
     ("objective/unfinished_rate", "share", "responses cut off before an end token", "falls or stays low"),
     ("objective/updates", "updates", "PPO updates done (summary)", "as many as planned"),
     ("policy/loss", "1", "clipped policy loss", "near 0, no trend"),

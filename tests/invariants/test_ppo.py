@@ -70,13 +70,14 @@ def moved(before: dict[str, dict[str, Tensor]], after: dict[str, dict[str, Tenso
 
 
 def test_what_is_added_at_the_last_token(actors: Actors, rule: RewardRule) -> None:
-    """Penalty -1.5 without an end; bonus 2 x clamp(multiplier x length / 8, -0.5, 0.5)."""
+    """Penalty -1.5 without an end and -3 without a word; bonus 2 x clamp(multiplier x length / 8, -0.5, 0.5)."""
     lengths, finished = [2, 5, 8, 6, 1, 4], [True, False, True, True, False, True]
-    responses = [Response([5], [60] * n, [0.0] * n, done, f"text {n}")
-                 for n, done in zip(lengths, finished, strict=True)]
+    texts = ["text", "text", "text", " ...\n", "", "text"]
+    responses = [Response([5], [60] * n, [0.0] * n, done, text)
+                 for n, done, text in zip(lengths, finished, texts, strict=True)]
     principles = [BANK.principles[:1]] * 6
     scored = score(actors, rule, PROMPTS, responses, principles)
-    assert scored.penalty.tolist() == [0.0, -1.5, 0.0, 0.0, -1.5, 0.0]
+    assert scored.penalty.tolist() == [0.0, -1.5, 0.0, -3.0, -4.5, 0.0]
     # general 1.0, reasoning -0.4, red_teaming 0.0: 2 x (2/8, -0.4 x 5/8, cap, cap, 1/8, 0).
     assert scored.bonus.tolist() == pytest.approx([0.5, -0.5, 1.0, 1.0, 0.25, 0.0])
     assert torch.equal(scored.total, scored.scores + scored.penalty + scored.bonus)

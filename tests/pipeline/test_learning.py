@@ -43,7 +43,7 @@ def test_ppo_raises_a_planted_reward(tmp_path_factory, monkeypatch):
     def planted(actors, rule, prompts, responses, principles):
         zeros = torch.zeros(len(prompts))
         shares = torch.tensor([sum(token < 40 for token in r.ids) / 16 for r in responses])
-        return Scored(list(prompts), list(responses), list(principles), shares, zeros, zeros, zeros)
+        return Scored(list(prompts), list(responses), list(principles), shares, zeros, zeros, zeros, zeros)
 
     monkeypatch.setattr(salmon.experience, "score", planted)
     rule = RewardRule(load_bank("rl_14"), (), None, cfg.ppo.principles, cfg.ppo, cfg.reward)

@@ -14,7 +14,7 @@ from salmon.principles.verifiers.phrases import CONTRACTIONS, FORMAL, GENERIC_AD
 from salmon.principles.verifiers.text import is_word, num_words
 
 __all__ = ["CHECKS", "CONTRACTIONS", "FORMAL", "GENERIC_ADVICE", "INFORMAL", "SELF_PRAISE", "WORD_CHECKS",
-           "check_problem", "compare", "verify", "violates"]  # fmt: skip
+           "check_problem", "compare", "num_words", "verify", "violates"]  # fmt: skip
 
 UNKNOWN = 0.5  # the score where a check has nothing to say
 
