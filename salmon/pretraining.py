@@ -3,36 +3,10 @@
 from collections import defaultdict
 from collections.abc import Sequence
 
-import numpy as np
-
 from salmon.data.rows import PreferencePair
 from salmon.errors import SalmonError
 from salmon.judging import Pair
-from salmon.preferences import JudgedPairs
 from salmon.runtime.seeding import stream
-
-
-def asserted_pairs(judged: JudgedPairs, require_agreement: bool, seed: int) -> list[PreferencePair]:
-    """Each judged pair once, labelled by ONE principle that decides it, as asserted.
-
-    They teach what can be seen in a response before it is learned when that counts for it or against it. A principle
-    whose opposite comes earlier in the bank decides nothing here, since the two would cancel. Principles that decide
-    few pairs are drawn more often, in inverse proportion.
-    """
-    bank, scores = judged.bank, judged.scores(require_agreement)  # [N, K]
-    names = bank.names
-    usable = [k for k, p in enumerate(bank.principles) if p.opposite is None or names.index(p.opposite) > k]
-    rarity = 1 / np.maximum((scores != 0).sum(0), 1)  # [K]
-    rows = []
-    for pair, row in zip(judged.pairs, scores, strict=True):
-        deciding = [k for k in usable if row[k] != 0]
-        if not deciding:
-            continue
-        weights = rarity[deciding] / rarity[deciding].sum()
-        score = row[stream(seed, "pretrain", "judged", pair.id).choice(deciding, p=weights)]
-        chosen, rejected = (pair.response_1, pair.response_2)[:: 1 if score > 0 else -1]
-        rows.append(PreferencePair(pair.id, pair.prompt, chosen, rejected))
-    return rows
 
 
 def mismatched_pairs(pairs: Sequence[Pair], seed: int) -> list[PreferencePair]:

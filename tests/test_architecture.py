@@ -20,7 +20,8 @@ LAYERS = (
     ("errors", "config", "core"),
     ("principles", "data", "models", "runtime"),
     ("judging", "rollout", "optim", "supervised", "experience", "policy_update", "actors", "preferences",
-     "reward_inputs", "judges", "monitor", "held_out", "direct_judge", "pretraining"),
+     "reward_inputs", "judges", "monitor", "held_out", "direct_judge", "pretraining",
+     "lessons"),
     ("stages",),
     ("pipeline", "job", "report", "help", "cli", "__main__", ""),
 )  # fmt: skip

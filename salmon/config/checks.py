@@ -16,7 +16,9 @@ from salmon.config.schema import (
     OptimSettings,
     PairJudge,
     PPOConfig,
+    PreferencesConfig,
     PrinciplesConfig,
+    RewardConfig,
     RewardSource,
     SamplingSettings,
     SFTSource,
@@ -109,8 +111,6 @@ def _pipeline_rules(config: Config) -> Iterator[str]:
         yield f"prompts.min_tokens={config.prompts.min_tokens} exceeds prompts.max_tokens={config.prompts.max_tokens}"
     for where, sampling in (("sft", config.sft.sampling), ("preferences", config.preferences.sampling)):
         yield from _sampling_rules(f"{where}.sampling", sampling)
-    if config.preferences.sampling.temperature == 0:
-        yield "preferences.sampling.temperature=0 makes both responses of a pair the same"
     for where, train in (("sft.train", config.sft.train), ("reward.train", config.reward.train),
                          ("reward.pretrain.train", config.reward.pretrain.train), ("dpo.train", config.dpo.train)):
         yield from _positive(where, epochs=train.epochs, batch_size=train.batch_size,
@@ -129,28 +129,44 @@ def _pipeline_rules(config: Config) -> Iterator[str]:
                        ("reward.pretrain.limit", config.reward.pretrain.limit)):
         if count == 0:
             yield f"{key}=0 must be at least 1, or null for all"
-    yield from _positive("preferences", min_response_chars=config.preferences.min_response_chars,
-                         pairs_per_prompt=config.preferences.pairs_per_prompt)
-    yield from _positive("preferences.judge", max_tokens=config.preferences.judge.max_tokens)
     yield from _positive("sft", samples_per_prompt=config.sft.samples_per_prompt)
     for where, styles in (("sft.styles", config.sft.styles), ("preferences.styles", config.preferences.styles)):
         yield from _choices(where, list(styles), STYLES)
         yield from _probabilities(where, **styles)
-    if config.preferences.samples_per_prompt < 2:
-        yield (f"preferences.samples_per_prompt={config.preferences.samples_per_prompt} must be at least 2: a pair has "
-               "two answers")
     if config.sft.source is SFTSource.styled and not config.sft.styles:
         yield "sft.source=styled needs sft.styles={STYLE: PROBABILITY, ...}"
-    if config.reward.layers is not None and config.reward.layers < 1:
-        yield f"reward.layers={config.reward.layers} must be at least 1, or null for all"
-    yield from _positive("reward", rows_together=config.reward.rows_together)
+    yield from _preference_rules(config.preferences)
+    yield from _reward_rules(config.reward)
     if config.dpo.beta <= 0:
         yield f"dpo.beta={config.dpo.beta} must be above 0"
     yield from _positive("best_of_n", n=config.best_of_n.n)
-    aggregation = config.preferences.aggregation
+    if config.reward.max_length > config.model.context:
+        yield f"reward.max_length={config.reward.max_length} exceeds model.context={config.model.context}"
+    if config.preferences.judge.kind is PairJudge.self and config.preferences.judge.max_tokens > config.model.context:
+        yield (f"preferences.judge.max_tokens={config.preferences.judge.max_tokens} exceeds "
+               f"model.context={config.model.context}")
+    if config.prompts.max_tokens + config.ppo.sampling.max_new_tokens > config.model.context:
+        yield (f"prompts.max_tokens + ppo.sampling.max_new_tokens = "
+               f"{config.prompts.max_tokens + config.ppo.sampling.max_new_tokens} exceeds "
+               f"model.context={config.model.context}")
+
+
+def _preference_rules(preferences: PreferencesConfig) -> Iterator[str]:
+    if preferences.sampling.temperature == 0:
+        yield "preferences.sampling.temperature=0 makes both responses of a pair the same"
+    yield from _positive("preferences", min_response_chars=preferences.min_response_chars,
+                         pairs_per_prompt=preferences.pairs_per_prompt)
+    yield from _positive("preferences.judge", max_tokens=preferences.judge.max_tokens)
+    if preferences.contrast and sum(p > 0 for p in preferences.styles.values()) < 2:
+        yield (f"preferences.contrast={preferences.contrast} exchanges one style for another and needs at least "
+               "two preferences.styles with a probability")
+    if preferences.samples_per_prompt < 2:
+        yield (f"preferences.samples_per_prompt={preferences.samples_per_prompt} must be at least 2: a pair has "
+               "two answers")
+    aggregation = preferences.aggregation
     yield from _probabilities("preferences.aggregation", planted_bias_probability=aggregation.planted_bias_probability)
-    yield from _probabilities("preferences", held_out_fraction=config.preferences.held_out_fraction,
-                              contrast=config.preferences.contrast)
+    yield from _probabilities("preferences", held_out_fraction=preferences.held_out_fraction,
+                              contrast=preferences.contrast)
     yield from _probabilities("preferences.aggregation", geometric_p=aggregation.geometric_p,
                               negation_probability=aggregation.negation_probability,
                               label_noise=aggregation.label_noise, veto_label_noise=aggregation.veto_label_noise,
@@ -159,9 +175,7 @@ def _pipeline_rules(config: Config) -> Iterator[str]:
         yield "preferences.aggregation.geometric_p must be above 0"
     yield from _positive("preferences.aggregation", passes=aggregation.passes,
                          max_principles=aggregation.max_principles)
-    if config.reward.max_length > config.model.context:
-        yield f"reward.max_length={config.reward.max_length} exceeds model.context={config.model.context}"
-    judge = config.preferences.judge
+    judge = preferences.judge
     yield from _positive("preferences.judge.server", concurrency=judge.server.concurrency)
     if judge.server.timeout_s <= 0:
         yield f"preferences.judge.server.timeout_s={judge.server.timeout_s} must be above 0"
@@ -170,13 +184,18 @@ def _pipeline_rules(config: Config) -> Iterator[str]:
     if judge.server.base_url is not None and not judge.server.base_url.startswith(("http://", "https://")):
         yield (f"preferences.judge.server.base_url={judge.server.base_url} must start with http:// or https:// (and "
                "usually ends in /v1)")
-    if judge.kind is PairJudge.self and config.preferences.judge.max_tokens > config.model.context:
-        yield (f"preferences.judge.max_tokens={config.preferences.judge.max_tokens} exceeds "
-               f"model.context={config.model.context}")
-    if config.prompts.max_tokens + config.ppo.sampling.max_new_tokens > config.model.context:
-        yield (f"prompts.max_tokens + ppo.sampling.max_new_tokens = "
-               f"{config.prompts.max_tokens + config.ppo.sampling.max_new_tokens} exceeds "
-               f"model.context={config.model.context}")
+
+
+
+def _reward_rules(reward: RewardConfig) -> Iterator[str]:
+    for number, lesson in enumerate(reward.lessons):
+        where = f"reward.lessons[{number}]"
+        wordings = {} if lesson.wordings is None else {"wordings": lesson.wordings}
+        yield from _positive(where, groups=lesson.groups, **wordings)
+        yield from _probabilities(where, negation_probability=lesson.negation_probability)
+    if reward.layers is not None and reward.layers < 1:
+        yield f"reward.layers={reward.layers} must be at least 1, or null for all"
+    yield from _positive("reward", rows_together=reward.rows_together)
 
 
 def _ppo_rules(ppo: PPOConfig, principles: PrinciplesConfig) -> Iterator[str]:

@@ -262,7 +262,7 @@ class PreferencesConfig:
     samples_per_prompt: int = MISSING  # answers of the SFT policy
     pairs_per_prompt: int = MISSING  # of two different ones of them
     styles: dict[str, float] = MISSING  # probability of each style (salmon/data/styles.py) that answers are given
-    contrast: float = MISSING  # share of pairs that are one answer in two sets of styles, differing in one style
+    contrast: float = MISSING  # share of pairs that are one answer in two sets of styles, one exchanged for another
     held_out_fraction: float = MISSING  # share of the prompts kept for the reward model's accuracy
     sampling: SamplingSettings = field(default_factory=SamplingSettings)
     min_response_chars: int = MISSING  # pairs with a shorter answer are dropped and counted
@@ -275,7 +275,7 @@ class PretrainSettings:
     """Preference pre-training of the reward model on (prompt, chosen, rejected) rows."""
 
     # JSONL path, "hub:NAME[:SPLIT]", null for no pre-training, or what needs no data (salmon/pretraining.py):
-    # "mismatched": an answer against one to another prompt; "judged": the judged pairs, each by one asserted principle
+    # "mismatched": an answer against one to another prompt
     data: str | None = MISSING
     limit: int | None = MISSING  # rows used
     max_length: int = MISSING
@@ -285,8 +285,19 @@ class PretrainSettings:
 
 
 @dataclass
+class LessonSettings:
+    """Training on the same pairs under fewer principles in fewer wordings, before all of them (salmon/lessons.py)."""
+
+    principles: list[str] = MISSING  # of the reward bank; [] = all
+    wordings: int | None = MISSING  # the first so many of each polarity, the definition among them; null = all
+    negation_probability: float = MISSING
+    groups: int = MISSING  # pairs, each with up to reward.rows_together rows, trained on once
+
+
+@dataclass
 class RewardConfig:
     pretrain: PretrainSettings = field(default_factory=PretrainSettings)
+    lessons: list[LessonSettings] = MISSING  # in this order; [] = none
     layers: int | None = MISSING  # layers of the base that reward and value model run through; null = all
     principles: bool = MISSING  # false: trained and asked without principles (plain RLAIF, an ablation)
     # Rows of one pair that are trained on together and count as ONE row of train.batch_size and micro_batch_size; what

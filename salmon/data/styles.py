@@ -43,10 +43,17 @@ def draw_styles(styles: Mapping[str, float], rng: np.random.Generator) -> frozen
     return frozenset(name for name, drawn in zip(STYLES, uniforms, strict=True) if drawn < styles.get(name, 0.0))
 
 
-def turn_one(chosen: frozenset[str], styles: Mapping[str, float], rng: np.random.Generator) -> frozenset[str]:
-    """The same styles but for one, drawn uniformly of those with a probability, which is added or left out."""
+def exchange(chosen: frozenset[str], styles: Mapping[str, float], rng: np.random.Generator
+             ) -> tuple[frozenset[str], frozenset[str]]:
+    """Two sets that differ in two styles: one has the first of them, the other the second.
+
+    Both answers so get something that the other lacks, and neither length nor "what was added is bad" tells which is
+    better: only the principle does. The two are drawn uniformly of the styles with a probability (at least two).
+    """
     possible = [name for name in STYLES if styles.get(name, 0.0) > 0]
-    return chosen ^ {possible[rng.integers(len(possible))]}
+    one, two = (possible[i] for i in rng.choice(len(possible), 2, replace=False))
+    rest = chosen - {one, two}
+    return rest | {one}, rest | {two}
 
 
 def restyle(answer: str, chosen: Collection[str], *key: str | int) -> str:

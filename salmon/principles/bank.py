@@ -1,7 +1,8 @@
 """Sets of principles, from bundled YAML, from a user's YAML or from the original project's JSON.
 
 YAML: ``{description, principles: [{name, definition, negative_definition?, weight?, paraphrases?,
-negative_paraphrases?, check?, opposite?}]}``.
+negative_paraphrases?, topics?, check?, opposite?}], frames?}``.
+Further paraphrases are made of frames and topics: see ``salmon/principles/frames.py``.
 The original project's files are lists: ``[{dimension, definition, negative_definition?, weight?}]``; the other keys
 may be added to them.
 """
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from salmon.principles.files import locate, read_document, refuse, suggestion, unknown_keys
+from salmon.principles.frames import Frames, framed, read_frames
 from salmon.principles.verifiers import check_problem
 
 BANKS = Path(__file__).parent / "banks"
@@ -73,7 +75,8 @@ def load_bank(spec: str, exclude: Sequence[str] = (), include: Sequence[str] = (
     document = read_document(path)
     problems: list[str] = []
     entries, name_key = _entries(document, problems)
-    principles = [_principle(entry, number, name_key, problems) for number, entry in enumerate(entries, 1)]
+    frames = read_frames(document.get("frames") if isinstance(document, dict) else None, "frames", problems)
+    principles = [_principle(entry, number, name_key, frames, problems) for number, entry in enumerate(entries, 1)]
     named = [principle for principle in principles if principle is not None]
     problems += _duplicates(entries, name_key)
     whole = Bank(path.stem, tuple(named))
@@ -98,11 +101,11 @@ def _entries(document: Any, problems: list[str]) -> tuple[list, str]:
     if not isinstance(document, dict) or not isinstance(document.get("principles"), list | None):
         problems.append('it must have a list "principles" (or be a list, the original project\'s format)')
         return [], "name"
-    problems += unknown_keys(document, ("description", "principles"), "top level")
+    problems += unknown_keys(document, ("description", "frames", "principles"), "top level")
     return document.get("principles") or [], "name"
 
 
-def _principle(entry: Any, number: int, name_key: str, problems: list[str]) -> Principle | None:
+def _principle(entry: Any, number: int, name_key: str, frames: Frames | None, problems: list[str]) -> Principle | None:
     """One principle; ``None`` if it is too broken to have one, with the reasons in ``problems``."""
     where = f"principle {number}"
     if not isinstance(entry, dict):
@@ -111,7 +114,7 @@ def _principle(entry: Any, number: int, name_key: str, problems: list[str]) -> P
     if isinstance(entry.get(name_key), str):
         where += f" ({entry[name_key].strip()})"
     before = len(problems)
-    known = (name_key, "definition", "negative_definition", "weight", *LATER_FIELDS)
+    known = (name_key, "definition", "negative_definition", "weight", "topics", *LATER_FIELDS)
     problems += unknown_keys(entry, known, where)
     name = _text(entry, name_key, where, problems)
     definition = _text(entry, "definition", where, problems)
@@ -124,6 +127,12 @@ def _principle(entry: Any, number: int, name_key: str, problems: list[str]) -> P
         problems.append(f'{where}: "weight" must be a number above 0, not {weight!r}')
     paraphrases = _texts(entry, "paraphrases", where, problems)
     negative_paraphrases = _texts(entry, "negative_paraphrases", where, problems)
+    topics = read_frames(entry.get("topics"), f"{where}: topics", problems)
+    if topics and not frames:
+        problems.append(f'{where}: "topics" need "frames" at the top level')
+    if topics and frames:
+        paraphrases = tuple(dict.fromkeys((*paraphrases, *framed(frames, topics))))
+        negative_paraphrases = tuple(dict.fromkeys((*negative_paraphrases, *framed(frames, topics.turned()))))
     if negative_paraphrases and not negated:
         problems.append(f'{where}: "negative_paraphrases" need a "negative_definition"')
     check = _text(entry, "check", where, problems) if entry.get("check") is not None else None

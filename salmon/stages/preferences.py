@@ -11,7 +11,7 @@ from salmon.config.schema import Config, PairJudge, PreferencesConfig
 from salmon.core.aggregation import combine_orders, position_bias
 from salmon.data.rows import Judgement, PreferenceRow, Prompt, write_jsonl
 from salmon.data.selection import select_prompts
-from salmon.data.styles import draw_styles, restyle, turn_one, whole_sentences
+from salmon.data.styles import draw_styles, exchange, restyle, whole_sentences
 from salmon.errors import SalmonError
 from salmon.judges.agreement import agreement_with_checks, as_metrics, markdown
 from salmon.judges.interface import Judge, make_judge
@@ -104,8 +104,8 @@ def sample_pairs(cfg: Config, ctx: StageContext, shared: SharedModel, prompts: S
 def pair_up(prompt: Prompt, samples: Sequence[str], settings: PreferencesConfig, seed: int) -> list[Pair]:
     """``pairs_per_prompt`` pairs of samples, restyled if there are styles.
 
-    Without styles, the first of two samples is response 1. A contrast pair is ONE sample in two sets of styles that
-    differ in one.
+    Without styles, the first of two samples is response 1. A contrast pair is ONE sample in two sets of styles, one
+    style of the first being exchanged for another in the second.
     """
     pairs = []
     for number in range(settings.pairs_per_prompt):
@@ -116,7 +116,8 @@ def pair_up(prompt: Prompt, samples: Sequence[str], settings: PreferencesConfig,
         if settings.styles:
             styles = draw_styles(settings.styles, rng)
             if rng.random() < settings.contrast:
-                two, others, which = one, turn_one(styles, settings.styles, rng), 1  # the same random choices
+                two, which = one, 1  # the same random choices
+                styles, others = exchange(styles, settings.styles, rng)
             else:
                 others, which = draw_styles(settings.styles, rng), 2
             one = restyle(whole_sentences(one), styles, *key, 1)

@@ -49,8 +49,8 @@ def _preferences(cfg: Config) -> dict[str, Any]:
 
 def _reward(cfg: Config) -> dict[str, Any]:
     data = cfg.reward.pretrain.data
-    given = data not in (None, "mismatched", "judged")  # these are made of the preferences
-    return {"reward": semantic(cfg.reward), "pretrain_data": source_identity(data) if data and given else None}
+    made = data in (None, "mismatched")  # of the preferences
+    return {"reward": semantic(cfg.reward), "pretrain_data": None if made else source_identity(data or "")}
 
 
 def _ppo(cfg: Config) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 import logging
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -14,12 +14,13 @@ from salmon.config.schema import Config, OnBadLine, SupervisedSettings
 from salmon.core.preference import bradley_terry_loss, pairwise_accuracy
 from salmon.data.rows import PreferencePair, PreferenceRow, read_jsonl
 from salmon.data.sources import load_pairs
+from salmon.lessons import lesson_rows
 from salmon.models.base import SharedModel
 from salmon.models.forward import score_forward
 from salmon.models.heads import ScalarHead, save_scalar_model
 from salmon.optim import Learner
 from salmon.preferences import judged_training_pairs, training_pairs
-from salmon.pretraining import asserted_pairs, mismatched_pairs
+from salmon.pretraining import mismatched_pairs
 from salmon.principles.bank import load_bank
 from salmon.reward_inputs import reward_input
 from salmon.runtime.seeding import stream
@@ -64,8 +65,16 @@ def run(cfg: Config, ctx: StageContext) -> dict[str, float]:
         metrics |= {"pretrain/rows": len(pairs), "pretrain/loss": trained["pretrain/loss"],
                     "pretrain/accuracy": trained["pretrain/accuracy"]}
 
-    # 2. Training on the judged rows.
+    # 2. Lessons, if there are any: fewer principles in fewer wordings.
     encode = partial(compare_row, shared, cfg)
+    once = replace(cfg.reward.train, epochs=1)
+    for number, rows_of_lesson in enumerate(lessons(cfg, preferences)):
+        groups = together([encode(row) for row in rows_of_lesson], cfg.reward.rows_together)
+        trained = train(shared, head, groups, once, ctx, "lesson", cfg.seed, first_step, f"lesson_{number}")
+        first_step += num_steps(len(groups), once)
+        metrics |= {name: trained[name] for name in ("lesson/loss", "lesson/accuracy")}
+
+    # 3. Training on the judged rows.
     training = [encode(row) for row in rows if row.split == "train"]
     cut = [comparison.cut_tokens for comparison in training]
     if any(cut):
@@ -75,12 +84,12 @@ def run(cfg: Config, ctx: StageContext) -> dict[str, float]:
     metrics |= {name: trained[name] for name in ("reward/loss", "reward/accuracy", "reward/margin")}
     metrics |= {"reward/cut_rows": sum(map(bool, cut)), "reward/cut_tokens": sum(cut)}
 
-    # 3. Accuracy on held-out prompts, and per principle alone.
+    # 4. Accuracy on held-out prompts, and per principle alone.
     metrics |= held_out_accuracy(shared, head, [encode(row) for row in rows if row.split == "held_out"],
                                  [encode(probe) for probe in probes], cfg.reward.train.micro_batch_size)
     ctx.tracker.summary(metrics)
 
-    # 4. Adapter and head, together.
+    # 5. Adapter and head, together.
     with storage_errors(ctx.work):
         save_scalar_model(shared, ADAPTER, head, ctx.work / "reward")
         for state in ctx.work.glob("state_*.pt"):
@@ -99,8 +108,11 @@ def together(comparisons: Sequence[Comparison], size: int) -> list[list[Comparis
 
 
 def train(shared: SharedModel, head: ScalarHead, groups: Sequence[Sequence[Comparison]], settings: SupervisedSettings,
-          ctx: StageContext, name: str, seed: int, first_step: int) -> dict[str, float]:
-    """Bradley-Terry training of adapter and head; continues what an interrupted try did."""
+          ctx: StageContext, name: str, seed: int, first_step: int, state: str | None = None) -> dict[str, float]:
+    """Bradley-Terry training of adapter and head; continues what an interrupted try did.
+
+    ``name``: prefix of the metrics; ``state``: names the file of an interrupted try, and is ``name`` if not given.
+    """
     parameters = shared.parameters_of(ADAPTER) | {f"head.{k}": p for k, p in head.named_parameters()}
     learner = Learner(parameters, settings.optim)
 
@@ -116,7 +128,7 @@ def train(shared: SharedModel, head: ScalarHead, groups: Sequence[Sequence[Compa
 
     with shared.using(ADAPTER):
         return fit(learner, groups, settings, loss=loss, weight=len,
-                   checkpoint=ctx.work / f"state_{name}.pt", tracker=ctx.tracker, name=name, seed=seed,
+                   checkpoint=ctx.work / f"state_{state or name}.pt", tracker=ctx.tracker, name=name, seed=seed,
                    first_step=first_step,
                    shown=[f"{name}/loss", f"{name}/accuracy", f"{name}/margin", "optim/grad_norm"])
 
@@ -171,16 +183,22 @@ def compare_pair(shared: SharedModel, pair: PreferencePair, cfg: Config) -> Comp
     return Comparison(chosen.ids, rejected.ids, "", cut, pair.id)
 
 
+def lessons(cfg: Config, preferences: Path) -> list[list[PreferenceRow]]:
+    """The rows of each lesson, of the training pairs."""
+    if not cfg.reward.lessons:
+        return []
+    bank = load_bank(cfg.principles.reward, exclude=cfg.principles.reward_exclude)
+    judged = judged_training_pairs(preferences, bank, cfg.preferences.min_response_chars)
+    return [lesson_rows(judged, lesson, cfg.preferences.aggregation, cfg.reward.rows_together, cfg.seed, number)
+            for number, lesson in enumerate(cfg.reward.lessons)]
+
+
 def pretraining_pairs(cfg: Config, preferences: Path) -> list[PreferencePair]:
     """The first ``limit`` pairs of the source in a seeded order."""
     settings, min_chars = cfg.reward.pretrain, cfg.preferences.min_response_chars
     match settings.data:
         case "mismatched":
             pairs = mismatched_pairs(training_pairs(preferences, min_chars), cfg.seed)
-        case "judged":
-            bank = load_bank(cfg.principles.reward, exclude=cfg.principles.reward_exclude)
-            judged = judged_training_pairs(preferences, bank, min_chars)
-            pairs = asserted_pairs(judged, cfg.preferences.aggregation.require_agreement, cfg.seed)
         case source:
             pairs = load_pairs(source or "", cfg.prompts.on_bad_line)
     order = stream(cfg.seed, "pretrain", "rows").permutation(len(pairs))

@@ -245,8 +245,9 @@ PAPER = {
     "ppo.gamma": 1.0, "ppo.lam": 1.0, "ppo.clip_range": 0.2, "ppo.clip_range_value": 0.2,
     "ppo.value_coefficient": 0.1, "ppo.whiten_advantages": True, "ppo.shaping.whiten": False,
     "ppo.sampling.temperature": 0.7, "ppo.sampling.top_p": 1.0, "ppo.sampling.max_new_tokens": 1024,
-    "ppo.shaping.unfinished_penalty": -6.0, "ppo.shaping.empty_penalty": 0.0, "ppo.shaping.length_bonus": 5.0, "ppo.shaping.length_bonus_cap": 0.8,
-    "ppo.shaping.scale": 10.0, "ppo.value_init": "reward", "ppo.critic_warmup_updates": 0, "ppo.target_kl": None,
+    "ppo.shaping.unfinished_penalty": -6.0, "ppo.shaping.empty_penalty": 0.0,
+    "ppo.shaping.length_bonus": 5.0, "ppo.shaping.length_bonus_cap": 0.8, "ppo.shaping.scale": 10.0,
+    "ppo.value_init": "reward", "ppo.critic_warmup_updates": 0, "ppo.target_kl": None,
     "ppo.save_every": 10, "ppo.reward_source": "model",
 }  # fmt: skip
 

@@ -16,8 +16,8 @@ from salmon.data.styles import (
     SELF_PRAISE,
     STYLES,
     draw_styles,
+    exchange,
     restyle,
-    turn_one,
     whole_sentences,
 )
 from salmon.runtime.seeding import stream
@@ -113,12 +113,14 @@ def test_a_style_is_drawn_whatever_the_others_probabilities_are() -> None:
     assert alone == among and len(set(alone)) == 2
 
 
-def test_turn_one_changes_exactly_one_possible_style() -> None:
+def test_exchange_gives_each_set_one_style_that_the_other_lacks() -> None:
     given = {"brief": 0.5, "list": 0.0, "formal": 0.1, "excited": 1.0}
-    start = frozenset({"brief"})
-    changes = Counter(tuple(start ^ turn_one(start, given, stream(n))) for n in range(600))
-    assert set(changes) == {("brief",), ("formal",), ("excited",)}  # never list, whose probability is 0
-    assert all(abs(count - 200) < 3 * np.sqrt(600 * 2 / 9) for count in changes.values())  # whatever their probability
+    drawn = [exchange(frozenset({"brief", "prose"}), given, stream(n)) for n in range(600)]
+    changes = Counter((tuple(one - two), tuple(two - one)) for one, two in drawn)
+    names = ("brief", "formal", "excited")  # never list, whose probability is 0
+    assert set(changes) == {((a,), (b,)) for a in names for b in names if a != b}
+    assert all(abs(count - 100) < 4 * np.sqrt(600 * 5 / 36) for count in changes.values())  # whatever their probability
+    assert all("prose" in one & two for one, two in drawn)  # the rest stays
 
 
 # --- several styles ----------------------------------------------------------------------------

@@ -1,0 +1,60 @@
+"""Lessons: training on judged pairs under fewer principles in fewer wordings, before training on all of them.
+
+A small reward model that meets many principles at once, half of them negated, stays at chance: what it learns from an
+asserted principle is unlearned from a negated one before it can tell them apart. With two principles in one wording it
+learns within a hundred steps to read which is meant and what a negation turns round, and keeps that while principles
+and wordings are added.
+"""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import replace
+
+from salmon.config.schema import AggregationSettings, LessonSettings
+from salmon.data.rows import PreferenceRow
+from salmon.errors import SalmonError
+from salmon.preferences import JudgedPairs, aggregate
+from salmon.principles.bank import Bank, Principle
+from salmon.runtime.seeding import stream
+
+
+def lesson_rows(judged: JudgedPairs, lesson: LessonSettings, settings: AggregationSettings, rows_together: int,
+                seed: int, number: int) -> list[PreferenceRow]:
+    """Rows for the ``number``-th lesson: one principle each, labelled as always, ``rows_together`` at most of each of
+    ``lesson.groups`` random pairs.
+
+    A planted bias stays out: lessons teach reading, the bias is in the data that come after them.
+
+    Raises:
+        SalmonError: a principle of the lesson was not judged, or no pair is decided by its principles.
+    """
+    where = f"reward.lessons[{number}]"
+    if absent := judged.bank.missing(lesson.principles):
+        raise SalmonError(f"{where}.principles: not among the principles that pairs were judged by: "
+                          + ", ".join(absent))
+    rule = replace(settings, geometric_p=1.0, negation_probability=lesson.negation_probability, planted_bias=None)
+    own_seed = int(stream(seed, "lesson", number).integers(2**31))  # other draws than the main rows of the same pairs
+    rows, _ = aggregate(subset(judged, lesson.principles, lesson.wordings), rule, set(), own_seed)
+    by_pair: dict[tuple[str, ...], list[PreferenceRow]] = defaultdict(list)
+    for row in rows:
+        by_pair[row.prompt_id, *sorted((row.response_1, row.response_2))].append(row)
+    if not rows:
+        raise SalmonError(f"{where}: no training pair is decided by {', '.join(lesson.principles)}; name other "
+                          "principles, or raise preferences.num_prompts")
+    groups = list(by_pair.values())
+    order = stream(own_seed, "groups").permutation(len(groups))[: lesson.groups]
+    return [row for i in order for row in groups[i][:rows_together]]
+
+
+def subset(judged: JudgedPairs, names: Sequence[str], wordings: int | None) -> JudgedPairs:
+    """The same pairs, judged by the named principles only (none named: all), in the first ``wordings`` wordings."""
+    kept = [k for k, name in enumerate(judged.bank.names) if not names or name in names]
+    principles = tuple(_first_wordings(judged.bank.principles[k], wordings) for k in kept)
+    return JudgedPairs(judged.pairs, [[row[k] for k in kept] for row in judged.judgements],
+                       Bank(judged.bank.name, principles))
+
+
+def _first_wordings(principle: Principle, wordings: int | None) -> Principle:
+    last = None if wordings is None else wordings - 1  # the definition is the first
+    return replace(principle, paraphrases=principle.paraphrases[:last],
+                   negative_paraphrases=principle.negative_paraphrases[:last])
