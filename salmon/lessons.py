@@ -16,6 +16,7 @@ from salmon.errors import SalmonError
 from salmon.preferences import JudgedPairs, aggregate
 from salmon.principles.bank import Bank, Principle
 from salmon.runtime.seeding import stream
+from salmon.supervised import Mastery
 
 
 def lesson_rows(judged: JudgedPairs, lesson: LessonSettings, settings: AggregationSettings, rows_together: int,
@@ -44,6 +45,11 @@ def lesson_rows(judged: JudgedPairs, lesson: LessonSettings, settings: Aggregati
     groups = list(by_pair.values())
     order = stream(own_seed, "groups").permutation(len(groups))[: lesson.groups]
     return [row for i in order for row in groups[i][:rows_together]]
+
+
+def mastery(lesson: LessonSettings) -> Mastery:
+    """What ends the lesson before its last group."""
+    return Mastery("lesson/accuracy", lesson.until)
 
 
 def subset(judged: JudgedPairs, names: Sequence[str], wordings: int | None) -> JudgedPairs:

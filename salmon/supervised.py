@@ -1,7 +1,9 @@
 """Ordinary training over rows (SFT, reward model): one loop, resumable to the bit."""
 
+import logging
 import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
@@ -14,7 +16,30 @@ from salmon.runtime.progress import Progress
 from salmon.runtime.seeding import stream
 from salmon.runtime.tracking import Tracker
 
+log = logging.getLogger("salmon")
+
 T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Mastery:
+    """Ends a training early: when the mean of a metric over the last ``steps`` steps reaches ``level``."""
+
+    metric: str
+    level: float
+    steps: int = 20
+
+    def reached(self, values: Sequence[float]) -> bool:
+        return len(values) >= self.steps and sum(values[-self.steps :]) / self.steps >= self.level
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A finished training."""
+
+    metrics: dict[str, float]  # of its last step
+    steps: int  # optimiser steps
+
 
 
 def fit(
@@ -30,8 +55,9 @@ def fit(
     seed: int,
     shown: Sequence[str],
     first_step: int = 0,
-) -> dict[str, float]:
-    """Train over ``rows`` and return the last step's metrics.
+    until: Mastery | None = None,
+) -> Fitted:
+    """Train over ``rows``, ``settings.epochs`` times or until something is mastered.
 
     Args:
         loss: of a micro-batch and a denominator: the *sum* of its rows' losses over the denominator, and
@@ -41,11 +67,14 @@ def fit(
         name: prefix of the metrics and of the random streams.
         shown: metrics on the progress line.
         first_step: steps that the stage logged before this training.
+        until: what ends the training earlier.
     """
     steps_per_epoch = math.ceil(len(rows) / settings.batch_size)
     total = num_steps(len(rows), settings)
     extras = learner.load(checkpoint)
-    done, metrics = (extras["step"], extras["metrics"]) if extras else (0, {})
+    done, metrics, seen = (extras["step"], extras["metrics"], extras.get("seen", [])) if extras else (0, {}, [])
+    if until and until.reached(seen):
+        return Fitted(metrics, done)
     if done < total:
         tracker.rewind(first_step + done)
     progress = Progress(total, f"{name} steps", start=done)
@@ -65,9 +94,14 @@ def fit(
         metrics = sums | learner.step(first_step + step + 1, step, total).metrics()
         tracker.log(first_step + step + 1, metrics)
         progress.advance(1, **{key.rpartition("/")[2]: metrics[key] for key in shown})
-        if (step + 1) % settings.save_every == 0 or step + 1 == total:
-            learner.save(checkpoint, step=step + 1, metrics=metrics)
-    return metrics
+        seen = [*seen, metrics[until.metric]][-until.steps :] if until else []
+        enough = until is not None and until.reached(seen)
+        if (step + 1) % settings.save_every == 0 or step + 1 == total or enough:
+            learner.save(checkpoint, step=step + 1, metrics=metrics, seen=seen)
+        if enough:
+            log.info("%s: enough after %d of %d steps", name, step + 1, total)
+            return Fitted(metrics, step + 1)
+    return Fitted(metrics, total)
 
 
 def num_steps(num_rows: int, settings: SupervisedSettings) -> int:

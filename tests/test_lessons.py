@@ -21,7 +21,7 @@ SETTINGS = AggregationSettings(passes=6, geometric_p=0.3, max_principles=3, nega
                                require_agreement=False, normalize_variance=False, label_rule=LabelRule.most_pronounced,
                                label_noise=0.0, veto_label_noise=0.0, ai_disclaimer_veto=0.0, language_veto=False,
                                planted_bias=None, planted_bias_probability=0.0)
-LESSON = LessonSettings(principles=["Short"], wordings=1, negation_probability=0.5, groups=9)
+LESSON = LessonSettings(principles=["Short"], wordings=1, negation_probability=0.5, groups=9, until=1.0)
 MANY = replace(LESSON, groups=1000)
 
 

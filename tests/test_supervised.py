@@ -14,7 +14,7 @@ from salmon.errors import SalmonError
 from salmon.optim import Learner
 from salmon.runtime.metrics_file import MetricsFile, read_metrics
 from salmon.runtime.tracking import Tracker
-from salmon.supervised import fit, num_steps
+from salmon.supervised import Fitted, Mastery, fit, num_steps
 
 Row = tuple[list[float], int]  # features and a weight ("tokens")
 NUMBERS = np.random.default_rng(0).normal(size=(10, 4))
@@ -45,6 +45,9 @@ class Training:
         return (weights * errors).sum() / denominator, {"sft/tokens": float(weights.sum())}
 
     def run(self, stop_after: int | None = None, **changes) -> dict[str, float]:
+        return self.fitted(stop_after, **changes).metrics
+
+    def fitted(self, stop_after: int | None = None, **changes) -> Fitted:
         """Raises ``Interrupted`` in the micro-batch after ``stop_after`` others."""
 
         def loss(batch: Sequence[Row], denominator: float) -> tuple[Tensor, dict[str, float]]:
@@ -60,6 +63,33 @@ class Training:
     @property
     def history(self) -> list[dict]:
         return [{k: v for k, v in row.items() if k != "time"} for row in read_metrics(self.work / "metrics.jsonl")]
+
+
+def test_training_ends_when_it_is_mastered_and_resumes_to_the_same_end(tmp_path: Path, optim_settings) -> None:
+    """The loss halves well before 60 steps; its mean over 3 steps decides, so not a lucky step."""
+    until = Mastery("sft/tokens", level=-0.8, steps=3)
+
+    def trained(work: Path, stop_after: int | None = None) -> tuple[Training, Fitted]:
+        training = Training(work, optim_settings, epochs=20)
+        loss = training.loss
+
+        def with_negative(batch, denominator):
+            value, parts = loss(batch, denominator)
+            return value, parts | {"sft/tokens": -value.item()}
+
+        training.loss = with_negative
+        return training, training.fitted(stop_after, until=until)
+
+    training, whole = trained(tmp_path / "whole")
+    losses = [row["sft/loss"] for row in read_metrics(tmp_path / "whole/metrics.jsonl")]
+    means = [np.mean(losses[n - 3 : n]) for n in range(3, len(losses) + 1)]
+    assert 3 < whole.steps == len(losses) < 60 and means[-1] <= 0.8 < min(means[:-1])
+    with pytest.raises(Interrupted):
+        trained(tmp_path / "cut", stop_after=whole.steps - 1)
+    again, resumed = trained(tmp_path / "cut")
+    assert resumed.steps == whole.steps and torch.equal(again.weights, training.weights)
+    third, finished = trained(tmp_path / "cut")  # what came after it in the metrics stays
+    assert finished == resumed and third.seen == [] and torch.equal(third.weights, training.weights)
 
 
 def test_num_steps() -> None:

@@ -291,7 +291,8 @@ class LessonSettings:
     principles: list[str] = MISSING  # of the reward bank; [] = all
     wordings: int | None = MISSING  # the first so many of each polarity, the definition among them; null = all
     negation_probability: float = MISSING
-    groups: int = MISSING  # pairs, each with up to reward.rows_together rows, trained on once
+    groups: int = MISSING  # pairs, each with up to reward.rows_together rows, trained on once, at most
+    until: float = MISSING  # mean accuracy over 20 steps that ends the lesson earlier; 1 = hardly ever
 
 
 @dataclass

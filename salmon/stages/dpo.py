@@ -25,7 +25,7 @@ from salmon.runtime.journal import map_in_chunks
 from salmon.runtime.metrics_file import read_metrics
 from salmon.runtime.store import storage_errors
 from salmon.stages.context import StageContext
-from salmon.supervised import fit, num_steps
+from salmon.supervised import Fitted, fit
 
 log = logging.getLogger("salmon")
 
@@ -64,11 +64,11 @@ def run(cfg: Config, ctx: StageContext) -> dict[str, float]:
     _, held_out = split_prompts(cfg, shared.chat)
     evaluate(cfg, ctx, shared, held_out, step=0)
     trained = train(cfg, ctx, shared, examples)
-    reached = evaluate(cfg, ctx, shared, held_out, step=num_steps(len(examples), cfg.dpo.train))
+    reached = evaluate(cfg, ctx, shared, held_out, step=trained.steps)
     with storage_errors(ctx.work):
         shared.save_adapter(POLICY, ctx.work / "policy")
         (ctx.work / "state.pt").unlink(missing_ok=True)
-    return counts | {name: trained[name] for name in ("dpo/loss", "dpo/accuracy", "dpo/margin")} | reached
+    return counts | {name: trained.metrics[name] for name in ("dpo/loss", "dpo/accuracy", "dpo/margin")} | reached
 
 
 def label(judged: JudgedPairs, names: Sequence[str], require_agreement: bool) -> np.ndarray:
@@ -123,7 +123,7 @@ def pair_logprobs(shared: SharedModel, examples: Sequence[Example]) -> tuple[Ten
     return chosen, rejected
 
 
-def train(cfg: Config, ctx: StageContext, shared: SharedModel, examples: Sequence[Example]) -> dict[str, float]:
+def train(cfg: Config, ctx: StageContext, shared: SharedModel, examples: Sequence[Example]) -> Fitted:
     """Train the policy adapter; continues what an interrupted try did."""
     beta = cfg.dpo.beta
 

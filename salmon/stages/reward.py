@@ -14,7 +14,7 @@ from salmon.config.schema import Config, OnBadLine, SupervisedSettings
 from salmon.core.preference import bradley_terry_loss, pairwise_accuracy
 from salmon.data.rows import PreferencePair, PreferenceRow, read_jsonl
 from salmon.data.sources import load_pairs
-from salmon.lessons import lesson_rows
+from salmon.lessons import lesson_rows, mastery
 from salmon.models.base import SharedModel
 from salmon.models.forward import score_forward
 from salmon.models.heads import ScalarHead, save_scalar_model
@@ -26,7 +26,7 @@ from salmon.reward_inputs import reward_input
 from salmon.runtime.seeding import stream
 from salmon.runtime.store import storage_errors
 from salmon.stages.context import StageContext
-from salmon.supervised import fit, num_steps
+from salmon.supervised import Fitted, Mastery, fit
 
 log = logging.getLogger("salmon")
 
@@ -60,19 +60,20 @@ def run(cfg: Config, ctx: StageContext) -> dict[str, float]:
         pairs = pretraining_pairs(cfg, preferences)
         comparisons = [compare_pair(shared, pair, cfg) for pair in pairs]
         trained = train(shared, head, together(comparisons, 1), cfg.reward.pretrain.train, ctx, "pretrain", cfg.seed,
-                        first_step=0)
-        first_step = num_steps(len(comparisons), cfg.reward.pretrain.train)
-        metrics |= {"pretrain/rows": len(pairs), "pretrain/loss": trained["pretrain/loss"],
-                    "pretrain/accuracy": trained["pretrain/accuracy"]}
+                        first_step)
+        first_step += trained.steps
+        metrics |= {"pretrain/rows": len(pairs), "pretrain/loss": trained.metrics["pretrain/loss"],
+                    "pretrain/accuracy": trained.metrics["pretrain/accuracy"]}
 
     # 2. Lessons, if there are any: fewer principles in fewer wordings.
     encode = partial(compare_row, shared, cfg)
     once = replace(cfg.reward.train, epochs=1)
     for number, rows_of_lesson in enumerate(lessons(cfg, preferences)):
         groups = together([encode(row) for row in rows_of_lesson], cfg.reward.rows_together)
-        trained = train(shared, head, groups, once, ctx, "lesson", cfg.seed, first_step, f"lesson_{number}")
-        first_step += num_steps(len(groups), once)
-        metrics |= {name: trained[name] for name in ("lesson/loss", "lesson/accuracy")}
+        trained = train(shared, head, groups, once, ctx, "lesson", cfg.seed, first_step, f"lesson_{number}",
+                        mastery(cfg.reward.lessons[number]))
+        first_step += trained.steps
+        metrics |= {name: trained.metrics[name] for name in ("lesson/loss", "lesson/accuracy")}
 
     # 3. Training on the judged rows.
     training = [encode(row) for row in rows if row.split == "train"]
@@ -81,7 +82,7 @@ def run(cfg: Config, ctx: StageContext) -> dict[str, float]:
         log.info("reward inputs: %d of %d were cut (%d tokens)", sum(map(bool, cut)), len(cut), sum(cut))
     groups = together(training, cfg.reward.rows_together)
     trained = train(shared, head, groups, cfg.reward.train, ctx, "reward", cfg.seed, first_step)
-    metrics |= {name: trained[name] for name in ("reward/loss", "reward/accuracy", "reward/margin")}
+    metrics |= {name: trained.metrics[name] for name in ("reward/loss", "reward/accuracy", "reward/margin")}
     metrics |= {"reward/cut_rows": sum(map(bool, cut)), "reward/cut_tokens": sum(cut)}
 
     # 4. Accuracy on held-out prompts, and per principle alone.
@@ -108,7 +109,8 @@ def together(comparisons: Sequence[Comparison], size: int) -> list[list[Comparis
 
 
 def train(shared: SharedModel, head: ScalarHead, groups: Sequence[Sequence[Comparison]], settings: SupervisedSettings,
-          ctx: StageContext, name: str, seed: int, first_step: int, state: str | None = None) -> dict[str, float]:
+          ctx: StageContext, name: str, seed: int, first_step: int, state: str | None = None,
+          until: Mastery | None = None) -> Fitted:
     """Bradley-Terry training of adapter and head; continues what an interrupted try did.
 
     ``name``: prefix of the metrics; ``state``: names the file of an interrupted try, and is ``name`` if not given.
@@ -129,7 +131,7 @@ def train(shared: SharedModel, head: ScalarHead, groups: Sequence[Sequence[Compa
     with shared.using(ADAPTER):
         return fit(learner, groups, settings, loss=loss, weight=len,
                    checkpoint=ctx.work / f"state_{state or name}.pt", tracker=ctx.tracker, name=name, seed=seed,
-                   first_step=first_step,
+                   first_step=first_step, until=until,
                    shown=[f"{name}/loss", f"{name}/accuracy", f"{name}/margin", "optim/grad_norm"])
 
 

@@ -74,7 +74,7 @@ def run(cfg: Config, ctx: StageContext) -> dict[str, float]:
     with storage_errors(ctx.work):
         shared.save_adapter(ADAPTER, ctx.work / "policy")
         (ctx.work / "state.pt").unlink(missing_ok=True)
-    return counts | {"sft/loss": trained["sft/loss"], "selfalign/demonstrations": len(examples)}
+    return counts | {"sft/loss": trained.metrics["sft/loss"], "selfalign/demonstrations": len(examples)}
 
 
 def self_align(cfg: Config, ctx: StageContext, shared: SharedModel) -> tuple[list[Demonstration], dict[str, float]]:

@@ -19,7 +19,7 @@ from omegaconf.errors import OmegaConfBaseException
 from salmon.config import checks
 from salmon.config.checks import broken_rules, to_typed
 from salmon.config.register import CONF, register
-from salmon.config.schema import Config, PairJudge, RewardSource, SFTSource
+from salmon.config.schema import Config, LessonSettings, PairJudge, RewardSource, SFTSource
 from salmon.errors import SalmonError
 
 register()
@@ -145,6 +145,7 @@ STAGES = "sft, preferences, reward, ppo, dpo, best_of_n, eval"
 STYLES = ("foreign, brief, prose, list, formal, informal, actually, excited, generic_advice, self_praise, "
           "counter_question")
 
+LESSON = {"principles": [], "wordings": 1, "negation_probability": 0.5, "groups": 4, "until": 0.9}
 RULES: list[tuple[Given, str]] = [
     # the run
     ({"stages": []}, f"stages is empty; choose of {STAGES}"),
@@ -213,6 +214,13 @@ RULES: list[tuple[Given, str]] = [
       for name in ("held_out_fraction", "contrast", "aggregation.geometric_p", "aggregation.negation_probability",
                    "aggregation.label_noise", "aggregation.veto_label_noise", "aggregation.ai_disclaimer_veto",
                    "aggregation.planted_bias_probability")),
+    ({"preferences.contrast": 0.5}, "preferences.contrast=0.5 exchanges one style for another and needs at least two "
+                                    "preferences.styles with a probability"),
+    *(({"reward.lessons": [LessonSettings(**(LESSON | {name: value}))]}, f"reward.lessons[0].{said}")
+      for name, value, said in (
+        ("groups", 0, "groups=0 must be at least 1"), ("wordings", 0, "wordings=0 must be at least 1"),
+        ("until", 1.5, "until=1.5 must be between 0 and 1"),
+        ("negation_probability", -0.5, "negation_probability=-0.5 must be between 0 and 1"))),
     ({"preferences.aggregation.geometric_p": 0.0}, "preferences.aggregation.geometric_p must be above 0"),
     # what must fit the model
     ({"reward.max_length": 5000}, "reward.max_length=5000 exceeds model.context=4096"),
