@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 
-from salmon.config.schema import AggregationSettings, LessonSettings
+from salmon.config.schema import AggregationSettings, LessonSettings, SupervisedSettings
 from salmon.data.rows import PreferenceRow
 from salmon.errors import SalmonError
 from salmon.preferences import JudgedPairs, aggregate
@@ -21,8 +21,8 @@ from salmon.supervised import Mastery
 
 def lesson_rows(judged: JudgedPairs, lesson: LessonSettings, settings: AggregationSettings, rows_together: int,
                 seed: int, number: int) -> list[PreferenceRow]:
-    """Rows for the ``number``-th lesson: one principle each, labelled as always, ``rows_together`` at most of each of
-    ``lesson.groups`` random pairs.
+    """Rows for the ``number``-th lesson: one principle each, labelled as always, ``rows_together`` different ones at
+    most of each of ``lesson.groups`` random pairs.
 
     A planted bias stays out: lessons teach reading, the bias is in the data that come after them.
 
@@ -33,18 +33,23 @@ def lesson_rows(judged: JudgedPairs, lesson: LessonSettings, settings: Aggregati
     if absent := judged.bank.missing(lesson.principles):
         raise SalmonError(f"{where}.principles: not among the principles that pairs were judged by: "
                           + ", ".join(absent))
-    rule = replace(settings, geometric_p=1.0, negation_probability=lesson.negation_probability, planted_bias=None)
+    rule = replace(settings, geometric_p=1.0, planted_bias=None)
     own_seed = int(stream(seed, "lesson", number).integers(2**31))  # other draws than the main rows of the same pairs
     rows, _ = aggregate(subset(judged, lesson.principles, lesson.wordings), rule, set(), own_seed)
-    by_pair: dict[tuple[str, ...], list[PreferenceRow]] = defaultdict(list)
-    for row in rows:
-        by_pair[row.prompt_id, *sorted((row.response_1, row.response_2))].append(row)
+    by_pair: dict[tuple[str, ...], dict[str, PreferenceRow]] = defaultdict(dict)
+    for row in rows:  # few principles in few wordings come up again in the passes
+        by_pair[row.prompt_id, *sorted((row.response_1, row.response_2))].setdefault(row.guidelines[0].text, row)
     if not rows:
         raise SalmonError(f"{where}: no training pair is decided by {', '.join(lesson.principles)}; name other "
                           "principles, or raise preferences.num_prompts")
-    groups = list(by_pair.values())
+    groups = [list(by_text.values()) for by_text in by_pair.values()]
     order = stream(own_seed, "groups").permutation(len(groups))[: lesson.groups]
     return [row for i in order for row in groups[i][:rows_together]]
+
+
+def lesson_training(lesson: LessonSettings, settings: SupervisedSettings) -> SupervisedSettings:
+    """How a lesson trains: once over its rows, otherwise as the training after it."""
+    return replace(settings, epochs=1, batch_size=lesson.batch_size)
 
 
 def mastery(lesson: LessonSettings) -> Mastery:

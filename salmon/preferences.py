@@ -105,10 +105,11 @@ def aggregate(judged: JudgedPairs, settings: AggregationSettings, held_out: Set[
     rows, undecided = [], 0
     for n, pair in enumerate(judged.pairs):
         for passage in range(settings.passes):
-            rng = stream(seed, "aggregate", pair.id, passage)
+            mirrored = settings.antithetic and passage % 2 == 1  # the same draws as in the pass before, mirrored
+            rng = stream(seed, "aggregate", pair.id, passage - mirrored)
             count = draw_num_principles(settings.geometric_p, settings.max_principles, rng)
             chosen = sample_principles(judged.bank, count, {}, rng)
-            guidelines = draw_guidelines(chosen, settings.negation_probability, rng)
+            guidelines = draw_guidelines(chosen, settings.negation_probability, rng, mirrored)
             shown = [float(scores[n, index_of[g.principle.name]]) * (-1 if g.negated else 1) for g in guidelines]
             veto = veto_of(pair, settings, rng) or biased(pair, judged.bank, guidelines, settings, rng)
             decision = decide(shown, settings.label_rule.value)

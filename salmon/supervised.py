@@ -41,7 +41,6 @@ class Fitted:
     steps: int  # optimiser steps
 
 
-
 def fit(
     learner: Learner,
     rows: Sequence[T],

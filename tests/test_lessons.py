@@ -1,5 +1,6 @@
 """Lessons: which rows a reward model is trained on before it meets all principles in all wordings."""
 
+from collections import Counter
 from dataclasses import replace
 
 import pytest
@@ -17,11 +18,11 @@ BANK = Bank("test", (
     Principle("Kind", "Kind.", "Unkind.", paraphrases=("Friendly.",)),
     Principle("Safe", "Safe."),
 ))  # fmt: skip
-SETTINGS = AggregationSettings(passes=6, geometric_p=0.3, max_principles=3, negation_probability=0.0,
+SETTINGS = AggregationSettings(passes=6, geometric_p=0.3, max_principles=3, negation_probability=0.5, antithetic=True,
                                require_agreement=False, normalize_variance=False, label_rule=LabelRule.most_pronounced,
                                label_noise=0.0, veto_label_noise=0.0, ai_disclaimer_veto=0.0, language_veto=False,
                                planted_bias=None, planted_bias_probability=0.0)
-LESSON = LessonSettings(principles=["Short"], wordings=1, negation_probability=0.5, groups=9, until=1.0)
+LESSON = LessonSettings(principles=["Short"], wordings=1, groups=9, batch_size=2, until=1.0)
 MANY = replace(LESSON, groups=1000)
 
 
@@ -32,14 +33,12 @@ def judged(count: int = 20, score: float = 1.0) -> JudgedPairs:
     return JudgedPairs(pairs, [[Judgement("", name, s, s) for name, s in scores.items()] for _ in pairs], BANK)
 
 
-def test_rows_show_one_principle_of_the_lesson_in_its_first_wording() -> None:
+def test_rows_show_one_principle_of_the_lesson_in_its_first_wording_both_ways() -> None:
     rows = lesson_rows(judged(), MANY, SETTINGS, rows_together=6, seed=0, number=0)
-    assert len(rows) == 120 and {len(row.guidelines) for row in rows} == {1}  # geometric_p=0.3 would show more
-    shown = {(g.text, g.negated) for row in rows for g in row.guidelines}
-    assert shown == {("Short.", False), ("Long.", True)}
-    better = {(row.guidelines[0].negated, (row.response_1, row.response_2)[row.label - 1]) for row in rows}
-    assert better == {(False, "one"), (True, "two")}
-    assert 40 < sum(row.guidelines[0].negated for row in rows) < 80
+    assert len(rows) == 40 and {len(row.guidelines) for row in rows} == {1}  # geometric_p=0.3 would show more
+    shown = Counter((g.text, g.negated, (row.response_1, row.response_2)[row.label - 1])
+                    for row in rows for g in row.guidelines)
+    assert shown == {("Short.", False, "one"): 20, ("Long.", True, "two"): 20}  # each once for a pair
     assert all(row.split == "train" for row in rows)
 
 
@@ -52,8 +51,8 @@ def test_more_wordings_and_principles_are_added() -> None:
 
 
 def test_so_many_pairs_with_so_many_rows_each() -> None:
-    rows = lesson_rows(judged(), LESSON, SETTINGS, rows_together=4, seed=0, number=0)
-    assert len(rows) == 9 * 4 and len({row.prompt_id for row in rows}) == 9
+    rows = lesson_rows(judged(), LESSON, SETTINGS, rows_together=1, seed=0, number=0)
+    assert len(rows) == 9 and len({row.prompt_id for row in rows}) == 9
     assert {row.prompt_id for row in rows} != {f"p{n}" for n in range(9)}  # random ones
 
 

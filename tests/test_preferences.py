@@ -24,7 +24,7 @@ PAIR = Pair("p1", "Which fish swim upriver?", "one: salmon", "two: trout")
 # Means of both orders: Concise +1.5, Honest -2, Safe: orders disagree.
 JUDGED = {"Concise": (2.0, 1.0), "Honest": (-3.0, -1.0), "Safe": (4.0, -3.0)}
 SETTINGS = AggregationSettings(
-    passes=200, geometric_p=0.2, max_principles=3, negation_probability=0.5, require_agreement=True,
+    passes=200, geometric_p=0.2, max_principles=3, negation_probability=0.5, antithetic=False, require_agreement=True,
     normalize_variance=False, label_rule=LabelRule.most_pronounced, label_noise=0.0, veto_label_noise=0.0,
     ai_disclaimer_veto=0.0, language_veto=False, planted_bias=None, planted_bias_probability=0.0,
 )  # fmt: skip
@@ -332,3 +332,17 @@ def test_probes_include_what_has_no_negation_once() -> None:
     made = probes(judged(PAIR), replace(SETTINGS, require_agreement=False), {"p1"})
     assert [(p.guidelines[0].name, p.guidelines[0].negated) for p in made][-1] == ("Safe", False)
     assert len(made) == 5 and made[-1].scores == (0.5,)
+
+
+def test_antithetic_passes_show_the_same_principles_both_ways() -> None:
+    rows = rows_of(PAIR, antithetic=True, geometric_p=0.4, require_agreement=False)
+    by_pass = {int(row.id.rpartition("-")[2]): row for row in rows}
+    both = [(row, by_pass[n + 1]) for n, row in by_pass.items() if n % 2 == 0 and n + 1 in by_pass]
+    assert len(both) > 90
+    for one, other in both:
+        assert [g.name for g in one.guidelines] == [g.name for g in other.guidelines]
+        can = [BANK.principles[BANK.names.index(g.name)].negative_definition is not None for g in one.guidelines]
+        assert [a.negated != b.negated for a, b in zip(one.guidelines, other.guidelines, strict=True)] == can
+        if all(can):  # every score turns, and so does what is preferred
+            assert own_scores(one) == [-s for s in own_scores(other)] and preferred(one) != preferred(other)
+    assert len({one.guidelines for one, _ in both}) > 6  # and each two are drawn anew

@@ -186,13 +186,12 @@ def _preference_rules(preferences: PreferencesConfig) -> Iterator[str]:
                "usually ends in /v1)")
 
 
-
 def _reward_rules(reward: RewardConfig) -> Iterator[str]:
     for number, lesson in enumerate(reward.lessons):
         where = f"reward.lessons[{number}]"
         wordings = {} if lesson.wordings is None else {"wordings": lesson.wordings}
-        yield from _positive(where, groups=lesson.groups, **wordings)
-        yield from _probabilities(where, negation_probability=lesson.negation_probability, until=lesson.until)
+        yield from _positive(where, groups=lesson.groups, batch_size=lesson.batch_size, **wordings)
+        yield from _probabilities(where, until=lesson.until)
     if reward.layers is not None and reward.layers < 1:
         yield f"reward.layers={reward.layers} must be at least 1, or null for all"
     yield from _positive("reward", rows_together=reward.rows_together)

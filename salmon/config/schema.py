@@ -225,6 +225,7 @@ class AggregationSettings:
     geometric_p: float = MISSING  # success probability of the geometric number of principles
     max_principles: int = MISSING  # draws above it are rejected
     negation_probability: float = MISSING
+    antithetic: bool = MISSING  # passes come in twos: the same principles, the negations' draws mirrored
     require_agreement: bool = MISSING  # score 0 where the two orders disagree; false: their mean, bias cancelled
     normalize_variance: bool = MISSING  # divide each principle's scores by their variance over the data
     label_rule: LabelRule = MISSING
@@ -290,8 +291,8 @@ class LessonSettings:
 
     principles: list[str] = MISSING  # of the reward bank; [] = all
     wordings: int | None = MISSING  # the first so many of each polarity, the definition among them; null = all
-    negation_probability: float = MISSING
     groups: int = MISSING  # pairs, each with up to reward.rows_together rows, trained on once, at most
+    batch_size: int = MISSING  # of them in a step
     until: float = MISSING  # mean accuracy over 20 steps that ends the lesson earlier; 1 = hardly ever
 
 

@@ -64,14 +64,19 @@ def sample_principles(
 
 
 def draw_guidelines(
-    principles: Sequence[Principle], negation_probability: float, rng: np.random.Generator
+    principles: Sequence[Principle], negation_probability: float, rng: np.random.Generator, mirrored: bool = False
 ) -> tuple[Guideline, ...]:
     """Negate each principle independently, and draw each wording of that polarity with the same probability.
 
     A principle without a negative definition is never negated. One uniform number is drawn for every principle, so
     what happens to one does not depend on another, and paraphrases do not change what is negated.
+
+    ``mirrored``: use 1 - u for every number u: antithetic to the draw with the same ``rng``. Both have the same
+    distribution, and at a negation probability of 0.5 one asserts what the other negates.
     """
     uniforms = rng.random(len(principles))
+    if mirrored:
+        uniforms = np.nextafter(1.0, 0.0) - uniforms  # in [0, 1) again
     return tuple(_draw(p, float(u), negation_probability) for p, u in zip(principles, uniforms, strict=True))
 
 

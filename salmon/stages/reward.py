@@ -3,7 +3,7 @@
 import logging
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from salmon.config.schema import Config, OnBadLine, SupervisedSettings
 from salmon.core.preference import bradley_terry_loss, pairwise_accuracy
 from salmon.data.rows import PreferencePair, PreferenceRow, read_jsonl
 from salmon.data.sources import load_pairs
-from salmon.lessons import lesson_rows, mastery
+from salmon.lessons import lesson_rows, lesson_training, mastery
 from salmon.models.base import SharedModel
 from salmon.models.forward import score_forward
 from salmon.models.heads import ScalarHead, save_scalar_model
@@ -67,11 +67,11 @@ def run(cfg: Config, ctx: StageContext) -> dict[str, float]:
 
     # 2. Lessons, if there are any: fewer principles in fewer wordings.
     encode = partial(compare_row, shared, cfg)
-    once = replace(cfg.reward.train, epochs=1)
     for number, rows_of_lesson in enumerate(lessons(cfg, preferences)):
+        lesson = cfg.reward.lessons[number]
         groups = together([encode(row) for row in rows_of_lesson], cfg.reward.rows_together)
-        trained = train(shared, head, groups, once, ctx, "lesson", cfg.seed, first_step, f"lesson_{number}",
-                        mastery(cfg.reward.lessons[number]))
+        trained = train(shared, head, groups, lesson_training(lesson, cfg.reward.train), ctx, "lesson", cfg.seed,
+                        first_step, f"lesson_{number}", mastery(lesson))
         first_step += trained.steps
         metrics |= {name: trained.metrics[name] for name in ("lesson/loss", "lesson/accuracy")}
 

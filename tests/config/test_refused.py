@@ -145,7 +145,7 @@ STAGES = "sft, preferences, reward, ppo, dpo, best_of_n, eval"
 STYLES = ("foreign, brief, prose, list, formal, informal, actually, excited, generic_advice, self_praise, "
           "counter_question")
 
-LESSON = {"principles": [], "wordings": 1, "negation_probability": 0.5, "groups": 4, "until": 0.9}
+LESSON = {"principles": [], "wordings": 1, "groups": 4, "batch_size": 2, "until": 0.9}
 RULES: list[tuple[Given, str]] = [
     # the run
     ({"stages": []}, f"stages is empty; choose of {STAGES}"),
@@ -219,8 +219,7 @@ RULES: list[tuple[Given, str]] = [
     *(({"reward.lessons": [LessonSettings(**(LESSON | {name: value}))]}, f"reward.lessons[0].{said}")
       for name, value, said in (
         ("groups", 0, "groups=0 must be at least 1"), ("wordings", 0, "wordings=0 must be at least 1"),
-        ("until", 1.5, "until=1.5 must be between 0 and 1"),
-        ("negation_probability", -0.5, "negation_probability=-0.5 must be between 0 and 1"))),
+        ("batch_size", 0, "batch_size=0 must be at least 1"), ("until", 1.5, "until=1.5 must be between 0 and 1"))),
     ({"preferences.aggregation.geometric_p": 0.0}, "preferences.aggregation.geometric_p must be above 0"),
     # what must fit the model
     ({"reward.max_length": 5000}, "reward.max_length=5000 exceeds model.context=4096"),

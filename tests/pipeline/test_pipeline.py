@@ -16,7 +16,7 @@ VARYING = ("time", "perf/")  # metrics that measure the machine
 
 def command(folder: Path, *overrides: str) -> tuple[list[str], dict[str, str]]:
     env = os.environ | {"OMP_NUM_THREADS": "1", "SALMON_CACHE": str(folder.parent / "cache"), "HF_HUB_OFFLINE": "1"}
-    lesson = "reward.lessons=[{principles: [], wordings: 1, negation_probability: 0.5, groups: 3, until: 0.9}]"
+    lesson = "reward.lessons=[{principles: [], wordings: 1, groups: 3, batch_size: 2, until: 0.9}]"
     return [sys.executable, "-m", "salmon", *overrides, "model=tiny", lesson], env
 
 

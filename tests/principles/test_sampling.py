@@ -167,3 +167,22 @@ def test_paraphrases_leave_negations_and_the_generator_alone():
         assert [g.negated for g in draw_guidelines([plain, plain], 0.5, one)] == old
         assert [g.negated for g in draw_guidelines([MANY, plain], 0.5, two)] == old
         assert one.random() == two.random()
+
+
+def test_a_mirrored_draw_is_the_opposite_and_as_likely():
+    """Antithetic: at 0.5 it negates what the other asserts, and at every rate both negate as often."""
+    pairs = [[draw_guidelines([MANY], 0.5, np.random.default_rng(seed), mirrored)[0] for mirrored in (False, True)]
+             for seed in range(200)]
+    assert all(one.negated != other.negated for one, other in pairs)
+    rng = np.random.default_rng(7)
+    texts = Counter(draw_guidelines([MANY], 0.4, rng, True)[0].text for _ in range(DRAWS))
+    assert {text: n / DRAWS for text, n in texts.items()} == pytest.approx(dict.fromkeys(texts, 0.2), abs=0.0142)
+    for probability in (0.0, 1.0):  # no draw leaves [0, 1)
+        assert draw_guidelines([MANY], probability, Zeros(), True)[0].negated == bool(probability)
+
+
+class Zeros:
+    """A generator at its limit."""
+
+    def random(self, size):
+        return np.zeros(size)
