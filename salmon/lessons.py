@@ -1,9 +1,9 @@
 """Lessons: training on judged pairs under fewer principles in fewer wordings, before training on all of them.
 
 A small reward model that meets many principles at once, half of them negated, stays at chance: what it learns from an
-asserted principle is unlearned from a negated one before it can tell them apart. With two principles in one wording it
-learns within a hundred steps to read which is meant and what a negation turns round, and keeps that while principles
-and wordings are added.
+asserted principle is unlearned from a negated one before it can tell them apart. One principle in one wording it reads
+after some fifty steps, negated or not, and it keeps that while principles and wordings are added, if not too many
+at a time.
 """
 
 from collections import defaultdict

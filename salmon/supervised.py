@@ -34,6 +34,14 @@ class Mastery:
 
 
 @dataclass(frozen=True)
+class Measurement:
+    """Figures that are taken of a model while it is trained, and logged with the step's own."""
+
+    take: Callable[[], Mapping[str, float]]
+    every: int  # steps of the stage
+
+
+@dataclass(frozen=True)
 class Fitted:
     """A finished training."""
 
@@ -55,6 +63,7 @@ def fit(
     shown: Sequence[str],
     first_step: int = 0,
     until: Mastery | None = None,
+    measurement: Measurement | None = None,
 ) -> Fitted:
     """Train over ``rows``, ``settings.epochs`` times or until something is mastered.
 
@@ -67,6 +76,7 @@ def fit(
         shown: metrics on the progress line.
         first_step: steps that the stage logged before this training.
         until: what ends the training earlier.
+        measurement: what is measured on the way.
     """
     steps_per_epoch = math.ceil(len(rows) / settings.batch_size)
     total = num_steps(len(rows), settings)
@@ -91,7 +101,8 @@ def fit(
                 sums[key] = sums.get(key, 0.0) + part
         require_finite(first_step + step + 1, loss=sums[f"{name}/loss"])
         metrics = sums | learner.step(first_step + step + 1, step, total).metrics()
-        tracker.log(first_step + step + 1, metrics)
+        due = measurement is not None and (first_step + step + 1) % measurement.every == 0
+        tracker.log(first_step + step + 1, {**metrics, **(measurement.take() if measurement and due else {})})
         progress.advance(1, **{key.rpartition("/")[2]: metrics[key] for key in shown})
         seen = [*seen, metrics[until.metric]][-until.steps :] if until else []
         enough = until is not None and until.reached(seen)

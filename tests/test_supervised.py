@@ -14,7 +14,7 @@ from salmon.errors import SalmonError
 from salmon.optim import Learner
 from salmon.runtime.metrics_file import MetricsFile, read_metrics
 from salmon.runtime.tracking import Tracker
-from salmon.supervised import Fitted, Mastery, fit, num_steps
+from salmon.supervised import Fitted, Mastery, Measurement, fit, num_steps
 
 Row = tuple[list[float], int]  # features and a weight ("tokens")
 NUMBERS = np.random.default_rng(0).normal(size=(10, 4))
@@ -215,3 +215,13 @@ def test_progress_is_logged_for_each_step(tmp_path: Path, optim_settings, caplog
         Training(tmp_path, optim_settings).run()
     lines = [line for line in caplog.messages if line.startswith("sft steps")]
     assert len(lines) == 6 and "loss" in lines[0] and "lr" in lines[0]
+
+
+def test_measurements_are_logged_with_their_steps_and_change_nothing(tmp_path, optim_settings) -> None:
+    plain, measured = Training(tmp_path / "a", optim_settings), Training(tmp_path / "b", optim_settings)
+    plain.run()
+    taken = iter(range(9))
+    last = measured.fitted(measurement=Measurement(lambda: {"sft/tokens": float(next(taken))}, 2), first_step=3)
+    assert torch.equal(plain.weights, measured.weights) and last.metrics["sft/tokens"] != 2.0
+    logged = {row["step"]: row.get("sft/tokens") for row in read_metrics(tmp_path / "b")}
+    assert logged == {4: 0.0, 5: None, 6: 1.0, 7: None, 8: 2.0, 9: None}

@@ -192,6 +192,8 @@ def _reward_rules(reward: RewardConfig) -> Iterator[str]:
         wordings = {} if lesson.wordings is None else {"wordings": lesson.wordings}
         yield from _positive(where, groups=lesson.groups, batch_size=lesson.batch_size, **wordings)
         yield from _probabilities(where, until=lesson.until)
+    every = {} if reward.probe.every is None else {"every": reward.probe.every}
+    yield from _positive("reward.probe", pairs=reward.probe.pairs, **every)
     if reward.layers is not None and reward.layers < 1:
         yield f"reward.layers={reward.layers} must be at least 1, or null for all"
     yield from _positive("reward", rows_together=reward.rows_together)

@@ -297,9 +297,18 @@ class LessonSettings:
 
 
 @dataclass
+class ProbeSettings:
+    """The learning curve of a reward model (salmon/probing.py)."""
+
+    every: int | None = cosmetic()  # steps between measurements; null = none
+    pairs: int = cosmetic()  # held-out pairs that they are of
+
+
+@dataclass
 class RewardConfig:
     pretrain: PretrainSettings = field(default_factory=PretrainSettings)
     lessons: list[LessonSettings] = MISSING  # in this order; [] = none
+    probe: ProbeSettings = field(default_factory=ProbeSettings)
     layers: int | None = MISSING  # layers of the base that reward and value model run through; null = all
     principles: bool = MISSING  # false: trained and asked without principles (plain RLAIF, an ablation)
     # Rows of one pair that are trained on together and count as ONE row of train.batch_size and micro_batch_size; what

@@ -22,15 +22,17 @@ from salmon.optim import Learner
 from salmon.preferences import judged_training_pairs, training_pairs
 from salmon.pretraining import mismatched_pairs
 from salmon.principles.bank import load_bank
+from salmon.probing import following, probes_of_pairs, reworded
 from salmon.reward_inputs import reward_input
 from salmon.runtime.seeding import stream
 from salmon.runtime.store import storage_errors
 from salmon.stages.context import StageContext
-from salmon.supervised import Fitted, Mastery, fit
+from salmon.supervised import Fitted, Mastery, Measurement, fit
 
 log = logging.getLogger("salmon")
 
 ADAPTER = "reward"
+PROBES_TOGETHER = 32  # most are of the same few pairs, and share what they begin with
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,7 @@ def run(cfg: Config, ctx: StageContext) -> dict[str, float]:
     preferences = ctx.inputs["preferences"].path
     rows, _ = read_jsonl(preferences / "rows.jsonl", PreferenceRow, OnBadLine.stop)
     probes, _ = read_jsonl(preferences / "probes.jsonl", PreferenceRow, OnBadLine.stop)
+    curve = learning_curve(cfg, shared, head, probes)
     metrics: dict[str, float] = {}
     first_step = 0
 
@@ -71,7 +74,7 @@ def run(cfg: Config, ctx: StageContext) -> dict[str, float]:
         lesson = cfg.reward.lessons[number]
         groups = together([encode(row) for row in rows_of_lesson], cfg.reward.rows_together)
         trained = train(shared, head, groups, lesson_training(lesson, cfg.reward.train), ctx, "lesson", cfg.seed,
-                        first_step, f"lesson_{number}", mastery(lesson))
+                        first_step, f"lesson_{number}", mastery(lesson), curve)
         first_step += trained.steps
         metrics |= {name: trained.metrics[name] for name in ("lesson/loss", "lesson/accuracy")}
 
@@ -81,7 +84,7 @@ def run(cfg: Config, ctx: StageContext) -> dict[str, float]:
     if any(cut):
         log.info("reward inputs: %d of %d were cut (%d tokens)", sum(map(bool, cut)), len(cut), sum(cut))
     groups = together(training, cfg.reward.rows_together)
-    trained = train(shared, head, groups, cfg.reward.train, ctx, "reward", cfg.seed, first_step)
+    trained = train(shared, head, groups, cfg.reward.train, ctx, "reward", cfg.seed, first_step, measurement=curve)
     metrics |= {name: trained.metrics[name] for name in ("reward/loss", "reward/accuracy", "reward/margin")}
     metrics |= {"reward/cut_rows": sum(map(bool, cut)), "reward/cut_tokens": sum(cut)}
 
@@ -110,7 +113,7 @@ def together(comparisons: Sequence[Comparison], size: int) -> list[list[Comparis
 
 def train(shared: SharedModel, head: ScalarHead, groups: Sequence[Sequence[Comparison]], settings: SupervisedSettings,
           ctx: StageContext, name: str, seed: int, first_step: int, state: str | None = None,
-          until: Mastery | None = None) -> Fitted:
+          until: Mastery | None = None, measurement: Measurement | None = None) -> Fitted:
     """Bradley-Terry training of adapter and head; continues what an interrupted try did.
 
     ``name``: prefix of the metrics; ``state``: names the file of an interrupted try, and is ``name`` if not given.
@@ -131,7 +134,7 @@ def train(shared: SharedModel, head: ScalarHead, groups: Sequence[Sequence[Compa
     with shared.using(ADAPTER):
         return fit(learner, groups, settings, loss=loss, weight=len,
                    checkpoint=ctx.work / f"state_{state or name}.pt", tracker=ctx.tracker, name=name, seed=seed,
-                   first_step=first_step, until=until,
+                   first_step=first_step, until=until, measurement=measurement,
                    shown=[f"{name}/loss", f"{name}/accuracy", f"{name}/margin", "optim/grad_norm"])
 
 
@@ -162,6 +165,24 @@ def held_out_accuracy(shared: SharedModel, head: ScalarHead, rows: Sequence[Comp
         stacked = torch.stack(values)
         metrics[f"held_out/accuracy/{guideline}"] = pairwise_accuracy(stacked, torch.zeros_like(stacked)).item()
     return metrics
+
+
+def learning_curve(cfg: Config, shared: SharedModel, head: ScalarHead, probes: Sequence[PreferenceRow]
+                   ) -> Measurement | None:
+    """How well a few held-out pairs are ranked under each principle and its negation, in trained words and others."""
+    if cfg.reward.probe.every is None:
+        return None
+    some = probes_of_pairs(probes, cfg.reward.probe.pairs, cfg.seed)
+    asked = {"probe": some}
+    if bank := cfg.eval.principle_following.paraphrased:
+        asked["probe_paraphrased"] = reworded(some, load_bank(bank))
+    encoded = {name: [compare_row(shared, cfg, row) for row in rows] for name, rows in asked.items()}
+
+    def take() -> dict[str, float]:
+        return {f"{name}/{figure}": value for name, rows in asked.items() for figure, value in following(
+            rows, margins(shared, head, encoded[name], PROBES_TOGETHER).tolist()).items()}
+
+    return Measurement(take, cfg.reward.probe.every)
 
 
 def compare_row(shared: SharedModel, cfg: Config, row: PreferenceRow) -> Comparison:
