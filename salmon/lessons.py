@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 
-from salmon.config.schema import AggregationSettings, LessonSettings, SupervisedSettings
+from salmon.config.schema import AggregationSettings, LessonSettings, Schedule, SupervisedSettings
 from salmon.data.rows import PreferenceRow
 from salmon.errors import SalmonError
 from salmon.preferences import JudgedPairs, aggregate
@@ -48,8 +48,9 @@ def lesson_rows(judged: JudgedPairs, lesson: LessonSettings, settings: Aggregati
 
 
 def lesson_training(lesson: LessonSettings, settings: SupervisedSettings) -> SupervisedSettings:
-    """How a lesson trains: once over its rows, otherwise as the training after it."""
-    return replace(settings, epochs=1, batch_size=lesson.batch_size)
+    """How a lesson trains: once over its rows, with a constant learning rate, since nobody knows when it will end."""
+    return replace(settings, epochs=1, batch_size=lesson.batch_size,
+                   optim=replace(settings.optim, schedule=Schedule.constant))
 
 
 def mastery(lesson: LessonSettings) -> Mastery:

@@ -5,11 +5,11 @@ from dataclasses import replace
 
 import pytest
 
-from salmon.config.schema import AggregationSettings, LabelRule, LessonSettings
+from salmon.config.schema import AggregationSettings, LabelRule, LessonSettings, Schedule, SupervisedSettings
 from salmon.data.rows import Judgement
 from salmon.errors import SalmonError
 from salmon.judging import Pair
-from salmon.lessons import lesson_rows, subset
+from salmon.lessons import lesson_rows, lesson_training, subset
 from salmon.preferences import JudgedPairs
 from salmon.principles.bank import Bank, Principle
 
@@ -78,3 +78,11 @@ def test_names_must_be_known_and_pairs_decided() -> None:
         lesson_rows(judged(), replace(LESSON, principles=["Shrt"]), SETTINGS, 6, 0, 1)
     with pytest.raises(SalmonError, match=r"reward.lessons\[0\]: no training pair is decided by Kind"):
         lesson_rows(judged(), replace(LESSON, principles=["Kind"]), SETTINGS, 6, 0, 0)
+
+
+def test_a_lesson_trains_once_with_a_constant_learning_rate(optim_settings) -> None:
+    after = SupervisedSettings(epochs=3, batch_size=8, micro_batch_size=4, save_every=5,
+                               optim=optim_settings(lr=0.5, schedule=Schedule.cosine, warmup=2.0))
+    training = lesson_training(replace(LESSON, batch_size=3), after)
+    assert (training.epochs, training.batch_size, training.micro_batch_size) == (1, 3, 4)
+    assert (training.optim.lr, training.optim.schedule, training.optim.warmup) == (0.5, Schedule.constant, 2.0)
