@@ -67,6 +67,7 @@ def subset(judged: JudgedPairs, names: Sequence[str], wordings: int | None) -> J
 
 
 def _first_wordings(principle: Principle, wordings: int | None) -> Principle:
-    last = None if wordings is None else wordings - 1  # the definition is the first
-    return replace(principle, paraphrases=principle.paraphrases[:last],
-                   negative_paraphrases=principle.negative_paraphrases[:last])
+    if wordings is None:
+        return principle
+    return replace(principle, paraphrases=principle.paraphrases[: wordings - 1],  # the definition is the first
+                   negative_paraphrases=principle.negative_paraphrases[: wordings - 1], framed=(), negative_framed=())

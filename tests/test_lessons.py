@@ -50,6 +50,14 @@ def test_more_wordings_and_principles_are_added() -> None:
                                                                  "Safe."}  # Kind decides nothing
 
 
+def test_framed_wordings_come_with_all_wordings_only() -> None:
+    framed = replace(judged(60), bank=Bank("framed", (replace(BANK.principles[0], framed=("Aim for brevity.",)),
+                                                      *BANK.principles[1:])))
+    for wordings, expected in ((2, False), (9, False), (None, True)):
+        rows = lesson_rows(framed, replace(MANY, wordings=wordings), SETTINGS, 6, 0, 0)
+        assert ("Aim for brevity." in {row.guidelines[0].text for row in rows}) is expected
+
+
 def test_so_many_pairs_with_so_many_rows_each() -> None:
     rows = lesson_rows(judged(), LESSON, SETTINGS, rows_together=1, seed=0, number=0)
     assert len(rows) == 9 and len({row.prompt_id for row in rows}) == 9

@@ -290,7 +290,7 @@ class LessonSettings:
     """Training on the same pairs under fewer principles in fewer wordings, before all of them (salmon/lessons.py)."""
 
     principles: list[str] = MISSING  # of the reward bank; [] = all
-    wordings: int | None = MISSING  # the first so many of each polarity, the definition among them; null = all
+    wordings: int | None = MISSING  # the first so many written ones of each polarity; null = all, framed ones too
     groups: int = MISSING  # pairs, each with up to reward.rows_together rows, trained on once, at most
     batch_size: int = MISSING  # of them in a step
     until: float = MISSING  # mean accuracy over 20 steps that ends the lesson earlier; 1 = hardly ever

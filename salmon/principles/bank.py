@@ -2,7 +2,7 @@
 
 YAML: ``{description, principles: [{name, definition, negative_definition?, weight?, paraphrases?,
 negative_paraphrases?, topics?, check?, opposite?}], frames?}``.
-Further paraphrases are made of frames and topics: see ``salmon/principles/frames.py``.
+Further wordings are made of frames and topics: see ``salmon/principles/frames.py``.
 The original project's files are lists: ``[{dimension, definition, negative_definition?, weight?}]``; the other keys
 may be added to them.
 """
@@ -19,7 +19,8 @@ from salmon.principles.frames import Frames, framed, read_frames
 from salmon.principles.verifiers import check_problem
 
 BANKS = Path(__file__).parent / "banks"
-LATER_FIELDS = ("paraphrases", "negative_paraphrases", "check", "opposite")  # not in content() while they are unset
+LATER_KEYS = ("paraphrases", "negative_paraphrases", "check", "opposite")
+LATER_FIELDS = (*LATER_KEYS, "framed", "negative_framed")  # not in content() while they are unset
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,8 @@ class Principle:
     negative_paraphrases: tuple[str, ...] = ()  # the negative definition in other words
     check: str | None = None  # how salmon.principles.verifiers tells whether a response follows it
     opposite: str | None = None  # the principle of the same bank that asks for the contrary
+    framed: tuple[str, ...] = ()  # further wordings, made of frames and topics
+    negative_framed: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -114,7 +117,7 @@ def _principle(entry: Any, number: int, name_key: str, frames: Frames | None, pr
     if isinstance(entry.get(name_key), str):
         where += f" ({entry[name_key].strip()})"
     before = len(problems)
-    known = (name_key, "definition", "negative_definition", "weight", "topics", *LATER_FIELDS)
+    known = (name_key, "definition", "negative_definition", "weight", "topics", *LATER_KEYS)
     problems += unknown_keys(entry, known, where)
     name = _text(entry, name_key, where, problems)
     definition = _text(entry, "definition", where, problems)
@@ -130,18 +133,19 @@ def _principle(entry: Any, number: int, name_key: str, frames: Frames | None, pr
     topics = read_frames(entry.get("topics"), f"{where}: topics", problems)
     if topics and not frames:
         problems.append(f'{where}: "topics" need "frames" at the top level')
-    if topics and frames:
-        paraphrases = tuple(dict.fromkeys((*paraphrases, *framed(frames, topics))))
-        negative_paraphrases = tuple(dict.fromkeys((*negative_paraphrases, *framed(frames, topics.turned()))))
-    if negative_paraphrases and not negated:
-        problems.append(f'{where}: "negative_paraphrases" need a "negative_definition"')
+    made, negative_made = (framed(frames, topics), framed(frames, topics.turned())) if topics and frames else ((), ())
+    if (negative_paraphrases or negative_made) and not negated:
+        key = "negative_paraphrases" if negative_paraphrases else "topics"
+        problems.append(f'{where}: "{key}" need a "negative_definition"')
     check = _text(entry, "check", where, problems) if entry.get("check") is not None else None
     wrong = check_problem(check) if check else None
     problems += [f"{where}: {wrong}"] if wrong else []
     opposite = _text(entry, "opposite", where, problems) if entry.get("opposite") is not None else None
     if len(problems) > before:
         return None
-    return Principle(name, definition, negative, float(weight), paraphrases, negative_paraphrases, check, opposite)
+    return Principle(name, definition, negative, float(weight), paraphrases, negative_paraphrases, check, opposite,
+                     tuple(text for text in made if text not in (definition, *paraphrases)),
+                     tuple(text for text in negative_made if text not in (negative, *negative_paraphrases)))
 
 
 def _text(entry: dict, key: str, where: str, problems: list[str]) -> str:

@@ -30,7 +30,7 @@ def framed(frames: Frames, topics: Frames) -> tuple[str, ...]:
     pairs = [(frame, topic) for frame in frames.wanted for topic in topics.wanted]
     pairs += [(frame, topic) for frame in frames.unwanted for topic in topics.unwanted]
     filled = (frame.replace(GAP, topic) for frame, topic in pairs)
-    return tuple(text[:1].upper() + text[1:] for text in filled)
+    return tuple(dict.fromkeys(text[:1].upper() + text[1:] for text in filled))
 
 
 def read_frames(value: Any, where: str, problems: list[str]) -> Frames | None:

@@ -14,18 +14,19 @@ class Guideline:
 
     principle: Principle
     negated: bool = False
-    wording: int = 0  # 0: the definition; n: its n-th paraphrase, of the polarity that is shown
+    wording: int = 0  # of the polarity that is shown: 0 the definition, then its paraphrases, then the framed ones
 
     def __post_init__(self) -> None:
         if self.negated and self.principle.negative_definition is None:
             raise ValueError(f"{self.principle.name} has no negative definition")
-        if not 0 <= self.wording < len(_wordings(self.principle, self.negated)):
+        if not 0 <= self.wording < sum(map(len, _wordings(self.principle, self.negated))):
             raise ValueError(f"{self.key} has no wording {self.wording}")
 
     @property
     def text(self) -> str:
         """What the judge and the reward model read."""
-        return _wordings(self.principle, self.negated)[self.wording]
+        written, framed = _wordings(self.principle, self.negated)
+        return (*written, *framed)[self.wording]
 
     @property
     def key(self) -> str:
@@ -33,10 +34,11 @@ class Guideline:
         return f"not {self.principle.name}" if self.negated else self.principle.name
 
 
-def _wordings(principle: Principle, negated: bool) -> tuple[str, ...]:
+def _wordings(principle: Principle, negated: bool) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Those that someone wrote, and those that are made of frames."""
     if negated:
-        return (principle.negative_definition or "", *principle.negative_paraphrases)
-    return (principle.definition, *principle.paraphrases)
+        return (principle.negative_definition or "", *principle.negative_paraphrases), principle.negative_framed
+    return (principle.definition, *principle.paraphrases), principle.framed
 
 
 def sample_principles(
@@ -66,7 +68,10 @@ def sample_principles(
 def draw_guidelines(
     principles: Sequence[Principle], negation_probability: float, rng: np.random.Generator, mirrored: bool = False
 ) -> tuple[Guideline, ...]:
-    """Negate each principle independently, and draw each wording of that polarity with the same probability.
+    """Negate each principle independently, and draw a wording of that polarity.
+
+    Each written wording has the same probability, and each framed one; where there are both kinds, half of the draws
+    are of each, since hundreds of framed ones would make the definition a rare sight.
 
     A principle without a negative definition is never negated. One uniform number is drawn for every principle, so
     what happens to one does not depend on another, and paraphrases do not change what is negated.
@@ -87,5 +92,13 @@ def _draw(principle: Principle, uniform: float, probability: float) -> Guideline
     if principle.negative_definition is not None:
         negated = uniform < probability
         low, high = (0.0, min(probability, 1.0)) if negated else (max(probability, 0.0), 1.0)
-    count = len(_wordings(principle, negated))
-    return Guideline(principle, negated, min(int(count * (uniform - low) / (high - low)), count - 1))
+    return Guideline(principle, negated, _wording((uniform - low) / (high - low), principle, negated))
+
+
+def _wording(uniform: float, principle: Principle, negated: bool) -> int:
+    written, framed = map(len, _wordings(principle, negated))
+    if not framed:
+        return min(int(written * uniform), written - 1)
+    if uniform < 0.5:
+        return int(written * 2 * uniform)
+    return min(written + int(framed * (2 * uniform - 1)), written + framed - 1)

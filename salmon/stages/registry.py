@@ -108,7 +108,7 @@ STAGES = {
     spec.name: spec
     for spec in (
         StageSpec("sft", 1, "salmon.stages.sft", (), _sft, {"sft": "policy"}),
-        StageSpec("preferences", 2, "salmon.stages.preferences", ("sft",), _preferences),
+        StageSpec("preferences", 3, "salmon.stages.preferences", ("sft",), _preferences),
         StageSpec("reward", 2, "salmon.stages.reward", ("preferences",), _reward),
         StageSpec("ppo", 2, "salmon.stages.ppo", ("sft", "reward"), _ppo,
                   {"ppo_best": "best/policy", "ppo_last": "last/policy"}),

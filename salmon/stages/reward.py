@@ -32,7 +32,6 @@ from salmon.supervised import Fitted, Mastery, Measurement, fit
 log = logging.getLogger("salmon")
 
 ADAPTER = "reward"
-PROBES_TOGETHER = 32  # most are of the same few pairs, and share what they begin with
 
 
 @dataclass(frozen=True)
@@ -90,7 +89,7 @@ def run(cfg: Config, ctx: StageContext) -> dict[str, float]:
 
     # 4. Accuracy on held-out prompts, and per principle alone.
     metrics |= held_out_accuracy(shared, head, [encode(row) for row in rows if row.split == "held_out"],
-                                 [encode(probe) for probe in probes], cfg.reward.train.micro_batch_size)
+                                 [encode(probe) for probe in probes], rows_at_once(cfg))
     ctx.tracker.summary(metrics)
 
     # 5. Adapter and head, together.
@@ -138,6 +137,11 @@ def train(shared: SharedModel, head: ScalarHead, groups: Sequence[Sequence[Compa
                    shown=[f"{name}/loss", f"{name}/accuracy", f"{name}/margin", "optim/grad_norm"])
 
 
+def rows_at_once(cfg: Config) -> int:
+    """Rows of a forward pass without gradients: as many as in training."""
+    return cfg.reward.train.micro_batch_size * cfg.reward.rows_together
+
+
 @torch.no_grad()
 def margins(shared: SharedModel, head: ScalarHead, comparisons: Sequence[Comparison], batch_size: int) -> Tensor:
     """Score of the chosen minus score of the rejected input, [N]."""
@@ -180,7 +184,7 @@ def learning_curve(cfg: Config, shared: SharedModel, head: ScalarHead, probes: S
 
     def take() -> dict[str, float]:
         return {f"{name}/{figure}": value for name, rows in asked.items() for figure, value in following(
-            rows, margins(shared, head, encoded[name], PROBES_TOGETHER).tolist()).items()}
+            rows, margins(shared, head, encoded[name], rows_at_once(cfg)).tolist()).items()}
 
     return Measurement(take, cfg.reward.probe.every)
 

@@ -170,7 +170,8 @@ def test_the_verifiable_principles():
 
 def test_held_out_wordings_are_new():
     trained = [text for p in load_bank("verifiable_11").principles for text in
-               (p.definition, p.negative_definition, *p.paraphrases, *p.negative_paraphrases)]  # with the framed ones
+               (p.definition, p.negative_definition, *p.paraphrases, *p.negative_paraphrases, *p.framed,
+                *p.negative_framed)]
     new = [text for name in VERIFIABLE[1:] for p in bank(name) for text in texts(p)]
     assert len(set(trained)) > 5000 and len(set(new)) == 32
     assert not {text.casefold() for text in trained} & {text.casefold() for text in new}

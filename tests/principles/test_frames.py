@@ -34,18 +34,19 @@ def refused(folder, old: str, new: str) -> str:
 
 def test_each_frame_takes_each_topic_of_its_side_and_of_the_other_when_negated(tmp_path):
     brief, kind = load(tmp_path, BANK).principles
-    assert brief.paraphrases == ("Keep it short.", "Avoid padding.", "Aim for short answers.",
-                                 "Short answers is wanted.", "Avoid long answers.")  # the same wording only once
-    assert set(brief.negative_paraphrases) == {"Avoid short answers.", "Aim for padding.", "Aim for long answers.",
-                                               "Padding is wanted.", "Long answers is wanted."}
-    assert kind.paraphrases == ()
+    assert brief.paraphrases == ("Keep it short.", "Avoid padding.") and not brief.negative_paraphrases
+    assert brief.framed == ("Aim for short answers.", "Short answers is wanted.",
+                            "Avoid long answers.")  # not what is written already
+    assert set(brief.negative_framed) == {"Avoid short answers.", "Aim for padding.", "Aim for long answers.",
+                                          "Padding is wanted.", "Long answers is wanted."}
+    assert kind.framed == () == kind.negative_framed
 
 
 def test_no_wording_stands_for_a_principle_and_for_its_negation():
     for principle in load_bank("verifiable_11").principles:
-        both = {principle.definition, *principle.paraphrases} & {principle.negative_definition,
-                                                                 *principle.negative_paraphrases}
-        assert not both and len(principle.paraphrases) > 200
+        asserted = {principle.definition, *principle.paraphrases, *principle.framed}
+        negated = {principle.negative_definition, *principle.negative_paraphrases, *principle.negative_framed}
+        assert not asserted & negated and min(len(asserted), len(negated)) > 200
 
 
 def test_mistakes_are_named(tmp_path):
@@ -58,5 +59,5 @@ def test_mistakes_are_named(tmp_path):
         tmp_path, BANK[BANK.index("frames:"):BANK.index("principles:")], "frames: [a]\n")
     assert '"topics" need "frames" at the top level' in refused(
         tmp_path, BANK[BANK.index("frames:"):BANK.index("principles:")], "")
-    assert '"negative_paraphrases" need a "negative_definition"' in refused(
+    assert '"topics" need a "negative_definition"' in refused(
         tmp_path, "    negative_definition: Be long.\n", "")
