@@ -21,14 +21,14 @@ LAYERS = (
     ("principles", "data", "models", "runtime"),
     ("judging", "rollout", "optim", "supervised", "experience", "policy_update", "actors", "preferences",
      "reward_inputs", "judges", "monitor", "held_out", "direct_judge", "pretraining",
-     "lessons"),
+     "lessons", "probing"),
     ("stages",),
     ("pipeline", "job", "report", "help", "cli", "__main__", ""),
 )  # fmt: skip
 LAYER = {name: depth for depth, names in enumerate(LAYERS) for name in names}
 HEAVY = {"torch", "transformers", "peft", "wandb", "datasets", "lm_eval", "openai", "fastchat", "bitsandbytes",
          "accelerate", "deepspeed", "matplotlib"}  # fmt: skip
-LONG = {"salmon/config/schema.py": 500}  # one flat list of declarations; all else is one idea in 300 lines
+LONG = {"salmon/config/schema.py": 520}  # one flat list of declarations; all else is one idea in 300 lines
 FILES = sorted(p for top in PACKAGES for p in (ROOT / top).rglob("*.py"))
 OURS = [path.relative_to(ROOT).as_posix() for path in FILES]
 TESTS = [path.relative_to(ROOT).as_posix() for path in sorted((ROOT / "tests").rglob("*.py"))]

@@ -302,6 +302,7 @@ class ProbeSettings:
 
     every: int | None = cosmetic()  # steps between measurements; null = none
     pairs: int = cosmetic()  # held-out pairs that they are of
+    reworded: str | None = cosmetic()  # bank with the same principles in words that are not trained on
 
 
 @dataclass

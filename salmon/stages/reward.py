@@ -178,8 +178,8 @@ def learning_curve(cfg: Config, shared: SharedModel, head: ScalarHead, probes: S
         return None
     some = probes_of_pairs(probes, cfg.reward.probe.pairs, cfg.seed)
     asked = {"probe": some}
-    if bank := cfg.eval.principle_following.paraphrased:
-        asked["probe_paraphrased"] = reworded(some, load_bank(bank))
+    if cfg.reward.probe.reworded:
+        asked["probe_paraphrased"] = reworded(some, load_bank(cfg.reward.probe.reworded))
     encoded = {name: [compare_row(shared, cfg, row) for row in rows] for name, rows in asked.items()}
 
     def take() -> dict[str, float]:
