@@ -140,8 +140,9 @@ def model_scores(actors: Actors, rule: RewardRule, prompts: Sequence[Prompt], re
 
 
 def collect(actors: Actors, rule: RewardRule, prompts: Sequence[Prompt], keys: Sequence[tuple], step: int,
-            kl_coefficient: float) -> Experience:
-    """Sample, score, and turn into advantages. ``keys`` are the random streams, one a prompt.
+            kl_coefficient: float, zero: float = 0.0) -> Experience:
+    """Sample, score, and turn into advantages. ``keys`` are the random streams, one a prompt; ``zero`` is the reward
+    that counts as none.
 
     Raises:
         SalmonError: a score or a log-prob is not finite.
@@ -171,7 +172,7 @@ def collect(actors: Actors, rule: RewardRule, prompts: Sequence[Prompt], keys: S
 
     # 4. Rewards, advantages, returns.
     kl = kl_estimate(logprobs, reference, ppo.kl.estimator.value) * batch.mask
-    rewards = shaped_rewards(scored.total, kl, batch.mask, kl_coefficient, ppo.shaping.scale, ppo.shaping.whiten)
+    rewards = shaped_rewards(scored.total - zero, kl, batch.mask, kl_coefficient, ppo.shaping.scale, ppo.shaping.whiten)
     advantages, returns = gae(rewards, values, batch.mask, ppo.gamma, ppo.lam)
     metrics = _metrics(scored, responses, batch, logprobs, reference, entropies, kl, rewards, advantages,
                        kl_coefficient)

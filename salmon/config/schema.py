@@ -335,6 +335,7 @@ class ShapingSettings:
     length_bonus: float = MISSING  # bonus of a response of full length at multiplier 1
     length_bonus_cap: float = MISSING  # upper and lower limit of multiplier * length / max length
     length_bonus_multiplier: dict[str, float] = MISSING  # question type -> multiplier
+    center: bool = MISSING  # less the mean held-out reward before the first update: scores have no zero of their own
     scale: float = MISSING  # factor on the whole shaped reward
     whiten: bool = MISSING  # divide shaped rewards by their standard deviation over the rollout
 

@@ -119,7 +119,7 @@ _PPO = _group(
     ("objective/entropy", "nats/token", "entropy of the policy where it sampled", "falls slowly, not to 0"),
     ("objective/score", "score", "reward model's score, without penalty and bonus", "rises"),
     ("objective/score_std", "score", "standard deviation of a rollout's scores", "above 0: answers differ"),
-    ("objective/shaped_reward", "score/response", "score + penalty + bonus - KL, scaled", "rises"),
+    ("objective/shaped_reward", "score/response", "score (or centered) + penalty + bonus - KL, scaled", "rises"),
     ("objective/non_score_reward", "score/response", "what the KL penalty adds", "small beside the score"),
     ("objective/length_bonus", "score", "mean bonus for length", "within the configured cap"),
     ("objective/empty_rate", "share", "responses without a word", "0"),

@@ -67,7 +67,8 @@ def run(cfg: Config, ctx: StageContext) -> dict[str, float]:
         # 1. Prompts of this update, each with a random stream of its own.
         prompts, keys = batches[step - 1]
         # 2. Rollout -> score under sampled principles -> shaped rewards -> advantages.
-        experience = collect(actors, rule, prompts, keys, step, state.kl_coefficient)
+        zero = state.baseline if ppo.shaping.center else 0.0
+        experience = collect(actors, rule, prompts, keys, step, state.kl_coefficient, zero)
         # 3. Inner epochs of clipped policy and value updates.
         metrics = experience.metrics | update(actors, learner, experience, ppo, step, len(batches), ppo.seed)
         # 4. KL controller.

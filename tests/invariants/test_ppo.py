@@ -169,6 +169,13 @@ def test_before_the_first_update_the_kl_is_zero(actors: Actors, ppo_config, rewa
                                                                           abs=1e-5)
 
 
+def test_the_reward_that_counts_as_none_is_subtracted_from_the_last_token(actors: Actors, rule: RewardRule) -> None:
+    plain, centered = (collect(actors, rule, PROMPTS, KEYS, 1, 0.05, zero) for zero in (0.0, 3.0))
+    reward = "objective/shaped_reward"
+    assert centered.metrics[reward] == pytest.approx(plain.metrics[reward] - 3.0 * rule.ppo.shaping.scale, abs=1e-4)
+    assert torch.equal(centered.scored.total, plain.scored.total)  # what is reported is the score
+
+
 @pytest.mark.parametrize("estimator", list(KLEstimator))
 def test_a_policy_that_has_moved_has_a_kl(actors: Actors, ppo_config, reward_config, randomise,
                                           estimator: KLEstimator) -> None:

@@ -17,7 +17,7 @@ VARYING = ("time", "perf/")  # metrics that measure the machine
 def command(folder: Path, *overrides: str) -> tuple[list[str], dict[str, str]]:
     env = os.environ | {"OMP_NUM_THREADS": "1", "SALMON_CACHE": str(folder.parent / "cache"), "HF_HUB_OFFLINE": "1"}
     lesson = "reward.lessons=[{principles: [], wordings: 1, groups: 3, batch_size: 2, until: 0.9}]"
-    return [sys.executable, "-m", "salmon", *overrides, "model=tiny", lesson], env
+    return [sys.executable, "-m", "salmon", *overrides, "model=tiny", lesson, "ppo.shaping.center=true"], env
 
 
 def salmon(folder: Path, *overrides: str) -> str:
@@ -83,6 +83,11 @@ def test_ppo_updated_the_policy_and_its_metrics_are_complete_and_finite(uninterr
         assert any(name.startswith("principle/") for name in row)
     assert updates[0]["objective/kl"] == pytest.approx(0, abs=1e-5)  # the reference is the policy's start
     assert updates[1]["objective/kl_k3"] > 1e-4
+    first = updates[0]  # without a KL: what it is rewarded for, counted from the reward that the policy starts with
+    unfinished = -1.0 * first["objective/unfinished_rate"]  # ppo=laptop
+    (zero,) = [row["held_out/reward"] for row in metrics_of(folder, "ppo") if row["step"] == 0]
+    assert first["objective/shaped_reward"] == pytest.approx(
+        first["objective/score"] + first["objective/length_bonus"] + unfinished - zero, abs=1e-4)
     start = hashes_of(folder)["sft/policy/adapter_model.safetensors"]
     assert hashes_of(folder)["ppo/last/policy/adapter_model.safetensors"] != start
 
