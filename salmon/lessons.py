@@ -36,9 +36,9 @@ def lesson_rows(judged: JudgedPairs, lesson: LessonSettings, settings: Aggregati
     rule = replace(settings, geometric_p=1.0, planted_bias=None)
     own_seed = int(stream(seed, "lesson", number).integers(2**31))  # other draws than the main rows of the same pairs
     rows, _ = aggregate(subset(judged, lesson.principles, lesson.wordings), rule, set(), own_seed)
-    by_pair: dict[tuple[str, ...], dict[str, PreferenceRow]] = defaultdict(dict)
+    by_pair: dict[str, dict[str, PreferenceRow]] = defaultdict(dict)
     for row in rows:  # few principles in few wordings come up again in the passes
-        by_pair[row.prompt_id, *sorted((row.response_1, row.response_2))].setdefault(row.guidelines[0].text, row)
+        by_pair[row.pair].setdefault(row.guidelines[0].text, row)
     if not rows:
         raise SalmonError(f"{where}: no training pair is decided by {', '.join(lesson.principles)}; name other "
                           "principles, or raise preferences.num_prompts")

@@ -16,9 +16,9 @@ from salmon.runtime.seeding import stream
 
 def probes_of_pairs(probes: Sequence[PreferenceRow], pairs: int, seed: int) -> list[PreferenceRow]:
     """The probes of ``pairs`` random held-out pairs that have any."""
-    by_pair: dict[tuple[str, str, str], list[PreferenceRow]] = defaultdict(list)
+    by_pair: dict[str, list[PreferenceRow]] = defaultdict(list)
     for row in probes:
-        by_pair[row.prompt_id, row.response_1, row.response_2].append(row)
+        by_pair[row.pair].append(row)
     groups = list(by_pair.values())
     return [row for i in stream(seed, "probing").permutation(len(groups))[:pairs] for row in groups[i]]
 
@@ -42,10 +42,10 @@ def following(probes: Sequence[PreferenceRow], margins: Sequence[float]) -> dict
 
     ``margins``: of each probe, score of the answer that should win minus the other one's.
     """
-    by_case: dict[str, dict[tuple[str, str, str], dict[bool, float]]] = defaultdict(lambda: defaultdict(dict))
+    by_case: dict[str, dict[str, dict[bool, float]]] = defaultdict(lambda: defaultdict(dict))
     for row, margin in zip(probes, margins, strict=True):
         (guideline,) = row.guidelines
-        by_case[guideline.name][row.prompt_id, row.response_1, row.response_2][guideline.negated] = margin
+        by_case[guideline.name][row.pair][guideline.negated] = margin
     cases = [list(pairs.values()) for pairs in by_case.values()]  # [K][pairs]
     right = {name: [[0.5 + 0.5 * float(np.sign(case[negated])) for case in pairs if negated in case] for pairs in cases]
              for name, negated in (("asserted", False), ("negated", True))}

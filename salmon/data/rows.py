@@ -74,6 +74,11 @@ class PreferenceRow:
         if len(self.guidelines) != len(self.scores):
             raise ValueError(f"{len(self.guidelines)} guidelines but {len(self.scores)} scores")
 
+    @property
+    def pair(self) -> str:
+        """Which pair it is of, in whichever order its responses stand."""
+        return "\x1f".join([self.prompt_id, *sorted((self.response_1, self.response_2))])
+
 
 @dataclass(frozen=True)
 class Judgement:

@@ -1,7 +1,12 @@
-"""The banks that a config chooses for the RL stage."""
+"""The banks that a config chooses, by what they are for."""
 
 from salmon.config.schema import PrinciplesConfig
 from salmon.principles.bank import Bank, load_bank
+
+
+def reward_bank(settings: PrinciplesConfig) -> Bank:
+    """Principles that pairs are judged by, and that the reward model is trained on."""
+    return load_bank(settings.reward, exclude=settings.reward_exclude)
 
 
 def rl_bank(settings: PrinciplesConfig) -> Bank:

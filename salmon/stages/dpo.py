@@ -18,8 +18,7 @@ from salmon.models.base import SharedModel
 from salmon.models.forward import response_logprobs, token_batch
 from salmon.optim import Learner
 from salmon.preferences import JudgedPairs, judged_training_pairs
-from salmon.principles.bank import load_bank
-from salmon.principles.chosen import monitor_bank, rl_bank
+from salmon.principles.chosen import monitor_bank, reward_bank, rl_bank
 from salmon.rollout import sample_responses
 from salmon.runtime.journal import map_in_chunks
 from salmon.runtime.metrics_file import read_metrics
@@ -48,7 +47,7 @@ def run(cfg: Config, ctx: StageContext) -> dict[str, float]:
         shared.load_adapter(name, ctx.inputs["sft"].checkpoints["sft"])
 
     # 1. The judged pairs, labelled by the principles of the RL stage together.
-    bank = load_bank(cfg.principles.reward, exclude=cfg.principles.reward_exclude)
+    bank = reward_bank(cfg.principles)
     judged = judged_training_pairs(ctx.inputs["preferences"].path, bank, cfg.preferences.min_response_chars)
     labels = label(judged, rl_bank(cfg.principles).names, cfg.preferences.aggregation.require_agreement)
     counts = {"dpo/pairs": float(np.count_nonzero(labels)), "dpo/undecided": float(np.count_nonzero(labels == 0))}

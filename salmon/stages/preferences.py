@@ -18,7 +18,8 @@ from salmon.judges.interface import Judge, make_judge
 from salmon.judging import Pair
 from salmon.models.base import SharedModel
 from salmon.preferences import JudgedPairs, aggregate, probes, usable_pairs
-from salmon.principles.bank import Bank, load_bank
+from salmon.principles.bank import Bank
+from salmon.principles.chosen import reward_bank
 from salmon.rollout import sample_responses
 from salmon.runtime.journal import map_in_chunks
 from salmon.runtime.seeding import stream
@@ -35,7 +36,7 @@ def run(cfg: Config, ctx: StageContext) -> dict[str, float]:
     """Write the reward model's data (``rows.jsonl``, ``probes.jsonl``) and what it came from (``pairs.jsonl``,
     ``judgements.jsonl``)."""
     shared = ctx.shared()
-    bank = load_bank(cfg.principles.reward, exclude=cfg.principles.reward_exclude)
+    bank = reward_bank(cfg.principles)
     prompts = select_prompts(cfg.prompts.preferences, cfg.prompts, cfg.preferences.num_prompts, shared.chat, cfg.seed,
                              "preferences")
     shared.load_adapter(ADAPTER, ctx.inputs["sft"].checkpoints["sft"])

@@ -11,7 +11,7 @@ from typing import Any
 from salmon.config.schema import Config, SFTSource
 from salmon.data.sources import source_identity
 from salmon.principles.bank import load_bank
-from salmon.principles.chosen import monitor_bank, rl_bank
+from salmon.principles.chosen import monitor_bank, reward_bank, rl_bank
 from salmon.principles.exemplars import load_exemplars
 from salmon.runtime.files import sha256_of
 from salmon.runtime.fingerprint import semantic
@@ -43,7 +43,7 @@ def _sft(cfg: Config) -> dict[str, Any]:
 
 
 def _preferences(cfg: Config) -> dict[str, Any]:
-    bank = load_bank(cfg.principles.reward, exclude=cfg.principles.reward_exclude)
+    bank = reward_bank(cfg.principles)
     return _prompts(cfg, cfg.prompts.preferences) | {"preferences": semantic(cfg.preferences), "bank": bank.content()}
 
 

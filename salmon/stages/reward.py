@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from salmon.config.schema import Config, OnBadLine, SupervisedSettings
+from salmon.config.schema import Config, LessonSettings, OnBadLine, SupervisedSettings
 from salmon.core.preference import bradley_terry_loss, pairwise_accuracy
 from salmon.data.rows import PreferencePair, PreferenceRow, read_jsonl
 from salmon.data.sources import load_pairs
@@ -22,6 +22,7 @@ from salmon.optim import Learner
 from salmon.preferences import judged_training_pairs, training_pairs
 from salmon.pretraining import mismatched_pairs
 from salmon.principles.bank import load_bank
+from salmon.principles.chosen import reward_bank
 from salmon.probing import following, probes_of_pairs, reworded
 from salmon.reward_inputs import reward_input
 from salmon.runtime.seeding import stream
@@ -69,8 +70,7 @@ def run(cfg: Config, ctx: StageContext) -> dict[str, float]:
 
     # 2. Lessons, if there are any: fewer principles in fewer wordings.
     encode = partial(compare_row, shared, cfg)
-    for number, rows_of_lesson in enumerate(lessons(cfg, preferences)):
-        lesson = cfg.reward.lessons[number]
+    for number, (lesson, rows_of_lesson) in enumerate(lessons(cfg, preferences)):
         groups = together([encode(row) for row in rows_of_lesson], cfg.reward.rows_together)
         trained = train(shared, head, groups, lesson_training(lesson, cfg.reward.train), ctx, "lesson", cfg.seed,
                         first_step, f"lesson_{number}", mastery(lesson), curve)
@@ -198,8 +198,7 @@ def compare_row(shared: SharedModel, cfg: Config, row: PreferenceRow) -> Compari
     only = row.guidelines[0]
     name = ("not " if only.negated else "") + only.name if len(row.guidelines) == 1 else ""
     cut = sum(e.cut_instruction + e.cut_response for e in (one, two))
-    pair = "\x1f".join([row.prompt_id, *sorted((row.response_1, row.response_2))])
-    return Comparison(chosen.ids, rejected.ids, name, cut, pair)
+    return Comparison(chosen.ids, rejected.ids, name, cut, row.pair)
 
 
 def compare_pair(shared: SharedModel, pair: PreferencePair, cfg: Config) -> Comparison:
@@ -210,13 +209,14 @@ def compare_pair(shared: SharedModel, pair: PreferencePair, cfg: Config) -> Comp
     return Comparison(chosen.ids, rejected.ids, "", cut, pair.id)
 
 
-def lessons(cfg: Config, preferences: Path) -> list[list[PreferenceRow]]:
-    """The rows of each lesson, of the training pairs."""
+def lessons(cfg: Config, preferences: Path) -> list[tuple[LessonSettings, list[PreferenceRow]]]:
+    """Each lesson with its rows, of the training pairs."""
     if not cfg.reward.lessons:
         return []
-    bank = load_bank(cfg.principles.reward, exclude=cfg.principles.reward_exclude)
+    bank = reward_bank(cfg.principles)
     judged = judged_training_pairs(preferences, bank, cfg.preferences.min_response_chars)
-    return [lesson_rows(judged, lesson, cfg.preferences.aggregation, cfg.reward.rows_together, cfg.seed, number)
+    return [(lesson, lesson_rows(judged, lesson, cfg.preferences.aggregation, cfg.reward.rows_together, cfg.seed,
+                                 number))
             for number, lesson in enumerate(cfg.reward.lessons)]
 
 
