@@ -39,6 +39,17 @@ def storage_errors(path: Path) -> Iterator[None]:
         raise SalmonError(message) from error
 
 
+def require_writable(folder: Path) -> None:
+    """Make ``folder`` and try it with a file that nobody else has: jobs that start together share it.
+
+    Errors: ``SalmonError`` where it cannot be made or written.
+    """
+    with storage_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+
+
 def _explain(error: Exception, path: Path) -> str | None:
     code = error.errno if isinstance(error, OSError) else None
     if code in _FULL or any(text in str(error) for text in _FULL_TEXT) or (code is None and _is_full(path)):

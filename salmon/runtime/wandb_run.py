@@ -20,7 +20,7 @@ import wandb
 
 from salmon.config.schema import TrackingConfig
 from salmon.errors import SalmonError
-from salmon.runtime.files import storage_errors, write_text_atomic
+from salmon.runtime.files import require_writable, storage_errors, write_text_atomic
 from salmon.runtime.glossary import families
 from salmon.runtime.store import Artifact
 
@@ -46,10 +46,7 @@ class WandbRun:
     ) -> None:
         self.stage = stage
         self.id = _run_id(work)
-        with storage_errors(wandb_dir):  # otherwise W&B silently falls back to the temporary folder
-            wandb_dir.mkdir(parents=True, exist_ok=True)
-            (wandb_dir / ".writable").touch()
-            (wandb_dir / ".writable").unlink()
+        require_writable(wandb_dir)  # otherwise W&B silently falls back to the temporary folder
         os.environ.setdefault("WANDB_DISABLE_WEAVE", "true")  # it advertises itself where openai is imported
         # Where tables wait for `wandb sync`; W&B's default is the home folder, which may be another then.
         os.environ.setdefault("WANDB_DATA_DIR", str(wandb_dir.resolve() / "wandb" / "data"))

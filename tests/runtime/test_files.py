@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,13 @@ import torch
 from safetensors.torch import save_file
 
 from salmon.errors import SalmonError
-from salmon.runtime.files import sha256_of, storage_errors, write_json_atomic, write_text_atomic
+from salmon.runtime.files import require_writable, sha256_of, storage_errors, write_json_atomic, write_text_atomic
+
+
+def test_jobs_that_start_together_do_not_take_each_others_probe_away(tmp_path: Path) -> None:
+    with ThreadPoolExecutor(8) as jobs:
+        list(jobs.map(require_writable, [tmp_path / "logs"] * 400))
+    assert list((tmp_path / "logs").iterdir()) == []
 
 
 def test_json_is_written_whole_and_readable_by_the_group(tmp_path: Path) -> None:
