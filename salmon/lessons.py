@@ -14,7 +14,7 @@ from salmon.config.schema import AggregationSettings, LessonSettings, Schedule, 
 from salmon.data.rows import PreferenceRow
 from salmon.errors import SalmonError
 from salmon.preferences import JudgedPairs, aggregate
-from salmon.principles.bank import Bank, Principle
+from salmon.principles.bank import Bank
 from salmon.runtime.seeding import stream
 from salmon.supervised import Mastery
 
@@ -61,13 +61,6 @@ def mastery(lesson: LessonSettings) -> Mastery:
 def subset(judged: JudgedPairs, names: Sequence[str], wordings: int | None) -> JudgedPairs:
     """The same pairs, judged by the named principles only (none named: all), in the first ``wordings`` wordings."""
     kept = [k for k, name in enumerate(judged.bank.names) if not names or name in names]
-    principles = tuple(_first_wordings(judged.bank.principles[k], wordings) for k in kept)
+    principles = tuple(judged.bank.principles[k].in_first_wordings(wordings) for k in kept)
     return JudgedPairs(judged.pairs, [[row[k] for k in kept] for row in judged.judgements],
                        Bank(judged.bank.name, principles))
-
-
-def _first_wordings(principle: Principle, wordings: int | None) -> Principle:
-    if wordings is None:
-        return principle
-    return replace(principle, paraphrases=principle.paraphrases[: wordings - 1],  # the definition is the first
-                   negative_paraphrases=principle.negative_paraphrases[: wordings - 1], framed=(), negative_framed=())

@@ -109,6 +109,7 @@ def _pipeline_rules(config: Config) -> Iterator[str]:
         yield f"model.lora.r={config.model.lora.r} must be at least 1"
     if config.prompts.min_tokens > config.prompts.max_tokens:
         yield f"prompts.min_tokens={config.prompts.min_tokens} exceeds prompts.max_tokens={config.prompts.max_tokens}"
+    yield from _positive("principles", reward_wordings=config.principles.reward_wordings)
     for where, sampling in (("sft", config.sft.sampling), ("preferences", config.preferences.sampling)):
         yield from _sampling_rules(f"{where}.sampling", sampling)
     for where, train in (("sft.train", config.sft.train), ("reward.train", config.reward.train),
@@ -189,11 +190,9 @@ def _preference_rules(preferences: PreferencesConfig) -> Iterator[str]:
 def _reward_rules(reward: RewardConfig) -> Iterator[str]:
     for number, lesson in enumerate(reward.lessons):
         where = f"reward.lessons[{number}]"
-        wordings = {} if lesson.wordings is None else {"wordings": lesson.wordings}
-        yield from _positive(where, groups=lesson.groups, batch_size=lesson.batch_size, **wordings)
+        yield from _positive(where, groups=lesson.groups, batch_size=lesson.batch_size, wordings=lesson.wordings)
         yield from _probabilities(where, until=lesson.until)
-    every = {} if reward.probe.every is None else {"every": reward.probe.every}
-    yield from _positive("reward.probe", pairs=reward.probe.pairs, **every)
+    yield from _positive("reward.probe", pairs=reward.probe.pairs, every=reward.probe.every)
     if reward.layers is not None and reward.layers < 1:
         yield f"reward.layers={reward.layers} must be at least 1, or null for all"
     yield from _positive("reward", rows_together=reward.rows_together)
@@ -273,9 +272,10 @@ def _optim_rules(where: str, optim: OptimSettings) -> Iterator[str]:
         yield f"{where}.max_grad_norm={optim.max_grad_norm} must be above 0"
 
 
-def _positive(where: str, **values: int) -> Iterator[str]:
+def _positive(where: str, **values: int | None) -> Iterator[str]:
+    """None stands for no limit."""
     for name, value in values.items():
-        if value < 1:
+        if value is not None and value < 1:
             yield f"{where}.{name}={value} must be at least 1"
 
 

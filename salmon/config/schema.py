@@ -155,6 +155,7 @@ class PrinciplesConfig:
     exemplars: str = MISSING  # worked examples of the Self-Align prompt (name or YAML path)
     reward: str = MISSING  # principles judged for, and read by, the reward model
     reward_exclude: list[str] = MISSING  # names in that bank that are not used
+    reward_wordings: int | None = MISSING  # only the first so many wordings of each, its definition first; null = all
     rl: str | None = MISSING  # principles sampled for each PPO prompt; null = none (generic criteria)
     include: list[str] = MISSING  # names of that bank that are used; [] = all
     exclude: list[str] = MISSING  # names of that bank that are not used

@@ -36,6 +36,13 @@ class Principle:
     framed: tuple[str, ...] = ()  # further wordings, made of frames and topics
     negative_framed: tuple[str, ...] = ()
 
+    def in_first_wordings(self, number: int | None) -> "Principle":
+        """The same principle in its first ``number`` written wordings, of which its definition is one; None: all."""
+        if number is None:
+            return self
+        return replace(self, paraphrases=self.paraphrases[: number - 1],
+                       negative_paraphrases=self.negative_paraphrases[: number - 1], framed=(), negative_framed=())
+
 
 @dataclass(frozen=True)
 class Bank:

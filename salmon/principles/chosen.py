@@ -6,7 +6,8 @@ from salmon.principles.bank import Bank, load_bank
 
 def reward_bank(settings: PrinciplesConfig) -> Bank:
     """Principles that pairs are judged by, and that the reward model is trained on."""
-    return load_bank(settings.reward, exclude=settings.reward_exclude)
+    bank = load_bank(settings.reward, exclude=settings.reward_exclude)
+    return Bank(bank.name, tuple(p.in_first_wordings(settings.reward_wordings) for p in bank.principles))
 
 
 def rl_bank(settings: PrinciplesConfig) -> Bank:

@@ -220,6 +220,7 @@ RULES: list[tuple[Given, str]] = [
       for name, value, said in (
         ("groups", 0, "groups=0 must be at least 1"), ("wordings", 0, "wordings=0 must be at least 1"),
         ("batch_size", 0, "batch_size=0 must be at least 1"), ("until", 1.5, "until=1.5 must be between 0 and 1"))),
+    ({"principles.reward_wordings": 0}, "principles.reward_wordings=0 must be at least 1"),
     ({"reward.probe.every": 0}, "reward.probe.every=0 must be at least 1"),
     ({"reward.probe.pairs": 0}, "reward.probe.pairs=0 must be at least 1"),
     ({"preferences.aggregation.geometric_p": 0.0}, "preferences.aggregation.geometric_p must be above 0"),

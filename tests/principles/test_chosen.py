@@ -7,9 +7,10 @@ import pytest
 from salmon.config.schema import PrinciplesConfig
 from salmon.errors import SalmonError
 from salmon.principles.bank import load_bank
-from salmon.principles.chosen import monitor_bank, rl_bank
+from salmon.principles.chosen import monitor_bank, reward_bank, rl_bank
 
-SETTINGS = PrinciplesConfig(rl="verifiable_11", include=[], exclude=[], interventions=None, monitor=None)
+SETTINGS = PrinciplesConfig(reward="verifiable_11", reward_exclude=[], reward_wordings=None, rl="verifiable_11",
+                            include=[], exclude=[], interventions=None, monitor=None)
 
 
 def test_the_whole_bank() -> None:
@@ -21,6 +22,16 @@ def test_some_of_it() -> None:
     assert rl_bank(replace(SETTINGS, include=["Formal", "Concise"])).names == ("Concise", "Formal")  # the bank's order
     left = rl_bank(replace(SETTINGS, exclude=["Formal", "Concise"])).names
     assert len(left) == 9 and not {"Formal", "Concise"} & set(left)
+
+
+def test_the_reward_models_principles_in_fewer_wordings() -> None:
+    whole, three, one = (reward_bank(replace(SETTINGS, reward_exclude=["Informal"], reward_wordings=n))
+                         for n in (None, 3, 1))
+    assert whole == load_bank("verifiable_11", exclude=["Informal"]) and three.names == one.names == whole.names
+    for few, principle in zip(three.principles, whole.principles, strict=True):
+        assert (few.paraphrases, few.framed) == (principle.paraphrases[:2], ())
+    assert {(p.paraphrases, p.negative_paraphrases, p.framed, p.negative_framed) for p in one.principles} == {((),) * 4}
+    assert [p.negative_definition for p in one.principles] == [p.negative_definition for p in whole.principles]
 
 
 def test_null_is_a_bank_without_principles() -> None:
