@@ -10,6 +10,7 @@ from typing import Any
 import hydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import CompactHydraException
+from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from salmon.config.checks import to_typed
@@ -17,6 +18,7 @@ from salmon.config.register import CONF, register
 from salmon.config.schema import Config
 from salmon.errors import SalmonError
 from salmon.help import help_text
+from salmon.isolation import run_isolated
 from salmon.runtime.console import configure_console
 
 
@@ -45,16 +47,26 @@ register()
 def app(composed: DictConfig) -> None:
     cfg = to_typed(composed, Config)
     configure_console()
-    from salmon.job import run_job
+    container = OmegaConf.to_container(composed, resolve=True, enum_to_str=True)
+    assert isinstance(container, dict)
+    resolved = {str(key): value for key, value in container.items()}
+    if shares_a_process():
+        run_isolated(resolved, job_folder())
+    else:
+        from salmon.job import run_job
 
-    resolved = OmegaConf.to_container(composed, resolve=True, enum_to_str=True)
-    assert isinstance(resolved, dict)
-    run_job(cfg, {str(key): value for key, value in resolved.items()}, job_folder())
+        run_job(cfg, resolved, job_folder())
 
 
 def job_folder() -> Path:
     """Hydra's output folder of this job."""
     return Path(HydraConfig.get().runtime.output_dir)
+
+
+def shares_a_process() -> bool:
+    """Whether the launcher runs other jobs of a multirun in this process too; a task of Slurm has one job."""
+    hydra_config = HydraConfig.get()
+    return hydra_config.mode is RunMode.MULTIRUN and "submitit" not in hydra_config.launcher._target_
 
 
 def main() -> None:

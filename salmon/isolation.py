@@ -1,0 +1,95 @@
+"""A multirun's jobs, each in a process of its own: its memory, CUDA context and W&B state end with it.
+
+Hydra's launchers call a job where they are: the basic one in the sweep's process, joblib's in a worker that takes one
+job after the other. So the job starts ``python -m salmon.isolation FOLDER`` and waits. The child reads its config from
+standard input, and takes the end of that pipe for the death of its parent, so that a killed sweep leaves no job behind.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from salmon.config.checks import to_typed
+from salmon.config.schema import Config
+from salmon.errors import SalmonError
+from salmon.runtime.console import configure_console
+from salmon.runtime.files import storage_errors, write_json_atomic
+
+
+def run_isolated(resolved: dict[str, Any], folder: Path) -> None:
+    """Run the job in a child process and wait for it.
+
+    Args:
+        resolved: the checked config as plain containers, interpolations resolved, enums as their names.
+        folder: the job's folder; the child writes status.json there.
+
+    Raises:
+        SalmonError: it failed, or was killed; status.json says so too.
+    """
+    status = folder / "status.json"
+    with storage_errors(folder):
+        status.unlink(missing_ok=True)  # of an earlier try
+    command = [sys.executable, "-m", "salmon.isolation", str(folder)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, text=True) as child:
+        assert child.stdin is not None
+        try:
+            child.stdin.write(json.dumps(resolved) + "\n")
+            child.stdin.flush()
+        except BrokenPipeError:
+            pass  # it died at once: its exit status says how
+        try:
+            code = child.wait()
+        except KeyboardInterrupt:  # Ctrl-C reached the child too
+            child.wait()
+            raise
+    if code:
+        raise SalmonError(_failure(status, code))
+
+
+def _failure(status: Path, code: int) -> str:
+    """What failed the job; written to status.json where the child could not do so."""
+    state = json.loads(status.read_text(encoding="utf-8")) if status.exists() else {"state": "running", "stage": None}
+    if state["state"] == "failed":
+        return str(state["error"])
+    if code < 0:
+        error = f"killed by {signal.Signals(-code).name}" + (
+            "; the system does that when memory runs out" if code == -signal.SIGKILL else "")
+    else:
+        error = f"ended with exit status {code}; its output says why"
+    with storage_errors(status.parent):
+        write_json_atomic(status, state | {"state": "failed", "error": error})
+    return f"{error}. The same command continues it"
+
+
+def child_of_a_sweep(folder: Path) -> int:
+    """Run the job whose config is the first line of standard input; the exit status."""
+    resolved = json.loads(sys.stdin.readline())
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    composed = OmegaConf.merge(OmegaConf.structured(Config), resolved)
+    assert isinstance(composed, DictConfig)
+    configure_console()
+    from salmon.job import run_job
+
+    try:
+        run_job(to_typed(composed, Config), resolved, folder)
+    except SalmonError:
+        return 1  # the parent says it
+    except KeyboardInterrupt:
+        return 128 + signal.SIGINT
+    return 0
+
+
+def _end_with_parent() -> None:
+    os.read(sys.stdin.fileno(), 1)  # nothing more comes: it returns when the parent's end is closed
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+if __name__ == "__main__":
+    sys.exit(child_of_a_sweep(Path(sys.argv[1])))

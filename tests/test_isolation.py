@@ -1,0 +1,98 @@
+"""Jobs of a multirun in processes of their own: real children, failing, killed, and left without a parent."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from filelock import FileLock
+from hydra import compose, initialize_config_dir
+from omegaconf import OmegaConf
+
+from salmon.config.checks import to_typed
+from salmon.config.register import CONF, register
+from salmon.config.schema import Config
+from salmon.errors import SalmonError
+from salmon.isolation import run_isolated
+from salmon.pipeline import Pipeline
+from salmon.stages.registry import STAGES
+
+register()
+
+
+def config(tmp_path: Path, *overrides: str) -> tuple[Config, dict[str, Any]]:
+    with initialize_config_dir(CONF, version_base="1.3"):
+        composed = compose("config", ["model=tiny", "tracking=disabled", f"paths.store={tmp_path / 'store'}",
+                                      *overrides])  # fmt: skip
+    resolved = OmegaConf.to_container(composed, resolve=True, enum_to_str=True)
+    assert isinstance(resolved, dict)
+    return to_typed(composed, Config), {str(key): value for key, value in resolved.items()}
+
+
+def status(folder: Path) -> dict[str, Any]:
+    return json.loads((folder / "status.json").read_text())
+
+
+@pytest.fixture
+def waiting(tmp_path: Path) -> Iterator[dict[str, Any]]:
+    """The config of a job that waits for another process to make its only stage."""
+    cfg, resolved = config(tmp_path, "stages=[sft]")
+    key = Pipeline(cfg, resolved, lambda: pytest.fail("no model is needed"))._fingerprint(STAGES["sft"], {})
+    (tmp_path / "store/sft").mkdir(parents=True)
+    (tmp_path / "job").mkdir()
+    with FileLock(tmp_path / "store/sft" / f"{key}.lock"):
+        yield resolved
+
+
+def until_it_runs(folder: Path) -> None:
+    deadline = time.monotonic() + 60
+    while not (folder / "status.json").exists() or status(folder)["stage"] != "sft":
+        assert time.monotonic() < deadline, "the job did not come to its stage"
+        time.sleep(0.05)
+
+
+def test_a_job_that_fails_says_why_and_not_with_the_words_of_an_earlier_try(tmp_path: Path) -> None:
+    (tmp_path / "status.json").write_text('{"state": "failed", "stage": null, "error": "earlier"}')
+    _, resolved = config(tmp_path, "stages=[reward]")
+    with pytest.raises(SalmonError, match="^stage reward needs the result of stage preferences"):
+        run_isolated(resolved, tmp_path)
+    assert status(tmp_path)["state"] == "failed" and "stage reward needs" in status(tmp_path)["error"]
+
+
+def test_a_job_that_is_killed_is_a_failed_one(tmp_path: Path, waiting: dict[str, Any]) -> None:
+    def kill() -> None:
+        until_it_runs(tmp_path / "job")
+        child, = psutil.Process().children()
+        child.kill()
+
+    killer = threading.Thread(target=kill)
+    killer.start()
+    with pytest.raises(SalmonError, match=r"killed by SIGKILL.*memory.*same command continues it"):
+        run_isolated(waiting, tmp_path / "job")
+    killer.join()
+    assert (status(tmp_path / "job")["state"], status(tmp_path / "job")["stage"]) == ("failed", "sft")
+
+
+@pytest.mark.parametrize(("how", "signalled"), [(signal.SIGKILL, os.kill), (signal.SIGTERM, os.kill),
+                                                (signal.SIGINT, os.killpg)])  # a terminal's Ctrl-C reaches both
+def test_a_sweep_that_is_stopped_leaves_no_job_behind(tmp_path: Path, waiting: dict[str, Any], how: signal.Signals,
+                                                      signalled: Callable[[int, int], None]) -> None:
+    code = ("import json, pathlib, sys; from salmon.isolation import run_isolated; "
+            "run_isolated(json.loads(sys.argv[1]), pathlib.Path(sys.argv[2]))")
+    command = [sys.executable, "-c", code, json.dumps(waiting), str(tmp_path / "job")]
+    root = Path(CONF).parent
+    with subprocess.Popen(command, cwd=root, env=os.environ | {"PYTHONPATH": str(root)},
+                          start_new_session=True) as sweep:
+        until_it_runs(tmp_path / "job")
+        child, = psutil.Process(sweep.pid).children()
+        signalled(sweep.pid, how)
+        sweep.wait(timeout=30)
+    child.wait(timeout=30)  # raises where it lives on
