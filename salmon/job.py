@@ -3,14 +3,14 @@
 import json
 import logging
 import time
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from salmon.config.schema import Config
 from salmon.pipeline import Execution, Pipeline
 from salmon.report import report
-from salmon.runtime.store import storage_errors, write_json_atomic
+from salmon.runtime.files import storage_errors, write_json_atomic
+from salmon.runtime.status import StatusFile
 
 if TYPE_CHECKING:
     from salmon.models.base import SharedModel
@@ -26,21 +26,17 @@ def run_job(cfg: Config, resolved: dict[str, Any], folder: Path) -> None:
     """
     resolved = {key: value for key, value in resolved.items() if key != "paths"}  # local paths concern nobody else
     pipeline = Pipeline(cfg, resolved, lambda: _base(cfg))
-    state: dict[str, Any] = {"state": "running", "stage": None, "error": None}
-
-    def save(**changes: Any) -> None:
-        state.update(changes, updated=datetime.now(UTC).isoformat(timespec="seconds"))
-        with storage_errors(folder):
-            write_json_atomic(folder / "status.json", state)
-
+    status = StatusFile(folder / "status.json")
+    log.addHandler(status)
     began = time.perf_counter()
-    save()
     try:
-        executions = pipeline.run(lambda label: save(stage=label))
+        executions = pipeline.run(lambda label: status.save(stage=label, progress=None))
     except BaseException as error:
-        save(state="failed", error=str(error) or type(error).__name__)
+        status.save(state="failed", error=str(error) or type(error).__name__)
         raise
-    save(state="finished", stage=None)
+    finally:
+        log.removeHandler(status)
+    status.save(state="finished", stage=None, progress=None)
     with storage_errors(folder):
         link_artifacts(folder, executions)
         write_json_atomic(folder / "results.json", {e.label: e.artifact.metrics for e in executions})

@@ -10,6 +10,8 @@
 
 import itertools
 import json
+import os
+import socket
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -33,6 +35,8 @@ class Job:
     overrides: tuple[str, ...]
     state: str  # one of the four above
     error: str | None = None
+    stage: str | None = None  # where a job that did not finish is, or ended
+    progress: Mapping[str, Any] | None = None  # the fields of salmon.runtime.progress.Step of a running stage
     artifacts: Mapping[str, Path] = field(default_factory=dict)  # label ("ppo", "eval of reward") -> folder
     config: DictConfig = field(default_factory=lambda: OmegaConf.create({}))
 
@@ -90,15 +94,31 @@ def _read_job(folder: Path) -> Job:
     assert isinstance(config, DictConfig)
     status = _json(folder / "status.json") or {"state": RUNNING, "error": None}  # a job begins by writing it
     state, error, artifacts = status["state"], status["error"], {}
+    if state == RUNNING and gone(status):
+        state, error = FAILED, f"killed: its process {status['process']} is gone; run the same command again"
     if state == FINISHED:
         listed = _json(folder / "artifacts.json")
         artifacts = {label: Path(entry["path"]) for label, entry in (listed or {}).items()}
-        gone = [str(path) for path in artifacts.values() if not path.is_dir()]
+        lost = [str(path) for path in artifacts.values() if not path.is_dir()]
         if listed is None:
             state = RUNNING  # its last lines are being written
-        elif gone:
-            state, error = FAILED, f"no longer in the store: {', '.join(gone)}; run the same command again"
-    return Job(folder.name, overrides, state, error, artifacts, config)
+        elif lost:
+            state, error = FAILED, f"no longer in the store: {', '.join(lost)}; run the same command again"
+    progress = status.get("progress") if state == RUNNING else None
+    return Job(folder.name, overrides, state, error, status.get("stage"), progress, artifacts, config)
+
+
+def gone(status: Mapping[str, Any]) -> bool:
+    """Whether the process that wrote the status is no longer there; False where it ran on another machine."""
+    if status.get("host") != socket.gethostname():
+        return False
+    try:
+        os.kill(status["process"], 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:  # another user's
+        pass
+    return False
 
 
 def _yaml(path: Path) -> Any:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from sweeps.arms import Measured
-from sweeps.collect import FINISHED, RUNNING, Job
+from sweeps.collect import FINISHED, Job
 from sweeps.statistics import Estimate
 
 MISSING = "n/a"
@@ -41,7 +41,6 @@ def jobs_section(jobs: Sequence[Job]) -> str:
     head = f"Jobs: {done} of {len(jobs)} finished."
     if done == len(jobs):
         return head
-    rows = [[job.name, "running or killed" if job.state == RUNNING else job.state,
-             " ".join((job.error or "").split())] for job in jobs if job.state != FINISHED]
+    rows = [[job.name, job.state, " ".join((job.error or "").split())] for job in jobs if job.state != FINISHED]
     return (head + " **Not in the figures:**\n\n" + markdown_table(["job", "state", "error"], rows) +
             "\n\nThe same command runs what is missing; finished stages are reused.")

@@ -2,7 +2,8 @@
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 
 def format_duration(seconds: float) -> str:
@@ -17,6 +18,17 @@ def format_duration(seconds: float) -> str:
         return f"{minutes // 60}h {minutes % 60:02d}m"
     hours = round(seconds / 3600)
     return f"{hours // 24}d {hours % 24:02d}h"
+
+
+@dataclass(frozen=True)
+class Step:
+    """Where a stage is; travels with each line as ``record.step`` of the log record."""
+
+    unit: str  # what steps are called, in the plural
+    done: int
+    total: int
+    seconds_left: float
+    columns: Mapping[str, float]
 
 
 class Progress:
@@ -64,9 +76,10 @@ class Progress:
         cells = [f"{self.unit} {self._done:>{width}}/{self.total}"]
         cells += [f"{name} {_cell(columns.get(name))}" for name in self._columns]
         cells.append(f"{seconds:.3g} s each")
-        left = format_duration(seconds * (self.total - self._done))
-        cells.append(f"{format_duration(now - self._began)} so far, {left} left")
-        self._log.info(" | ".join(cells))
+        left = seconds * (self.total - self._done)
+        cells.append(f"{format_duration(now - self._began)} so far, {format_duration(left)} left")
+        step = Step(self.unit, self._done, self.total, left, columns)
+        self._log.info(" | ".join(cells), extra={"step": step})
 
 
 def _cell(value: float | None) -> str:

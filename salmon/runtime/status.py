@@ -1,0 +1,51 @@
+"""status.json of a job's folder: its state, stage and progress, for whoever looks from outside."""
+
+import logging
+import os
+import socket
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from salmon.errors import SalmonError
+from salmon.runtime.files import storage_errors, write_json_atomic
+from salmon.runtime.progress import Step
+
+_SECONDS_BETWEEN_WRITES = 1.0
+
+
+class StatusFile(logging.Handler):
+    """Owns status.json; as a handler of the logger that ``Progress`` writes to, it keeps the last step in it too.
+
+    Keys: ``state`` (running, finished, failed), ``stage``, ``error``, ``progress`` (the fields of ``Step``, or null
+    between stages), ``process`` and ``host`` (who writes), ``updated`` (UTC).
+    """
+
+    def __init__(self, path: Path, clock: Callable[[], float] = time.monotonic) -> None:
+        super().__init__()
+        self._path = path
+        self._clock = clock
+        self._written = -_SECONDS_BETWEEN_WRITES
+        self._content: dict[str, Any] = {"state": "running", "stage": None, "error": None, "progress": None,
+                                         "process": os.getpid(), "host": socket.gethostname()}  # fmt: skip
+        self.save()
+
+    def save(self, **changes: Any) -> None:
+        """Raises ``SalmonError`` where the file cannot be written."""
+        self._content.update(changes, updated=datetime.now(UTC).isoformat(timespec="seconds"))
+        with storage_errors(self._path.parent):
+            write_json_atomic(self._path, self._content)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        step: Step | None = getattr(record, "step", None)
+        now = self._clock()
+        if step is None or (now - self._written < _SECONDS_BETWEEN_WRITES and step.done < step.total):
+            return
+        self._written = now
+        try:
+            self.save(progress=asdict(step))
+        except SalmonError:
+            pass  # the stage itself says that the disk is full

@@ -1,0 +1,66 @@
+"""``python -m sweeps.status FOLDER``: the jobs of a multirun, where each is and when it ends; ``--watch``: live."""
+
+import argparse
+import json
+import sys
+import time
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from salmon.errors import SalmonError
+from salmon.runtime.progress import format_duration
+from sweeps.collect import FAILED, FINISHED, NOT_STARTED, RUNNING, Job, read_sweep
+
+HEADER = ("job", "state", "stage", "step", "left", "reward", "KL", "error")
+STATES = (FINISHED, RUNNING, FAILED, NOT_STARTED)
+_CLEAR = "\x1b[2J\x1b[H"
+
+
+def table(jobs: Sequence[Job], folder: Path) -> str:
+    """A line a job. ``left`` is the running stage's time, ``reward`` of a finished job its best on held-out prompts."""
+    rows = [HEADER, *(_row(job, folder) for job in jobs)]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(HEADER))]
+    lines = ["  ".join(cell.ljust(size) for cell, size in zip(row, widths, strict=True)).rstrip() for row in rows]
+    counts = Counter(job.state for job in jobs)
+    states = ", ".join(f"{counts[state]} {state}" for state in STATES if counts[state])
+    return "\n".join([*lines, "", f"{len(jobs)} jobs: {states}"])
+
+
+def _row(job: Job, folder: Path) -> tuple[str, ...]:
+    step, left, reward, kl = "", "", "", ""
+    if job.progress:
+        step = f"{job.progress['done']}/{job.progress['total']} {job.progress['unit']}"
+        left = format_duration(job.progress["seconds_left"])
+        reward, kl = (_number(job.progress["columns"].get(name)) for name in ("score", "kl"))
+    elif job.finished:
+        ppo = json.loads((folder / job.name / "results.json").read_text(encoding="utf-8")).get("ppo", {})
+        reward, kl = _number(ppo.get("held_out/reward_best")), _number(ppo.get("objective/kl"))
+    return job.name, job.state, job.stage or "", step, left, reward, kl, " ".join((job.error or "").split())
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.4g}"
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(prog="python -m sweeps.status", description=__doc__)
+    parser.add_argument("folder", type=Path, help="folder of the multirun (hydra.sweep.dir)")
+    parser.add_argument("--watch", type=float, nargs="?", const=2.0, metavar="SECONDS",
+                        help="show it again every so often (2 s) until no job is left to run")
+    options = parser.parse_args(arguments)
+    try:
+        while True:
+            jobs = read_sweep(options.folder)
+            print((_CLEAR if options.watch and sys.stdout.isatty() else "") + table(jobs, options.folder), flush=True)
+            if not options.watch or not {job.state for job in jobs} & {RUNNING, NOT_STARTED}:
+                return
+            time.sleep(options.watch)
+    except SalmonError as error:
+        sys.exit(f"salmon: {error}")
+    except KeyboardInterrupt:
+        return
+
+
+if __name__ == "__main__":
+    main()
