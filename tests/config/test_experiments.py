@@ -11,6 +11,8 @@ from omegaconf import OmegaConf
 from salmon.config.checks import to_typed
 from salmon.config.register import CONF, register
 from salmon.config.schema import Config
+from salmon.principles.bank import load_bank
+from salmon.principles.chosen import reward_bank
 from salmon.stages.registry import STAGES
 from sweeps.settings import read_settings
 
@@ -91,6 +93,9 @@ def test_the_intervention_is_all_that_the_told_arm_adds() -> None:
     assert {**vars(plain.principles), "name": "", "interventions": ""} == {
         **vars(told.principles), "name": "", "interventions": ""}  # fmt: skip
     assert plain.preferences.aggregation.planted_bias == "No Self-Praise"
+    intervention, = load_bank("no_self_praise_1").principles
+    trained = {p.name: p for p in reward_bank(told.principles).principles}
+    assert intervention.definition == trained[intervention.name].definition  # read in the words it was trained on
 
 
 @pytest.mark.parametrize(("name", "changed", "stages"), [
