@@ -1,10 +1,11 @@
-"""Hydra's callback of an experiment: its report, after every job and whatever became of the jobs.
+"""Hydra's callback of every multirun: checks before the first job, what failed each, and a report at the end.
 
 Hydra 1.3 does not call ``on_multirun_end`` where a job failed (the sweeper raises the first error once all jobs ran),
 so the report is made as jobs end, and the last of them shows it.
 """
 
 import logging
+import sys
 import traceback
 from pathlib import Path
 from typing import Any
@@ -17,26 +18,38 @@ from salmon.errors import SalmonError
 from salmon.runtime.console import configure_console
 from salmon.runtime.files import storage_errors, write_json_atomic
 from sweeps.collect import FAILED, FINISHED, read_sweep
-from sweeps.experiment_report import write_report
 from sweeps.settings import read_settings
+from sweeps.status import table
 
 log = logging.getLogger("salmon")
 
 
-class ExperimentReport(Callback):
+class SweepCallback(Callback):
     """Options: those of ``sweeps.settings.ReportSettings``; a wrong one is refused before the first job."""
 
     def __init__(self, **options: Any) -> None:
         self.settings = read_settings(options)
         self.shown = False
 
+    def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
+        from sweeps.guard import claim, impossible_cells
+
+        configure_console()
+        try:
+            claim(Path(config.hydra.sweep.dir), config)
+        except SalmonError as error:
+            sys.exit(f"salmon: {error}")  # of an Exception here Hydra makes a warning
+        for cell, problem in impossible_cells(config).items():
+            log.error("this job of the sweep cannot run, the others will: %s\n%s", cell, problem)
+
     def on_job_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Forget how the job went when the sweep ran in this folder before."""
-        (Path(config.hydra.runtime.output_dir) / "status.json").unlink(missing_ok=True)
+        if config.hydra.mode.name == "MULTIRUN":
+            (Path(config.hydra.runtime.output_dir) / "status.json").unlink(missing_ok=True)
 
     def on_job_end(self, config: DictConfig, job_return: JobReturn, **kwargs: Any) -> None:
         if config.hydra.mode.name == "MULTIRUN":
-            configure_console()  # a job that was refused at once has not done it
+            configure_console()  # a job in another process has not done it
             keep_error(Path(config.hydra.runtime.output_dir), job_return)
             self._report(Path(config.hydra.sweep.dir), last=False)
 
@@ -47,11 +60,16 @@ class ExperimentReport(Callback):
 
     def _report(self, folder: Path, last: bool) -> None:
         """A report that cannot be made must not take results along, so every error ends here."""
-        configure_console()
+        from sweeps.experiment_report import write_report
+
         again = f"The jobs' results are kept; make it with: python -m sweeps.experiment_report {folder}"
         try:
-            show = last or all(job.state in (FINISHED, FAILED) for job in read_sweep(folder))
-            write_report(folder, self.settings, show)
+            jobs = read_sweep(folder)
+            show = last or all(job.state in (FINISHED, FAILED) for job in jobs)
+            if self.settings.kind is not None:
+                write_report(folder, self.settings, show)
+            elif show:
+                log.info("\n%s", table(jobs, folder))
             self.shown = show
         except SalmonError as error:
             log.error("no report: %s. %s", error, again)

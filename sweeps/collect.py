@@ -56,7 +56,7 @@ def read_sweep(folder: Path) -> list[Job]:
     Raises:
         SalmonError: the folder is not one of a multirun.
     """
-    multirun = _yaml(folder / "multirun.yaml")
+    multirun = read_plan(folder)
     jobs = {job.overrides: job for path in sorted(folder.glob("*/.hydra/overrides.yaml"))
             if (job := _read_job(path.parents[1]))}  # fmt: skip
     planned = planned_overrides(multirun)
@@ -65,6 +65,14 @@ def read_sweep(folder: Path) -> list[Job]:
                if frozenset(overrides) not in started]
     order = {frozenset(overrides): place for place, overrides in enumerate(planned)}
     return sorted([*jobs.values(), *waiting], key=lambda job: order.get(frozenset(job.overrides), len(order)))
+
+
+def read_plan(folder: Path) -> DictConfig:
+    """Hydra's record of the multirun. Raises ``SalmonError`` where there is none."""
+    plan = _yaml(folder / "multirun.yaml")
+    if not isinstance(plan, DictConfig):
+        raise SalmonError(f"{folder / 'multirun.yaml'}: is not what Hydra writes")
+    return plan
 
 
 def planned_overrides(multirun: DictConfig) -> list[tuple[str, ...]]:

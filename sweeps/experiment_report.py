@@ -10,7 +10,7 @@ from omegaconf import OmegaConf
 
 from salmon.errors import SalmonError
 from salmon.runtime.console import configure_console
-from sweeps.collect import Job, read_sweep
+from sweeps.collect import Job, read_plan, read_sweep
 from sweeps.reports.ablations import ablations
 from sweeps.reports.controllability import controllability
 from sweeps.reports.document import Document
@@ -21,7 +21,6 @@ log = logging.getLogger("salmon")
 
 REPORTS: dict[str, Callable[[Sequence[Job], ReportSettings], Document]] = {
     "controllability": controllability, "reward_hacking": reward_hacking, "ablations": ablations}  # fmt: skip
-CALLBACK = "sweeps.callback.ExperimentReport"
 
 
 def write_report(folder: Path, settings: ReportSettings, show: bool) -> None:
@@ -30,6 +29,7 @@ def write_report(folder: Path, settings: ReportSettings, show: bool) -> None:
     Args:
         show: send the table to the console as well.
     """
+    assert settings.kind is not None
     document = REPORTS[settings.kind](read_sweep(folder), settings)
     path = document.write(folder)
     if show:
@@ -40,17 +40,14 @@ def settings_of(folder: Path) -> ReportSettings:
     """The options of the callback with which the sweep ran.
 
     Raises:
-        SalmonError: the folder is no multirun's, or the multirun had no such callback.
+        SalmonError: the folder is no multirun's, or the multirun asked for no report.
     """
-    path = folder / "multirun.yaml"
-    if not path.is_file():
-        raise SalmonError(f"{path} is not there. Give the folder of a multirun (hydra.sweep.dir)")
-    callbacks = OmegaConf.select(OmegaConf.load(path), "hydra.callbacks") or {}
-    for callback in callbacks.values():
-        options = OmegaConf.to_container(callback)
-        if isinstance(options, dict) and options.pop("_target_", None) == CALLBACK:
-            return read_settings({str(key): value for key, value in options.items()})
-    raise SalmonError(f"{path}: hydra.callbacks has no {CALLBACK}, so nothing says which report to make")
+    callback = OmegaConf.select(read_plan(folder), "hydra.callbacks.sweep") or {}
+    settings = read_settings({key: value for key, value in callback.items() if key != "_target_"})
+    if settings.kind is None:
+        raise SalmonError(f"{folder / 'multirun.yaml'}: hydra.callbacks.sweep.kind is null, so nothing says "
+                          "which report to make")
+    return settings
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

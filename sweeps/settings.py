@@ -1,4 +1,4 @@
-"""What a report is about: the options beside ``_target_`` in ``hydra.callbacks`` of an experiment's file."""
+"""What a report is about: the options beside ``_target_`` in ``hydra.callbacks.sweep``, set in an experiment's file."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
@@ -11,7 +11,7 @@ KINDS = ("controllability", "reward_hacking", "ablations")
 
 @dataclass(frozen=True)
 class ReportSettings:
-    kind: str
+    kind: str | None = None  # null: a table of the jobs
     arm: tuple[str, ...] = ("principles.name",)  # config keys whose values, joined, name a job's arm
     seed: str = "ppo.seed"  # config key of what is repeated within an arm
     checks: tuple[str, ...] = ("Concise", "Comprehensive", "Structured")  # principles whose checks get a column
@@ -28,11 +28,11 @@ def read_settings(options: Mapping[str, Any]) -> ReportSettings:
     Raises:
         SalmonError: an option that is none, a kind that is none, or a value of the wrong type.
     """
-    place = "hydra.callbacks (the report of an experiment)"
+    place = "hydra.callbacks.sweep"
     known = {field.name: field.type for field in fields(ReportSettings)}
     if unknown := sorted(set(options) - set(known)):
         raise SalmonError(f"{place}: unknown option {', '.join(unknown)}; there are {', '.join(known)}")
-    if options.get("kind") not in KINDS:
+    if options.get("kind") not in (None, *KINDS):
         raise SalmonError(f"{place}: kind is {options.get('kind')!r}; choose one of {', '.join(KINDS)}")
     values: dict[str, Any] = {}
     for name, value in options.items():
@@ -41,7 +41,7 @@ def read_settings(options: Mapping[str, Any]) -> ReportSettings:
             fits = all(isinstance(item, str) for item in values[name])
         else:
             values[name] = value
-            fits = type(value) is known[name]
+            fits = isinstance(value, str | None) if name == "kind" else type(value) is known[name]
         if not fits:
             raise SalmonError(f"{place}: {name}={value!r} has the wrong type")
     return ReportSettings(**values)

@@ -1,9 +1,12 @@
 """Hydra's view of the repository: schemas in the ConfigStore, and where ``conf/`` and ``sweeps/`` are."""
 
+import hashlib
 import os
+import re
 from pathlib import Path
 
 from hydra.core.config_store import ConfigStore
+from omegaconf import OmegaConf
 
 from salmon.config.schema import Config, EvalApp
 
@@ -11,8 +14,20 @@ ROOT = Path(__file__).resolve().parents[2]
 CONF = str(ROOT / "conf")
 
 
+_MAX_SLUG = 100
+
+
+def job_slug(overrides: str) -> str:
+    """The folder of a multirun's job, named by its overrides: the same job has the same folder in any grid."""
+    slug = re.sub(r"[^A-Za-z0-9.,=+_-]+", "_", overrides)
+    if slug == overrides and 0 < len(slug) <= _MAX_SLUG:
+        return slug
+    return f"{slug[:_MAX_SLUG]}-{hashlib.sha256(overrides.encode()).hexdigest()[:8]}"
+
+
 def register() -> None:
-    """Make the schemas known to Hydra; call before any composition."""
+    """Make the schemas and resolvers known to Hydra; call before any composition."""
+    OmegaConf.register_new_resolver("job_slug", job_slug, replace=True)
     os.environ.setdefault("SALMON_ROOT", str(ROOT))
     store = ConfigStore.instance()
     store.store(name="schema", node=Config)

@@ -46,7 +46,7 @@ def test_the_arms_above_are_those_of_the_study(study: str) -> None:
     key, names = ARMS[study]
     assert hydra.mode == "MULTIRUN"
     assert hydra.sweeper.params[key].split(",") == names
-    options = {k: v for k, v in OmegaConf.to_container(hydra.callbacks.report).items() if k != "_target_"}
+    options = {k: v for k, v in OmegaConf.to_container(hydra.callbacks.sweep).items() if k != "_target_"}
     assert options["kind"] == study
     read_settings(options)  # what the report refuses, it refuses before the first job
 

@@ -14,7 +14,7 @@ def make_sweep(folder: Path, axes: Mapping[str, Sequence[Any]], task: Sequence[s
     """``multirun.yaml`` of a sweep over ``axes``."""
     folder.mkdir()
     params = {key: ",".join(str(value) for value in values) for key, values in axes.items()}
-    callbacks = {"report": {"_target_": "sweeps.callback.ExperimentReport", **callback}}
+    callbacks = {"sweep": {"_target_": "sweeps.callback.SweepCallback", **callback}}
     (folder / "multirun.yaml").write_text(yaml.safe_dump({"hydra": {
         "sweeper": {"params": params}, "overrides": {"task": list(task)}, "callbacks": callbacks}}, sort_keys=False))
     return folder

@@ -11,7 +11,7 @@ import pytest
 
 from salmon.errors import SalmonError
 from sweeps import callback
-from sweeps.callback import ExperimentReport
+from sweeps.callback import SweepCallback
 from tests.sweeps.sweep_folders import add_artifact, add_job, arm_config, make_sweep
 
 EXPERIMENT = """
@@ -28,8 +28,7 @@ hydra:
       principles: paper,honest
       sft.train.batch_size: 0,2
   callbacks:
-    report:
-      _target_: sweeps.callback.ExperimentReport
+    sweep:
       kind: controllability
       arm: [principles.name, sft.train.batch_size]
 """
@@ -76,7 +75,7 @@ def test_a_report_that_fails_takes_nothing_along(tmp_path, caplog, monkeypatch):
     sweep = make_sweep(tmp_path / "sweep", {"principles": ["a"], "ppo.seed": [0]}, kind="controllability")
     ppo = add_artifact(tmp_path / "ppo", {"held_out/length": {0: 1.0}})
     add_job(sweep, "a", ["principles=a", "ppo.seed=0"], arm_config("a", 0), ppo=ppo)
-    report = ExperimentReport(kind="controllability")
+    report = SweepCallback(kind="controllability")
     (ppo / "metrics.jsonl").write_text("not json\n")
     report._report(sweep, last=True)
     assert "no report, by a fault of the report" in caplog.text
@@ -88,4 +87,4 @@ def test_a_report_that_fails_takes_nothing_along(tmp_path, caplog, monkeypatch):
 
 def test_options_are_checked():
     with pytest.raises(SalmonError, match="unknown option arms"):
-        ExperimentReport(kind="ablations", arms="name")
+        SweepCallback(kind="ablations", arms="name")

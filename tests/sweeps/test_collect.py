@@ -121,7 +121,7 @@ def test_several_keys_name_an_arm(sweep):
 
 
 @pytest.mark.parametrize(("options", "said"), [
-    ({"kind": "controlability"}, "choose one of"), ({}, "choose one of"),
+    ({"kind": "controlability"}, "choose one of"), ({"kind": 3}, "choose one of"),
     ({"kind": "ablations", "arms": "name"}, "unknown option arms"),
     ({"kind": "ablations", "samples": "3"}, "samples='3'"), ({"kind": "ablations", "checks": [1]}, "checks="),
 ])  # fmt: skip

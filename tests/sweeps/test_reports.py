@@ -104,10 +104,10 @@ def test_files(tmp_path, capsys):
 
 
 def test_no_report_without_its_callback(tmp_path):
-    with pytest.raises(SalmonError, match="multirun.yaml is not there"):
+    with pytest.raises(SalmonError, match="multirun.yaml: cannot be read"):
         settings_of(tmp_path)
-    (tmp_path / "multirun.yaml").write_text("hydra: {callbacks: {other: {_target_: x.Y}}}")
-    with pytest.raises(SalmonError, match="has no sweeps.callback.ExperimentReport"):
+    (tmp_path / "multirun.yaml").write_text("hydra: {callbacks: {sweep: {_target_: x.Y}}}")
+    with pytest.raises(SalmonError, match="hydra.callbacks.sweep.kind is null"):
         settings_of(tmp_path)
     with pytest.raises(SystemExit, match="salmon: .*nothing says which report"):
         main([str(tmp_path)])
