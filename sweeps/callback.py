@@ -19,7 +19,6 @@ from salmon.runtime.console import configure_console
 from salmon.runtime.files import storage_errors, write_json_atomic
 from sweeps.collect import FAILED, FINISHED, read_sweep
 from sweeps.settings import read_settings
-from sweeps.status import table
 
 log = logging.getLogger("salmon")
 
@@ -60,16 +59,12 @@ class SweepCallback(Callback):
 
     def _report(self, folder: Path, last: bool) -> None:
         """A report that cannot be made must not take results along, so every error ends here."""
-        from sweeps.experiment_report import write_report
+        from sweeps.report import write_report
 
-        again = f"The jobs' results are kept; make it with: python -m sweeps.experiment_report {folder}"
+        again = f"The jobs' results are kept; make it with: python -m sweeps.report {folder}"
         try:
-            jobs = read_sweep(folder)
-            show = last or all(job.state in (FINISHED, FAILED) for job in jobs)
-            if self.settings.kind is not None:
-                write_report(folder, self.settings, show)
-            elif show:
-                log.info("\n%s", table(jobs, folder))
+            show = last or all(job.state in (FINISHED, FAILED) for job in read_sweep(folder))
+            write_report(folder, self.settings, show)
             self.shown = show
         except SalmonError as error:
             log.error("no report: %s. %s", error, again)

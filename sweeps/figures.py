@@ -4,8 +4,12 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sweeps.curves import Curve
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 # Okabe and Ito's colours, which every kind of colour blindness tells apart; yellow left out (too light for a line).
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
@@ -35,7 +39,6 @@ def band(curves: Mapping[int, Curve]) -> list[tuple[int, float, float, float]]:
 
 def draw_curves(path: Path, panels: Sequence[Panel], title: str, xlabel: str = "PPO updates") -> list[str]:
     """Draw the panels as ``path``.png and ``path``.svg; the files' names."""
-    import matplotlib
     from matplotlib.figure import Figure  # without pyplot: no display, nothing global
     from matplotlib.ticker import MaxNLocator
 
@@ -72,8 +75,15 @@ def draw_curves(path: Path, panels: Sequence[Panel], title: str, xlabel: str = "
         figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=min(4, len(handles)),
                       fontsize=10, frameon=False, title=BAND, title_fontsize=9)
     figure.suptitle(title, fontsize=13)
+    return save(figure, path)
+
+
+def save(figure: "Figure", path: Path) -> list[str]:
+    """As ``path``.png and ``path``.svg; the files' names. Equal results give equal files."""
+    import matplotlib
+
     files = [path.with_suffix(suffix) for suffix in (".png", ".svg")]
-    with matplotlib.rc_context({"svg.hashsalt": "salmon"}):  # equal results, equal files
+    with matplotlib.rc_context({"svg.hashsalt": "salmon"}):
         for file in files:
             undated = {"Date": None} if file.suffix == ".svg" else None
             figure.savefig(file, dpi=120, metadata=undated)

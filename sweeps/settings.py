@@ -6,12 +6,12 @@ from typing import Any
 
 from salmon.errors import SalmonError
 
-KINDS = ("controllability", "reward_hacking", "ablations")
+KINDS = ("study", "controllability", "reward_hacking", "ablations")
 
 
 @dataclass(frozen=True)
 class ReportSettings:
-    kind: str | None = None  # null: a table of the jobs
+    kind: str = "study"  # for any grid; the others are for the experiments of that name
     arm: tuple[str, ...] = ("principles.name",)  # config keys whose values, joined, name a job's arm
     seed: str = "ppo.seed"  # config key of what is repeated within an arm
     checks: tuple[str, ...] = ("Concise", "Comprehensive", "Structured")  # principles whose checks get a column
@@ -32,7 +32,7 @@ def read_settings(options: Mapping[str, Any]) -> ReportSettings:
     known = {field.name: field.type for field in fields(ReportSettings)}
     if unknown := sorted(set(options) - set(known)):
         raise SalmonError(f"{place}: unknown option {', '.join(unknown)}; there are {', '.join(known)}")
-    if options.get("kind") not in (None, *KINDS):
+    if options.get("kind", "study") not in KINDS:
         raise SalmonError(f"{place}: kind is {options.get('kind')!r}; choose one of {', '.join(KINDS)}")
     values: dict[str, Any] = {}
     for name, value in options.items():
@@ -41,7 +41,7 @@ def read_settings(options: Mapping[str, Any]) -> ReportSettings:
             fits = all(isinstance(item, str) for item in values[name])
         else:
             values[name] = value
-            fits = isinstance(value, str | None) if name == "kind" else type(value) is known[name]
+            fits = type(value) is known[name]
         if not fits:
             raise SalmonError(f"{place}: {name}={value!r} has the wrong type")
     return ReportSettings(**values)

@@ -2,8 +2,8 @@
 
 import json
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, is_dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, is_dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,19 +20,28 @@ class Document:
     details: Sequence[str]  # Markdown below the picture
     numbers: Mapping[str, Any]  # everything, for report.json
     panels: Sequence[Panel]
+    pictures: Mapping[str, Callable[[Path], list[str]]] = field(default_factory=dict)  # further ones: name -> drawing
+    files: Mapping[str, str] = field(default_factory=dict)  # further ones: name -> text
 
     @property
     def summary(self) -> str:
         return "\n\n".join([f"# {self.title}", *self.sections])
 
-    def write(self, folder: Path) -> Path:
-        """``report.md``, ``report.json``, ``report.png`` and ``report.svg``; the first of them."""
+    def write(self, folder: Path, pictures: bool = True) -> Path:
+        """``report.md`` (the result), ``report.json``, the pictures as PNG and SVG, and the further files."""
         path = folder / "report.md"
+        shown = []
         with storage_errors(folder):
-            draw_curves(folder / "report", self.panels, self.title)
             write_text_atomic(folder / "report.json", json.dumps(plain(self.numbers), indent=2, ensure_ascii=False))
-            picture = "![curves](report.png)"
-            write_text_atomic(path, "\n\n".join([self.summary, picture, *self.details]) + "\n")
+            for name, text in self.files.items():
+                write_text_atomic(folder / name, text)
+            if pictures:
+                draw_curves(folder / "report", self.panels, self.title)
+                shown.append("![curves](report.png)")
+                for name, draw in self.pictures.items():
+                    draw(folder / f"report_{name}")
+                    shown.append(f"![{name.replace('_', ' ')}](report_{name}.png)")
+            write_text_atomic(path, "\n\n".join([self.summary, *shown, *self.details]) + "\n")
         return path
 
 

@@ -58,6 +58,9 @@ def test_one_command_runs_the_sweep_and_reports_it(run, tmp_path):
     assert {name: arm["jobs"] for name, arm in saved["arms"].items()} == {
         "paper, 0": 1, "paper, 2": 1, "honest, 0": 1, "honest, 2": 1}  # fmt: skip
     assert len(list((tmp_path / "store" / "sft").glob("*/manifest.json"))) == 1, "the shared stage is made once"
+    said = done.stdout.split("Launching 4 jobs")[0]
+    assert said.count("this job of the sweep cannot run, the others will: ") == 2, "before anything starts"
+    assert "principles=honest sft.train.batch_size=0" in said
     assert done.stdout.count("# Controllability") == 1, "shown once, by the last job"
     assert (tmp_path / "sweep" / "report.png").stat().st_size > 0
 
@@ -65,7 +68,7 @@ def test_one_command_runs_the_sweep_and_reports_it(run, tmp_path):
 def test_a_misspelt_option_stops_the_sweep_before_its_first_job(run, tmp_path):
     done = run(EXPERIMENT.replace("kind: contr", "kind: kontr"))
     assert done.returncode == 1
-    assert "choose one of controllability" in done.stderr
+    assert "choose one of study" in done.stderr
     assert not (tmp_path / "sweep").exists()
 
 
@@ -81,7 +84,7 @@ def test_a_report_that_fails_takes_nothing_along(tmp_path, caplog, monkeypatch):
     assert "no report, by a fault of the report" in caplog.text
     (sweep / "multirun.yaml").unlink()
     report._report(sweep, last=True)
-    assert "no report: " in caplog.text and f"python -m sweeps.experiment_report {sweep}" in caplog.text
+    assert "no report: " in caplog.text and f"python -m sweeps.report {sweep}" in caplog.text
     assert not report.shown
 
 

@@ -7,8 +7,8 @@ import pytest
 from salmon.errors import SalmonError
 from sweeps.collect import read_sweep
 from sweeps.curves import Curve
-from sweeps.experiment_report import REPORTS, main, settings_of
 from sweeps.figures import band
+from sweeps.report import REPORTS, main, settings_of
 from sweeps.statistics import Estimate
 from tests.sweeps.sweep_folders import add_artifact, add_job, arm_config, make_sweep
 
@@ -103,13 +103,15 @@ def test_files(tmp_path, capsys):
         assert shown in svg, shown
 
 
-def test_no_report_without_its_callback(tmp_path):
+def test_the_kind_of_report_is_the_callbacks_and_else_any_studys(tmp_path):
     with pytest.raises(SalmonError, match="multirun.yaml: cannot be read"):
         settings_of(tmp_path)
-    (tmp_path / "multirun.yaml").write_text("hydra: {callbacks: {sweep: {_target_: x.Y}}}")
-    with pytest.raises(SalmonError, match="hydra.callbacks.sweep.kind is null"):
-        settings_of(tmp_path)
-    with pytest.raises(SystemExit, match="salmon: .*nothing says which report"):
+    (tmp_path / "multirun.yaml").write_text("hydra: {callbacks: {sweep: {_target_: x.Y, kind: ablations}}}")
+    assert settings_of(tmp_path).kind == "ablations"
+    (tmp_path / "multirun.yaml").write_text("hydra: {callbacks: {}}")
+    assert settings_of(tmp_path).kind == "study"
+    (tmp_path / "multirun.yaml").write_text("hydra: {callbacks: {sweep: {kind: none}}}")
+    with pytest.raises(SystemExit, match="salmon: hydra.callbacks.sweep: kind is 'none'; choose one of study"):
         main([str(tmp_path)])
 
 

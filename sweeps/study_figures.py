@@ -1,0 +1,117 @@
+"""Pictures of a study: reward against KL, figures against model size, and all cells at a glance."""
+
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sweeps.cells import Cell
+from sweeps.figures import COLOURS, MARKERS, save
+from sweeps.statistics import Estimate
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+REWARD, KL = "held_out/reward", "held_out/kl"
+
+
+def draw_frontier(path: Path, cells: Sequence[Cell]) -> list[str]:
+    """Held-out reward against KL: each finished job from its start (0 nats) to its end.
+
+    Colour: the cell without its model; marker: the model.
+    """
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(7.5, 5), layout="constrained")
+    axes = figure.subplots()
+    groups = list(dict.fromkeys(without_model(cell) for cell in cells))
+    models = list(dict.fromkeys(cell.axes.get("model", "") for cell in cells))
+    for cell in cells:
+        colour = COLOURS[groups.index(without_model(cell)) % len(COLOURS)]
+        marker = MARKERS[models.index(cell.axes.get("model", "")) % len(MARKERS)]
+        rewards, kls = cell.curves(REWARD), cell.curves(KL)
+        label: str | None = cell.name
+        for number in rewards.keys() & kls.keys():
+            steps = sorted(rewards[number].values.keys() & kls[number].values.keys())
+            x, y = ([curve[number].values[step] for step in steps] for curve in (kls, rewards))
+            axes.plot(x, y, color=colour, linewidth=1, alpha=0.5)
+            axes.plot(x[-1:], y[-1:], color=colour, marker=marker, linestyle="", markersize=7, label=label)
+            label = None  # once a cell
+    axes.set_xlabel("KL from the SFT policy (nats/response)")
+    axes.set_ylabel("held-out reward, under the cell's own principles")
+    axes.set_title("Reward against KL: a line a job, a mark where it ended")
+    axes.grid(alpha=0.25)
+    _legend_or_nothing(axes)
+    return save(figure, path)
+
+
+def draw_scaling(path: Path, cells: Sequence[Cell], figures: Sequence[str]) -> list[str]:
+    """Each figure against the model, in the order of the sweep: a line for each choice of the other axes."""
+    from matplotlib.figure import Figure
+
+    columns = min(3, len(figures))
+    lines = math.ceil(len(figures) / columns)
+    figure = Figure(figsize=(1.5 + 4 * columns, 1.5 + 3.2 * lines), layout="constrained")
+    grid = figure.subplots(lines, columns, squeeze=False)
+    models = list(dict.fromkeys(cell.axes["model"] for cell in cells))
+    groups = list(dict.fromkeys(without_model(cell) for cell in cells))
+    for axes, name in zip(grid.flat, figures, strict=False):
+        for place, group in enumerate(groups):
+            found = {cell.axes["model"]: cell.estimate(name) for cell in cells if without_model(cell) == group}
+            known = [(models.index(model), e.mean, e.half_width or 0.0) for model, e in found.items()
+                     if e.mean is not None]
+            if not known:
+                continue
+            x, mean, half = zip(*sorted(known), strict=True)
+            shifted = [value + 0.04 * (place - (len(groups) - 1) / 2) for value in x]  # so that bars do not hide bars
+            axes.errorbar(shifted, mean, half, color=COLOURS[place % len(COLOURS)], capsize=3,
+                          marker=MARKERS[place % len(MARKERS)], label=group)  # fmt: skip
+        axes.set_xticks(range(len(models)), models)
+        axes.set_xlim(-0.5, len(models) - 0.5)
+        axes.set_title(name, fontsize=10)
+        axes.grid(alpha=0.25)
+        _legend_or_nothing(axes)
+    for axes in list(grid.flat)[len(figures) :]:
+        axes.axis("off")
+    figure.suptitle("By model: mean of the seeds and its 95 % interval")
+    return save(figure, path)
+
+
+def draw_heat_map(path: Path, table: Mapping[str, Mapping[str, Estimate]], figures: Sequence[str]) -> list[str]:
+    """Cells x figures with the means written in; a column's colours go from its lowest mean to its highest."""
+    from matplotlib.figure import Figure
+
+    means = [[row[name].mean for name in figures] for row in table.values()]
+    figure = Figure(figsize=(3 + 1.1 * len(figures), 2.2 + 0.45 * len(table)), layout="constrained")
+    axes = figure.subplots()
+    shades = list(zip(*(_relative(column) for column in zip(*means, strict=True)), strict=True))
+    axes.imshow([[math.nan if shade is None else shade for shade in row] for row in shades], cmap="cividis", vmin=0,
+                vmax=1, aspect="auto")  # fmt: skip
+    for y, row in enumerate(means):
+        for x, mean in enumerate(row):
+            shade = shades[y][x]
+            axes.text(x, y, "missing" if mean is None else f"{mean:.3g}", ha="center", va="center", fontsize=9,
+                      color="0.3" if shade is None else "black" if shade > 0.5 else "white")  # fmt: skip
+    axes.set_xticks(range(len(figures)), [name.removeprefix("held_out/").removeprefix("eval/") for name in figures],
+                    rotation=40, ha="right", fontsize=9)  # fmt: skip
+    axes.set_yticks(range(len(table)), list(table), fontsize=9)
+    axes.set_title("Cells and figures (colour: from the lowest to the highest of a column)", fontsize=11)
+    return save(figure, path)
+
+
+def without_model(cell: Cell) -> str:
+    return ", ".join(value for key, value in cell.axes.items() if key != "model") or "all"
+
+
+def _relative(column: Sequence[float | None]) -> list[float | None]:
+    """To 0..1 from lowest to highest; 0.5 where all are equal."""
+    known = [value for value in column if value is not None]
+    low, high = (min(known), max(known)) if known else (0.0, 0.0)
+    return [None if value is None else 0.5 if high == low else (value - low) / (high - low) for value in column]
+
+
+def _legend_or_nothing(axes: "Axes") -> None:
+    if axes.has_data():
+        axes.legend(fontsize=8, frameon=False)
+    else:
+        axes.text(0.5, 0.5, "no data", ha="center", va="center", transform=axes.transAxes, color="0.4")
