@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from salmon.config.checks import STAGES
-from salmon.config.register import CONF
+from salmon.config.register import CONF, ROOT
 
 USAGE = """\
 salmon: self-alignment with instructable reward models
@@ -11,7 +11,8 @@ salmon: self-alignment with instructable reward models
   salmon [KEY=VALUE ...] [GROUP=CHOICE ...]    run the stages {stages}
   salmon stages=[reward,ppo]                   run some of them; what they need must be in the store
   salmon -m principles=paper,harmless          a multirun over choices (also over values: seed=0,1,2)
-  salmon +experiment=NAME                      a recipe
+  salmon +experiment=NAME                      a recipe, or an experiment with its report
+  salmon +sweeps=NAME                          a study: {studies}
   salmon --cfg job [...]                       show the whole config of a command, without running it
   python -m eval checkpoint=PATH               benchmarks on a checkpoint
 
@@ -28,4 +29,5 @@ def help_text() -> str:
     width = max(len(group.name) for group in groups)
     menu = [f"  {group.name:<{width}}  {', '.join(sorted(file.stem for file in group.glob('*.yaml')))}"
             for group in groups]
-    return USAGE.format(stages=", ".join(STAGES), conf=CONF, groups="\n".join(menu))
+    studies = ", ".join(sorted(file.stem for file in (ROOT / "sweeps").glob("*.yaml")))
+    return USAGE.format(stages=", ".join(STAGES), conf=CONF, groups="\n".join(menu), studies=studies)

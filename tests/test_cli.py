@@ -73,6 +73,7 @@ def test_help(tmp_path: Path) -> None:
                  "no_pretraining, no_principles"):  # fmt: skip
         group, _, choices = line.partition(":")
         assert re.search(rf"^\s*{group}\s*[:=]?\s*{choices.strip()}$", done.out, re.MULTILINE), line
+    assert "principles_by_size, principles_by_size_laptop" in done.out
     assert list(tmp_path.iterdir()) == [], "asking for help leaves nothing behind"
 
 
