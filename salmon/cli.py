@@ -51,7 +51,7 @@ def app(composed: DictConfig) -> None:
     assert isinstance(container, dict)
     resolved = {str(key): value for key, value in container.items()}
     if shares_a_process():
-        run_isolated(resolved, job_folder())
+        run_isolated(cfg, resolved, job_folder())
     else:
         from salmon.job import run_job
 

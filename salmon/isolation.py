@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,13 +22,14 @@ from salmon.config.schema import Config
 from salmon.errors import SalmonError
 from salmon.runtime.console import configure_console
 from salmon.runtime.files import storage_errors, write_json_atomic
+from salmon.runtime.gpu_slots import gpu_slots
 
 
-def run_isolated(resolved: dict[str, Any], folder: Path) -> None:
+def run_isolated(cfg: Config, resolved: dict[str, Any], folder: Path) -> None:
     """Run the job in a child process and wait for it.
 
     Args:
-        resolved: the checked config as plain containers, interpolations resolved, enums as their names.
+        resolved: the same config as plain containers, interpolations resolved, enums as their names.
         folder: the job's folder; the child writes status.json there.
 
     Raises:
@@ -36,8 +38,16 @@ def run_isolated(resolved: dict[str, Any], folder: Path) -> None:
     status = folder / "status.json"
     with storage_errors(folder):
         status.unlink(missing_ok=True)  # of an earlier try
+    with gpu_slots(cfg.launch.gpus_per_job) as gpus:
+        own = {"CUDA_VISIBLE_DEVICES": ",".join(gpus)} if gpus else {}
+        code = _wait_for_child(resolved, folder, os.environ | own)
+    if code:
+        raise SalmonError(_failure(status, code))
+
+
+def _wait_for_child(resolved: dict[str, Any], folder: Path, environment: Mapping[str, str]) -> int:
     command = [sys.executable, "-m", "salmon.isolation", str(folder)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, text=True) as child:
+    with subprocess.Popen(command, stdin=subprocess.PIPE, text=True, env=environment) as child:
         assert child.stdin is not None
         try:
             child.stdin.write(json.dumps(resolved) + "\n")
@@ -45,12 +55,10 @@ def run_isolated(resolved: dict[str, Any], folder: Path) -> None:
         except BrokenPipeError:
             pass  # it died at once: its exit status says how
         try:
-            code = child.wait()
+            return child.wait()
         except KeyboardInterrupt:  # Ctrl-C reached the child too
             child.wait()
             raise
-    if code:
-        raise SalmonError(_failure(status, code))
 
 
 def _failure(status: Path, code: int) -> str:

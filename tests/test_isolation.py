@@ -27,6 +27,14 @@ from salmon.stages.registry import STAGES
 
 register()
 
+SWEEP = """
+import json, sys
+from pathlib import Path
+from types import SimpleNamespace
+from salmon.isolation import run_isolated
+run_isolated(SimpleNamespace(launch=SimpleNamespace(gpus_per_job=1)), json.loads(sys.argv[1]), Path(sys.argv[2]))
+"""
+
 
 def config(tmp_path: Path, *overrides: str) -> tuple[Config, dict[str, Any]]:
     with initialize_config_dir(CONF, version_base="1.3"):
@@ -42,14 +50,14 @@ def status(folder: Path) -> dict[str, Any]:
 
 
 @pytest.fixture
-def waiting(tmp_path: Path) -> Iterator[dict[str, Any]]:
+def waiting(tmp_path: Path) -> Iterator[tuple[Config, dict[str, Any]]]:
     """The config of a job that waits for another process to make its only stage."""
     cfg, resolved = config(tmp_path, "stages=[sft]")
     key = Pipeline(cfg, resolved, lambda: pytest.fail("no model is needed"))._fingerprint(STAGES["sft"], {})
     (tmp_path / "store/sft").mkdir(parents=True)
     (tmp_path / "job").mkdir()
     with FileLock(tmp_path / "store/sft" / f"{key}.lock"):
-        yield resolved
+        yield cfg, resolved
 
 
 def until_it_runs(folder: Path) -> None:
@@ -61,13 +69,13 @@ def until_it_runs(folder: Path) -> None:
 
 def test_a_job_that_fails_says_why_and_not_with_the_words_of_an_earlier_try(tmp_path: Path) -> None:
     (tmp_path / "status.json").write_text('{"state": "failed", "stage": null, "error": "earlier"}')
-    _, resolved = config(tmp_path, "stages=[reward]")
+    cfg, resolved = config(tmp_path, "stages=[reward]")
     with pytest.raises(SalmonError, match="^stage reward needs the result of stage preferences"):
-        run_isolated(resolved, tmp_path)
+        run_isolated(cfg, resolved, tmp_path)
     assert status(tmp_path)["state"] == "failed" and "stage reward needs" in status(tmp_path)["error"]
 
 
-def test_a_job_that_is_killed_is_a_failed_one(tmp_path: Path, waiting: dict[str, Any]) -> None:
+def test_a_job_that_is_killed_is_a_failed_one(tmp_path: Path, waiting: tuple[Config, dict[str, Any]]) -> None:
     def kill() -> None:
         until_it_runs(tmp_path / "job")
         child, = psutil.Process().children()
@@ -76,18 +84,18 @@ def test_a_job_that_is_killed_is_a_failed_one(tmp_path: Path, waiting: dict[str,
     killer = threading.Thread(target=kill)
     killer.start()
     with pytest.raises(SalmonError, match=r"killed by SIGKILL.*memory.*same command continues it"):
-        run_isolated(waiting, tmp_path / "job")
+        run_isolated(*waiting, tmp_path / "job")
     killer.join()
     assert (status(tmp_path / "job")["state"], status(tmp_path / "job")["stage"]) == ("failed", "sft")
 
 
 @pytest.mark.parametrize(("how", "signalled"), [(signal.SIGKILL, os.kill), (signal.SIGTERM, os.kill),
                                                 (signal.SIGINT, os.killpg)])  # a terminal's Ctrl-C reaches both
-def test_a_sweep_that_is_stopped_leaves_no_job_behind(tmp_path: Path, waiting: dict[str, Any], how: signal.Signals,
+def test_a_sweep_that_is_stopped_leaves_no_job_behind(tmp_path: Path, waiting: tuple[Config, dict[str, Any]],
+                                                      how: signal.Signals,
                                                       signalled: Callable[[int, int], None]) -> None:
-    code = ("import json, pathlib, sys; from salmon.isolation import run_isolated; "
-            "run_isolated(json.loads(sys.argv[1]), pathlib.Path(sys.argv[2]))")
-    command = [sys.executable, "-c", code, json.dumps(waiting), str(tmp_path / "job")]
+    _, resolved = waiting
+    command = [sys.executable, "-c", SWEEP, json.dumps(resolved), str(tmp_path / "job")]
     root = Path(CONF).parent
     with subprocess.Popen(command, cwd=root, env=os.environ | {"PYTHONPATH": str(root)},
                           start_new_session=True) as sweep:

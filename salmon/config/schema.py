@@ -470,6 +470,11 @@ class PathsConfig:
 
 
 @dataclass
+class LaunchConfig:
+    gpus_per_job: int = cosmetic()  # of a multirun whose jobs run side by side; 0 = each job sees all of them
+
+
+@dataclass
 class Config:
     """Root of ``salmon``'s config."""
 
@@ -488,6 +493,7 @@ class Config:
     eval: EvalConfig = field(default_factory=EvalConfig)
     tracking: TrackingConfig = field(default_factory=TrackingConfig)
     paths: PathsConfig = field(default_factory=PathsConfig)
+    launch: LaunchConfig = field(default_factory=LaunchConfig)
 
 
 @dataclass
