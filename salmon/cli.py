@@ -21,6 +21,8 @@ from salmon.help import help_text
 from salmon.isolation import run_isolated
 from salmon.runtime.console import configure_console
 
+at_end: list[Callable[[], None]] = []  # what a sweep does after Hydra, whatever became of its jobs
+
 
 class Stopped(CompactHydraException):
     """A ``SalmonError`` on its way through Hydra, which prints it without a traceback."""
@@ -83,6 +85,9 @@ def main() -> None:
         app()
     except KeyboardInterrupt:
         sys.exit("\nsalmon: interrupted. Run the same command again to continue from the last checkpoint.")
+    finally:
+        for finish in at_end:
+            finish()
 
 
 if __name__ == "__main__":

@@ -1,12 +1,13 @@
 """Hydra's callback of every multirun: checks before the first job, what failed each, and a report at the end.
 
 Hydra 1.3 does not call ``on_multirun_end`` where a job failed (the sweeper raises the first error once all jobs ran),
-so the report is made as jobs end, and the last of them shows it.
+so the last report is made after Hydra. As jobs end it is brought up to date without its pictures.
 """
 
 import logging
 import sys
 import traceback
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,11 @@ from hydra.core.utils import JobReturn, JobStatus
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
+from salmon.cli import at_end
 from salmon.errors import SalmonError
 from salmon.runtime.console import configure_console
 from salmon.runtime.files import storage_errors, write_json_atomic
-from sweeps.collect import FAILED, FINISHED, read_sweep
+from sweeps.collect import FAILED
 from sweeps.settings import read_settings
 
 log = logging.getLogger("salmon")
@@ -28,18 +30,19 @@ class SweepCallback(Callback):
 
     def __init__(self, **options: Any) -> None:
         self.settings = read_settings(options)
-        self.shown = False
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         from sweeps.guard import claim, impossible_cells
 
         configure_console()
+        folder = Path(config.hydra.sweep.dir).absolute()
         try:
-            claim(Path(config.hydra.sweep.dir), config)
+            claim(folder, config)
         except SalmonError as error:
             sys.exit(f"salmon: {error}")  # of an Exception here Hydra makes a warning
         for cell, problem in impossible_cells(config).items():
             log.error("this job of the sweep cannot run, the others will: %s\n%s", cell, problem)
+        at_end.append(partial(self.report, folder, last=True))
 
     def on_job_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Forget how the job went when the sweep ran in this folder before."""
@@ -50,22 +53,15 @@ class SweepCallback(Callback):
         if config.hydra.mode.name == "MULTIRUN":
             configure_console()  # a job in another process has not done it
             keep_error(Path(config.hydra.runtime.output_dir), job_return)
-            self._report(Path(config.hydra.sweep.dir), last=False)
+            self.report(Path(config.hydra.sweep.dir), last=False)
 
-    def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
-        """For launchers whose jobs end elsewhere."""
-        if not self.shown:
-            self._report(Path(config.hydra.sweep.dir), last=True)
-
-    def _report(self, folder: Path, last: bool) -> None:
+    def report(self, folder: Path, last: bool) -> None:
         """A report that cannot be made must not take results along, so every error ends here."""
         from sweeps.report import write_report
 
         again = f"The jobs' results are kept; make it with: python -m sweeps.report {folder}"
         try:
-            show = last or all(job.state in (FINISHED, FAILED) for job in read_sweep(folder))
-            write_report(folder, self.settings, show)
-            self.shown = show
+            write_report(folder, self.settings, last)
         except SalmonError as error:
             log.error("no report: %s. %s", error, again)
         except Exception:
