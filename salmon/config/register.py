@@ -15,14 +15,18 @@ CONF = str(ROOT / "conf")
 
 
 _MAX_SLUG = 100
+_UNSAID = re.compile(r"(\+experiment|\+sweeps|paths\.|tracking)")  # overrides that seldom tell jobs apart
 
 
 def job_slug(overrides: str) -> str:
-    """The folder of a multirun's job, named by its overrides: the same job has the same folder in any grid."""
-    slug = re.sub(r"[^A-Za-z0-9.,=+_-]+", "_", overrides)
-    if slug == overrides and 0 < len(slug) <= _MAX_SLUG:
+    """The folder of a multirun's job, named by its overrides (separated by commas): the same job has the same folder in
+    any grid. What is left out or changed for the sake of reading is in the hash at the end.
+    """
+    said = ",".join(part for part in overrides.split(",") if not _UNSAID.match(part))
+    slug = re.sub(r"[^A-Za-z0-9.,=+_-]+", "_", said)[:_MAX_SLUG]
+    if slug == overrides and slug:
         return slug
-    return f"{slug[:_MAX_SLUG]}-{hashlib.sha256(overrides.encode()).hexdigest()[:8]}"
+    return f"{slug}-{hashlib.sha256(overrides.encode()).hexdigest()[:8]}"
 
 
 def register() -> None:

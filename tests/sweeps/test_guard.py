@@ -80,6 +80,9 @@ def test_a_single_cell_is_named_whole():
 
 def test_job_folders_are_readable_distinct_and_short():
     assert job_slug("principles=concise,ppo.seed=0") == "principles=concise,ppo.seed=0"
+    named = job_slug("+experiment=x,paths.store=/a/b,ppo.seed=0,principles=concise")
+    assert named.startswith("ppo.seed=0,principles=concise-")
+    assert named != job_slug("+experiment=y,paths.store=/a/b,ppo.seed=0,principles=concise")
     ugly = [job_slug(text) for text in ("principles.exclude=[a b]", "principles.exclude=[a/b]", "", "x" * 300)]
     assert len(set(ugly)) == 4 and not any("/" in name or " " in name for name in ugly)
     assert ugly[0].startswith("principles.exclude=_a_b_-") and max(map(len, ugly)) < 120
