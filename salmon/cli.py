@@ -19,10 +19,8 @@ from salmon.config.schema import Config
 from salmon.errors import SalmonError
 from salmon.help import help_text
 from salmon.isolation import run_isolated
+from salmon.runtime.at_end import at_end
 from salmon.runtime.console import configure_console
-
-at_end: list[Callable[[], None]] = []  # what a sweep does after Hydra, whatever became of its jobs
-
 
 class Stopped(CompactHydraException):
     """A ``SalmonError`` on its way through Hydra, which prints it without a traceback."""

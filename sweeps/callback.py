@@ -15,8 +15,8 @@ from hydra.core.utils import JobReturn, JobStatus
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
-from salmon.cli import at_end
 from salmon.errors import SalmonError
+from salmon.runtime.at_end import at_end
 from salmon.runtime.console import configure_console
 from salmon.runtime.files import storage_errors, write_json_atomic
 from sweeps.collect import FAILED
