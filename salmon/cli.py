@@ -22,6 +22,7 @@ from salmon.isolation import run_isolated
 from salmon.runtime.at_end import at_end
 from salmon.runtime.console import configure_console
 
+
 class Stopped(CompactHydraException):
     """A ``SalmonError`` on its way through Hydra, which prints it without a traceback."""
 
