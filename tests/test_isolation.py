@@ -78,8 +78,7 @@ def test_a_job_that_fails_says_why_and_not_with_the_words_of_an_earlier_try(tmp_
 def test_a_job_that_is_killed_is_a_failed_one(tmp_path: Path, waiting: tuple[Config, dict[str, Any]]) -> None:
     def kill() -> None:
         until_it_runs(tmp_path / "job")
-        child, = psutil.Process().children()
-        child.kill()
+        os.kill(status(tmp_path / "job")["process"], signal.SIGKILL)
 
     killer = threading.Thread(target=kill)
     killer.start()
@@ -100,7 +99,7 @@ def test_a_sweep_that_is_stopped_leaves_no_job_behind(tmp_path: Path, waiting: t
     with subprocess.Popen(command, cwd=root, env=os.environ | {"PYTHONPATH": str(root)},
                           start_new_session=True) as sweep:
         until_it_runs(tmp_path / "job")
-        child, = psutil.Process(sweep.pid).children()
+        child = psutil.Process(status(tmp_path / "job")["process"])
         signalled(sweep.pid, how)
         sweep.wait(timeout=30)
     child.wait(timeout=30)  # raises where it lives on
