@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from salmon.config.engines import check_shares
-from salmon.config.schema import Config
+from salmon.config.schema import Config, Engine
+from salmon.models import weights
 from salmon.pipeline import Execution, Pipeline
 from salmon.report import report
 from salmon.runtime.files import storage_errors, write_json_atomic
@@ -26,6 +27,9 @@ def run_job(cfg: Config, resolved: dict[str, Any], folder: Path) -> None:
     Raises:
         SalmonError: a stage stopped; status.json then says which and why.
     """
+    if cfg.engine.kind is not Engine.single:
+        # Before they meet: of processes that have, transformers' save_pretrained writes in the first only.
+        weights.resolve(cfg.model.path, Path(cfg.paths.cache))
     with joined(cfg) as here:
         if here.rank:
             log.setLevel(logging.CRITICAL)  # every line would come twice

@@ -1,7 +1,9 @@
 """All stages on the tiny model in one, two and three processes: the same data, and the same training up to rounding."""
 
 import json
+import os
 import shutil
+import time
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ from salmon.config.register import register
 from salmon.config.schema import Config
 from salmon.errors import SalmonError
 from salmon.job import run_job
+from salmon.models import weights
 from salmon.stages import ppo
 from tests.in_processes import started
 from tests.stage_lock import config
@@ -32,19 +35,32 @@ FIRST, SECOND = ("sft", "preferences", "reward"), ("ppo", "dpo", "best_of_n")
 VARYING = ("time", "perf/", "dpo/accuracy")
 
 
-def run(folder: Path, size: int, *changes: str, stop: bool = False) -> list[Any]:
-    """What a job of ``size`` processes in ``folder`` returned or raised; ``stop``: in PPO's second update."""
+def run(folder: Path, size: int, *changes: str, stop: bool = False, late: bool = False) -> list[Any]:
+    """What a job of ``size`` processes in ``folder`` returned or raised.
+
+    ``stop``: in PPO's second update; ``late``: the first process comes last to the model's cache.
+    """
     folder.mkdir(exist_ok=True)
     (folder / "job").mkdir(exist_ok=True)
     given = [*SETTINGS, f"engine={'ddp' if size > 1 else 'single'}", f"paths.cache={folder.parent / 'cache'}", *changes]
-    return started(size, job, *config(folder / "store", *given), folder / "job", stop)
+    return started(size, job, *config(folder / "store", *given), folder / "job", stop, late)
 
 
-def job(cfg: Config, resolved: dict[str, Any], folder: Path, stop: bool) -> None:
+def job(cfg: Config, resolved: dict[str, Any], folder: Path, stop: bool, late: bool) -> None:
     with pytest.MonkeyPatch.context() as patch:
+        if late and os.environ["RANK"] == "0":
+            patch.setattr(weights, "resolve", after(3.0, weights.resolve))
         if stop:
             patch.setattr(ppo, "update", stopping_in(2, ppo.update))
         run_job(cfg, resolved, folder)
+
+
+def after(seconds: float, resolve: Any) -> Any:
+    def waiting(path: str, cache: Path) -> str:
+        time.sleep(seconds)
+        return resolve(path, cache)
+
+    return waiting
 
 
 def stopping_in(step: int, update: Any) -> Any:
@@ -148,6 +164,13 @@ def test_ppo_continues_in_another_number_of_processes(alone: Path, tmp_path: Pat
     assert {row["step"] for row in rows(partial / "metrics.jsonl")} == {0, 1}
     assert run(tmp_path, after, "stages=[ppo]") == [None] * after
     assert_same_training(artifacts(alone)["ppo"], (tmp_path / "job/artifacts/ppo").resolve())
+
+
+def test_any_process_may_be_the_one_that_makes_the_model(tmp_path: Path) -> None:
+    """transformers' ``save_pretrained`` writes nothing where torch.distributed says that it is not the first."""
+    fresh = f"paths.cache={tmp_path / 'fresh'}"
+    assert run(tmp_path / "late", 2, "stages=[sft]", fresh, late=True) == [None, None]
+    assert (tmp_path / "fresh/tiny-v1/model.safetensors").is_file()
 
 
 def test_a_batch_with_nothing_for_some_processes_is_refused(tmp_path: Path) -> None:
