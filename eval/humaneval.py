@@ -5,24 +5,21 @@ metric that runs the programs. Completions are kept in the format of OpenAI's hu
 so that its own scorer can read them; they are run only where ``eval.humaneval.execute`` allows it.
 """
 
-import logging
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from eval.answers import kept_answers
 from eval.job import Subject
-from eval.jsonl import append_rows, read_rows, rewrite_rows
+from eval.jsonl import rewrite_rows
 from eval.provenance import Provenance
 from eval.results import Row, TaskRows
 from eval.sandbox import PASSED, TIMED_OUT, Limits, run_program
 from eval.sources import humaneval_rows
 from salmon.models.base import SharedModel
 from salmon.models.generation import generate_after
-from salmon.runtime.progress import Progress
-
-log = logging.getLogger("salmon")
 
 TASK, METRIC = "humaneval", "pass@1"
 STOPS = ("\nclass", "\ndef", "\n#", "\nif", "\nprint")
@@ -69,23 +66,20 @@ def write_completions(shared: SharedModel, problems: Sequence[Problem], path: Pa
                       batch_size: int) -> list[str]:  # fmt: skip
     """Complete every problem that ``path`` does not have yet, with the active adapter, greedily.
 
-    Rows are appended batch by batch, so an interrupted run continues after its last whole batch.
+    An interrupted run continues after its last whole batch.
     """
-    done = {row["task_id"]: row["completion"] for row in read_rows(path)}
-    todo = [problem for problem in problems if problem.task_id not in done]
-    progress = Progress(len(problems), "completions", log, start=len(done))
     room = shared.context - max_new_tokens
-    for start in range(0, len(todo), batch_size):
-        batch = todo[start : start + batch_size]
+
+    def complete(batch: Sequence[Problem]) -> list[dict[str, Any]]:
         prompts = [shared.chat.started(shared.chat.encode(problem.prompt))[-room:] for problem in batch]
         generations = generate_after(shared, (), prompts, [(problem.task_id,) for problem in batch], temperature=0.0,
                                      top_p=1.0, max_new_tokens=max_new_tokens, stop_strings=STOPS)
-        rows = [{"task_id": problem.task_id, "completion": before_stop(shared.chat.decode(generation.ids))}
+        return [{"task_id": problem.task_id, "completion": before_stop(shared.chat.decode(generation.ids))}
                 for problem, generation in zip(batch, generations, strict=True)]  # fmt: skip
-        append_rows(path, rows)
-        done |= {row["task_id"]: row["completion"] for row in rows}
-        progress.advance(len(batch))
-    return [done[problem.task_id] for problem in problems]
+
+    rows = kept_answers([problems], path, "task_id", lambda problem: problem.task_id, complete, batch_size,
+                        "completions")  # fmt: skip
+    return [row["completion"] for row in rows]
 
 
 def before_stop(text: str) -> str:

@@ -5,14 +5,13 @@ a completion begins with "A:": lm-eval compares it as it is, judges read what co
 ``answers.jsonl``, and below ``verdicts/`` a file for each judge.
 """
 
-import logging
 import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from eval.answers import kept_answers
 from eval.job import Subject
-from eval.jsonl import append_rows, read_rows
 from eval.provenance import Provenance
 from eval.results import Row, TaskRows, Unavailable
 from eval.truthfulqa_judging import Aspect, JudgedAnswer, write_verdicts
@@ -20,12 +19,9 @@ from salmon.errors import SalmonError
 from salmon.models.base import SharedModel
 from salmon.models.generation import generate_after
 from salmon.models.shared_prefix import common_prefix
-from salmon.runtime.progress import Progress
 
 if TYPE_CHECKING:  # lm-eval takes seconds to import
-    from eval.truthfulqa_lm_eval import GenerationTask
-
-log = logging.getLogger("salmon")
+    from eval.truthfulqa_lm_eval import GenerationTask, Question
 
 TASK, DATA = "truthfulqa_gen", "truthfulqa"
 TRUTHFUL, INFORMATIVE, BOTH = Aspect.truthful.value, Aspect.informative.value, "truthful_informative"
@@ -68,16 +64,13 @@ def write_answers(shared: SharedModel, task: "GenerationTask", path: Path, max_n
                   chat_template: bool) -> list[dict[str, Any]]:  # fmt: skip
     """Answer every question that ``path`` does not have yet, with the active adapter, greedily.
 
-    Rows are appended batch by batch, so an interrupted run continues after its last whole batch.
+    An interrupted run continues after its last whole batch.
 
     Raises:
         SalmonError: a prompt with its answer does not fit in the context.
     """
-    done = {row["id"]: row for row in read_rows(path)}
-    todo = [question for question in task.questions if question.id not in done]
-    progress = Progress(len(task.questions), "answers", log, start=len(task.questions) - len(todo))
-    for start in range(0, len(todo), batch_size):
-        batch = todo[start : start + batch_size]
+
+    def answer(batch: Sequence["Question"]) -> list[dict[str, Any]]:
         prompts = [_prompt_ids(shared, question.prompt, chat_template) for question in batch]
         if max(map(len, prompts)) + max_new_tokens > shared.context:
             raise SalmonError(
@@ -94,10 +87,9 @@ def write_answers(shared: SharedModel, task: "GenerationTask", path: Path, max_n
             rows.append({"id": question.id, "question": question.text, "prompt": question.prompt,
                          "completion": completion, "answer": answer_of(completion), "cut": not generation.finished,
                          "similarities": task.similarities(question, completion)})  # fmt: skip
-        append_rows(path, rows)
-        done |= {row["id"]: row for row in rows}
-        progress.advance(len(batch))
-    return [done[question.id] for question in task.questions]
+        return rows
+
+    return kept_answers([task.questions], path, "id", lambda question: question.id, answer, batch_size, "answers")
 
 
 def answer_of(completion: str) -> str:

@@ -5,14 +5,14 @@ first training row of the language, for every question (lm-eval would draw one a
 prompts of a language begin with is computed once a batch. The figure of the whole is the mean over languages.
 """
 
-import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from eval.answers import kept_answers
 from eval.job import Subject
-from eval.jsonl import append_rows, read_rows
 from eval.provenance import Provenance
 from eval.results import Row, TaskRows
 from eval.tydiqa_data import LanguageData, tydiqa_data
@@ -22,14 +22,12 @@ from salmon.errors import SalmonError
 from salmon.models.base import SharedModel
 from salmon.models.generation import generate_after
 from salmon.models.shared_prefix import common_prefix
-from salmon.runtime.progress import Progress
 
 if TYPE_CHECKING:
     from lm_eval.api.task import Task
 
     from eval.prefix_lm import PrefixLM
 
-log = logging.getLogger("salmon")
 
 TASK, METRIC, FOLDER = "tydiqa_goldp", "f1", "tydiqa"
 METRICS = (METRIC, "exact_match")
@@ -103,15 +101,12 @@ def answer(lm: "PrefixLM", questions: Sequence[Question], path: Path, max_new_to
            ) -> list[dict[str, Any]]:  # fmt: skip
     """Answer every question that ``path`` does not have yet, with the active adapter, greedily; rows of the file.
 
-    Rows are appended batch by batch, so an interrupted run continues after its last whole batch. Of a prompt that is
+    An interrupted run continues after its last whole batch. Of a prompt that is
     too long the beginning is cut, the worked example first, as lm-eval does; ``cut_tokens`` says how much.
     """
     from lm_eval.models.utils import postprocess_generated_text
 
-    done = {row["id"]: row for row in read_rows(path)}
-    todo = [question for question in questions if question.id not in done]
-    progress = Progress(len(questions), "answers", log, start=len(questions) - len(todo))
-    for batch in batches(todo, batch_size):
+    def answered(batch: Sequence[Question]) -> list[dict[str, Any]]:
         whole = [lm.tok_encode(question.prompt) for question in batch]
         prompts = [ids[-(lm.shared.context - max_new_tokens) :] for ids in whole]
         texts = continuations(lm.shared, prompts, batch[0].stops, max_new_tokens)
@@ -122,20 +117,11 @@ def answer(lm: "PrefixLM", questions: Sequence[Question], path: Path, max_new_to
             rows.append({"id": question.id, "language": question.language, "prompt": question.prompt, "raw": raw,
                          "answer": text, "gold": question.doc["answers"], "cut_tokens": len(ids) - len(prompt),
                          **{metric: float(scores[metric]) for metric in METRICS}})  # fmt: skip
-        append_rows(path, rows)
-        done |= {row["id"]: row for row in rows}
-        progress.advance(len(batch))
-    return [done[question.id] for question in questions]
+        return rows
 
-
-def batches(questions: Sequence[Question], size: int) -> list[list[Question]]:
-    """At most ``size`` neighbours of one language: its prompts share their worked example."""
-    found: list[list[Question]] = []
-    for question in questions:
-        if not found or len(found[-1]) == size or found[-1][0].language != question.language:
-            found.append([])
-        found[-1].append(question)
-    return found
+    # A batch is of one language: its prompts share their worked example.
+    groups = [list(group) for _, group in groupby(questions, key=lambda question: question.language)]
+    return kept_answers(groups, path, "id", lambda question: question.id, answered, batch_size, "answers")
 
 
 def continuations(shared: SharedModel, prompts: Sequence[list[int]], stops: Sequence[str], max_new_tokens: int

@@ -1,20 +1,16 @@
 """The answers of a checkpoint, turn by turn, at FastChat's temperatures."""
 
 import hashlib
-import logging
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from eval.jsonl import append_rows, read_rows
+from eval.answers import kept_answers
 from eval.mt_bench import TASK
 from eval.mt_bench.template import TOKENIZER, Sampling, answer_all, make_template
 from salmon.models.base import SharedModel
-from salmon.runtime.progress import Progress
-
-log = logging.getLogger("salmon")
 
 TEMPERATURE = {
     "writing": 0.7,
@@ -46,21 +42,19 @@ def write_answers(
 ) -> list[dict[str, Any]]:
     """Answer every question that ``path`` does not have yet, with the active adapter; FastChat's rows.
 
-    Rows are appended batch by batch, so an interrupted run continues after its last whole batch. A prompt
-    that leaves no room for the answer loses its beginning; the row then says ``"cut": true``.
+    An interrupted run continues after its last whole batch. A prompt that leaves no room for the answer loses its
+    beginning; the row then says ``"cut": true``.
     """
-    done = {row["question_id"]: row for row in read_rows(path)}
-    answered = sum(question["question_id"] in done for question in questions)
-    progress = Progress(len(questions), "answered questions", log, start=answered)
-    for temperature in sorted({_temperature(question) for question in questions}):
-        todo = [q for q in questions if _temperature(q) == temperature and q["question_id"] not in done]
-        for start in range(0, len(todo), settings.batch_size):
-            batch = todo[start : start + settings.batch_size]
-            rows = _answer_batch(shared, batch, model_id, temperature, settings)
-            append_rows(path, rows)
-            done.update({row["question_id"]: row for row in rows})
-            progress.advance(len(batch))
-    return [done[question["question_id"]] for question in questions]
+
+    def answer(batch: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+        return _answer_batch(shared, batch, model_id, _temperature(batch[0]), settings)
+
+    temperatures = sorted({_temperature(question) for question in questions})
+    groups = [[q for q in questions if _temperature(q) == temperature] for temperature in temperatures]
+    rows = kept_answers(groups, path, "question_id", lambda question: question["question_id"], answer,
+                        settings.batch_size, "answered questions")  # fmt: skip
+    by_question = {row["question_id"]: row for row in rows}
+    return [by_question[question["question_id"]] for question in questions]
 
 
 def _answer_batch(

@@ -1,13 +1,13 @@
 """Greedy answers to the prompts of ``eval.probes.files``, and how often they refuse."""
 
-import logging
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from eval.answers import kept_answers
 from eval.job import Job, Subject
-from eval.jsonl import append_rows, read_rows, rewrite_rows
+from eval.jsonl import rewrite_rows
 from eval.probes import TASK
 from eval.probes.prompts import COMPLY, REFUSE, Probe, read_probes
 from eval.probes.refusals import EMPTY, EVASIVE, REFUSAL, VERSION, read_answer
@@ -20,9 +20,6 @@ from salmon.errors import SalmonError
 from salmon.models.base import SharedModel
 from salmon.models.generation import generate
 from salmon.runtime.fingerprint import fingerprint
-from salmon.runtime.progress import Progress
-
-log = logging.getLogger("salmon")
 
 SETTING = "eval.probes"
 SMOKE_TEST = BUNDLED / "probes" / "probes.jsonl"
@@ -72,26 +69,22 @@ def write_answers(shared: SharedModel, probes: Sequence[Probe], path: Path, max_
                   ) -> list[dict[str, Any]]:  # fmt: skip
     """The greedy answer of the active adapter to every probe; those that ``path`` has are not made again.
 
-    Rows are appended batch by batch, so an interrupted run continues after its last whole batch.
+    An interrupted run continues after its last whole batch.
     """
-    done = {row["number"]: row for row in read_rows(path)}
-    todo = [number for number in range(len(probes)) if number not in done]
-    progress = Progress(len(probes), "answers", log, start=len(probes) - len(todo))
     room = shared.context - max_new_tokens
-    for start in range(0, len(todo), batch_size):
-        batch = todo[start : start + batch_size]
+
+    def answer(batch: Sequence[int]) -> list[dict[str, Any]]:
         whole = [shared.chat.user_ids(probes[number].prompt) for number in batch]
         prompts = [ids if len(ids) <= room else shared.chat.started(ids[-max(1, room - len(shared.chat.start_ids)) :])
                    for ids in whole]  # fmt: skip
         answers = generate(shared, prompts, [(number,) for number in batch], temperature=0.0, top_p=1.0,
-                           max_new_tokens=max_new_tokens, batch_size=batch_size)  # fmt: skip
-        rows = [{"number": number, **asdict(probes[number]), "answer": shared.chat.decode(answer.ids),
+                           max_new_tokens=max_new_tokens, batch_size=len(batch))  # fmt: skip
+        return [{"number": number, **asdict(probes[number]), "answer": shared.chat.decode(answer.ids),
                  "finished": answer.finished, "cut": len(ids) > room}
                 for number, ids, answer in zip(batch, whole, answers, strict=True)]  # fmt: skip
-        append_rows(path, rows)
-        done |= {row["number"]: row for row in rows}
-        progress.advance(len(batch))
-    return [done[number] for number in range(len(probes))]
+
+    numbers = range(len(probes))
+    return kept_answers([numbers], path, "number", lambda number: number, answer, batch_size, "answers")
 
 
 def rate_rows(rows: TaskRows, verdicts: Sequence[dict[str, Any]]) -> list[Row]:

@@ -33,7 +33,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from salmon.errors import SalmonError
-from salmon.runtime.files import fsync_path, sha256_of, storage_errors, write_json_atomic
+from salmon.runtime.files import UNFINISHED, fsync_path, sha256_of, storage_errors, write_json_atomic
 from salmon.runtime.fingerprint import fingerprint, semantic
 
 __all__ = [
@@ -154,6 +154,8 @@ class Store:
             if not (work / relative).exists():
                 raise ValueError(f"checkpoint {name!r} of {stage}: {work / relative} does not exist")
         with storage_errors(self.root):
+            for left in work.rglob(f".*{UNFINISHED}"):  # by a kill
+                left.unlink()
             files = _files(work)
             for path in files.values():
                 fsync_path(path)

@@ -13,7 +13,7 @@ from eval.lm_harness import load_tasks, local_task, write_rows
 from eval.prefix_lm import PrefixLM
 from eval.provenance import Provenance
 from eval.results import TaskRows, Unavailable
-from eval.tydiqa import CODES, FOLDER, TASK, answer, ask, batches, language_rows
+from eval.tydiqa import CODES, FOLDER, TASK, answer, ask, language_rows
 from eval.tydiqa_data import FILES, tydiqa_data
 from salmon.config.checks import TYDIQA_LANGUAGES
 from salmon.errors import SalmonError
@@ -165,14 +165,6 @@ def test_no_error_is_claimed_where_none_is_known(scores):
             for name, score in zip(("english", "english", "finnish", "finnish"), scores, strict=False)]  # fmt: skip
     total = language_rows(TaskRows("sft", TASK, Provenance("a", TASK)), rows)[0]
     assert total.value is not None and (total.stderr, total.interval) == (None, None)
-
-
-def test_batches_are_of_one_language():
-    def of(language):
-        return type("Q", (), {"language": language})()
-
-    asked = [of("a"), of("a"), of("a"), of("b"), of("a")]
-    assert [[q.language for q in batch] for batch in batches(asked, 2)] == [["a", "a"], ["a"], ["b"], ["a"]]
 
 
 # --- with a model --------------------------------------------------------------------------------

@@ -292,6 +292,25 @@ def test_a_kill_at_any_moment_of_the_commit_leaves_all_or_nothing(tmp_path: Path
     assert len(artifact.manifest["files"]) == 80
 
 
+def test_what_a_kill_left_half_written_is_in_no_artifact(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = Store(tmp_path)
+    work = store.work_dir("sft", FP)
+    (work / "part").write_text("whole")
+
+    def killed(source: Path, target: Path) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:  # as SIGKILL would: nobody cleans up
+        patch.setattr("salmon.runtime.files.os.replace", killed)
+        patch.setattr("salmon.runtime.files.Path.unlink", lambda path, missing_ok=False: None)
+        with pytest.raises(KeyboardInterrupt):
+            store.commit("sft", FP, {})
+    assert len(list(work.iterdir())) == 2, "the half-written manifest is there"
+    artifact = store.commit("sft", FP, {})
+    artifact.verify()
+    assert sorted(path.name for path in artifact.path.iterdir()) == ["manifest.json", "part"]
+
+
 def test_the_order_of_commit_is_manifest_then_rename(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """At the moment of the rename everything is in place; a mutant that renames first would fail here."""
     seen = []
