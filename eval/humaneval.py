@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from eval.answers import kept_answers
+from eval.greedy import before_stop, greedy_answers
 from eval.job import Subject
 from eval.jsonl import rewrite_rows
 from eval.provenance import Provenance
@@ -19,7 +20,6 @@ from eval.results import Row, TaskRows
 from eval.sandbox import PASSED, TIMED_OUT, Limits, run_program
 from eval.sources import humaneval_rows
 from salmon.models.base import SharedModel
-from salmon.models.generation import generate_after
 
 TASK, METRIC = "humaneval", "pass@1"
 STOPS = ("\nclass", "\ndef", "\n#", "\nif", "\nprint")
@@ -72,19 +72,13 @@ def write_completions(shared: SharedModel, problems: Sequence[Problem], path: Pa
 
     def complete(batch: Sequence[Problem]) -> list[dict[str, Any]]:
         prompts = [shared.chat.started(shared.chat.encode(problem.prompt))[-room:] for problem in batch]
-        generations = generate_after(shared, (), prompts, [(problem.task_id,) for problem in batch], temperature=0.0,
-                                     top_p=1.0, max_new_tokens=max_new_tokens, stop_strings=STOPS)
-        return [{"task_id": problem.task_id, "completion": before_stop(shared.chat.decode(generation.ids))}
+        generations = greedy_answers(shared, prompts, max_new_tokens, STOPS)
+        return [{"task_id": problem.task_id, "completion": before_stop(shared.chat.decode(generation.ids), STOPS)}
                 for problem, generation in zip(batch, generations, strict=True)]  # fmt: skip
 
     rows = kept_answers([problems], path, "task_id", lambda problem: problem.task_id, complete, batch_size,
                         "completions")  # fmt: skip
     return [row["completion"] for row in rows]
-
-
-def before_stop(text: str) -> str:
-    """The text up to the first stop text in it."""
-    return text[: min((place for stop in STOPS if (place := text.find(stop)) >= 0), default=len(text))]
 
 
 def run_completions(problems: Sequence[Problem], completions: Sequence[str], path: Path, limits: Limits

@@ -9,10 +9,10 @@ from lm_eval.models.huggingface import HFLM
 from lm_eval.models.utils import normalize_gen_kwargs, postprocess_generated_text
 
 from eval.batches import in_batches
+from eval.greedy import greedy_answers
 from eval.kept import KeptOutputs, request_key
 from eval.packed import PackedContinuations
 from salmon.models.base import SharedModel
-from salmon.models.generation import generate_after
 from salmon.models.shared_prefix import common_prefix
 from salmon.runtime.progress import Progress
 
@@ -101,18 +101,10 @@ class PrefixLM(HFLM):
             texts = super().generate_until(list(left.values()), disable_tqdm=True)
             self.kept.add(dict(zip(left, texts, strict=True)))
             progress.advance(len(left))
-        length = common_prefix([prompts[key] for key in fit]) if fit else 0
 
         def answer(keys: Sequence[str]) -> None:
-            generations = generate_after(
-                self.shared,
-                prompts[keys[0]][:length],
-                [prompts[key][length:] for key in keys],
-                [(i,) for i in range(len(keys))],  # greedy: no key matters
-                temperature=0.0,
-                top_p=1.0,
-                max_new_tokens=settings["max_gen_toks"],
-                stop_strings=settings["until"],
+            generations = greedy_answers(
+                self.shared, [prompts[key] for key in keys], settings["max_gen_toks"], settings["until"]
             )
             texts = [self.tok_decode(generation.ids) for generation in generations]
             self.kept.add(

@@ -11,14 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from eval.answers import kept_answers
+from eval.greedy import before_stop, greedy_answers
 from eval.job import Subject
 from eval.provenance import Provenance
 from eval.results import Row, TaskRows, Unavailable
 from eval.truthfulqa_judging import Aspect, JudgedAnswer, write_verdicts
 from salmon.errors import SalmonError
 from salmon.models.base import SharedModel
-from salmon.models.generation import generate_after
-from salmon.models.shared_prefix import common_prefix
 
 if TYPE_CHECKING:  # lm-eval takes seconds to import
     from eval.truthfulqa_lm_eval import GenerationTask, Question
@@ -77,13 +76,10 @@ def write_answers(shared: SharedModel, task: "GenerationTask", path: Path, max_n
                 f"{TASK}: a prompt of {max(map(len, prompts))} tokens and eval.truthfulqa_gen.max_new_tokens="
                 f"{max_new_tokens} do not fit in model.context={shared.context}"
             )
-        length = common_prefix(prompts)
-        generations = generate_after(shared, prompts[0][:length], [ids[length:] for ids in prompts],
-                                     [(question.id,) for question in batch], temperature=0.0, top_p=1.0,
-                                     max_new_tokens=max_new_tokens, stop_strings=task.stops)  # fmt: skip
+        generations = greedy_answers(shared, prompts, max_new_tokens, task.stops)
         rows = []
         for question, generation in zip(batch, generations, strict=True):
-            completion = task.before_stop(shared.chat.decode(generation.ids))
+            completion = before_stop(shared.chat.decode(generation.ids), task.stops)
             rows.append({"id": question.id, "question": question.text, "prompt": question.prompt,
                          "completion": completion, "answer": answer_of(completion), "cut": not generation.finished,
                          "similarities": task.similarities(question, completion)})  # fmt: skip

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import lm_eval
-from lm_eval.models.utils import postprocess_generated_text
 from rouge_score import scoring
 
 from eval.lm_harness import load_tasks, local_task, rows_folder, write_rows
@@ -42,10 +41,6 @@ class GenerationTask:
     @property
     def harness(self) -> str:
         return f"lm-eval {lm_eval.__version__}"
-
-    def before_stop(self, text: str) -> str:
-        """The text up to the first stop text in it."""
-        return postprocess_generated_text(text, list(self.stops), None)
 
     def similarities(self, question: Question, completion: str) -> dict[str, float]:
         """BLEU and ROUGE (0 to 100) of a completion, as lm-eval takes it, with the benchmark's reference answers.

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from eval.answers import kept_answers
+from eval.greedy import before_stop, greedy_answers
 from eval.job import Subject
 from eval.provenance import Provenance
 from eval.results import Row, TaskRows
@@ -19,9 +20,6 @@ from eval.tydiqa_data import LanguageData, tydiqa_data
 from salmon.config.checks import TYDIQA_LANGUAGES
 from salmon.config.schema import EvalConfig
 from salmon.errors import SalmonError
-from salmon.models.base import SharedModel
-from salmon.models.generation import generate_after
-from salmon.models.shared_prefix import common_prefix
 
 if TYPE_CHECKING:
     from lm_eval.api.task import Task
@@ -101,18 +99,17 @@ def answer(lm: "PrefixLM", questions: Sequence[Question], path: Path, max_new_to
            ) -> list[dict[str, Any]]:  # fmt: skip
     """Answer every question that ``path`` does not have yet, with the active adapter, greedily; rows of the file.
 
-    An interrupted run continues after its last whole batch. Of a prompt that is
-    too long the beginning is cut, the worked example first, as lm-eval does; ``cut_tokens`` says how much.
+    An interrupted run continues after its last whole batch. Of a prompt that is too long the beginning is
+    cut, the worked example first, as lm-eval does; ``cut_tokens`` says how much.
     """
-    from lm_eval.models.utils import postprocess_generated_text
-
     def answered(batch: Sequence[Question]) -> list[dict[str, Any]]:
         whole = [lm.tok_encode(question.prompt) for question in batch]
         prompts = [ids[-(lm.shared.context - max_new_tokens) :] for ids in whole]
-        texts = continuations(lm.shared, prompts, batch[0].stops, max_new_tokens)
+        generations = greedy_answers(lm.shared, prompts, max_new_tokens, batch[0].stops)
+        texts = [lm.shared.chat.decode(generation.ids) for generation in generations]
         rows = []
         for question, raw, ids, prompt in zip(batch, texts, whole, prompts, strict=True):
-            text = postprocess_generated_text(raw, question.stops, None).strip()
+            text = before_stop(raw, question.stops).strip()
             scores = question.task.process_results(question.doc, [text])
             rows.append({"id": question.id, "language": question.language, "prompt": question.prompt, "raw": raw,
                          "answer": text, "gold": question.doc["answers"], "cut_tokens": len(ids) - len(prompt),
@@ -122,15 +119,6 @@ def answer(lm: "PrefixLM", questions: Sequence[Question], path: Path, max_new_to
     # A batch is of one language: its prompts share their worked example.
     groups = [list(group) for _, group in groupby(questions, key=lambda question: question.language)]
     return kept_answers(groups, path, "id", lambda question: question.id, answered, batch_size, "answers")
-
-
-def continuations(shared: SharedModel, prompts: Sequence[list[int]], stops: Sequence[str], max_new_tokens: int
-                  ) -> list[str]:  # fmt: skip
-    length = common_prefix(prompts)
-    generations = generate_after(shared, prompts[0][:length], [ids[length:] for ids in prompts],
-                                 [(place,) for place in range(len(prompts))],  # greedy: no key matters
-                                 temperature=0.0, top_p=1.0, max_new_tokens=max_new_tokens, stop_strings=stops)
-    return [shared.chat.decode(generation.ids) for generation in generations]
 
 
 def language_rows(rows: TaskRows, answers: Sequence[dict[str, Any]]) -> list[Row]:

@@ -7,6 +7,7 @@ FastChat chooses its conversation by the model's name; here it is named. Its own
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from eval.greedy import before_stop
 from salmon.errors import SalmonError
 from salmon.models.base import SharedModel
 from salmon.models.chat import ChatFormat, Message
@@ -43,8 +44,7 @@ class FastChatTemplate:
     def answer(self, chat: ChatFormat, ids: Sequence[int]) -> str:
         """The text of generated tokens up to the first stop."""
         kept = next((ids[:i] for i, token in enumerate(ids) if token in self.stop_ids), ids)
-        text = chat.decode(kept)
-        return text[: min((at for stop in self.stops if (at := text.find(stop)) >= 0), default=len(text))].strip()
+        return before_stop(chat.decode(kept), self.stops).strip()
 
 
 def make_template(name: str) -> FastChatTemplate | None:

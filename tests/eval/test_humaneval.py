@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from eval.evaluate import evaluate_checkpoint
-from eval.humaneval import TASK, Problem, before_stop, passed_rows, run_completions, write_completions
+from eval.greedy import before_stop
+from eval.humaneval import STOPS, TASK, Problem, passed_rows, run_completions, write_completions
 from eval.job import Evaluation
 from eval.jsonl import read_rows
 from eval.provenance import Provenance
@@ -90,7 +91,7 @@ def test_programs_run_only_where_that_is_allowed(tiny, suite, tmp_path):
     ("    x = 1\n    # a comment\n    return x\n", "    x = 1\n    # a comment\n    return x\n"),
     ("", "")])  # fmt: skip
 def test_a_completion_ends_before_the_first_stop_text(text, kept):
-    assert before_stop(text) == kept
+    assert before_stop(text, STOPS) == kept
 
 
 @pytest.mark.parametrize(("content", "message"), [

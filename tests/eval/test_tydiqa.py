@@ -17,6 +17,7 @@ from eval.tydiqa import CODES, FOLDER, TASK, answer, ask, language_rows
 from eval.tydiqa_data import FILES, tydiqa_data
 from salmon.config.checks import TYDIQA_LANGUAGES
 from salmon.errors import SalmonError
+from salmon.models.generation import Generation
 
 MINI = Path(__file__).parents[2] / "eval" / "mini"
 REAL = Path("/work/shared/data")
@@ -139,8 +140,8 @@ def test_answers_are_scored_as_lm_eval_scores_them(lm, suite, tmp_path, monkeypa
             "english-mini-validation-2": "\n3,200 kilograms", "russian-mini-validation-7": " 38 метров",
             "russian-mini-validation-8": " двухсот страниц\n"}  # fmt: skip
     questions, _ = ask(lm, tydiqa_data(MINI, ["english", "russian"]), replace(suite, limit=None), tmp_path)
-    texts = iter(said.values())
-    monkeypatch.setattr("eval.tydiqa.continuations", lambda shared, prompts, *_: [next(texts) for _ in prompts])
+    made = (Generation(lm.shared.chat.encode(text), [], True) for text in said.values())
+    monkeypatch.setattr("eval.tydiqa.greedy_answers", lambda shared, prompts, *_: [next(made) for _ in prompts])
     rows = answer(lm, questions, tmp_path / "a.jsonl", 4, 2)
     assert [row["id"] for row in rows] == list(said) and [row["raw"] for row in rows] == list(said.values())
     assert [row["answer"] for row in rows] == ["About two years!", "Lind", "", "38 метров", "двухсот страниц"]
@@ -178,7 +179,7 @@ def test_answers_go_on_where_they_were(lm, suite, tmp_path, monkeypatch):
     assert len(kept) == 5 and len({row["raw"] for row in whole}) > 1
     path.write_text("\n".join(kept[:2]) + "\n" + kept[2][:30])  # killed in the middle of a line
     assert answer(lm, questions, path, 6, batch_size=1) == whole, "and do not depend on the batch"
-    monkeypatch.setattr("eval.tydiqa.continuations", None)
+    monkeypatch.setattr("eval.tydiqa.greedy_answers", None)
     assert answer(lm, questions, path, 6, batch_size=4) == whole, "nothing is asked again"
 
 
