@@ -2,6 +2,7 @@
 
 import os
 import sys
+import time
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
@@ -21,6 +22,9 @@ from salmon.help import help_text, plan_help
 from salmon.isolation import run_isolated
 from salmon.runtime.at_end import at_end
 from salmon.runtime.console import configure_console
+from salmon.runtime.launch import only_in_one_process, started_rank
+
+SECONDS_TO_SPEAK = 10.0
 
 
 class Stopped(CompactHydraException):
@@ -35,6 +39,9 @@ def clear_errors(task: Callable[[DictConfig], Any]) -> Callable[[DictConfig], An
         try:
             return task(composed)
         except SalmonError as error:
+            if started_rank():  # the first process says it, if it can before torchrun sees this one end and stops all
+                time.sleep(SECONDS_TO_SPEAK)
+                sys.exit(1)
             raise Stopped(f"\nsalmon: {error}\n") from None
 
     return guarded
@@ -52,6 +59,7 @@ def app(composed: DictConfig) -> None:
     assert isinstance(container, dict)
     resolved = {str(key): value for key, value in container.items()}
     if shares_a_process():
+        only_in_one_process("a multirun (-m)")
         run_isolated(cfg, resolved, job_folder())
     else:
         from salmon.job import run_job
@@ -93,6 +101,8 @@ def main() -> None:
         if choice.isdigit() and group and (Path(CONF) / group).is_dir():  # a traceback in Hydra 1.3
             sys.exit(f"salmon: {argument}: {group} has no choice of that name; salmon --help lists them")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")  # a fork after use would only print warnings
+    if started_rank():
+        sys.argv += ["hydra.run.dir=.", "hydra.output_subdir=null"]  # the job's folder is the first process's
     try:
         app()
     except KeyboardInterrupt:

@@ -36,7 +36,7 @@ def follow_scores(shared: SharedModel, adapter: str | None, prompts: Sequence[st
             requests = [request_ids(chat, follow_request(*fitted, principle.definition)) for principle in shown]
             logits = next_token_logits(shared, requests, candidates)  # [K, 2]
             scores.append((logits[:, 0] - logits[:, 1]).mean())
-    return torch.stack(scores)
+    return torch.stack(scores) if scores else torch.empty(0)
 
 
 def fit_response(chat: ChatFormat, prompt: str, response: str, principles: Sequence[Principle], max_tokens: int

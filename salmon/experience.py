@@ -32,9 +32,10 @@ from salmon.principles.chosen import monitor_bank, rl_bank
 from salmon.principles.sampling import sample_principles
 from salmon.principles.verifiers import num_words
 from salmon.reward_inputs import reward_input
-from salmon.rollout import Response, sample_responses
+from salmon.rollout import Response, sample_in_shares
 from salmon.runtime.health import require_finite
 from salmon.runtime.seeding import stream
+from salmon.runtime.world import Piece, world
 
 log = logging.getLogger("salmon")
 
@@ -111,8 +112,7 @@ def score(actors: Actors, rule: RewardRule, prompts: Sequence[Prompt], responses
     """
     shared = actors.shared
     if rule.ppo.reward_source is RewardSource.judge:
-        scores = follow_scores(shared, REFERENCE, [prompt.prompt for prompt in prompts],
-                               [response.text for response in responses], principles, rule.reward.max_length)
+        scores = judge_scores(actors, rule, prompts, responses, principles)
     else:
         scores = model_scores(actors, rule, prompts, responses, principles)
     shaping = rule.ppo.shaping
@@ -126,6 +126,17 @@ def score(actors: Actors, rule: RewardRule, prompts: Sequence[Prompt], responses
                   unfinished * shaping.unfinished_penalty + empty * shaping.empty_penalty, bonus)
 
 
+def judge_scores(actors: Actors, rule: RewardRule, prompts: Sequence[Prompt], responses: Sequence[Response],
+                 principles: Sequence[tuple[Principle, ...]]) -> Tensor:
+    """The judge's scores [B]."""
+    scores, rows = torch.zeros(len(prompts), device=actors.shared.device), list(world().share(range(len(prompts))))
+    mine = follow_scores(actors.shared, REFERENCE, [prompts[i].prompt for i in rows], [responses[i].text for i in rows],
+                         [principles[i] for i in rows], rule.reward.max_length)
+    for places, (part,) in world().gather_rows([(rows, (mine,))]):
+        scores[places] = part.to(scores)
+    return scores
+
+
 def model_scores(actors: Actors, rule: RewardRule, prompts: Sequence[Prompt], responses: Sequence[Response],
                  principles: Sequence[tuple[Principle, ...]]) -> Tensor:
     """The reward model's scores [B]."""
@@ -134,11 +145,14 @@ def model_scores(actors: Actors, rule: RewardRule, prompts: Sequence[Prompt], re
               for prompt, response, shown in zip(prompts, responses, principles, strict=True)]
     size = rule.ppo.micro_batch_size
     order = sorted(range(len(inputs)), key=lambda i: len(inputs[i]))  # equal lengths together: less padding
-    scores = torch.zeros(len(inputs), device=shared.device)
+    mine, pieces = world().share(order), list[Piece]()
     with shared.using(REWARD):
-        for start in range(0, len(order), size):
-            rows = order[start : start + size]
-            scores[rows] = score_forward(shared, actors.reward_head, [inputs[i] for i in rows])
+        for start in range(0, len(mine), size):
+            rows = list(mine[start : start + size])
+            pieces.append((rows, (score_forward(shared, actors.reward_head, [inputs[i] for i in rows]),)))
+    scores = torch.zeros(len(inputs), device=shared.device)
+    for rows, (part,) in world().gather_rows(pieces):
+        scores[rows] = part.to(scores)
     return scores
 
 
@@ -152,7 +166,7 @@ def collect(actors: Actors, rule: RewardRule, prompts: Sequence[Prompt], keys: S
     """
     ppo, clock = rule.ppo, _Clock()
     # 1. Responses from the policy.
-    responses = sample_responses(actors.shared, POLICY, prompts, ppo.sampling, keys)
+    responses = sample_in_shares(actors.shared, POLICY, prompts, ppo.sampling, keys)
     clock.lap("rollout")
 
     # 2. Scores under principles drawn for each prompt.
@@ -189,17 +203,21 @@ def collect(actors: Actors, rule: RewardRule, prompts: Sequence[Prompt], keys: S
 def by_row(
     shared: SharedModel, batch: TokenBatch, role: str, size: int, compute: Callable[[TokenBatch], tuple[Tensor, ...]]
 ) -> tuple[Tensor, ...]:
-    """``compute`` under one adapter over a rollout, in micro-batches of similar length; tensors [B, R]."""
+    """``compute`` under one adapter over a rollout, in micro-batches of similar length; tensors [B, R].
+
+    Shared out over the job's processes; all get all rows.
+    """
     lengths = batch.mask.sum(-1) + batch.prompt_mask.sum(-1)
-    order = torch.argsort(lengths, stable=True).tolist()
-    results: tuple[Tensor, ...] = ()
+    mine, pieces = world().share(torch.argsort(lengths, stable=True).tolist()), list[Piece]()
     with shared.using(role):
-        for start in range(0, len(order), size):
-            index = order[start : start + size]
-            parts = compute(batch.rows(index))
-            results = results or tuple(torch.zeros_like(batch.mask) for _ in parts)
-            for result, part in zip(results, parts, strict=True):
-                result[index, : part.shape[1]] = part
+        for start in range(0, len(mine), size):
+            index = list(mine[start : start + size])
+            pieces.append((index, compute(batch.rows(index))))
+    gathered = world().gather_rows(pieces)
+    results = tuple(torch.zeros_like(batch.mask) for _ in gathered[0][1])
+    for index, parts in gathered:
+        for result, part in zip(results, parts, strict=True):
+            result[index, : part.shape[1]] = part.to(result)
     return results
 
 

@@ -6,10 +6,13 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from salmon.config.schema import Config
+from salmon.config.engines import check_shares
+from salmon.config.schema import Config, Engine
+from salmon.models import weights
 from salmon.pipeline import Execution, Pipeline
 from salmon.report import report
 from salmon.runtime.files import storage_errors, write_json_atomic
+from salmon.runtime.launch import joined
 from salmon.runtime.status import StatusFile
 
 if TYPE_CHECKING:
@@ -19,11 +22,25 @@ log = logging.getLogger("salmon")
 
 
 def run_job(cfg: Config, resolved: dict[str, Any], folder: Path) -> None:
-    """Run the stages; ``folder`` gets status.json, results.json and links to the artifacts.
+    """Run the stages; ``folder`` gets status.json, results.json and links to the artifacts, of the first process.
 
     Raises:
         SalmonError: a stage stopped; status.json then says which and why.
     """
+    if cfg.engine.kind is not Engine.single:
+        # Before they meet: of processes that have, transformers' save_pretrained writes in the first only.
+        weights.resolve(cfg.model.path, Path(cfg.paths.cache))
+    with joined(cfg) as here:
+        if here.rank:
+            log.setLevel(logging.CRITICAL)  # every line would come twice
+        check_shares(cfg, here.size)
+        if here.rank:
+            Pipeline(cfg, resolved, lambda: _base(cfg)).run(lambda label: None)
+        else:
+            _run_and_report(cfg, resolved, folder)
+
+
+def _run_and_report(cfg: Config, resolved: dict[str, Any], folder: Path) -> None:
     resolved = {key: value for key, value in resolved.items() if key != "paths"}  # local paths concern nobody else
     pipeline = Pipeline(cfg, resolved, lambda: _base(cfg))
     status = StatusFile(folder / "status.json")

@@ -13,6 +13,7 @@ from salmon.config.schema import Optimizer, OptimSettings, Schedule
 from salmon.errors import SalmonError
 from salmon.runtime.files import storage_errors
 from salmon.runtime.health import require_finite
+from salmon.runtime.world import world
 
 
 def learning_rate(step: int, total_steps: int, optim: OptimSettings) -> float:
@@ -51,7 +52,7 @@ class Learner:
         self._optimizer = _make_optimizer(list(self.parameters.values()), optim)
 
     def step(self, step: int, schedule_step: int, total_steps: int) -> StepStats:
-        """Clip, update and clear the gradients.
+        """Clip, update and clear the gradients, which are added up over the processes first.
 
         Args:
             step: number to name in an error.
@@ -60,6 +61,7 @@ class Learner:
         Raises:
             SalmonError: the gradient is not finite; nothing is updated then.
         """
+        world().add_gradients(self.parameters.values())
         lr = learning_rate(schedule_step, total_steps, self.optim)
         norm = nn.utils.clip_grad_norm_(self.parameters.values(), self.optim.max_grad_norm).item()
         require_finite(step, gradient_norm=norm)
@@ -70,7 +72,15 @@ class Learner:
         return StepStats(lr, norm)
 
     def save(self, path: Path, **extras: Any) -> None:
-        """Replace the checkpoint at ``path`` in one step."""
+        """Replace the checkpoint at ``path`` in one step; any number of processes can continue from it.
+
+        Raises:
+            SalmonError: the processes have come to hold different parameters.
+        """
+        world().require_equal(self.parameters)
+        world().first(lambda: self._write(path, extras))
+
+    def _write(self, path: Path, extras: dict[str, Any]) -> None:
         temporary = path.with_suffix(".tmp")
         with storage_errors(path):
             with temporary.open("wb") as file:  # torch.save itself reports an unwritable path as a RuntimeError
@@ -80,7 +90,7 @@ class Learner:
 
     def load(self, path: Path) -> dict[str, Any] | None:
         """Continue from ``path``; returns the extras, or None where there is no checkpoint."""
-        if not path.exists():
+        if not world().first(path.exists):
             return None
         state = torch.load(path, map_location="cpu", weights_only=True)
         if state["parameters"].keys() != self.parameters.keys():
@@ -89,6 +99,7 @@ class Learner:
             for name, parameter in self.parameters.items():
                 parameter.copy_(state["parameters"][name])
         self._optimizer.load_state_dict(state["optimizer"])
+        world().gather(None)  # before anyone replaces the file
         return state["extras"]
 
 

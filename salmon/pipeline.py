@@ -5,6 +5,7 @@ import importlib.metadata
 import logging
 import time
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +18,8 @@ from salmon.runtime.environment import git_revision, peak_memory_gib, reset_peak
 from salmon.runtime.fingerprint import fingerprint, semantic
 from salmon.runtime.progress import format_duration
 from salmon.runtime.store import Artifact, Store
-from salmon.runtime.tracking import start_tracking
+from salmon.runtime.tracking import Tracker, start_tracking
+from salmon.runtime.world import world
 from salmon.stages.registry import STAGES, StageSpec
 
 if TYPE_CHECKING:
@@ -108,6 +110,9 @@ class Pipeline:
 
     def _artifacts_in_store(self) -> dict[str, Artifact]:
         """Finished artifacts of this config, as far as their inputs are finished too."""
+        return world().first(self._found_in_store)  # so that all processes go by one answer
+
+    def _found_in_store(self) -> dict[str, Artifact]:
         store = self._store()
         found: dict[str, Artifact] = {}
         for name in ORDER:
@@ -135,20 +140,28 @@ class Pipeline:
 
     def _execute(self, spec: StageSpec, inputs: Mapping[str, Artifact], label: str) -> Artifact:
         """Find the artifact, or make it under the store's lock."""
-        store = self._store()
-        key = self._fingerprint(spec, inputs)
-        artifact = store.get(spec.name, key)
-        reused = artifact is not None
-        if artifact is None:
-            with store.lock(spec.name, key):
-                artifact = store.get(spec.name, key)  # another job may have made it while we waited
-                reused = artifact is not None
-                if artifact is None:
-                    artifact = self._make(spec, inputs, store, key, label)
+        if spec.shared_out:
+            artifact, reused = self._find_or_make(spec, inputs, label)
+        else:
+            artifact, reused = world().first(lambda: self._find_or_make(spec, inputs, label))
         if reused:
             log.info("%s: reused, made before with the same settings (%s)", label, artifact.path)
         self.executions.append(Execution(label, artifact, reused))
         return artifact
+
+    def _find_or_make(self, spec: StageSpec, inputs: Mapping[str, Artifact], label: str) -> tuple[Artifact, bool]:
+        """The artifact, and whether it was there; of several processes the first looks, and holds the lock."""
+        store, here = self._store(), world()
+        key = self._fingerprint(spec, inputs)
+        artifact = here.first(lambda: store.get(spec.name, key))
+        if artifact is not None:
+            return artifact, True
+        with ExitStack() as held:
+            here.first(lambda: held.enter_context(store.lock(spec.name, key)))
+            artifact = here.first(lambda: store.get(spec.name, key))  # another job may have made it while we waited
+            if artifact is not None:
+                return artifact, True
+            return self._make(spec, inputs, store, key, label), False
 
     def _make(self, spec: StageSpec, inputs: Mapping[str, Artifact], store: Store, key: str, label: str
               ) -> Artifact:
@@ -159,27 +172,33 @@ class Pipeline:
         log.info("%s: starts (%s)", label, work)
         reset_peak_memory()
         began = time.perf_counter()
-        tracker = start_tracking(
-            cfg.tracking, Path(cfg.paths.wandb).expanduser(), spec.name, work, self.resolved, inputs=inputs,
-            group=cfg.tracking.group or cfg.name, name=f"{cfg.name}-s{cfg.seed}-{label}".replace(" ", "-"),
-            tags=[cfg.model.name, cfg.principles.name, *cfg.tracking.tags],
-        )  # fmt: skip
-        with tracker:
+        with self._tracker(spec, inputs, work, label) as tracker:
             context = StageContext(work, inputs, tracker, self._base, cfg.tracking.sample_rows)
             with explained(cfg, spec.name, label):
                 metrics = _code_of(spec)(cfg, context)
             metrics |= {"time/total_s": time.perf_counter() - began, "perf/peak_memory_gib": peak_memory_gib()}
-            artifact = store.commit(spec.name, key, {
+            artifact = world().first(lambda: store.commit(spec.name, key, {
                 "config": self.resolved, "upstream": {name: a.name for name, a in inputs.items()}, "metrics": metrics,
                 "checkpoints": {**spec.checkpoints, **context.checkpoints}, "steps": context.steps,
                 "versions": versions(), "git_revision": git_revision(), "wandb_run_id": tracker.run_id,
-            })  # fmt: skip
+            }))  # fmt: skip
             tracker.summary(metrics)
             tracker.output(artifact.name, artifact.path, {"stage": spec.name, "metrics": metrics})
         if self._shared:
             self._shared.clear()
         log.info("%s: done in %s (%s)", label, format_duration(metrics["time/total_s"]), artifact.path)
         return artifact
+
+    def _tracker(self, spec: StageSpec, inputs: Mapping[str, Artifact], work: Path, label: str) -> Tracker:
+        """The stage's record; in the first process only."""
+        if world().rank:
+            return Tracker(spec.name, None, None)
+        cfg = self.cfg
+        return start_tracking(
+            cfg.tracking, Path(cfg.paths.wandb).expanduser(), spec.name, work, self.resolved, inputs=inputs,
+            group=cfg.tracking.group or cfg.name, name=f"{cfg.name}-s{cfg.seed}-{label}".replace(" ", "-"),
+            tags=[cfg.model.name, cfg.principles.name, *cfg.tracking.tags],
+        )  # fmt: skip
 
     def _base(self) -> "SharedModel":
         """The base without adapters, loaded once a job."""

@@ -13,6 +13,7 @@ from salmon.models.forward import response_logprobs, value_forward
 from salmon.optim import Learner
 from salmon.runtime.health import require_finite
 from salmon.runtime.seeding import stream
+from salmon.runtime.world import world
 
 
 def update(actors: Actors, learner: Learner, experience: Experience, ppo: PPOConfig, step: int, total_steps: int,
@@ -47,14 +48,19 @@ def update(actors: Actors, learner: Learner, experience: Experience, ppo: PPOCon
 
 def minibatch_gradients(actors: Actors, experience: Experience, rows, ppo: PPOConfig, train_policy: bool
                         ) -> dict[str, float]:
-    """Accumulate the gradients of one minibatch in micro-batches; the result does not depend on their size."""
+    """Accumulate the gradients of this process's share of a minibatch, in micro-batches.
+
+    The shares' sum, which ``Learner.step`` takes, and the returned statistics, which are of the whole minibatch, do not
+    depend on the size of micro-batches nor on the number of processes.
+    """
     # Rows of similar length share a micro-batch: less padding, same sums.
     lengths = (experience.batch.mask.sum(-1) + experience.batch.prompt_mask.sum(-1)).tolist()
     rows = sorted(rows, key=lambda i: lengths[i])
     num_tokens = int(experience.batch.mask[rows].sum())
     totals: dict[str, float] = {}
-    for start in range(0, len(rows), ppo.micro_batch_size):
-        index = rows[start : start + ppo.micro_batch_size]
+    mine = world().share(rows)
+    for start in range(0, len(mine), ppo.micro_batch_size):
+        index = mine[start : start + ppo.micro_batch_size]
         batch = experience.batch.rows(index)
         width = batch.mask.shape[1]
         old_logprobs, advantages, old_values, returns = (
@@ -72,7 +78,7 @@ def minibatch_gradients(actors: Actors, experience: Experience, rows, ppo: PPOCo
             loss, value = value_loss(values, old_values, returns, batch.mask, ppo.clip_range_value, num_tokens)
             (ppo.value_coefficient * loss).backward()
         _add(totals, "value", value)
-    return totals
+    return world().add_up(totals)
 
 
 def _add(totals: dict[str, float], family: str, stats: PolicyStats | ValueStats) -> None:

@@ -7,6 +7,7 @@ from salmon.config.schema import SamplingSettings
 from salmon.data.rows import Prompt
 from salmon.models.base import SharedModel
 from salmon.models.generation import generate
+from salmon.runtime.world import world
 
 
 @dataclass(frozen=True)
@@ -23,9 +24,23 @@ def sample_responses(
     keys: Sequence[tuple],
 ) -> list[Response]:
     """One response a prompt under ``adapter`` (None: the base); ``keys`` are the random streams (see ``generate``)."""
+    if not prompts:
+        return []
     prompt_ids = [shared.chat.user_ids(prompt.prompt) for prompt in prompts]
     with shared.using(adapter):
         generations = generate(shared, prompt_ids, keys, temperature=sampling.temperature, top_p=sampling.top_p,
                                max_new_tokens=sampling.max_new_tokens, batch_size=sampling.batch_size)
     return [Response(ids, g.ids, g.logprobs, g.finished, shared.chat.decode(g.ids).strip())
             for ids, g in zip(prompt_ids, generations, strict=True)]
+
+
+def sample_in_shares(
+    shared: SharedModel, adapter: str | None, prompts: Sequence[Prompt], sampling: SamplingSettings,
+    keys: Sequence[tuple],
+) -> list[Response]:
+    """The same, shared out over the job's processes: each samples for some prompts, and all get all responses."""
+    here = world()
+    places = here.share(range(len(prompts)))
+    sampled = sample_responses(shared, adapter, [prompts[i] for i in places], sampling, [keys[i] for i in places])
+    everywhere = dict(item for part in here.gather(list(zip(places, sampled, strict=True))) for item in part)
+    return [everywhere[i] for i in range(len(prompts))]

@@ -10,11 +10,13 @@ from typing import TypeVar
 from torch import Tensor
 
 from salmon.config.schema import SupervisedSettings
+from salmon.errors import SalmonError
 from salmon.optim import Learner
 from salmon.runtime.health import require_finite
 from salmon.runtime.progress import Progress
 from salmon.runtime.seeding import stream
 from salmon.runtime.tracking import Tracker
+from salmon.runtime.world import world
 
 log = logging.getLogger("salmon")
 
@@ -69,7 +71,7 @@ def fit(
 
     Args:
         loss: of a micro-batch and a denominator: the *sum* of its rows' losses over the denominator, and
-            metrics likewise, so that micro-batches add up to the large batch exactly.
+            metrics likewise, so that micro-batches and processes' shares add up to the large batch exactly.
         weight: what a row adds to the denominator (tokens for SFT, 1 for pairs).
         checkpoint: file that holds the state of an interrupted run.
         name: prefix of the metrics and of the random streams.
@@ -78,6 +80,10 @@ def fit(
         until: what ends the training earlier.
         measurement: what is measured on the way.
     """
+    here = world()
+    if len(rows) < here.size:
+        raise SalmonError(f"{name}: {len(rows)} training rows for {here.size} processes. Start fewer processes, or "
+                          "give more rows")
     steps_per_epoch = math.ceil(len(rows) / settings.batch_size)
     total = num_steps(len(rows), settings)
     extras = learner.load(checkpoint)
@@ -93,12 +99,13 @@ def fit(
         chosen = order[position * settings.batch_size : (position + 1) * settings.batch_size]
         batch = [rows[i] for i in chosen]
         denominator = sum(map(weight, batch))
-        sums: dict[str, float] = {}
-        for start in range(0, len(batch), settings.micro_batch_size):
-            value, parts = loss(batch[start : start + settings.micro_batch_size], denominator)
+        share, sums = here.share(batch), dict[str, float]()
+        for start in range(0, len(share), settings.micro_batch_size):
+            value, parts = loss(share[start : start + settings.micro_batch_size], denominator)
             value.backward()
             for key, part in {f"{name}/loss": value.item(), **parts}.items():
                 sums[key] = sums.get(key, 0.0) + part
+        sums = here.add_up(sums)
         require_finite(first_step + step + 1, loss=sums[f"{name}/loss"])
         metrics = sums | learner.step(first_step + step + 1, step, total).metrics()
         due = measurement is not None and (first_step + step + 1) % measurement.every == 0

@@ -94,6 +94,13 @@ class WandbMode(Enum):
     disabled = "disabled"
 
 
+class Engine(Enum):
+    """Which processes a job runs in (salmon/runtime/world.py)."""
+
+    single = "single"  # one
+    ddp = "ddp"  # one a GPU, each with the whole model
+
+
 # Stages that a job has once; it evaluates more than one policy.
 SweepStage = Enum("SweepStage", ["sft", "preferences", "reward", "ppo", "dpo", "best_of_n"])
 
@@ -562,6 +569,11 @@ class PathsConfig:
 
 
 @dataclass
+class EngineConfig:
+    kind: Engine = cosmetic()
+
+
+@dataclass
 class LaunchConfig:
     gpus_per_job: int = cosmetic()  # of a multirun whose jobs run side by side; 0 = each job sees all of them
 
@@ -586,6 +598,7 @@ class Config:
     tracking: TrackingConfig = field(default_factory=TrackingConfig)
     paths: PathsConfig = field(default_factory=PathsConfig)
     launch: LaunchConfig = field(default_factory=LaunchConfig)
+    engine: EngineConfig = field(default_factory=EngineConfig)
 
 
 @dataclass

@@ -3,12 +3,14 @@
 import json
 import logging
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
 from salmon.errors import SalmonError
 from salmon.runtime.files import storage_errors
 from salmon.runtime.progress import Progress
+from salmon.runtime.world import World, entered, world
 
 log = logging.getLogger("salmon")
 
@@ -20,25 +22,34 @@ def map_in_chunks(
 ) -> list[dict]:
     """``work`` over fixed chunks of items; one JSON row an item, kept in ``path``.
 
-    Chunks are the same whenever the run was interrupted, so the rows are too, to the last bit.
+    Chunks are the same whenever the run was interrupted, and in any number of processes (each takes one at a time, the
+    first writes), so the rows are too, to the last bit.
 
     Args:
         work: returns one JSON-ready row for each item of its chunk, in order.
         what: plural of what is made, for the progress lines.
     """
-    rows = _whole_chunks(path, chunk_size, len(items))
+    here = world()
+    rows = here.first(lambda: _whole_chunks(path, chunk_size, len(items)))
     if rows:
         log.info("%s: %d of %d were made before the interruption", what, len(rows), len(items))
     progress = Progress(len(items), what, start=len(rows))
-    with storage_errors(path):
-        path.touch()
+    here.first(partial(_append, path, []))
     while len(rows) < len(items):
-        made = work(items[len(rows) : len(rows) + chunk_size])
-        with storage_errors(path), path.open("a", encoding="utf-8") as journal:
-            journal.write("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in made))
+        start = len(rows) + here.rank * chunk_size
+        chunk = items[start : start + chunk_size]
+        with entered(World()):  # each process has a chunk of its own, and no help with it
+            mine = work(chunk) if chunk else []
+        made = [row for part in here.gather(mine) for row in part]
+        here.first(partial(_append, path, made))
         rows += made
         progress.advance(len(made))
     return rows
+
+
+def _append(path: Path, rows: Sequence[dict]) -> None:
+    with storage_errors(path), path.open("a", encoding="utf-8") as journal:
+        journal.write("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
 
 
 def _whole_chunks(path: Path, chunk_size: int, total: int) -> list[dict]:

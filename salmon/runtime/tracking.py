@@ -23,7 +23,8 @@ class Tracker:
     ``summary`` and ``finish`` may follow the commit, while ``log`` and ``table`` must come before it.
     """
 
-    def __init__(self, stage: str, local: MetricsFile, run: "WandbRun | None") -> None:
+    def __init__(self, stage: str, local: MetricsFile | None, run: "WandbRun | None") -> None:
+        """``local``: None keeps no record, in the processes whose figures the first one has too."""
         self.stage = stage
         self._local = local
         self._run = run
@@ -36,13 +37,15 @@ class Tracker:
     def log(self, step: int, metrics: Mapping[str, SupportsFloat]) -> None:
         """Record numbers (floats, or 0-dim tensors) of one step. Unknown names raise ``ValueError``."""
         values = self._checked(metrics)
-        self._local.append(step, values)
+        if self._local is not None:
+            self._local.append(step, values)
         if self._run is not None:
             self._run.log(step, values)
 
     def table(self, name: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], step: int) -> None:
         """Record a table, shown as ``samples/<name>``. Each column holds one type (or None)."""
-        self._local.table(name, columns, rows, step)
+        if self._local is not None:
+            self._local.table(name, columns, rows, step)
         if self._run is not None:
             self._run.table(name, columns, rows, step)
 
@@ -70,7 +73,8 @@ class Tracker:
 
         In W&B, repeated steps appear twice, at one place of the axis ``<stage>/step``.
         """
-        self._local.rewind(step)
+        if self._local is not None:
+            self._local.rewind(step)
 
     def finish(self, exit_code: int) -> None:
         """End the run; 0 is shown as finished, anything else as failed. Later calls do nothing."""

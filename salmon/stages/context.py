@@ -5,8 +5,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from salmon.models.base import SharedModel
-from salmon.runtime.store import Artifact
+from salmon.runtime.store import Artifact, storage_errors
 from salmon.runtime.tracking import Tracker
+from salmon.runtime.world import world
 
 
 @dataclass(frozen=True)
@@ -19,3 +20,16 @@ class StageContext:
     # What the stage says of its policies, for the manifest:
     checkpoints: dict[str, str] = field(default_factory=dict)  # those besides its ``StageSpec``'s, name -> folder
     steps: dict[str, int] = field(default_factory=dict)  # updates that made each, where that is known
+
+    def write(self, action: Callable[[], object]) -> None:
+        """Write below ``work``, in the first process only.
+
+        Raises:
+            SalmonError: the folder cannot be written.
+        """
+
+        def guarded() -> None:
+            with storage_errors(self.work):
+                action()
+
+        world().first(guarded)

@@ -19,10 +19,10 @@ from salmon.models.forward import response_logprobs, token_batch
 from salmon.optim import Learner
 from salmon.preferences import JudgedPairs, judged_training_pairs
 from salmon.principles.chosen import monitor_bank, reward_bank, rl_bank
-from salmon.rollout import sample_responses
+from salmon.rollout import sample_in_shares
 from salmon.runtime.journal import map_in_chunks
 from salmon.runtime.metrics_file import read_metrics
-from salmon.runtime.store import storage_errors
+from salmon.runtime.world import world
 from salmon.stages.context import StageContext
 from salmon.supervised import Fitted, fit
 
@@ -64,9 +64,8 @@ def run(cfg: Config, ctx: StageContext) -> dict[str, float]:
     evaluate(cfg, ctx, shared, held_out, step=0)
     trained = train(cfg, ctx, shared, examples)
     reached = evaluate(cfg, ctx, shared, held_out, step=trained.steps)
-    with storage_errors(ctx.work):
-        shared.save_adapter(POLICY, ctx.work / "policy")
-        (ctx.work / "state.pt").unlink(missing_ok=True)
+    ctx.write(lambda: shared.save_adapter(POLICY, ctx.work / "policy"))
+    ctx.write(lambda: (ctx.work / "state.pt").unlink(missing_ok=True))
     return counts | {name: trained.metrics[name] for name in ("dpo/loss", "dpo/accuracy", "dpo/margin")} | reached
 
 
@@ -148,12 +147,12 @@ def train(cfg: Config, ctx: StageContext, shared: SharedModel, examples: Sequenc
 def evaluate(cfg: Config, ctx: StageContext, shared: SharedModel, prompts: Sequence[Prompt], step: int
              ) -> dict[str, float]:
     """Length, KL and checks of the policy on held-out prompts, once a step: a continued stage finds them logged."""
-    logged = read_metrics(ctx.work / "metrics.jsonl") if (ctx.work / "metrics.jsonl").exists() else []
-    for row in logged:
+    path = ctx.work / "metrics.jsonl"
+    for row in world().first(lambda: read_metrics(path) if path.exists() else []):
         if row["step"] == step and "held_out/kl" in row:
             return {name: value for name, value in row.items() if name not in ("step", "time")}
     keys = held_out_keys(cfg.ppo.seed, prompts)
-    responses = sample_responses(shared, POLICY, prompts, cfg.ppo.sampling, keys)
+    responses = sample_in_shares(shared, POLICY, prompts, cfg.ppo.sampling, keys)
     metrics = held_out_metrics(shared, monitor_bank(cfg.principles), prompts, responses, cfg.ppo)
     ctx.tracker.table("responses", ["prompt", "response"],
                       [[p.prompt, r.text] for p, r in zip(prompts, responses, strict=True)][: ctx.sample_rows], step)

@@ -5,6 +5,7 @@ import shutil
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -19,13 +20,13 @@ from salmon.held_out import held_out_keys, held_out_metrics, split_prompts
 from salmon.models.heads import save_scalar_model
 from salmon.optim import Learner
 from salmon.policy_update import update
-from salmon.rollout import sample_responses
+from salmon.rollout import sample_in_shares
 from salmon.runtime.environment import peak_memory_gib
 from salmon.runtime.health import PPOHealth
 from salmon.runtime.metrics_file import read_metrics
 from salmon.runtime.progress import Progress
 from salmon.runtime.seeding import stream
-from salmon.runtime.store import storage_errors
+from salmon.runtime.world import world
 from salmon.stages.context import StageContext
 
 log = logging.getLogger("salmon")
@@ -60,7 +61,7 @@ def run(cfg: Config, ctx: StageContext) -> dict[str, float]:
     state = State(**saved) if saved else State(kl_coefficient=ppo.kl.coefficient)
     ctx.tracker.rewind(state.step if saved else -1)
     health = PPOHealth()
-    health.restore(_history(ctx.work))
+    health.restore(world().first(lambda: _history(ctx.work)))
     progress = Progress(len(batches), "updates", start=state.step)
     if state.baseline is None:
         state.baseline = evaluate(actors, rule, held_out, ctx, step=0)
@@ -91,24 +92,23 @@ def run(cfg: Config, ctx: StageContext) -> dict[str, float]:
             reached = evaluate(actors, rule, held_out, ctx, step)
             if state.best is None or reached > state.best:
                 state.best, state.best_step = reached, step
-                save_policy(actors, ctx.work / "best" / "policy")
+                ctx.write(lambda: save_policy(actors, ctx.work / "best" / "policy"))
         # 7. A policy for the curves, before the state that would continue behind it.
         if ppo.keep_every and step % ppo.keep_every == 0:
-            save_policy(actors, ctx.work / kept_folder(step))
+            ctx.write(partial(save_policy, actors, ctx.work / kept_folder(step)))
         # 8. Everything needed to continue.
         state.step = step
         if step % ppo.save_every == 0 or step == len(batches):
             learner.save(checkpoint, **asdict(state))
 
-    save_policy(actors, ctx.work / "last" / "policy")
-    with storage_errors(ctx.work):
-        save_scalar_model(shared, VALUE, actors.value_head, ctx.work / "last" / "value")
-        checkpoint.unlink()
+    ctx.write(lambda: save_policy(actors, ctx.work / "last" / "policy"))
+    ctx.write(lambda: save_scalar_model(shared, VALUE, actors.value_head, ctx.work / "last" / "value"))
+    ctx.write(checkpoint.unlink)
     kept = range(ppo.keep_every, len(batches) + 1, ppo.keep_every) if ppo.keep_every else ()
     ctx.checkpoints.update({f"ppo_step_{step}": kept_folder(step) for step in kept})
     ctx.steps.update({"ppo_best": state.best_step, "ppo_last": state.step})
     ctx.steps.update({f"ppo_step_{step}": step for step in kept})
-    return final_metrics(ctx.work, state)
+    return world().first(lambda: final_metrics(ctx.work, state))
 
 
 def enough_prompts(cfg: Config, actors: Actors) -> tuple[list[Prompt], list[Prompt]]:
@@ -141,7 +141,7 @@ def schedule(prompts: Sequence[Prompt], ppo: PPOConfig) -> list[tuple[list[Promp
 def evaluate(actors: Actors, rule: RewardRule, prompts: Sequence[Prompt], ctx: StageContext, step: int) -> float:
     """Mean reward (score, penalty, bonus) on held-out prompts; the same draws at every step."""
     shared, keys = actors.shared, held_out_keys(rule.ppo.seed, prompts)
-    responses = sample_responses(shared, POLICY, prompts, rule.ppo.sampling, keys)
+    responses = sample_in_shares(shared, POLICY, prompts, rule.ppo.sampling, keys)
     principles = [rule.principles_for(prompt, *key) for prompt, key in zip(prompts, keys, strict=True)]
     scored = score(actors, rule, prompts, responses, principles)
     metrics = held_out_metrics(shared, rule.monitor, prompts, responses, rule.ppo)
@@ -158,14 +158,13 @@ def evaluate(actors: Actors, rule: RewardRule, prompts: Sequence[Prompt], ctx: S
 def cost(experience: Experience, seconds: float) -> dict[str, float]:
     """Time and memory of an update; tokens are the sampled ones, end to end."""
     return {"time/total_s": seconds, "perf/tokens_per_second": experience.batch.mask.sum().item() / seconds,
-            "perf/peak_memory_gib": peak_memory_gib()}
+            "perf/peak_memory_gib": max(world().gather(peak_memory_gib()))}
 
 
 def save_policy(actors: Actors, folder: Path) -> None:
     """Replace ``folder`` by the policy as it is now."""
-    with storage_errors(folder):
-        shutil.rmtree(folder, ignore_errors=True)
-        actors.shared.save_adapter(POLICY, folder)
+    shutil.rmtree(folder, ignore_errors=True)
+    actors.shared.save_adapter(POLICY, folder)
 
 
 def kept_folder(step: int) -> str:

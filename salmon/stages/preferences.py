@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +24,7 @@ from salmon.principles.chosen import reward_bank
 from salmon.rollout import sample_responses
 from salmon.runtime.journal import map_in_chunks
 from salmon.runtime.seeding import stream
-from salmon.runtime.store import storage_errors
+from salmon.runtime.world import world
 from salmon.stages.context import StageContext
 
 log = logging.getLogger("salmon")
@@ -52,7 +53,10 @@ def run(cfg: Config, ctx: StageContext) -> dict[str, float]:
                           f"{cfg.preferences.min_response_chars} characters; see {ctx.work}/pairs.jsonl")
 
     # 2. The judgements: every principle, both orders.
-    judged, cut = judge_all(ctx, judge, kept, bank)
+    if cfg.preferences.judge.kind is PairJudge.server:  # its requests at a time, and its cache, are one process's
+        judged, cut = world().first(lambda: judge_all(ctx, judge, kept, bank))
+    else:
+        judged, cut = judge_all(ctx, judge, kept, bank)
 
     # 3. Rows: random principles, some negated, and the label that follows from their scores.
     prompt_ids = list(dict.fromkeys(pair.prompt_id for pair in kept))
@@ -61,10 +65,9 @@ def run(cfg: Config, ctx: StageContext) -> dict[str, float]:
     if not any(row.split == "train" for row in rows):
         raise SalmonError("preferences: no training row is left (every judgement is a tie?); see "
                           f"{ctx.work}/judgements.jsonl. Raise preferences.num_prompts")
-    with storage_errors(ctx.work):
-        write_jsonl(ctx.work / "rows.jsonl", rows)
-        write_jsonl(ctx.work / "held_out_pairs.jsonl", [pair for pair in kept if pair.prompt_id in held_out])
-        write_jsonl(ctx.work / "probes.jsonl", probes(judged, cfg.preferences.aggregation, held_out))
+    for name, made in (("rows", rows), ("probes", probes(judged, cfg.preferences.aggregation, held_out)),
+                       ("held_out_pairs", [pair for pair in kept if pair.prompt_id in held_out])):
+        ctx.write(partial(write_jsonl, ctx.work / f"{name}.jsonl", made))
     counts = {"pairs/sampled": len(pairs), "pairs/dropped": len(pairs) - len(kept), "pairs/undecided": skipped,
               "judge/cut_tokens": cut}
     return report(ctx, judged, rows, counts | checked_judge(cfg, ctx, judged))
@@ -75,8 +78,7 @@ def checked_judge(cfg: Config, ctx: StageContext, judged: JudgedPairs) -> dict[s
     agreement = agreement_with_checks(judged.pairs, judged.judgements, judged.bank, cfg.seed)
     if agreement is None or cfg.preferences.judge.kind is PairJudge.verifier:
         return {}  # nothing to compare with, or with itself
-    with storage_errors(ctx.work):
-        (ctx.work / "agreement.md").write_text(markdown(agreement), encoding="utf-8")
+    ctx.write(lambda: (ctx.work / "agreement.md").write_text(markdown(agreement), encoding="utf-8"))
     log.info("judge against the principles' checks:\n%s", markdown(agreement))
     return as_metrics(agreement)
 
@@ -97,8 +99,7 @@ def sample_pairs(cfg: Config, ctx: StageContext, shared: SharedModel, prompts: S
     texts = [row["text"] for row in rows]
     pairs = [pair for i, prompt in enumerate(prompts)
              for pair in pair_up(prompt, texts[i * count : (i + 1) * count], settings, cfg.seed)]
-    with storage_errors(ctx.work):
-        write_jsonl(ctx.work / "pairs.jsonl", pairs)
+    ctx.write(lambda: write_jsonl(ctx.work / "pairs.jsonl", pairs))
     return pairs
 
 

@@ -27,7 +27,7 @@ from salmon.principles.chosen import reward_bank
 from salmon.probing import following, probes_of_pairs, reworded
 from salmon.reward_inputs import reward_input
 from salmon.runtime.seeding import stream
-from salmon.runtime.store import storage_errors
+from salmon.runtime.world import Piece, world
 from salmon.stages.context import StageContext
 from salmon.supervised import Fitted, Mastery, Measurement, fit
 
@@ -52,8 +52,7 @@ def run(cfg: Config, ctx: StageContext) -> dict[str, float]:
     shared = ctx.shared()
     head = first_model(cfg, shared)
     if cfg.reward.train.epochs == 0:  # taken as it is
-        with storage_errors(ctx.work):
-            save_scalar_model(shared, ADAPTER, head, ctx.work / "reward")
+        ctx.write(lambda: save_scalar_model(shared, ADAPTER, head, ctx.work / "reward"))
         return {}
     preferences = ctx.inputs["preferences"].path
     rows, _ = read_jsonl(preferences / "rows.jsonl", PreferenceRow, OnBadLine.stop)
@@ -97,10 +96,9 @@ def run(cfg: Config, ctx: StageContext) -> dict[str, float]:
     ctx.tracker.summary(metrics)
 
     # 5. Adapter and head, together.
-    with storage_errors(ctx.work):
-        save_scalar_model(shared, ADAPTER, head, ctx.work / "reward")
-        for state in ctx.work.glob("state_*.pt"):
-            state.unlink()
+    ctx.write(lambda: save_scalar_model(shared, ADAPTER, head, ctx.work / "reward"))
+    for state in world().first(lambda: sorted(ctx.work.glob("state_*.pt"))):
+        ctx.write(state.unlink)
     return metrics
 
 
@@ -157,14 +155,16 @@ def rows_at_once(cfg: Config) -> int:
 @torch.no_grad()
 def margins(shared: SharedModel, head: ScalarHead, comparisons: Sequence[Comparison], batch_size: int) -> Tensor:
     """Score of the chosen minus score of the rejected input, [N]."""
-    parts = []
+    result, pieces = torch.zeros(len(comparisons)), list[Piece]()
     with shared.using(ADAPTER):
-        for start in range(0, len(comparisons), batch_size):
+        for start in world().share(range(0, len(comparisons), batch_size)):
             batch = comparisons[start : start + batch_size]
             scores = score_forward(shared, head, [c.chosen for c in batch] + [c.rejected for c in batch])
             chosen, rejected = scores.split(len(batch))
-            parts.append(chosen - rejected)
-    return torch.cat(parts) if parts else torch.empty(0)
+            pieces.append((list(range(start, start + len(batch))), (chosen - rejected,)))
+    for rows, (margin,) in world().gather_rows(pieces):
+        result[rows] = margin.cpu()
+    return result
 
 
 def held_out_accuracy(shared: SharedModel, head: ScalarHead, rows: Sequence[Comparison], probes: Sequence[Comparison],

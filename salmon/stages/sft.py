@@ -25,7 +25,6 @@ from salmon.principles.templates import STOP_STRINGS, parse_self_align, self_ali
 from salmon.rollout import sample_responses
 from salmon.runtime.journal import map_in_chunks
 from salmon.runtime.seeding import stream
-from salmon.runtime.store import storage_errors
 from salmon.stages.context import StageContext
 from salmon.supervised import fit
 
@@ -48,8 +47,7 @@ def run(cfg: Config, ctx: StageContext) -> dict[str, float]:
     if cfg.sft.start is not None:
         start_policy(shared, ADAPTER, cfg.sft.start)
     if cfg.sft.train.epochs == 0:  # taken as it is
-        with storage_errors(ctx.work):
-            shared.save_adapter(ADAPTER, ctx.work / "policy")
+        ctx.write(lambda: shared.save_adapter(ADAPTER, ctx.work / "policy"))
         return {}
     # 1. Demonstrations: the model's own answers under the rules, or given ones.
     if cfg.sft.source is SFTSource.self_align:
@@ -58,8 +56,7 @@ def run(cfg: Config, ctx: StageContext) -> dict[str, float]:
         demonstrations, counts = styled(cfg, ctx, shared), {}
     else:
         demonstrations, counts = given_demonstrations(cfg), {}
-    with storage_errors(ctx.work):
-        write_jsonl(ctx.work / "demonstrations.jsonl", demonstrations)
+    ctx.write(lambda: write_jsonl(ctx.work / "demonstrations.jsonl", demonstrations))
 
     # 2. Training rows: the plain prompt, without rules and thoughts.
     examples = [encode(shared, row, cfg.sft) for row in demonstrations]
@@ -79,9 +76,8 @@ def run(cfg: Config, ctx: StageContext) -> dict[str, float]:
         trained = fit(learner, examples, cfg.sft.train, loss=loss, weight=lambda row: len(row.answer_ids),
                       checkpoint=ctx.work / "state.pt", tracker=ctx.tracker, name="sft", seed=cfg.seed,
                       shown=["sft/loss", "optim/lr", "optim/grad_norm"])
-    with storage_errors(ctx.work):
-        shared.save_adapter(ADAPTER, ctx.work / "policy")
-        (ctx.work / "state.pt").unlink(missing_ok=True)
+    ctx.write(lambda: shared.save_adapter(ADAPTER, ctx.work / "policy"))
+    ctx.write(lambda: (ctx.work / "state.pt").unlink(missing_ok=True))
     return counts | {"sft/loss": trained.metrics["sft/loss"], "selfalign/demonstrations": len(examples)}
 
 

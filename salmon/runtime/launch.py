@@ -1,0 +1,49 @@
+"""How this process was started: alone, or by torchrun as one of a job's processes."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from salmon.config.schema import Config, Engine
+from salmon.errors import SalmonError
+from salmon.runtime.world import World, entered, world
+
+
+def started_rank() -> int:
+    """Rank that torchrun (or accelerate launch) gave this process; 0 without it."""
+    return int(os.environ.get("RANK", 0)) if _started_size() > 1 else 0
+
+
+def _started_size() -> int:
+    return int(os.environ.get("WORLD_SIZE", 1))
+
+
+@contextmanager
+def joined(cfg: Config) -> Iterator[World]:
+    """The job's processes meet; inside, ``world()`` is all of them.
+
+    Raises:
+        SalmonError: the engine and the way that the job was started do not fit; or another process ended.
+    """
+    if cfg.engine.kind is Engine.single:
+        if _started_size() > 1:
+            raise SalmonError(f"{_started_size()} processes were started, and engine=single uses one. Add engine=ddp, "
+                              "or start without torchrun")
+        yield world()
+        return
+    if "RANK" not in os.environ:
+        raise SalmonError(f"engine={cfg.engine.kind.value} runs in processes that torchrun starts, one a GPU: "
+                          "torchrun --nproc-per-node N -m salmon ...; or use engine=single")
+    from salmon.runtime.processes import meet  # torch
+
+    with meet(cfg.model.device) as here, entered(here):
+        yield here
+
+
+def only_in_one_process(what: str) -> None:
+    """Raises ``SalmonError`` where ``what`` was started in several."""
+    if _started_size() > 1:
+        raise SalmonError(f"{what} starts jobs of its own and is not to be started by torchrun. Give torchrun one job "
+                          "(without -m), or start the sweep without torchrun")
+
+

@@ -1,0 +1,179 @@
+"""All stages on the tiny model in one, two and three processes: the same data, and the same training up to rounding."""
+
+import json
+import os
+import shutil
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from safetensors.torch import load_file
+
+from salmon.config.register import register
+from salmon.config.schema import Config
+from salmon.errors import SalmonError
+from salmon.job import run_job
+from salmon.models import weights
+from salmon.stages import ppo
+from tests.in_processes import started
+from tests.stage_lock import config
+
+register()
+
+# Batches of 3 and 5 over 2 processes are uneven; 2 held-out prompts over 3 leave one without any.
+SETTINGS = [
+    "stages=[sft,preferences,reward,ppo,dpo,best_of_n]", "sft.train.batch_size=3", "sft.train.epochs=1",
+    "preferences.num_prompts=24", "preferences.judge.kind=verifier", "principles=verifiable",
+    "reward.train.batch_size=5", "reward.train.micro_batch_size=2",
+    "reward.lessons=[{principles: [], wordings: 1, groups: 4, batch_size: 3, until: 0.9}]", "reward.probe.every=1",
+    "ppo.num_prompts=12", "ppo.held_out_prompts=2", "ppo.rollout_batch=5", "ppo.minibatch=5", "ppo.epochs=1",
+    "ppo.shaping.center=true", "dpo.train.batch_size=3", "dpo.train.epochs=1", "best_of_n.n=2",
+]  # fmt: skip
+FIRST, SECOND = ("sft", "preferences", "reward"), ("ppo", "dpo", "best_of_n")
+# Of machine and clock; and at DPO's first step, where policy and reference are one, accuracy is the sign of rounding.
+VARYING = ("time", "perf/", "dpo/accuracy")
+
+
+def run(folder: Path, size: int, *changes: str, stop: bool = False, late: bool = False) -> list[Any]:
+    """What a job of ``size`` processes in ``folder`` returned or raised.
+
+    ``stop``: in PPO's second update; ``late``: the first process comes last to the model's cache.
+    """
+    folder.mkdir(exist_ok=True)
+    (folder / "job").mkdir(exist_ok=True)
+    given = [*SETTINGS, f"engine={'ddp' if size > 1 else 'single'}", f"paths.cache={folder.parent / 'cache'}", *changes]
+    return started(size, job, *config(folder / "store", *given), folder / "job", stop, late)
+
+
+def job(cfg: Config, resolved: dict[str, Any], folder: Path, stop: bool, late: bool) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        if late and os.environ["RANK"] == "0":
+            patch.setattr(weights, "resolve", after(3.0, weights.resolve))
+        if stop:
+            patch.setattr(ppo, "update", stopping_in(2, ppo.update))
+        run_job(cfg, resolved, folder)
+
+
+def after(seconds: float, resolve: Any) -> Any:
+    def waiting(path: str, cache: Path) -> str:
+        time.sleep(seconds)
+        return resolve(path, cache)
+
+    return waiting
+
+
+def stopping_in(step: int, update: Any) -> Any:
+    def stopping(actors: Any, learner: Any, experience: Any, settings: Any, now: int, *rest: Any) -> dict[str, float]:
+        if now == step:
+            raise SalmonError("stopped by the test")
+        return update(actors, learner, experience, settings, now, *rest)
+
+    return stopping
+
+
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("processes") / "one"
+    assert run(folder, 1) == [None]
+    return folder
+
+
+@pytest.fixture(scope="module", params=[(2, FIRST), (3, SECOND)], ids=["2-first", "3-second"])
+def shared_out(request: pytest.FixtureRequest, alone: Path) -> tuple[Path, Path, tuple[str, ...]]:
+    """Some stages in several processes, on inputs that one process made."""
+    size, stages = request.param
+    folder = alone.parent / str(size)
+    if stages == SECOND:
+        shutil.copytree(alone / "store", folder / "store", ignore=shutil.ignore_patterns(*SECOND))
+    assert run(folder, size, f"stages=[{','.join(stages)}]") == [None] * size
+    return alone, folder, stages
+
+
+def artifacts(folder: Path) -> dict[str, Path]:
+    return {link.name: link.resolve() for link in (folder / "job/artifacts").iterdir()}
+
+
+def rows(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def assert_same_training(one: Path, several: Path) -> None:
+    """Metrics of every step, adapters and heads of a stage."""
+    for before, after in zip(rows(one / "metrics.jsonl"), rows(several / "metrics.jsonl"), strict=True):
+        before, after = ({k: v for k, v in row.items() if not k.startswith(VARYING)} for row in (before, after))
+        assert after == pytest.approx(before, rel=1e-4, abs=1e-4)
+    files = [path.relative_to(one) for path in one.rglob("*.safetensors")]
+    assert files or one.parent.name in ("preferences", "best_of_n")
+    for file in files:
+        tensors, others = load_file(one / file), load_file(several / file)
+        if one.parent.name == "reward":  # its gradient is 0 up to rounding: scores are only compared. Adam scales it up
+            tensors.pop("bias", None)
+        assert max((tensors[name] - others[name]).abs().max().item() for name in tensors) < 2e-4, file
+
+
+def test_every_stage_reaches_the_same(shared_out: tuple[Path, Path, tuple[str, ...]]) -> None:
+    *folders, stages = shared_out
+    one, several = map(artifacts, folders)
+    assert set(several) == set(stages)
+    for stage in stages:
+        assert several[stage].name == one[stage].name, "the number of processes is in no fingerprint"
+        assert_same_training(one[stage], several[stage])
+
+
+def test_prompts_principles_labels_and_responses_are_the_same(shared_out: tuple[Path, Path, tuple[str, ...]]) -> None:
+    *folders, stages = shared_out
+    one, several = map(artifacts, folders)
+    if stages == FIRST:
+        for name in ("samples", "pairs", "judgements", "rows", "probes"):
+            file = f"preferences/{name}.jsonl"
+            assert rows(folders[1] / "job/artifacts" / file) == rows(folders[0] / "job/artifacts" / file), name
+    else:
+        for step in (0, 2):
+            shown, others = ([{key: value for key, value in row.items() if key != "score"}
+                              for row in rows(links["ppo"] / f"tables/responses_{step}.jsonl")]
+                             for links in (one, several))
+            assert shown == others and len(shown) == 2
+
+
+def test_only_the_first_process_writes(shared_out: tuple[Path, Path, tuple[str, ...]]) -> None:
+    *folders, stages = shared_out
+    one, several = folders
+    assert sorted(p.name for p in several.iterdir()) == sorted(p.name for p in one.iterdir()) == ["job", "store"]
+    assert json.loads((several / "job/status.json").read_text())["state"] == "finished"
+    assert not list((several / "store").rglob("*.partial"))
+    for stage in stages:
+        files = [sorted(p.relative_to(path) for p in path.rglob("*"))
+                 for path in (artifacts(folder)[stage] for folder in folders)]
+        assert files[0] == files[1]
+
+
+def test_a_finished_job_is_reused_by_any_number_of_processes(alone: Path) -> None:
+    assert run(alone, 2) == [None, None]
+    found = json.loads((alone / "job/artifacts.json").read_text())
+    assert [artifact["reused"] for artifact in found.values()] == [True] * 6
+
+
+@pytest.mark.parametrize(("before", "after"), [(2, 1), (1, 2)])
+def test_ppo_continues_in_another_number_of_processes(alone: Path, tmp_path: Path, before: int, after: int) -> None:
+    shutil.copytree(alone / "store", tmp_path / "store", ignore=shutil.ignore_patterns("ppo", "dpo", "best_of_n"))
+    stopped = run(tmp_path, before, "stages=[ppo]", stop=True)
+    assert set(stopped) == {"SalmonError: stopped by the test"}
+    assert json.loads((tmp_path / "job/status.json").read_text())["error"] == "stopped by the test"
+    partial, = (tmp_path / "store/ppo").glob("*.partial")
+    assert {row["step"] for row in rows(partial / "metrics.jsonl")} == {0, 1}
+    assert run(tmp_path, after, "stages=[ppo]") == [None] * after
+    assert_same_training(artifacts(alone)["ppo"], (tmp_path / "job/artifacts/ppo").resolve())
+
+
+def test_any_process_may_be_the_one_that_makes_the_model(tmp_path: Path) -> None:
+    """transformers' ``save_pretrained`` writes nothing where torch.distributed says that it is not the first."""
+    fresh = f"paths.cache={tmp_path / 'fresh'}"
+    assert run(tmp_path / "late", 2, "stages=[sft]", fresh, late=True) == [None, None]
+    assert (tmp_path / "fresh/tiny-v1/model.safetensors").is_file()
+
+
+def test_a_batch_with_nothing_for_some_processes_is_refused(tmp_path: Path) -> None:
+    expected = ("SalmonError: sft.train.batch_size=1 gives nothing to 1 of 2 processes: raise it to 2, or start 1; "
+                "ppo.minibatch=1 gives nothing to 1 of 2 processes: raise it to 2, or start 1")
+    assert run(tmp_path, 2, "sft.train.batch_size=1", "ppo.minibatch=1") == [expected] * 2

@@ -1,0 +1,101 @@
+"""How a job is started: what does not fit its engine is refused, and what wastes processes is named."""
+
+import logging
+from pathlib import Path
+
+import pytest
+
+from salmon import cli
+from salmon.config.engines import check_shares
+from salmon.config.register import register
+from salmon.errors import SalmonError
+from salmon.runtime.launch import joined, only_in_one_process, started_rank
+from salmon.runtime.world import world
+from tests.stage_lock import config
+
+register()
+STARTED = ("RANK", "WORLD_SIZE", "LOCAL_RANK")
+
+
+@pytest.fixture(autouse=True)
+def _not_started_by_torchrun(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in STARTED:
+        monkeypatch.delenv(name, raising=False)
+
+
+def started(monkeypatch: pytest.MonkeyPatch, rank: int, size: int) -> None:
+    for name, value in zip(STARTED, (rank, size, rank), strict=True):
+        monkeypatch.setenv(name, str(value))
+
+
+def test_one_process_is_a_world_of_its_own(tmp_path: Path) -> None:
+    with joined(config(tmp_path)[0]) as here:
+        assert (here.rank, here.size, here) == (0, 1, world())
+
+
+def test_processes_without_an_engine_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    started(monkeypatch, 1, 2)
+    with pytest.raises(SalmonError, match="2 processes were started, and engine=single uses one. Add engine=ddp"):
+        with joined(config(tmp_path)[0]):
+            pass
+
+
+def test_an_engine_without_processes_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(SalmonError, match="engine=ddp runs in processes that torchrun starts.*torchrun --nproc-per-n"):
+        with joined(config(tmp_path, "engine=ddp")[0]):
+            pass
+
+
+def test_a_sweep_in_several_processes_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    only_in_one_process("a multirun (-m)")
+    started(monkeypatch, 0, 2)
+    with pytest.raises(SalmonError, match=r"a multirun \(-m\) starts jobs of its own and is not to be started by tor"):
+        only_in_one_process("a multirun (-m)")
+
+
+@pytest.mark.parametrize(("rank", "size", "expected"), [(1, 2, 1), (0, 2, 0), (0, 1, 0)])
+def test_the_rank_is_torchruns(monkeypatch: pytest.MonkeyPatch, rank: int, size: int, expected: int) -> None:
+    assert started_rank() == 0
+    started(monkeypatch, rank, size)
+    assert started_rank() == expected
+
+
+def test_only_the_first_process_prints_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    def task(_: object) -> None:
+        raise SalmonError("no such file")
+
+    slept: list[float] = []
+    monkeypatch.setattr("time.sleep", slept.append)
+    with pytest.raises(cli.Stopped, match="salmon: no such file"):
+        cli.clear_errors(task)(None)  # type: ignore[arg-type]
+    started(monkeypatch, 1, 2)
+    with pytest.raises(SystemExit, match="1"):
+        cli.clear_errors(task)(None)  # type: ignore[arg-type]
+    assert slept == [cli.SECONDS_TO_SPEAK]
+
+
+BATCHES = ["stages=[sft,reward,ppo,dpo]", "sft.train.batch_size=6", "reward.train.batch_size=8", "ppo.minibatch=4",
+           "reward.pretrain.data=mismatched", "reward.pretrain.train.batch_size=8", "dpo.train.batch_size=4",
+           "reward.lessons=[{principles: [], wordings: 1, groups: 9, batch_size: 4, until: 1.0}]"]  # fmt: skip
+
+
+def test_uneven_shares_are_named_with_the_sizes_that_are_even(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    cfg, _ = config(tmp_path, *BATCHES)
+    with caplog.at_level(logging.WARNING, logger="salmon"):
+        check_shares(cfg, 1)
+        check_shares(cfg, 2)
+        assert caplog.messages == []
+        check_shares(cfg, 4)
+    assert caplog.messages == ["sft.train.batch_size=6 does not divide by 4 processes: some wait for others in each "
+                               "step (4 and 8 would); results are the same"]
+
+
+def test_batches_smaller_than_the_number_of_processes_are_refused_together(tmp_path: Path) -> None:
+    cfg, _ = config(tmp_path, *BATCHES)
+    with pytest.raises(SalmonError) as refused:
+        check_shares(cfg, 8)
+    assert str(refused.value).split("; ") == [
+        f"{key} gives nothing to {8 - n} of 8 processes: raise it to 8, or start {n}" for key, n in (
+            ("sft.train.batch_size=6", 6), ("reward.lessons[0].batch_size=4", 4), ("ppo.minibatch=4", 4),
+            ("dpo.train.batch_size=4", 4))]  # fmt: skip
+    check_shares(config(tmp_path, *BATCHES, "stages=[eval]")[0], 8)  # of no concern to a stage that is not run
