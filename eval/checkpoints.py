@@ -1,6 +1,5 @@
 """Which checkpoints are meant, and which of them are the same."""
 
-import json
 import logging
 from collections import Counter
 from collections.abc import Sequence
@@ -179,7 +178,3 @@ def adapter_hash(adapter: Path | None) -> str:
         return "base"
     return " ".join(sha256_of(adapter / file)[:16] for file in ADAPTER_FILES)
 
-
-def made_for_base(adapter: Path) -> str | None:
-    """Path or hub id of the base that an adapter was trained on, where its config says so."""
-    return json.loads((adapter / "adapter_config.json").read_text(encoding="utf-8")).get("base_model_name_or_path")

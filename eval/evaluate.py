@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from eval.benchmarks import BENCHMARKS
-from eval.checkpoints import adapter_hash, made_for_base
+from eval.checkpoints import adapter_hash
 from eval.job import Evaluation, Job, Subject
 from eval.results import Row, Unavailable, load_rows, save_rows
 from eval.sources import MINI, data_folder
 from salmon.config.schema import EvalConfig
 from salmon.models.base import SharedModel
+from salmon.runtime.adapter_files import read_config
 from salmon.runtime.progress import format_duration
 
 log = logging.getLogger("salmon")
@@ -55,7 +56,7 @@ def evaluate_checkpoint(
 
 def _of_another_base(shared: SharedModel, adapter: Path | None) -> str:
     """A note on an adapter that fits the base but says that it was made for another; empty where all is well."""
-    made_for = None if adapter is None else made_for_base(adapter)
+    made_for = None if adapter is None else read_config(adapter).get("base_model_name_or_path")
     return f"MADE FOR ANOTHER BASE, {made_for}; " if made_for and made_for != shared.path else ""
 
 

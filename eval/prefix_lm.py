@@ -81,10 +81,11 @@ class PrefixLM(HFLM):
     def generate_until(self, requests: list[Instance], disable_tqdm: bool = True) -> list[str]:
         """Greedy answers up to the first stop text of each request's task."""
         keys = [request_key("generate", *request.args) for request in requests]
-        todo = {key: request for key, request in zip(keys, requests, strict=True) if self.kept.get(key) is None}
-        progress = Progress(len(set(keys)), "answers", start=len(set(keys)) - len(todo))
+        asked = dict(zip(keys, requests, strict=True))
+        done = sum(self.kept.get(key) is not None for key in asked)
+        progress = Progress(len(asked), "answers", start=done)
         groups: dict[tuple[str | None, str], dict[str, Instance]] = {}
-        for key, request in todo.items():
+        for key, request in asked.items():
             groups.setdefault((request.task_name, str(request.args[1])), {})[key] = request
         for group in groups.values():
             self._generate_group(group, progress)
@@ -94,9 +95,11 @@ class PrefixLM(HFLM):
         settings = normalize_gen_kwargs(next(iter(requests.values())).args[1], self.max_gen_toks)
         prompts = {key: self.tok_encode(request.args[0]) for key, request in requests.items()}
         room = self.max_length - settings["max_gen_toks"]
-        fit = [key for key, prompt in prompts.items() if len(prompt) <= room and not settings["do_sample"]]
-        left = {key: request for key, request in requests.items() if key not in set(fit)}
-        self.cut.update(key for key in left if len(prompts[key]) > room)
+        long = {key for key, prompt in prompts.items() if len(prompt) > room}
+        self.cut |= long
+        todo = [key for key in requests if self.kept.get(key) is None]
+        fit = [key for key in todo if key not in long and not settings["do_sample"]]
+        left = {key: requests[key] for key in todo if key in long or settings["do_sample"]}
         if left:  # samples; cuts from the left
             texts = super().generate_until(list(left.values()), disable_tqdm=True)
             self.kept.add(dict(zip(left, texts, strict=True)))

@@ -65,7 +65,7 @@ def _answer_batch(
     settings: AnswerSettings,
 ) -> list[dict[str, Any]]:
     template = make_template(settings.template)
-    sampling = Sampling(temperature, settings.max_new_tokens, settings.batch_size)
+    sampling = Sampling(temperature, settings.max_new_tokens)
     conversations: list[list[dict[str, str]]] = [[] for _ in batch]
     cut = [False] * len(batch)
     for turn in range(max(len(question["turns"]) for question in batch)):

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from eval.judges import EndpointJudge, JudgeRequest, parse_winner
-from eval.mt_bench.verdicts import failed, filled, grow, request_key
+from eval.mt_bench.verdicts import failed, filled, grow, verdict_key
 from eval.results import Row, TaskRows
 from eval.sources import MTBenchData, answer_rows
 from salmon.errors import SalmonError
@@ -64,7 +64,7 @@ def write_pair_judgments(
     games = [(pair_prompt(data, question, ours, theirs, turn), pair_prompt(data, question, theirs, ours, turn))
              for question, ours, theirs, turn in wanted]  # fmt: skip
     keys = [
-        request_key(judge, [first[1], second[1]], [question["question_id"], ours["model_id"], theirs["model_id"], turn])
+        verdict_key(judge, [first[1], second[1]], [question["question_id"], ours["model_id"], theirs["model_id"], turn])
         for (question, ours, theirs, turn), (first, second) in zip(wanted, games, strict=True)
     ]
 

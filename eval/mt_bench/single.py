@@ -9,7 +9,7 @@ from typing import Any
 from eval.jsonl import rewrite_rows
 from eval.judges import Judge, JudgeRequest
 from eval.mt_bench import UNPARSED_SCORE
-from eval.mt_bench.verdicts import failed, filled, grow, request_key
+from eval.mt_bench.verdicts import failed, filled, grow, verdict_key
 from eval.sources import MTBenchData
 
 REPEATS_FOLDER = "model_judgment_repeats"  # beside FastChat's model_judgment, which has one row an item
@@ -44,7 +44,7 @@ def write_judgments(
     ]
     prompts = [judge_prompt(data, *item) for item in wanted]
     keys = [
-        request_key(judge, [request], [name, question["question_id"], answer["model_id"], turn])
+        verdict_key(judge, [request], [name, question["question_id"], answer["model_id"], turn])
         for (question, answer, turn, _), (name, request) in zip(wanted, prompts, strict=True)
     ]
 

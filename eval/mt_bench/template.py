@@ -20,7 +20,6 @@ TOKENIZER = "tokenizer"
 class Sampling:
     temperature: float
     max_new_tokens: int
-    batch_size: int
 
 
 @dataclass(frozen=True)
@@ -91,5 +90,5 @@ def _generate(
 ) -> list[Generation]:  # fmt: skip
     how = {"temperature": sampling.temperature, "top_p": 1.0, "max_new_tokens": sampling.max_new_tokens}
     if template is None or not template.stops:
-        return generate(shared, prompts, keys, batch_size=sampling.batch_size, **how)  # type: ignore[arg-type]
+        return generate(shared, prompts, keys, batch_size=len(prompts), **how)  # type: ignore[arg-type]
     return generate_after(shared, (), prompts, keys, stop_strings=template.stops, **how)  # type: ignore[arg-type]

@@ -1,7 +1,5 @@
 """What the single and the pairwise judgements share: the prompts' blanks, the files' names, and how a file grows."""
 
-import hashlib
-import json
 import logging
 import re
 from collections.abc import Callable, Iterator, Sequence
@@ -10,6 +8,7 @@ from typing import Any
 
 from eval.jsonl import append_rows, read_rows, rewrite_rows
 from eval.judges import ERROR_TEXT, Judge, JudgeRequest
+from eval.kept import request_key
 from eval.mt_bench import WITH_REFERENCE
 from eval.sources import MTBenchData
 from salmon.errors import SalmonError
@@ -62,10 +61,10 @@ def require_references(data: MTBenchData, questions: Sequence[dict[str, Any]]) -
         )
 
 
-def request_key(judge: Judge, requests: Sequence[JudgeRequest], about: Sequence[Any]) -> str:
+def verdict_key(judge: Judge, requests: Sequence[JudgeRequest], about: Sequence[Any]) -> str:
     """What a verdict depends on, as hex: who is asked what, about which turn of which models."""
     asked = [[request.system, request.user, request.repeat] for request in requests]
-    return hashlib.sha256(json.dumps([judge.label, judge.note, asked, list(about)]).encode()).hexdigest()[:32]
+    return request_key(judge.label, judge.note, asked, list(about))
 
 
 def grow(

@@ -50,18 +50,19 @@ def test_a_killed_evaluation_does_no_request_twice(tiny, tmp_path, monkeypatch, 
     assert again == whole
     assert len(asked) == len(set(asked)) == len(requests())
     monkeypatch.setattr(PrefixLM, "_score", None)
-    monkeypatch.setattr(PrefixLM, "_generate_group", None)
+    monkeypatch.setattr("eval.prefix_lm.greedy_answers", None)
     assert len(getattr(PrefixLM(tiny, 2, path), ask)(requests())) == len(requests()), "all are there"
     assert len(read_rows(path)) == len(requests())
 
 
-def test_requests_that_do_not_fit_the_context_are_counted(tiny):
+def test_requests_that_do_not_fit_the_context_are_counted_in_a_resumed_run_too(tiny, tmp_path):
     tiny.context = 24
-    lm = PrefixLM(tiny, 2)
-    lm.loglikelihood([*choices(), Instance("loglikelihood", {}, ("Q", " a"), 9, task_name="t", doc_id=9)])
-    assert lm.cut == {request_key("loglikelihood", *request.args) for request in choices()}
-    lm.generate_until(questions())
-    assert len(lm.cut) == len(choices()) + len(questions())
+    for _ in ("first", "resumed"):
+        lm = PrefixLM(tiny, 2, tmp_path / "kept.jsonl")
+        lm.loglikelihood([*choices(), Instance("loglikelihood", {}, ("Q", " a"), 9, task_name="t", doc_id=9)])
+        assert lm.cut == {request_key("loglikelihood", *request.args) for request in choices()}
+        lm.generate_until(questions())
+        assert len(lm.cut) == len(choices()) + len(questions())
 
 
 def test_a_request_is_known_by_all_that_it_asks():
