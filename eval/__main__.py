@@ -6,6 +6,8 @@ the hub id of an adapter, or ``base``. ``suite=NAME`` is ``eval=NAME``. ``task=.
 Several are separated by commas, which Hydra wants in quotes inside the shell's: ``'checkpoint="A,B,base"'``. They share
 one loaded base. With ``-m`` and without the inner quotes each has a job, and a folder below ``output``, of its own.
 
+``torchrun --nproc-per-node N -m eval engine=ddp ...`` shares the benchmarks out over N processes, one a GPU.
+
 ``python -m eval score task=... predictions=FILE`` scores saved outputs without a model (``eval.score``).
 """
 
@@ -26,9 +28,12 @@ from eval.checkpoints import check_tasks, find_checkpoints
 from salmon.cli import clear_errors
 from salmon.config.checks import to_typed
 from salmon.config.register import CONF, register
-from salmon.config.schema import EvalApp
+from salmon.config.schema import Engine, EvalApp
 from salmon.errors import SalmonError
+from salmon.models import weights
 from salmon.runtime.console import configure_console
+from salmon.runtime.launch import folder_overrides, joined, only_in_one_process
+from salmon.runtime.world import world
 
 register()
 
@@ -40,7 +45,13 @@ LONGEST_NAME = 120  # of a job's folder
 def app(composed: DictConfig) -> None:
     cfg = typed(composed)
     configure_console()
-    run(cfg)
+    if HydraConfig.get().mode is RunMode.MULTIRUN:
+        only_in_one_process("a multirun (-m)")
+    if cfg.engine.kind is not Engine.single:
+        # Before they meet: of processes that have, transformers' save_pretrained writes in the first only.
+        weights.resolve(cfg.model.path, Path(cfg.paths.cache).expanduser())
+    with joined(cfg):
+        run(cfg)
 
 
 def typed(composed: DictConfig) -> EvalApp:
@@ -60,6 +71,7 @@ def main() -> None:
         score(sys.argv[2:])
         return
     sys.argv[1:] = [re.sub("^suite=", "eval=", word) for word in sys.argv[1:]]  # the config group is the stage's
+    sys.argv += folder_overrides()
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")  # a fork after use would only print warnings
     try:
         app()
@@ -104,6 +116,10 @@ def run(cfg: EvalApp) -> None:
     with storage_errors(output):
         output.mkdir(parents=True, exist_ok=True)
     shared = load_base(cfg.model, Path(cfg.paths.cache).expanduser())
+    if world().rank:
+        logging.getLogger("salmon").setLevel(logging.CRITICAL)  # every line would come twice
+        evaluate_all(cfg, shared, checkpoints, output)
+        return
     tags = [*cfg.tracking.tags, cfg.model.name, "eval"]
     with start_tracking(
         cfg.tracking,

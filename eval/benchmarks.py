@@ -23,7 +23,7 @@ from eval.tydiqa import FOLDER as TYDIQA_FOLDER
 from eval.tydiqa import METRIC as F1
 from eval.tydiqa import TASK as TYDIQA
 from eval.tydiqa import run_tydiqa
-from salmon.config.schema import MTBenchMode
+from salmon.config.schema import JudgeKind, MTBenchMode
 from salmon.runtime.fingerprint import semantic
 
 OUTPUTS = "outputs.jsonl"  # of lm-eval's requests, which are the whole prompts
@@ -55,7 +55,8 @@ def truthfulqa_gen(subject: Subject) -> Job | None:
                 "judge": None if judge is None else judge.file}  # fmt: skip
     return Job(TRUTHFULQA_GEN, subject.data("truthfulqa"), settings,
                lambda work: run_truthfulqa_generation(subject, work),
-               ((TRUTHFULQA_GEN, TRUTHFUL), (TRUTHFULQA_GEN, BOTH)))  # fmt: skip
+               ((TRUTHFULQA_GEN, TRUTHFUL), (TRUTHFULQA_GEN, BOTH)),
+               one_process=config.truthfulqa_gen.judge.kind is JudgeKind.openai)  # fmt: skip
 
 
 def bbh(subject: Subject) -> Job | None:
@@ -101,7 +102,8 @@ def mt_bench(subject: Subject) -> Job | None:
                MTBenchMode.both: ((MT_BENCH, "score"), (PAIR_TASK, "win_rate_adjusted"))}  # fmt: skip
     settings = {"limit": config.limit, "mt_bench": semantic(config.mt_bench), "judge": judge_key(subject.run.judge),
                 "files": files_beside_data(config.mt_bench)}  # fmt: skip
-    return Job(MT_BENCH, subject.data(MT_BENCH), settings, lambda work: run_mt_bench(subject, work), figures[mode])
+    return Job(MT_BENCH, subject.data(MT_BENCH), settings, lambda work: run_mt_bench(subject, work), figures[mode],
+               one_process=config.mt_bench.judge.kind is JudgeKind.openai)  # fmt: skip
 
 
 def pairs(subject: Subject) -> Job | None:

@@ -2,6 +2,7 @@
 
 import logging
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,9 +22,14 @@ log = logging.getLogger("salmon")
 ADAPTER = "evaluated"  # name on the shared base (PEFT cannot take "eval", a method of modules)
 
 
+def every_job(job: Job) -> bool:
+    return True
+
+
 def evaluate_checkpoint(
-    shared: SharedModel, adapter: Path | None, name: str, evaluation: Evaluation, work: Path
-) -> list[Row]:
+    shared: SharedModel, adapter: Path | None, name: str, evaluation: Evaluation, work: Path,
+    wanted: Callable[[Job], bool] = every_job,
+) -> list[Row]:  # fmt: skip
     """Every task of ``evaluation.config`` on one checkpoint.
 
     Finished tasks in ``work`` that were made with the same settings, data and weights are not redone.
@@ -32,6 +38,7 @@ def evaluate_checkpoint(
         adapter: PEFT folder; None evaluates the plain base.
         name: of the checkpoint in rows and files.
         work: folder of this checkpoint's answers, samples and finished tasks.
+        wanted: which jobs to do.
     """
     identity = {
         "base": shared.path,
@@ -47,7 +54,7 @@ def evaluate_checkpoint(
         with shared.using(None if adapter is None else ADAPTER):
             note = _of_another_base(shared, adapter)
             jobs = [job for benchmark in BENCHMARKS if (job := benchmark(subject)) is not None]
-            rows = [row for job in jobs for row in run_job(job, name, evaluation.config, identity, work)]
+            rows = [row for job in jobs if wanted(job) for row in run_job(job, name, evaluation.config, identity, work)]
             return [replace(row, note=f"{note}{row.note}") for row in rows]
     finally:
         if adapter is not None:

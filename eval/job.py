@@ -57,3 +57,4 @@ class Job:
     run: Callable[[Path], list[Row]]  # work folder -> rows
     missing: tuple[tuple[str, str], ...]  # (task, metric) of the rows to show where it cannot be done
     own_files: bool = False  # on files that the user names, whatever eval.data_dir is
+    one_process: bool = False  # asks a server, which is paid and wants its pace: only the first of several does it

@@ -1,24 +1,27 @@
 """The pipeline's last stage: every checkpoint that an upstream stage made, on the configured benchmarks."""
 
+from collections.abc import Callable, Iterable
 from dataclasses import replace
+from itertools import cycle
 from pathlib import Path
 
 from eval.checkpoints import Checkpoints, adapter_hash, checkpoints_of
 from eval.curves import CURVES, draw_curves
-from eval.evaluate import ADAPTER, evaluate_checkpoint
-from eval.job import Evaluation
+from eval.evaluate import ADAPTER, evaluate_checkpoint, every_job
+from eval.job import Evaluation, Job
 from eval.judges import make_judge
 from eval.mt_bench.figure import FILE as RADAR
 from eval.mt_bench.figure import radar
 from eval.principle_following import TASK as PRINCIPLE_FOLLOWING
 from eval.results import Row, as_metrics, by_step, write_results
-from eval.reward_benchmarks import RewardSubject, measurements
+from eval.reward_benchmarks import Measurement, RewardSubject, measurements
 from eval.truthfulqa_judges import make_answer_judge
 from salmon.config.schema import Config, EvalApp
 from salmon.models.base import SharedModel
 from salmon.runtime.environment import command_line, git_revision, versions
 from salmon.runtime.fingerprint import semantic
 from salmon.runtime.tracking import Tracker
+from salmon.runtime.world import World, entered, world
 from salmon.stages.context import StageContext
 
 
@@ -30,13 +33,17 @@ def run(cfg: Config, ctx: StageContext) -> dict[str, float]:
     """
     checkpoints = checkpoints_of(ctx.inputs["checkpoint"])
     rows = evaluate_all(cfg, ctx.shared(), checkpoints, ctx.work)
-    return record(cfg, checkpoints, rows, ctx.work, ctx.tracker)
+    return world().first(lambda: record(cfg, checkpoints, rows, ctx.work, ctx.tracker))
 
 
 def evaluate_all(
     cfg: Config | EvalApp, shared: SharedModel, checkpoints: Checkpoints, work: Path
 ) -> list[Row]:
-    """Rows of every checkpoint: policies on their benchmarks, reward models on theirs."""
+    """Rows of every checkpoint: policies on their benchmarks, reward models on theirs.
+
+    Of several processes each does some of the benchmarks; the first then finds these done, does the rest, and puts all
+    together.
+    """
     for adapter in filter(None, checkpoints.policies.values()):  # one that does not fit must not show after hours
         shared.load_adapter(ADAPTER, adapter)
         shared.remove_adapter(ADAPTER)
@@ -45,12 +52,22 @@ def evaluate_all(
         for name, artifact in checkpoints.reward_models.items()
         for measurement in measurements(RewardSubject(shared, artifact, name, cfg.eval, cfg.seed, work / name))
     ]
-    rows = _evaluate_policies(cfg, shared, checkpoints, work) if checkpoints.policies else []
-    return rows + [row for measure in of_reward_models for row in measure()]
+
+    def evaluated(wanted: Callable[[Job], bool], measured: Iterable[Measurement]) -> list[Row]:
+        rows = _evaluate_policies(cfg, shared, checkpoints, work, wanted) if checkpoints.policies else []
+        return rows + [row for measure in measured for row in measure()]
+
+    here = world()
+    if here.size > 1:
+        turns = cycle(range(here.size))  # the same jobs come in the same order in all
+        with entered(World()):
+            evaluated(lambda job: not job.one_process and next(turns) == here.rank,
+                      (measure for measure in of_reward_models if next(turns) == here.rank))  # fmt: skip
+    return here.first(lambda: evaluated(every_job, of_reward_models))
 
 
 def _evaluate_policies(
-    cfg: Config | EvalApp, shared: SharedModel, checkpoints: Checkpoints, work: Path
+    cfg: Config | EvalApp, shared: SharedModel, checkpoints: Checkpoints, work: Path, wanted: Callable[[Job], bool]
 ) -> list[Row]:
     """Equal adapters are done once; every row knows the moment of its checkpoint."""
     cache = Path(cfg.paths.cache).expanduser()
@@ -64,7 +81,8 @@ def _evaluate_policies(
         if identity in done:
             of_checkpoint = [row.renamed(name) for row in done[identity]]
         else:
-            of_checkpoint = done[identity] = evaluate_checkpoint(shared, adapter, name, evaluation, work / name)
+            of_checkpoint = done[identity] = evaluate_checkpoint(shared, adapter, name, evaluation, work / name,
+                                                                      wanted)  # fmt: skip
         moment = checkpoints.moments.get(name)
         rows += [replace(row, series=moment.series, step=moment.step) if moment else row for row in of_checkpoint]
     return rows

@@ -22,7 +22,7 @@ from salmon.help import help_text, plan_help
 from salmon.isolation import run_isolated
 from salmon.runtime.at_end import at_end
 from salmon.runtime.console import configure_console
-from salmon.runtime.launch import only_in_one_process, started_rank
+from salmon.runtime.launch import folder_overrides, only_in_one_process, started_rank
 
 SECONDS_TO_SPEAK = 10.0
 
@@ -101,8 +101,7 @@ def main() -> None:
         if choice.isdigit() and group and (Path(CONF) / group).is_dir():  # a traceback in Hydra 1.3
             sys.exit(f"salmon: {argument}: {group} has no choice of that name; salmon --help lists them")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")  # a fork after use would only print warnings
-    if started_rank():
-        sys.argv += ["hydra.run.dir=.", "hydra.output_subdir=null"]  # the job's folder is the first process's
+    sys.argv += folder_overrides()
     try:
         app()
     except KeyboardInterrupt:

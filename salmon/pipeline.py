@@ -140,10 +140,7 @@ class Pipeline:
 
     def _execute(self, spec: StageSpec, inputs: Mapping[str, Artifact], label: str) -> Artifact:
         """Find the artifact, or make it under the store's lock."""
-        if spec.shared_out:
-            artifact, reused = self._find_or_make(spec, inputs, label)
-        else:
-            artifact, reused = world().first(lambda: self._find_or_make(spec, inputs, label))
+        artifact, reused = self._find_or_make(spec, inputs, label)
         if reused:
             log.info("%s: reused, made before with the same settings (%s)", label, artifact.path)
         self.executions.append(Execution(label, artifact, reused))

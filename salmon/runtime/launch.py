@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from salmon.config.schema import Config, Engine
+from salmon.config.schema import Config, Engine, EvalApp
 from salmon.errors import SalmonError
 from salmon.runtime.world import World, entered, world
 
@@ -19,7 +19,7 @@ def _started_size() -> int:
 
 
 @contextmanager
-def joined(cfg: Config) -> Iterator[World]:
+def joined(cfg: Config | EvalApp) -> Iterator[World]:
     """The job's processes meet; inside, ``world()`` is all of them.
 
     Raises:
@@ -33,11 +33,16 @@ def joined(cfg: Config) -> Iterator[World]:
         return
     if "RANK" not in os.environ:
         raise SalmonError(f"engine={cfg.engine.kind.value} runs in processes that torchrun starts, one a GPU: "
-                          "torchrun --nproc-per-node N -m salmon ...; or use engine=single")
+                          "torchrun --nproc-per-node N -m salmon (or -m eval) ...; or use engine=single")
     from salmon.runtime.processes import meet  # torch
 
     with meet(cfg.model.device) as here, entered(here):
         yield here
+
+
+def folder_overrides() -> list[str]:
+    """Hydra's overrides for this process: the job's folder is the first process's."""
+    return ["hydra.run.dir=.", "hydra.output_subdir=null"] if started_rank() else []
 
 
 def only_in_one_process(what: str) -> None:

@@ -29,7 +29,6 @@ class StageSpec:
     settings: Callable[[Config], Mapping[str, Any]]  # everything that decides its result
     checkpoints: Mapping[str, str] = field(default_factory=dict)  # policies in its artifact: name -> folder
     taken: Callable[[Config], bool] = lambda cfg: False  # its result is not made but given: it reads no other stage's
-    shared_out: bool = False  # over the job's processes; others run in the first one, and the rest wait
 
     def reads(self, cfg: Config) -> tuple[str, ...]:
         """Stages whose artifacts it reads under this config."""
@@ -159,13 +158,13 @@ def _prompts(cfg: Config, source: str) -> dict[str, Any]:
 STAGES = {
     spec.name: spec
     for spec in (
-        StageSpec("sft", 1, "salmon.stages.sft", (), _sft, {"sft": "policy"}, _sft_taken, shared_out=True),
-        StageSpec("preferences", 3, "salmon.stages.preferences", ("sft",), _preferences, shared_out=True),
-        StageSpec("reward", 2, "salmon.stages.reward", ("preferences",), _reward, taken=_reward_taken, shared_out=True),
+        StageSpec("sft", 1, "salmon.stages.sft", (), _sft, {"sft": "policy"}, _sft_taken),
+        StageSpec("preferences", 3, "salmon.stages.preferences", ("sft",), _preferences),
+        StageSpec("reward", 2, "salmon.stages.reward", ("preferences",), _reward, taken=_reward_taken),
         StageSpec("ppo", 2, "salmon.stages.ppo", ("sft", "reward"), _ppo,
-                  {"ppo_best": "best/policy", "ppo_last": "last/policy"}, shared_out=True),
-        StageSpec("dpo", 1, "salmon.stages.dpo", ("sft", "preferences"), _dpo, {"dpo": "policy"}, shared_out=True),
-        StageSpec("best_of_n", 1, "salmon.stages.best_of_n", ("sft", "reward"), _best_of_n, shared_out=True),
+                  {"ppo_best": "best/policy", "ppo_last": "last/policy"}),
+        StageSpec("dpo", 1, "salmon.stages.dpo", ("sft", "preferences"), _dpo, {"dpo": "policy"}),
+        StageSpec("best_of_n", 1, "salmon.stages.best_of_n", ("sft", "reward"), _best_of_n),
         # ``eval`` imports ``salmon``, never the reverse: its code is found by its entry point.
         StageSpec("eval", 1, "entry-point:eval", ("checkpoint",), _eval),
     )
