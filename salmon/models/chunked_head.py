@@ -6,6 +6,7 @@ and the head is computed once. Recomputing it backward (``torch.utils.checkpoint
 ``linear_cross_entropy``, which besides rounds log-probs of bf16 states to bf16) takes half as long again.
 """
 
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -22,19 +23,22 @@ def chosen_logprobs(head: nn.Module, states: Tensor, chosen: Tensor, temperature
 
     The gradient goes to the states [N, D] only: the head is taken as frozen.
     """
-    logprobs: Tensor = _ChosenLogprobs.apply(states, head, chosen, temperature)
-    return logprobs
+    if states.requires_grad and torch.is_grad_enabled():
+        logprobs: Tensor = _ChosenLogprobs.apply(states, head, chosen, temperature)
+        return logprobs
+    return torch.cat([_logprobs(_divided(head(some), temperature), tokens) for some, tokens in _rows(states, chosen)])
 
 
 @torch.no_grad()
 def logprobs_and_entropies(head: nn.Module, states: Tensor, chosen: Tensor, temperature: float
                            ) -> tuple[Tensor, Tensor]:
     """The same log-probs, and the entropies [N] in nats of the distributions."""
-    logprobs, entropies = [], []
-    for some, tokens in zip(states.split(ROWS), chosen.split(ROWS), strict=True):
-        logits = _wide(head(some), temperature)
-        logprobs.append(_chosen(logits, tokens) - logits.logsumexp(-1))
-        entropies.append(entropy(logits))
+
+    def of(some: Tensor, tokens: Tensor) -> tuple[Tensor, Tensor]:
+        logits = _divided(head(some), temperature)
+        return _logprobs(logits, tokens), entropy(logits)
+
+    logprobs, entropies = zip(*(of(*rows) for rows in _rows(states, chosen)), strict=True)
     return torch.cat(logprobs), torch.cat(entropies)
 
 
@@ -43,17 +47,9 @@ class _ChosenLogprobs(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, states: Tensor, head: nn.Module, chosen: Tensor, temperature: float) -> Tensor:
-        logprobs, gradients = [], []
-        for some, tokens in zip(states.split(ROWS), chosen.split(ROWS), strict=True):
-            if ctx.needs_input_grad[0]:
-                values, gradient = _with_gradient(head, some, tokens, temperature)
-                gradients.append(gradient)
-            else:
-                logits = _wide(head(some), temperature)
-                values = _chosen(logits, tokens) - logits.logsumexp(-1)
-            logprobs.append(values)
-        if gradients:
-            ctx.save_for_backward(torch.cat(gradients))
+        both = (_with_gradients(head, *rows, temperature) for rows in _rows(states, chosen))
+        logprobs, gradients = zip(*both, strict=True)
+        ctx.save_for_backward(torch.cat(gradients))
         return torch.cat(logprobs)
 
     @staticmethod
@@ -63,28 +59,32 @@ class _ChosenLogprobs(torch.autograd.Function):
         return (upstream[:, None] * gradients).to(gradients.dtype), None, None, None
 
 
-def _with_gradient(head: nn.Module, states: Tensor, chosen: Tensor, temperature: float) -> tuple[Tensor, Tensor]:
+def _with_gradients(head: nn.Module, states: Tensor, chosen: Tensor, temperature: float) -> tuple[Tensor, Tensor]:
     """Log-probs [n] of some rows, and their gradients [n, D] with respect to the states."""
     # 1. Logits, with the head's own backward pass (whatever module it is).
     with torch.enable_grad():
         states = states.detach().requires_grad_()
         raw = head(states)
-    logits = _wide(raw.detach(), temperature)
+    logits = _divided(raw.detach(), temperature)
     # 2. Log-probs.
-    normaliser = logits.logsumexp(-1)
-    logprobs = _chosen(logits, chosen) - normaliser
-    # 3. By the logits: (one-hot - softmax) / temperature, in the logits' own memory.
-    slope = logits.sub_(normaliser[:, None]).exp_().neg_()
-    slope.scatter_add_(-1, chosen[:, None], torch.ones_like(normaliser)[:, None]).div_(temperature)
+    normaliser = logits.logsumexp(-1, keepdim=True)
+    logprobs = (logits.gather(-1, chosen[:, None]) - normaliser)[:, 0]
+    # 3. Their gradients by the logits, (one-hot - softmax) / temperature, in the logits' own memory.
+    slope = logits.sub_(normaliser).exp_().neg_()
+    slope.scatter_add_(-1, chosen[:, None], torch.ones_like(normaliser)).div_(temperature)
     # 4. By the states.
     (gradients,) = torch.autograd.grad(raw, states, slope.to(raw.dtype))
     return logprobs, gradients
 
 
-def _wide(logits: Tensor, temperature: float) -> Tensor:
-    """A copy, divided by the temperature, in fp32 or wider."""
+def _rows(states: Tensor, chosen: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+    return zip(states.split(ROWS), chosen.split(ROWS), strict=True)
+
+
+def _divided(logits: Tensor, temperature: float) -> Tensor:
+    """A copy [n, V], divided by the temperature, in fp32 or wider."""
     return logits.to(torch.promote_types(logits.dtype, torch.float32)) / temperature
 
 
-def _chosen(logits: Tensor, chosen: Tensor) -> Tensor:
-    return logits.gather(-1, chosen[:, None])[:, 0]
+def _logprobs(logits: Tensor, chosen: Tensor) -> Tensor:
+    return logits.gather(-1, chosen[:, None])[:, 0] - logits.logsumexp(-1)
