@@ -113,7 +113,7 @@ def test_bf16_states_give_fp32_log_probs_and_bf16_gradients() -> None:
     assert (made.bfloat16().float() - made).abs().max() > 1e-3  # mutant: log-probs in the states' dtype
     one, two = (torch.autograd.grad((0.01 * values).sum(), states)[0] for values in (expected, made))
     assert two.dtype is torch.bfloat16
-    torch.testing.assert_close(two, one, atol=1e-4, rtol=2e-2)
+    assert (two - one).float().norm() < 2**-7 * one.float().norm()  # the rounding of bf16, twice
 
 
 def test_no_tensor_has_more_than_a_chunk_s_logits() -> None:
