@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from salmon.core.ppo import entropy
 from salmon.models.base import SharedModel
 from salmon.models.branches import last_states
+from salmon.models.chunked_head import chosen_logprobs, logprobs_and_entropies
 from salmon.models.heads import ScalarHead
 
 
@@ -52,14 +52,14 @@ def response_logprobs(shared: SharedModel, batch: TokenBatch, temperature: float
 
     0 at padding.
     """
-    return _chosen(_response_logits(shared, batch, temperature), batch)
+    return _placed(chosen_logprobs(*_predictions(shared, batch), temperature), batch)
 
 
 @torch.no_grad()
 def logprobs_and_entropy(shared: SharedModel, batch: TokenBatch, temperature: float) -> tuple[Tensor, Tensor]:
     """The same log-probs, and the entropy [B, R] in nats of the distributions; 0 at padding."""
-    logits = _response_logits(shared, batch, temperature)
-    return _chosen(logits, batch), entropy(logits) * batch.mask
+    logprobs, entropies = logprobs_and_entropies(*_predictions(shared, batch), temperature)
+    return _placed(logprobs, batch), _placed(entropies, batch)
 
 
 def value_forward(shared: SharedModel, head: ScalarHead, batch: TokenBatch) -> Tensor:
@@ -72,14 +72,15 @@ def score_forward(shared: SharedModel, head: ScalarHead, inputs: Sequence[Sequen
     return head(last_states(shared, inputs, head.layers))
 
 
-def _response_logits(shared: SharedModel, batch: TokenBatch, temperature: float) -> Tensor:
-    """Logits [B, R, V] in fp32, divided by the temperature; of the response positions only."""
-    return shared.model.get_output_embeddings()(_states_before_responses(shared, batch)).float() / temperature
+def _predictions(shared: SharedModel, batch: TokenBatch) -> tuple[nn.Module, Tensor, Tensor]:
+    """The head, the states [N, D] that predict the N real response tokens, and those tokens [N]."""
+    real = batch.mask.bool()
+    return shared.model.get_output_embeddings(), _states_before_responses(shared, batch)[real], batch.responses[real]
 
 
-def _chosen(logits: Tensor, batch: TokenBatch) -> Tensor:
-    chosen = logits.gather(-1, batch.responses[..., None])[..., 0]
-    return (chosen - logits.logsumexp(-1)) * batch.mask
+def _placed(values: Tensor, batch: TokenBatch) -> Tensor:
+    """Values [N] of the real response tokens in their places [B, R]; 0 at padding."""
+    return torch.zeros_like(batch.mask).masked_scatter(batch.mask.bool(), values)
 
 
 def _states_before_responses(shared: SharedModel, batch: TokenBatch, layers: int | None = None) -> Tensor:

@@ -10,6 +10,7 @@ from salmon.plan.shapes import ModelShape
 
 FP32 = 4
 NF4_BLOCK, ABSMAX_BLOCK = 64, 256  # weights that share a scale; scales that share a scale (Dettmers et al. 2023, 3)
+LOGIT_ROWS = 256  # salmon.models.chunked_head.ROWS, without importing torch
 SMALL_TENSOR = 4096  # bitsandbytes keeps the state of smaller tensors in 32 bits
 
 
@@ -108,15 +109,16 @@ def kv_cache(shape: ModelShape, e: int, tokens: int) -> int:
     return (2 * shape.layers + 1) * layer
 
 
-def training_logits(shape: ModelShape, positions: int) -> int:
-    """Logits [positions, V] of a loss over log-probs, in fp32: 4 * V four times in the backward pass of log-sum-exp
-    and gather (logits, their gradient, softmax, its product with the loss's gradient)."""
-    return 4 * FP32 * positions * shape.vocab
+def training_logits(shape: ModelShape, e: int, positions: int) -> int:
+    """A loss over log-probs: of ``LOGIT_ROWS`` positions at a time the head's logits [n, V] (e), in fp32 divided by the
+    temperature, and a copy of those (4 + 4); of all positions the states and their gradient (2 * eD)."""
+    rows = min(positions, LOGIT_ROWS)
+    return (e + 2 * FP32) * rows * shape.vocab + 2 * e * positions * shape.hidden
 
 
-def scoring_logits(shape: ModelShape, positions: int) -> int:
-    """The same without gradients, with the entropy: logits, softmax, its entropy's terms."""
-    return 3 * FP32 * positions * shape.vocab
+def scoring_logits(shape: ModelShape, e: int, positions: int) -> int:
+    """The same without gradients, with the entropy: logits, softmax, its entropy's terms; and the states."""
+    return 3 * FP32 * min(positions, LOGIT_ROWS) * shape.vocab + e * positions * shape.hidden
 
 
 def sampling_logits(shape: ModelShape, e: int, rows: int, top_p: float, after_prefix: bool) -> int:

@@ -80,7 +80,7 @@ class Base:
                     **unpacked}]
         if responses:
             kept = memory.kept_at_logits(shape, self.e, rank, rows, columns, layers, self.checkpointing)
-            moments.append({"activations": kept, "logits": memory.training_logits(shape, rows * responses)})
+            moments.append({"activations": kept, "logits": memory.training_logits(shape, self.e, rows * responses)})
         return lasting | max(moments, key=held)
 
     def reads(self, items: Items, rows: int, columns: int, adapter: bool = True) -> Items:
@@ -224,7 +224,7 @@ def ppo_phases(cfg: Config, base: Base, work: Workload) -> Iterator[Phase]:
     scored = base.reads(lasting, micro, work.scored_input) | {
         "masks": memory.branch_mask(base.e, micro, work.scored_input)}
     yield Phase("ppo", "score", scored, *base.reading_cost(work.ppo_responses, work.scored_input, layers))
-    logits = lasting | {"logits": memory.scoring_logits(shape, micro * response)}
+    logits = lasting | {"logits": memory.scoring_logits(shape, base.e, micro * response)}
     passes = [base.reading_cost(rollouts, columns, shape.layers, response)] * 2
     passes.append(base.reading_cost(rollouts, columns, layers))
     yield Phase("ppo", "log-probs", max(base.reads(lasting, micro, columns), logits, key=held),

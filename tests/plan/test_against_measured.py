@@ -5,13 +5,16 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from salmon.config.schema import Config
 from salmon.models.base import SharedModel, load_base
+from salmon.models.chunked_head import ROWS, chosen_logprobs, logprobs_and_entropies
+from salmon.plan import memory
 from salmon.plan.command import compose_config
 from salmon.plan.out_of_memory import this_device
-from salmon.plan.phases import plan
+from salmon.plan.phases import base_of, plan
 from tests.plan.against_measured import allocated_peak
 from tests.plan.phase_runs import phase_runs
 
@@ -68,3 +71,16 @@ def test_so_it_is_with_gradient_checkpointing_and_lower(base_config: Config, tmp
     kept, recomputed = ({p.name: p.peak for p in plan(c, this_device())[2] if p.stage == "reward"}["train"]
                         for c in (base_config, cfg))
     assert recomputed < kept
+
+
+@pytest.mark.parametrize(("rows", "dtype"), [(100, torch.float32), (700, torch.float32), (700, torch.bfloat16)])
+def test_logits_are_planned_a_chunk_at_a_time(base_config: Config, rows: int, dtype: torch.dtype) -> None:
+    shape = replace(base_of(base_config, this_device()).shape, hidden=32, vocab=2000)
+    head = torch.nn.Linear(shape.hidden, shape.vocab, bias=False, dtype=dtype).requires_grad_(False)
+    states, chosen = torch.randn(rows, shape.hidden, dtype=dtype), torch.arange(rows)
+    e = states.element_size()
+    scored = allocated_peak(lambda: logprobs_and_entropies(head, states, chosen, 0.7))
+    trained = allocated_peak(lambda: chosen_logprobs(head, states.requires_grad_(), chosen, 0.7).sum().backward())
+    assert 0.85 < memory.scoring_logits(shape, e, rows) / scored < 1.15
+    assert 0.85 < memory.training_logits(shape, e, rows) / trained < 1.15
+    assert memory.LOGIT_ROWS == ROWS
