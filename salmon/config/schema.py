@@ -571,6 +571,7 @@ class PathsConfig:
 @dataclass
 class EngineConfig:
     kind: Engine = cosmetic()
+    uneven: bool = cosmetic()  # true: batches need not divide by the processes; some then wait in each step
 
 
 @dataclass

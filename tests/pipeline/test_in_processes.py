@@ -29,6 +29,7 @@ SETTINGS = [
     "reward.lessons=[{principles: [], wordings: 1, groups: 4, batch_size: 3, until: 0.9}]", "reward.probe.every=1",
     "ppo.num_prompts=12", "ppo.held_out_prompts=2", "ppo.rollout_batch=5", "ppo.minibatch=5", "ppo.epochs=1",
     "ppo.shaping.center=true", "dpo.train.batch_size=3", "dpo.train.epochs=1", "best_of_n.n=2",
+    "engine.uneven=true",
 ]  # fmt: skip
 FIRST, SECOND = ("sft", "preferences", "reward"), ("ppo", "dpo", "best_of_n")
 # Of machine and clock; and at DPO's first step, where policy and reference are one, accuracy is the sign of rounding.
