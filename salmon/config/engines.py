@@ -10,8 +10,8 @@ from salmon.errors import SalmonError
 log = logging.getLogger("salmon")
 
 
-def check_shares(config: Config, processes: int) -> None:
-    """Every process gets a part of every batch, and all the same number of rows unless ``engine.uneven``.
+def check_shares(config: Config, processes: int, uneven: bool) -> None:
+    """Every process gets a part of every batch, and all the same number of rows, or ``uneven`` ones are accepted.
 
     Raises:
         SalmonError: one message with all batches that are not so, and the nearest sizes that would be.
@@ -21,12 +21,12 @@ def check_shares(config: Config, processes: int) -> None:
              f"or start {size}" for key, size in batches.items() if size < processes]
     if small:
         raise SalmonError("; ".join(small))
-    uneven = [f"{key}={size} ({_nearest(config, key, size, processes)})" for key, size in batches.items()
-              if size % processes]
-    if not uneven:
+    parts = [f"{key}={size} ({_nearest(config, key, size, processes)})" for key, size in batches.items()
+             if size % processes]
+    if not parts:
         return
-    listed = f"do not divide by {processes} processes, so that some wait for others in each step: {', '.join(uneven)}"
-    if not config.engine.uneven:
+    listed = f"do not divide by {processes} processes, so that some wait for others in each step: {', '.join(parts)}"
+    if not uneven:
         raise SalmonError(f"batches {listed}. Start {_divisors_near(gcd(*batches.values()), processes)} processes, "
                           "which all batches divide by; or set other sizes, which makes another result; or "
                           "engine.uneven=true, which waits and makes the same")
