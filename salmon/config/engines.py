@@ -16,7 +16,7 @@ def check_shares(config: Config, processes: int, uneven: bool) -> None:
     Raises:
         SalmonError: one message with all batches that are not so, and the nearest sizes that would be.
     """
-    batches = dict(_batches(config))
+    batches = shared_batches(config)
     small = [f"{key}={size} gives nothing to {processes - size} of {processes} processes: raise it to {processes}, "
              f"or start {size}" for key, size in batches.items() if size < processes]
     if small:
@@ -53,8 +53,12 @@ def _divisors_near(number: int, wanted: int) -> str:
     return " or ".join(str(n) for side in sides for n in side)
 
 
+def shared_batches(config: Config) -> dict[str, int]:
+    """Rows, by key, of what the chosen stages share out in each step; one that takes an adapter as it is has none."""
+    return dict(_batches(config))
+
+
 def _batches(config: Config) -> Iterator[tuple[str, int]]:
-    """(key, rows) of what the chosen stages share out in each step; one that takes an adapter as it is has none."""
     if "sft" in config.stages and config.sft.train.epochs:
         yield "sft.train.batch_size", config.sft.train.batch_size
     if "reward" in config.stages and config.reward.train.epochs:

@@ -11,7 +11,7 @@ from salmon.config.schema import Config
 from salmon.models.base import SharedModel, load_base
 from salmon.plan.command import compose_config
 from salmon.plan.out_of_memory import this_device
-from salmon.plan.phases import plan
+from salmon.plan.planner import plan
 from tests.plan.against_measured import allocated_peak
 from tests.plan.phase_runs import phase_runs
 
@@ -19,8 +19,9 @@ LENGTHS = ("model=tiny", "prompts.max_tokens=64", "sft=laptop", "sft.source=self
            "sft.sampling.max_new_tokens=2", "sft.max_prompt_tokens=96", "sft.max_response_tokens=96",
            "preferences.sampling.max_new_tokens=4", "preferences.judge.max_tokens=400", "reward.max_length=128",
            "ppo.sampling.max_new_tokens=16", "ppo.sampling.batch_size=4", "ppo.rollout_batch=4", "ppo.minibatch=2",
-           "ppo.micro_batch_size=2", "model.context=4096", "model.lora.r=8")
-TRAINING = ("sft train", "reward train", "ppo train")
+           "ppo.micro_batch_size=2", "model.context=4096", "model.lora.r=8", "best_of_n.n=2",
+           "stages=[sft,preferences,reward,ppo,dpo,best_of_n]")
+TRAINING = ("sft train", "reward train", "ppo train", "dpo train")
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +58,7 @@ def compared(cfg: Config, cache: Path, only: Sequence[str] = ()) -> dict[str, fl
 def test_what_comes_and_goes_is_within_15_percent(base_config: Config, tmp_path: Path) -> None:
     """Without the base's weights, which would hide an error in the rest: activations, logits, cache and masks alone."""
     ratios = compared(base_config, tmp_path)
-    assert len(ratios) == 9
+    assert len(ratios) == 15
     assert {name: ratio for name, ratio in ratios.items() if not 0.85 < ratio < 1.15} == {}
 
 
