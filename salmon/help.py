@@ -27,14 +27,17 @@ Settings: salmon/config/schema.py says what each means. Hydra's own options: sal
 """
 
 PLAN = """\
-salmon plan [KEY=VALUE ...] [GROUP=CHOICE ...] [gpu=NAME] [flops=RATE] [prompts=N] [--json]
+salmon plan [KEY=VALUE ...] [GROUP=CHOICE ...] [gpu=NAME] [processes=N] [flops=RATE] [link=RATE] [prompts=N]
+            [--json]
 
 Memory, tokens, FLOPs and time of each phase of a config, by calculation: nothing is loaded or run.
-  gpu      {devices}; not given: this machine's GPU, else its CPU
-  flops    floating-point operations a second that training was measured to reach, e.g. 4e14; not given: a share of the
-           data sheet's rate
-  prompts  rows of each source whose size only a download would tell
-  --json   bytes, tokens, FLOPs and seconds, for programs
+  gpu        {devices}; not given: this machine's GPU, else its CPU
+  processes  of the job, one a GPU, with engine=ddp, zero2 or zero3; memory is then of each
+  flops      floating-point operations a second that training was measured to reach, e.g. 4e14; not given: a share of
+             the data sheet's rate
+  link       bytes a second that a process sends to others, e.g. 25e9; not given: the data sheet's, within a machine
+  prompts    rows of each source whose size only a download would tell
+  --json     bytes, tokens, FLOPs and seconds, for programs
 """
 
 

@@ -33,7 +33,7 @@ def run_job(cfg: Config, resolved: dict[str, Any], folder: Path) -> None:
     with joined(cfg) as here:
         if here.rank:
             log.setLevel(logging.CRITICAL)  # every line would come twice
-        check_shares(cfg, here.size)
+        check_shares(cfg, here.size, cfg.engine.uneven)
         if here.rank:
             Pipeline(cfg, resolved, lambda: _base(cfg)).run(lambda label: None)
         else:

@@ -99,6 +99,8 @@ class Engine(Enum):
 
     single = "single"  # one
     ddp = "ddp"  # one a GPU, each with the whole model
+    zero2 = "zero2"  # the same, with gradients and optimiser state split over them (DeepSpeed)
+    zero3 = "zero3"  # the base's weights too
 
 
 # Stages that a job has once; it evaluates more than one policy.
@@ -571,6 +573,7 @@ class PathsConfig:
 @dataclass
 class EngineConfig:
     kind: Engine = cosmetic()
+    uneven: bool = cosmetic()  # true: batches need not divide by the processes; some then wait in each step
 
 
 @dataclass

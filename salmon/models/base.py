@@ -16,10 +16,11 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig
 from transformers.modeling_layers import GradientCheckpointingLayer
 from transformers.utils import logging as transformers_logging
 
-from salmon.config.schema import Dtype, LoraSettings, ModelConfig, Quantization
+from salmon.config.schema import LoraSettings, ModelConfig, Quantization
 from salmon.errors import SalmonError
 from salmon.models import weights
 from salmon.models.chat import ChatFormat
+from salmon.models.device import pick_device, pick_dtype
 from salmon.runtime.adapter_files import CONFIG, WEIGHTS, adapter_in, read_config
 from salmon.runtime.seeding import seed_of
 
@@ -268,19 +269,3 @@ def load_base(model: ModelConfig, cache: Path) -> SharedModel:
         tokenizer.pad_token = tokenizer.eos_token
     return SharedModel(base, tokenizer, ChatFormat(tokenizer, model.system_prompt), model.lora, model.path,
                        model.context)
-
-
-def pick_device(name: str) -> torch.device:
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "cpu"
-    if name.startswith("cuda") and not torch.cuda.is_available():
-        raise SalmonError(f"model.device={name}, but no CUDA device is visible; use model.device=auto")
-    return torch.device(name)
-
-
-def pick_dtype(dtype: Dtype, device: torch.device) -> torch.dtype:
-    """What ``auto`` means here: bf16 where the hardware does it fast."""
-    if dtype is Dtype.auto:
-        fast = device.type == "cuda" and torch.cuda.is_bf16_supported()
-        return torch.bfloat16 if fast else torch.float32
-    return {Dtype.float32: torch.float32, Dtype.bfloat16: torch.bfloat16}[dtype]

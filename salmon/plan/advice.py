@@ -2,22 +2,29 @@
 
 from collections.abc import Callable, Iterator
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from salmon.config.schema import Config, Optimizer, Quantization
+from salmon.config.engines import shared_batches
+from salmon.config.schema import Config, Engine, Optimizer, Quantization
 from salmon.plan.devices import Device
-from salmon.plan.phases import Phase, plan
+from salmon.plan.phases import Phase
+from salmon.plan.planner import plan
 
 # Settings by phase: first those that change no result (they are not in fingerprints, so a stage goes on with them).
 MICRO = {"sft train": "sft.train.micro_batch_size", "reward train": "reward.train.micro_batch_size",
          "reward pretrain": "reward.pretrain.train.micro_batch_size", "ppo score": "ppo.micro_batch_size",
-         "ppo log-probs": "ppo.micro_batch_size", "ppo train": "ppo.micro_batch_size"}  # fmt: skip
+         "ppo log-probs": "ppo.micro_batch_size", "ppo train": "ppo.micro_batch_size",
+         "dpo reference": "dpo.train.micro_batch_size", "dpo train": "dpo.train.micro_batch_size",
+         "dpo log-probs": "ppo.micro_batch_size", "best_of_n score": "ppo.micro_batch_size"}  # fmt: skip
 BATCH = {"sft sample": "sft.sampling.batch_size", "preferences sample": "preferences.sampling.batch_size",
-         "ppo rollout": "ppo.sampling.batch_size"}
+         "ppo rollout": "ppo.sampling.batch_size", "dpo sample": "ppo.sampling.batch_size",
+         "best_of_n sample": "ppo.sampling.batch_size"}
 TRAINING = ("train", "pretrain")
 OPTIMIZERS = {"sft train": "sft.train.optim.optimizer", "reward train": "reward.train.optim.optimizer",
-              "reward pretrain": "reward.pretrain.train.optim.optimizer", "ppo train": "ppo.optim.optimizer"}
+              "reward pretrain": "reward.pretrain.train.optim.optimizer", "ppo train": "ppo.optim.optimizer",
+              "dpo train": "dpo.train.optim.optimizer"}
+PROCESSES = "processes"  # an argument of the plan and of torchrun, no setting
 
 
 @dataclass(frozen=True)
@@ -27,6 +34,28 @@ class Change:
     override: str
     saves: int  # bytes
     changes_results: bool
+
+
+@dataclass(frozen=True)
+class Tried:
+    """What a plan is of."""
+
+    cfg: Config
+    device: Device
+    processes: int = 1
+
+    def value(self, key: str) -> Any:
+        return self.processes if key == PROCESSES else get(self.cfg, key)
+
+    def changed(self, key: str, value: Any) -> "Tried":
+        if key == PROCESSES:
+            return replace(self, processes=value)
+        return replace(self, cfg=changed(self.cfg, key, value))
+
+    def phase(self, like: Phase) -> Phase:
+        """The phase of the same name."""
+        phases = plan(self.cfg, self.device, None, self.processes)[2]
+        return next(p for p in phases if (p.stage, p.name) == (like.stage, like.name))
 
 
 def get(cfg: Config, key: str) -> Any:
@@ -44,18 +73,19 @@ def changed(cfg: Config, key: str, value: Any) -> Config:
     return copy
 
 
-def advice(cfg: Config, device: Device, phase: Phase, budget: int | None = None) -> list[Change]:
+def advice(tried: Tried, phase: Phase, budget: int | None = None) -> list[Change]:
     """Changes, one after the other, until the phase's peak is within ``budget`` bytes (None: all there are).
 
-    Batches are halved as often as it takes. Changes that save less than 1 % of the peak are left out.
+    Batches are halved, and processes doubled, as often as it takes. Changes that save less than 1 % of the peak are
+    left out.
     """
     found: list[Change] = []
     current = phase
-    for key, next_value, changes_results in _candidates(cfg, phase):
+    for key, next_value, changes_results in _candidates(tried.cfg, phase, budget is not None):
         best, value = current, None
-        while (budget is None or best.peak > budget) and (smaller := next_value(get(cfg, key))) is not None:
-            cfg, value = changed(cfg, key, smaller), smaller
-            best = _same(cfg, device, phase)
+        while (budget is None or best.peak > budget) and (other := next_value(tried.value(key))) is not None:
+            tried, value = tried.changed(key, other), other
+            best = tried.phase(phase)
         if value is not None and current.peak - best.peak > 0.01 * current.peak:
             shown = getattr(value, "name", str(value).lower() if isinstance(value, bool) else value)
             found.append(Change(f"{key}={shown}", current.peak - best.peak, changes_results))
@@ -65,24 +95,28 @@ def advice(cfg: Config, device: Device, phase: Phase, budget: int | None = None)
     return found
 
 
-def _same(cfg: Config, device: Device, phase: Phase) -> Phase:
-    return next(p for p in plan(cfg, device)[2] if (p.stage, p.name) == (phase.stage, phase.name))
-
-
-def _candidates(cfg: Config, phase: Phase) -> Iterator[tuple[str, Callable[[Any], Any], bool]]:
+def _candidates(cfg: Config, phase: Phase, may_start_more: bool
+                ) -> Iterator[tuple[str, Callable[[Any], Any], bool]]:
     """(setting, what to try after its value or None, whether it changes results), the cheapest first."""
     name = f"{phase.stage} {phase.name}"
+    splits = cfg.engine.kind in (Engine.zero2, Engine.zero3)
 
     def half(value: int) -> int | None:
         return value // 2 if value > 1 else None
+
+    def twice(processes: int) -> int | None:
+        return 2 * processes if all(size % (2 * processes) == 0 for size in shared_batches(cfg).values()) else None
 
     if phase.name in TRAINING:
         yield "model.gradient_checkpointing", lambda value: None if value else True, False
     for table in (MICRO, BATCH):
         if name in table:
             yield table[name], half, False
-    if name in OPTIMIZERS:
+    if splits and may_start_more and shared_batches(cfg):
+        yield PROCESSES, twice, False
+    if name in OPTIMIZERS and not splits:
         yield (OPTIMIZERS[name], lambda value: None if value is Optimizer.paged_adamw_8bit else
                Optimizer.paged_adamw_8bit, True)
-    yield "model.quantization", lambda value: None if value is Quantization.nf4 else Quantization.nf4, True
+    if cfg.engine.kind is not Engine.zero3:
+        yield "model.quantization", lambda value: None if value is Quantization.nf4 else Quantization.nf4, True
     yield "model.lora.r", lambda value: value // 2 if value > 8 else None, True

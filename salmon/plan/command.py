@@ -1,4 +1,4 @@
-"""``salmon plan [overrides] [gpu=NAME] [flops=RATE] [prompts=N] [--json]``."""
+"""``salmon plan [overrides] [gpu=NAME] [processes=N] [flops=RATE] [link=RATE] [prompts=N] [--json]``."""
 
 import json
 import shutil
@@ -14,9 +14,9 @@ from salmon.config.checks import to_typed
 from salmon.config.register import CONF, register
 from salmon.config.schema import Config
 from salmon.errors import SalmonError
-from salmon.plan.advice import advice
+from salmon.plan.advice import Tried, advice
 from salmon.plan.devices import DEVICES, NAMES, device_named
-from salmon.plan.phases import PLANNED, plan
+from salmon.plan.planner import PLANNED, check_processes, plan
 from salmon.plan.table import as_json, as_text, needed
 
 
@@ -25,7 +25,9 @@ class Asked:
     """The command's own arguments, and the overrides of the config."""
 
     gpu: str | None = None
+    processes: int = 1
     flops: float | None = None
+    link: float | None = None
     prompts: int | None = None
     as_json: bool = False
     overrides: list[str] = field(default_factory=list)
@@ -44,8 +46,12 @@ def parse(arguments: Sequence[str]) -> Asked:
             match key:
                 case "gpu":
                     asked.gpu = value
+                case "processes":
+                    asked.processes = int(value)
                 case "flops":
                     asked.flops = float(value)
+                case "link":
+                    asked.link = float(value)
                 case "prompts":
                     asked.prompts = int(value)
                 case "--json":
@@ -56,10 +62,13 @@ def parse(arguments: Sequence[str]) -> Asked:
                     asked.overrides.append(argument)
         except ValueError as error:
             raise SalmonError(f"{argument}: {error}") from error
-    if asked.flops is not None and not 0 < asked.flops < float("inf"):
-        raise SalmonError(f"flops={asked.flops} must be above 0: floating-point operations a second, e.g. 4e14")
-    if asked.prompts is not None and asked.prompts < 1:
-        raise SalmonError(f"prompts={asked.prompts} must be at least 1")
+    for name, rate, what in (("flops", asked.flops, "floating-point operations a second, e.g. 4e14"),
+                             ("link", asked.link, "bytes a second between processes, e.g. 25e9")):
+        if rate is not None and not 0 < rate < float("inf"):
+            raise SalmonError(f"{name}={rate} must be above 0: {what}")
+    for name, count in (("prompts", asked.prompts), ("processes", asked.processes)):
+        if count is not None and count < 1:
+            raise SalmonError(f"{name}={count} must be at least 1")
     return asked
 
 
@@ -110,7 +119,9 @@ def render(arguments: Sequence[str]) -> str:
     cfg = compose_config(asked.overrides)
     device = device_named(asked.gpu or default_gpu())
     device = device if asked.flops is None else device.measured(asked.flops)
-    base, work, phases = plan(cfg, device, asked.prompts)
+    device = device if asked.link is None else device.linked(asked.link)
+    check_processes(cfg, asked.processes)
+    base, work, phases = plan(cfg, device, asked.prompts, asked.processes)
     if not phases:
         raise SalmonError(f"stages={cfg.stages} has no stage with a plan; those are {', '.join(PLANNED)}")
     misfits = []
@@ -118,10 +129,10 @@ def render(arguments: Sequence[str]) -> str:
         over = needed(device, phase) - device.memory
         if over > 0:
             budget = phase.peak - over
-            changes = advice(cfg, device, phase, budget)
+            changes = advice(Tried(cfg, device, asked.processes), phase, budget)
             misfits.append((phase, changes, phase.peak - sum(change.saves for change in changes) <= budget))
     if asked.as_json:
         return json.dumps(as_json(base, work, phases, misfits), indent=2)
-    left_out = [name for name in cfg.stages if name not in PLANNED]
-    closing = f"\nNot planned: {', '.join(left_out)}." if left_out else ""
+    closing = ("\nNot planned: eval. It runs in one process, in batches that it halves until they fit; how long it "
+               "takes depends on how long the answers become." if "eval" in cfg.stages else "")
     return as_text(base, work, phases, misfits) + closing

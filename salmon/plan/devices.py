@@ -1,7 +1,8 @@
 """What the plan knows of devices: memory, rate of matrix products, bandwidth of memory.
 
-GPUs: memory as the driver reports it; dense bf16 rate and bandwidth of the makers' data sheets (SXM variants). The
-share of the rate that training reaches, and a kernel's launch, are assumptions: give ``flops=`` what you measured.
+GPUs: memory as the driver reports it; dense bf16 rate, bandwidth and links of the makers' data sheets (SXM variants
+with NVLink; the RTX 4090 has PCIe 4.0 x16). The share of the rate that training reaches, a kernel's launch, and a CPU's
+link (gloo over the loopback device) are assumptions: give ``flops=`` and ``link=`` what you measured.
 """
 
 import os
@@ -24,11 +25,16 @@ class Device:
     context: int  # bytes that are gone before the first tensor
     launch_s: float  # to start one kernel
     slack: float  # of all that comes and goes: what the allocator holds and cannot use
+    link: float  # bytes a second that it sends, and at the same time receives, from others of the same machine
     is_gpu: bool = True
 
     def measured(self, flops: float) -> "Device":
         """The same with a rate that was measured in use, of which all is taken."""
         return replace(self, flops=flops, utilisation=1.0)
+
+    def linked(self, link: float) -> "Device":
+        """The same with another rate between processes."""
+        return replace(self, link=link)
 
 
 GPU_SLACK = 0.05  # assumed
@@ -39,11 +45,11 @@ _CONTEXT = 600 * MIB  # CUDA's context, cuBLAS workspace
 DEVICES = {
     device.name: device
     for device in (
-        Device("h200", 143771 * MIB, 989e12, 4.8e12, 0.35, _CONTEXT, 5e-6, GPU_SLACK),
-        Device("h100", 81559 * MIB, 989e12, 3.35e12, 0.35, _CONTEXT, 5e-6, GPU_SLACK),
-        Device("a100_80", 81920 * MIB, 312e12, 2.04e12, 0.45, _CONTEXT, 5e-6, GPU_SLACK),
-        Device("a100_40", 40960 * MIB, 312e12, 1.56e12, 0.45, _CONTEXT, 5e-6, GPU_SLACK),
-        Device("rtx4090", 24564 * MIB, 165e12, 1.01e12, 0.45, _CONTEXT, 5e-6, GPU_SLACK),
+        Device("h200", 143771 * MIB, 989e12, 4.8e12, 0.35, _CONTEXT, 5e-6, GPU_SLACK, 450e9),
+        Device("h100", 81559 * MIB, 989e12, 3.35e12, 0.35, _CONTEXT, 5e-6, GPU_SLACK, 450e9),
+        Device("a100_80", 81920 * MIB, 312e12, 2.04e12, 0.45, _CONTEXT, 5e-6, GPU_SLACK, 300e9),
+        Device("a100_40", 40960 * MIB, 312e12, 1.56e12, 0.45, _CONTEXT, 5e-6, GPU_SLACK, 300e9),
+        Device("rtx4090", 24564 * MIB, 165e12, 1.01e12, 0.45, _CONTEXT, 5e-6, GPU_SLACK, 32e9),
     )
 }
 NAMES = (*DEVICES, "cpu")
@@ -59,7 +65,7 @@ def device_named(name: str) -> Device:
     """
     if name == "cpu":
         memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-        return Device("cpu", memory, cpu_flops(), 2e10, 0.6, PROCESS, 2e-6, CPU_SLACK, is_gpu=False)
+        return Device("cpu", memory, cpu_flops(), 2e10, 0.6, PROCESS, 2e-6, CPU_SLACK, 1e9, is_gpu=False)
     if name not in DEVICES:
         raise SalmonError(f"gpu={name}: unknown; known are {', '.join(NAMES)}")
     return DEVICES[name]

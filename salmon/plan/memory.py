@@ -31,6 +31,11 @@ def unpacked_linear(shape: ModelShape, e: int, nf4: bool) -> int:
     return max(linear.weights for linear in shape.linears) * e if nf4 else 0
 
 
+def gathered_weights(shape: ModelShape, e: int) -> int:
+    """Of a base that is split over processes: the layer in use, and one matrix of the embedding's size."""
+    return e * (shape.linear_weights + shape.vocab * shape.hidden)
+
+
 def optimizer_state(trained: int, optimizer: Optimizer) -> int:
     """Adam's two moments of every trained parameter, in 32 bits, or in 8 bits with a 32-bit scale for each 256.
 

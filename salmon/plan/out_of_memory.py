@@ -7,9 +7,11 @@ from types import TracebackType
 
 from salmon.config.schema import Config
 from salmon.errors import SalmonError
-from salmon.plan.advice import BATCH, MICRO, advice
+from salmon.plan.advice import BATCH, MICRO, Tried, advice
 from salmon.plan.devices import CPU_SLACK, GIB, GPU_SLACK, PROCESS, Device
-from salmon.plan.phases import PLANNED, Phase, plan
+from salmon.plan.phases import Phase
+from salmon.plan.planner import PLANNED, plan
+from salmon.runtime.world import world
 
 # Functions that only one phase of a stage passes through; the innermost of a traceback decides.
 PHASE_OF = {
@@ -17,11 +19,11 @@ PHASE_OF = {
     "preferences": {"sample_pairs": "sample", "judge_all": "judge"},
     # pre-training and lessons pass through "fit" as well; their settings have the same names below reward.
     "reward": {"fit": "train", "held_out_accuracy": "train"},
+    "dpo": {"with_reference": "reference", "sample_responses": "sample", "by_row": "log-probs", "fit": "train"},
+    "best_of_n": {"sample_responses": "sample", "score": "score"},
     "ppo": {"sample_responses": "rollout", "score": "score", "by_row": "log-probs", "minibatch_gradients": "train",
             "step": "train"},
 }
-UNPLANNED = {"dpo": "dpo.train.micro_batch_size", "best_of_n": "ppo.sampling.batch_size or ppo.micro_batch_size",
-             "eval": "eval.batch_size"}
 
 
 @contextmanager
@@ -50,12 +52,15 @@ def explanation(cfg: Config, stage: str, label: str, error: BaseException) -> st
     """The message: phase, largest items of its plan, settings to lower."""
     reason = (" ".join(str(error).split()) or "no memory")[:200].rstrip(".")
     phase = phase_at(stage, functions(error.__traceback__))
-    if stage not in PLANNED:
-        return (f"{label}: out of memory ({reason}). Lower {UNPLANNED[stage]}: that changes no result, and the same "
-                "command goes on where this one stopped")
     where = f"{label}: out of memory" + (f" in phase {phase}" if phase else "")
+    here = world()
+    if here.size > 1:
+        where += f" in process {here.rank} of {here.size}"
+    if stage not in PLANNED:
+        return (f"{where} ({reason}). Lower {stage}.batch_size: that changes no result, and the same command goes on "
+                "where this one stopped")
     try:
-        phases = [p for p in plan(cfg, this_device())[2] if p.stage == stage]
+        phases = [p for p in plan(cfg, this_device(), None, here.size)[2] if p.stage == stage]
     except SalmonError as unknown:
         settings = {table[key] for table in (MICRO, BATCH) for key in table if key.startswith(f"{stage} ")}
         return (f"{where} ({reason}). Lower {', '.join(sorted(settings))}: that changes no result, and the same "
@@ -68,12 +73,13 @@ def held(phase: Phase) -> str:
     """The phase's plan, its three largest items."""
     largest = sorted(phase.items.items(), key=lambda item: -item[1])[:3]
     listed = ", ".join(f"{name} {size / GIB:.2f} GiB" for name, size in largest)
-    return f"By the plan {phase.stage} {phase.name} holds {phase.peak / GIB:.2f} GiB at its limits: {listed}"
+    each = " in each process" if world().size > 1 else ""
+    return f"By the plan {phase.stage} {phase.name} holds {phase.peak / GIB:.2f} GiB{each} at its limits: {listed}"
 
 
 def lower(cfg: Config, phase: Phase) -> str:
     """What to lower: first what changes no result."""
-    changes = advice(cfg, this_device(), phase)
+    changes = advice(Tried(cfg, this_device(), world().size), phase)
     harmless = [f"{c.override} (saves {c.saves / GIB:.2f} GiB)" for c in changes if not c.changes_results]
     others = [f"{c.override} (saves {c.saves / GIB:.2f} GiB)" for c in changes if c.changes_results]
     parts = []
@@ -103,5 +109,5 @@ def this_device() -> Device:
 
     if torch.cuda.is_available():
         memory = torch.cuda.get_device_properties(torch.cuda.current_device()).total_memory
-        return Device(torch.cuda.get_device_name(), memory, 1.0, 1.0, 1.0, 0, 0.0, GPU_SLACK)
-    return Device("cpu", 0, 1.0, 1.0, 1.0, PROCESS, 0.0, CPU_SLACK, is_gpu=False)
+        return Device(torch.cuda.get_device_name(), memory, 1.0, 1.0, 1.0, 0, 0.0, GPU_SLACK, 1.0)
+    return Device("cpu", 0, 1.0, 1.0, 1.0, PROCESS, 0.0, CPU_SLACK, 1.0, is_gpu=False)

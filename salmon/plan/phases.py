@@ -1,10 +1,10 @@
-"""The phases of a config's stages: what each holds at its peak, what it computes, how long that takes."""
+"""The phases of the paper's stages: what each holds at its peak, what it computes, how long that takes."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from math import ceil
 
-from salmon.config.schema import Config, Dtype, Optimizer, Quantization, SFTSource
+from salmon.config.schema import Config, Optimizer, SFTSource
 from salmon.plan import memory
 from salmon.plan.compute import (
     compute_seconds,
@@ -15,10 +15,10 @@ from salmon.plan.compute import (
 )
 from salmon.plan.devices import Device
 from salmon.plan.memory import FP32
-from salmon.plan.shapes import ModelShape, shape_of
-from salmon.plan.workload import Workload, workload
+from salmon.plan.shapes import ModelShape
+from salmon.plan.sharing import Sharing
+from salmon.plan.workload import Workload
 
-PLANNED = ("sft", "preferences", "reward", "ppo")
 Items = dict[str, int]  # name -> bytes, all held at the same time
 
 
@@ -29,11 +29,11 @@ def held(items: Mapping[str, int]) -> int:
 
 @dataclass(frozen=True)
 class Phase:
-    """One phase of a stage."""
+    """One phase of a stage, in all processes."""
 
     stage: str
     name: str
-    items: Mapping[str, int]  # bytes at its peak, by what holds them
+    items: Mapping[str, int]  # bytes of each process at its peak, by what holds them
     tokens: float  # that go through the model in the whole stage, each pass counted
     flops: float
     seconds: float
@@ -54,18 +54,23 @@ class Base:
     nf4: bool
     rank: int
     checkpointing: bool
+    sharing: Sharing
 
     @property
     def weights(self) -> int:
+        """Bytes of the whole base."""
         return memory.base_weights(self.shape, self.e, self.nf4)
 
     def resident(self, adapters: int, trained: int = 0, optimizer: Optimizer | None = None, heads: int = 0) -> Items:
         """What stays from phase to phase: adapters and trained parameters are counts of fp32 numbers."""
-        items = {"base weights": self.weights, "adapters": FP32 * adapters}
+        items = {"base weights": self.sharing.of_weights(self.weights), "adapters": FP32 * adapters}
+        if self.sharing.splits_weights:
+            items["gathered weights"] = memory.gathered_weights(self.shape, self.e)
         if heads:
             items["heads"] = heads * FP32 * (self.shape.hidden + 1)
         if optimizer is not None:
-            items["optimizer state"] = memory.optimizer_state(trained, optimizer)
+            copy = FP32 * trained if self.sharing.splits_state else 0  # of the trained tensors, which it updates
+            items["optimizer state"] = self.sharing.of_state(memory.optimizer_state(trained, optimizer) + copy)
         return items
 
     def trains(self, items: Items, trained: int, optimizer: Optimizer, rows: int, columns: int, layers: int,
@@ -75,7 +80,7 @@ class Base:
         shape, rank = self.shape, self.rank
         lasting = items | {"gradients": FP32 * trained}
         unpacked = {"unpacked layer": memory.unpacked_linear(shape, self.e, self.nf4)}
-        moments = [{"optimizer step": memory.optimizer_step(trained, optimizer, self.device.is_gpu)},
+        moments = [{"optimizer step": self._step(trained, optimizer)},
                    {"activations": memory.activations(shape, self.e, rank, rows, columns, layers, self.checkpointing),
                     **unpacked}]
         if responses:
@@ -83,11 +88,21 @@ class Base:
             moments.append({"activations": kept, "logits": memory.training_logits(shape, self.e, rows * responses)})
         return lasting | max(moments, key=held)
 
+    def _step(self, trained: int, optimizer: Optimizer) -> int:
+        """Besides gradients and state: the sum of gradients, then the optimiser's own."""
+        summed = FP32 * trained if self.sharing.splits_state else 0  # into tensors of their own, each where it belongs
+        own = self.sharing.of_state(memory.optimizer_step(trained, optimizer, self.device.is_gpu) + summed)
+        return max(self.sharing.bucket(trained) + self.sharing.of_state(summed), own)
+
     def reads(self, items: Items, rows: int, columns: int, adapter: bool = True) -> Items:
         """A pass without gradients and without logits."""
         return items | {
             "activations": memory.forward_only(self.shape, self.e, rows * columns, adapter, self.device.is_gpu),
             "unpacked layer": memory.unpacked_linear(self.shape, self.e, self.nf4)}
+
+    def scores(self, items: Items, rows: int, columns: int) -> Items:
+        """The reward model's pass over so many inputs."""
+        return self.reads(items, rows, columns) | {"masks": memory.branch_mask(self.e, rows, columns)}
 
     def samples(self, items: Items, rows: int, prompt: int, response: int, top_p: float, prefix: int = 0) -> Items:
         """Generation: the prefix's pass, the prompts' with the cache so far and its mask, or the last step with the
@@ -120,37 +135,47 @@ class Base:
         context = prefix + prompt + response / 2
         writing = responses * response * (forward_flops(shape, rank, shape.layers, context) + head_flops(shape))
         cache = memory.kv_cache(shape, self.e, prefix + min(batch, responses) * (prompt + response // 2))
-        seconds = compute_seconds(reading, self.device) + decoding_seconds(
-            shape, batches * response, writing, self.weights, cache, self.nf4, self.e, self.device)
-        return read + responses * response, reading + writing, seconds
+        mine = self.sharing.rows(batches)
+        part = min(1, mine * batch / responses)
+        seconds = compute_seconds(part * reading, self.device) + decoding_seconds(
+            shape, mine * response, part * writing, self.weights, cache, self.nf4, self.e, self.device)
+        passes = mine * (response + (2 if prefix else 1))
+        return read + responses * response, reading + writing, seconds + passes * self.gathering(shape.layers)
 
-    def training_cost(self, rows: float, columns: int, layers: int, responses: int = 0) -> tuple[float, float, float]:
-        """Tokens, FLOPs and seconds of training passes over ``rows`` rows."""
+    def training_cost(self, rows: float, batch: int, at_once: int, columns: int, layers: int, responses: int = 0
+                      ) -> tuple[float, float, float]:
+        """Tokens, FLOPs and seconds of training passes over ``rows`` rows, in batches of which each process takes its
+        share ``at_once`` by ``at_once``. ``summing`` comes on top."""
         token = training_flops(self.shape, self.rank, layers, columns / 2, self.checkpointing)
         flops = rows * (columns * token + 2 * responses * head_flops(self.shape))
-        return rows * columns, flops, compute_seconds(flops, self.device)
+        share = self.sharing.rows(batch)
+        passes = 2 * rows / batch * ceil(share / at_once)  # forward and backward
+        return rows * columns, flops, (compute_seconds(flops * share / batch, self.device)
+                                       + passes * self.gathering(layers))
 
-    def reading_cost(self, rows: float, columns: int, layers: int, responses: int = 0) -> tuple[float, float, float]:
-        """The same without gradients."""
+    def reading_cost(self, rows: float, at_once: int, columns: int, layers: int, responses: int = 0
+                     ) -> tuple[float, float, float]:
+        """The same without gradients, ``at_once`` rows in a pass."""
         token = forward_flops(self.shape, self.rank, layers, columns / 2)
         flops = rows * (columns * token + responses * head_flops(self.shape))
-        return rows * columns, flops, compute_seconds(flops, self.device)
+        passes = ceil(rows / self.sharing.processes / at_once)
+        return rows * columns, flops, (compute_seconds(flops / self.sharing.processes, self.device)
+                                       + passes * self.gathering(layers))
+
+    def gathering(self, layers: int) -> float:
+        """Seconds to gather what a pass through so many layers uses."""
+        weights = layers * self.shape.linear_weights + self.shape.embeddings
+        return self.sharing.gathering(weights * self.e, self.device.link)
+
+    def summing(self, steps: float, trained: int) -> tuple[float, float, float]:
+        """The sums of gradients of some optimiser steps, as a cost."""
+        return 0.0, 0.0, steps * self.sharing.summing(trained, self.device.link)
 
 
-def base_of(cfg: Config, device: Device) -> Base:
-    """The base that a config loads on a device."""
-    bf16 = cfg.model.dtype is Dtype.bfloat16 or (cfg.model.dtype is Dtype.auto and device.is_gpu)
-    return Base(shape_of(cfg.model.path, cfg.model.revision), device, 2 if bf16 else FP32,
-                cfg.model.quantization is Quantization.nf4, cfg.model.lora.r, cfg.model.gradient_checkpointing)
-
-
-def plan(cfg: Config, device: Device, prompts: int | None = None) -> tuple[Base, Workload, list[Phase]]:
-    """All phases of the configured stages that have one."""
-    base = base_of(cfg, device)
-    work = workload(cfg, base.shape, prompts)
-    stages: dict[str, Callable[[Config, Base, Workload], Iterator[Phase]]] = {
-        "sft": sft_phases, "preferences": preferences_phases, "reward": reward_phases, "ppo": ppo_phases}
-    return base, work, [phase for name in PLANNED if name in cfg.stages for phase in stages[name](cfg, base, work)]
+def total(*costs: tuple[float, float, float]) -> tuple[float, float, float]:
+    """Tokens, FLOPs and seconds of several things one after the other."""
+    tokens, flops, seconds = (sum(column) for column in zip(*costs, strict=True))
+    return tokens, flops, seconds
 
 
 def sft_phases(cfg: Config, base: Base, work: Workload) -> Iterator[Phase]:
@@ -163,12 +188,14 @@ def sft_phases(cfg: Config, base: Base, work: Workload) -> Iterator[Phase]:
                                                   sampling.top_p, prefix),
                     *base.sampling_cost(work.sft_prompts, rows, prompt, sampling.max_new_tokens, prefix))
     trained, optimizer = shape.adapter_parameters(base.rank), sft.train.optim.optimizer
-    columns = work.sft_prompt + work.sft_response
+    columns, rows = work.sft_prompt + work.sft_response, work.sft_rows * sft.train.epochs
+    at_once = min(sft.train.micro_batch_size, base.sharing.rows(min(sft.train.batch_size, work.sft_rows)))
     yield Phase("sft", "train",
-                base.trains(base.resident(trained, trained, optimizer), trained, optimizer,
-                            min(sft.train.micro_batch_size, sft.train.batch_size, work.sft_rows), columns, shape.layers,
-                            work.sft_response),
-                *base.training_cost(work.sft_rows * sft.train.epochs, columns, shape.layers, work.sft_response))
+                base.trains(base.resident(trained, trained, optimizer), trained, optimizer, at_once, columns,
+                            shape.layers, work.sft_response),
+                *total(base.training_cost(rows, sft.train.batch_size, at_once, columns, shape.layers,
+                                          work.sft_response),
+                       base.summing(rows / sft.train.batch_size, trained)))
 
 
 def preferences_phases(cfg: Config, base: Base, work: Workload) -> Iterator[Phase]:
@@ -181,14 +208,14 @@ def preferences_phases(cfg: Config, base: Base, work: Workload) -> Iterator[Phas
                 *base.sampling_cost(work.samples, rows, work.prompt, sampling.max_new_tokens))
     if work.principles:
         own = work.principles * work.judge_own
-        total = work.judge_shared + own
+        length = work.judge_shared + own
         cache = {"KV cache": memory.kv_cache(shape, base.e, work.judge_shared)}
         beginning = base.reads(resident, 1, work.judge_shared) | cache
-        masking = resident | cache | {"masks": memory.packed_mask_in_the_making(base.e, own, total)}
-        rest = base.reads(resident, 1, own) | {"KV cache": memory.kv_cache(shape, base.e, total),
-                                               "masks": memory.packed_mask(base.e, own, total)}
+        masking = resident | cache | {"masks": memory.packed_mask_in_the_making(base.e, own, length)}
+        rest = base.reads(resident, 1, own) | {"KV cache": memory.kv_cache(shape, base.e, length),
+                                               "masks": memory.packed_mask(base.e, own, length)}
         yield Phase("preferences", "judge", max(beginning, masking, rest, key=held),
-                    *base.reading_cost(2 * work.pairs, total, shape.layers))
+                    *base.reading_cost(2 * work.pairs, 1, length, shape.layers))
 
 
 def reward_phases(cfg: Config, base: Base, work: Workload) -> Iterator[Phase]:
@@ -201,12 +228,13 @@ def reward_phases(cfg: Config, base: Base, work: Workload) -> Iterator[Phase]:
     if work.pretrain_rows:
         trainings.insert(0, ("pretrain", reward.pretrain.train, work.pretrain_rows, work.pretrain_input))
     for name, settings, rows, columns in trainings:
-        at_once = 2 * min(settings.micro_batch_size, settings.batch_size)
-        optimizer = settings.optim.optimizer
+        at_once = 2 * min(settings.micro_batch_size, base.sharing.rows(settings.batch_size))
+        optimizer, steps = settings.optim.optimizer, rows * settings.epochs / settings.batch_size
         lasting = base.resident(trained, trained, optimizer, heads=1) | {
             "masks": memory.branch_mask(base.e, at_once, columns)}
         yield Phase("reward", name, base.trains(lasting, trained, optimizer, at_once, columns, layers),
-                    *base.training_cost(2 * rows * settings.epochs, columns, layers))
+                    *total(base.training_cost(2 * rows * settings.epochs, 2 * settings.batch_size, at_once, columns,
+                                              layers), base.summing(steps, trained)))
 
 
 def ppo_phases(cfg: Config, base: Base, work: Workload) -> Iterator[Phase]:
@@ -216,20 +244,19 @@ def ppo_phases(cfg: Config, base: Base, work: Workload) -> Iterator[Phase]:
     policy, value = shape.adapter_parameters(base.rank), shape.adapter_parameters(base.rank, cfg.reward.layers)
     trained, optimizer = policy + value, ppo.optim.optimizer
     lasting = base.resident(2 * policy + 2 * value, trained, optimizer, heads=2)
-    response, micro = ppo.sampling.max_new_tokens, min(ppo.micro_batch_size, ppo.minibatch)
+    response, micro = ppo.sampling.max_new_tokens, min(ppo.micro_batch_size, base.sharing.rows(ppo.rollout_batch))
     columns, rollouts = work.prompt + response, work.ppo_updates * ppo.rollout_batch
-    batch = min(ppo.sampling.batch_size, ppo.rollout_batch)
+    batch = min(ppo.sampling.batch_size, base.sharing.rows(ppo.rollout_batch))
     yield Phase("ppo", "rollout", base.samples(lasting, batch, work.prompt, response, ppo.sampling.top_p),
                 *base.sampling_cost(work.ppo_responses, batch, work.prompt, response))
-    scored = base.reads(lasting, micro, work.scored_input) | {
-        "masks": memory.branch_mask(base.e, micro, work.scored_input)}
-    yield Phase("ppo", "score", scored, *base.reading_cost(work.ppo_responses, work.scored_input, layers))
+    yield Phase("ppo", "score", base.scores(lasting, micro, work.scored_input),
+                *base.reading_cost(work.ppo_responses, micro, work.scored_input, layers))
     logits = lasting | {"logits": memory.scoring_logits(shape, base.e, micro * response)}
-    passes = [base.reading_cost(rollouts, columns, shape.layers, response)] * 2
-    passes.append(base.reading_cost(rollouts, columns, layers))
     yield Phase("ppo", "log-probs", max(base.reads(lasting, micro, columns), logits, key=held),
-                *map(sum, zip(*passes, strict=True)))
-    rows = rollouts * ppo.inner_epochs
-    passes = [base.training_cost(rows, columns, shape.layers, response), base.training_cost(rows, columns, layers)]
-    yield Phase("ppo", "train", base.trains(lasting, trained, optimizer, micro, columns, shape.layers, response),
-                *map(sum, zip(*passes, strict=True)))
+                *total(*[base.reading_cost(rollouts, micro, columns, shape.layers, response)] * 2,
+                       base.reading_cost(rollouts, micro, columns, layers)))
+    rows, at_once = rollouts * ppo.inner_epochs, min(ppo.micro_batch_size, base.sharing.rows(ppo.minibatch))
+    yield Phase("ppo", "train", base.trains(lasting, trained, optimizer, at_once, columns, shape.layers, response),
+                *total(base.training_cost(rows, ppo.minibatch, at_once, columns, shape.layers, response),
+                       base.training_cost(rows, ppo.minibatch, at_once, columns, layers),
+                       base.summing(rows / ppo.minibatch, trained)))

@@ -10,8 +10,10 @@ from salmon.plan.phases import Base, Phase
 from salmon.plan.workload import Workload
 from salmon.runtime.progress import format_duration
 
-COLUMNS = ("base weights", "adapters", "heads", "gradients", "optimizer state", "optimizer step", "activations",
-           "unpacked layer", "logits", "KV cache", "masks")
+COLUMNS = ("base weights", "gathered weights", "adapters", "heads", "gradients", "optimizer state", "optimizer step",
+           "activations", "unpacked layer", "logits", "KV cache", "masks")
+INSTEAD = ("take a smaller model, or more GPUs that split its weights (engine=zero3 model.quantization=none "
+           "processes=N)")
 Misfits = Sequence[tuple[Phase, Sequence[Change], bool]]  # phase, changes, whether it fits after them
 
 
@@ -28,7 +30,8 @@ def needed(device: Device, phase: Phase) -> int:
 def as_json(base: Base, work: Workload, phases: Sequence[Phase], misfits: Misfits) -> dict[str, Any]:
     """Bytes, tokens, FLOPs and seconds."""
     return {
-        "device": asdict(base.device), "shape": asdict(base.shape), "parameters": base.shape.parameters,
+        "device": asdict(base.device), "engine": base.sharing.engine.value, "processes": base.sharing.processes,
+        "shape": asdict(base.shape), "parameters": base.shape.parameters,
         "adapter_parameters": base.shape.adapter_parameters(base.rank), "workload": asdict(work),
         "phases": [{"stage": p.stage, "phase": p.name, "bytes": dict(p.items), "tensors": p.peak,
                     "overhead": overhead(base.device, p), "peak": needed(base.device, p),
@@ -43,7 +46,7 @@ def as_text(base: Base, work: Workload, phases: Sequence[Phase], misfits: Misfit
     """Two tables (memory; work and time), what they assume, and what to lower."""
     device, shape = base.device, base.shape
     used = [name for name in COLUMNS if any(phase.items.get(name, 0) >= GIB / 2000 for phase in phases)]
-    memory = [["GiB", *used, "overhead", "peak", "fits"]]
+    memory = [["GiB" if base.sharing.processes == 1 else "GiB per GPU", *used, "overhead", "peak", "fits"]]
     cost = [["", "tokens", "FLOPs", "time"]]
     for phase in phases:
         label = f"{phase.stage} {phase.name}"
@@ -59,8 +62,9 @@ def as_text(base: Base, work: Workload, phases: Sequence[Phase], misfits: Misfit
         f"{device.flops * device.utilisation / 1e12:.3g}e12 FLOPs a second"
         + (f" ({device.utilisation:.0%} of {device.flops / 1e12:.3g}e12, assumed)" if device.utilisation < 1 else ""),
         "", *_aligned(memory), "", *_aligned(cost), "",
-        "Lengths are the config's limits, every row of a batch at its limit: real texts need less. One "
-        "process. prompts.max_tokens=N and the like show what other lengths need.",
+        "Lengths are the config's limits, every row of a batch at its limit: real texts need less. "
+        "prompts.max_tokens=N and the like show what other lengths need.",
+        _processes(base),
     ]
     if work.assumed:
         lines.append(f"How many rows {', '.join(work.assumed)} have is not known here: {work.assumed_rows:,} each are "
@@ -70,14 +74,25 @@ def as_text(base: Base, work: Workload, phases: Sequence[Phase], misfits: Misfit
     return "\n".join(lines)
 
 
+def _processes(base: Base) -> str:
+    sharing, device = base.sharing, base.device
+    if sharing.processes == 1:
+        return "One process."
+    exchanged = "sums of gradients" + (" and gathers of the base's weights" if sharing.splits_weights else "")
+    rate = f"{device.link:.3g} bytes a second each way"
+    return (f"{sharing.processes} processes, engine={sharing.engine.value}. Times have {exchanged} at {rate} on top, "
+            "none of it at the same time as passes; where processes are on several machines give link= what their "
+            "network does. Left out: what goes by gloo (texts, log-probs), and waiting for the longest share.")
+
+
 def _misfit(device: Device, phase: Phase, changes: Sequence[Change], fits: bool) -> str:
     head = (f"{phase.stage} {phase.name} does not fit {device.name}: {_gib(needed(device, phase))} of "
             f"{_gib(device.memory)} GiB.")
     if not changes:
-        return f"{head} No setting of ours lowers it enough: take a smaller model, or more GPUs."
+        return f"{head} No setting of ours lowers it enough: {INSTEAD}."
     listed = [f"  {change.override}  saves {_gib(change.saves)} GiB"
               + (" (changes the result: another fingerprint)" if change.changes_results else "") for change in changes]
-    closing = "Then it fits." if fits else "It does not fit even then: take a smaller model, or more GPUs."
+    closing = "Then it fits." if fits else f"It does not fit even then: {INSTEAD}."
     return "\n".join([f"{head} Lower, in this order:", *listed, closing])
 
 

@@ -57,6 +57,8 @@ class Workload:
     ppo_updates: int
     ppo_responses: int  # sampled, those of the held-out evaluations included
     scored_input: int  # of the reward model in PPO
+    held_out: int  # prompts that policies are measured on
+    dpo_pairs: int  # where the judge prefers one response of each
     assumed: tuple[str, ...]  # settings whose number of rows is not known here
     assumed_rows: int  # that each of them is taken to have
 
@@ -118,6 +120,8 @@ def workload(cfg: Config, shape: ModelShape, prompts: int | None = None) -> Work
         pretrain_rows=counting.pairs(cfg, pairs), pretrain_input=reward.pretrain.max_length,
         ppo_updates=updates, ppo_responses=updates * ppo.rollout_batch + evaluations * ppo.held_out_prompts,
         scored_input=reward_input(ppo.reward_input, at_rl, ppo.sampling.max_new_tokens),
+        held_out=min(ppo.held_out_prompts, ppo_prompts),
+        dpo_pairs=round(pairs * preferences.pairs_per_prompt * (1 - preferences.held_out_fraction)),
         assumed=tuple(counting.unknown), assumed_rows=prompts or ASSUMED,
     )  # fmt: skip
 

@@ -151,6 +151,7 @@ def meet(device: str) -> Iterator[Processes]:
 
     default = signal.signal(signal.SIGTERM, stop)
     try:
+        here.gather(None)  # nobody fails, and takes the store along, before all have met
         yield here
         here.gather(None)  # nobody leaves before all are done
     except BaseException as error:

@@ -154,7 +154,7 @@ def test_only_speed_memory_and_reporting_are_cosmetic() -> None:
         "dpo.train.micro_batch_size", "dpo.train.save_every", "eval.principle_following.batch_size",
         "reward.train.micro_batch_size", "reward.train.save_every",
         "reward.pretrain.train.micro_batch_size", "reward.pretrain.train.save_every", "reward.probe.every",
-        "reward.probe.pairs", "reward.probe.reworded", "launch.gpus_per_job", "engine.kind",
+        "reward.probe.pairs", "reward.probe.reworded", "launch.gpus_per_job", "engine.kind", "engine.uneven",
         "ppo.sampling.batch_size", "ppo.micro_batch_size", "ppo.save_every",
         "ppo.keep_every",  # changes no policy; with it the registry makes the artifact another one
         "eval.batch_size",

@@ -12,9 +12,8 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from salmon.config.schema import Dtype
 from salmon.errors import SalmonError
-from salmon.models.base import SharedModel, load_base, pick_device, pick_dtype
+from salmon.models.base import SharedModel, load_base
 from salmon.models.forward import response_logprobs, token_batch
 from salmon.models.weights import resolve
 
@@ -315,14 +314,3 @@ def test_torn_weights_are_named(tiny_config, tiny: SharedModel, tiny_cache: Path
 def test_a_context_longer_than_the_model_allows_is_refused(tiny_config, tiny_cache: Path) -> None:
     with pytest.raises(SalmonError, match="model.context=8193.*8192"):
         load_base(replace(tiny_config, context=8193), tiny_cache)
-
-
-def test_devices_and_dtypes() -> None:
-    cpu = torch.device("cpu")
-    assert pick_dtype(Dtype.auto, cpu) is torch.float32
-    assert pick_dtype(Dtype.bfloat16, cpu) is torch.bfloat16
-    assert pick_device("cpu") == cpu
-    if not torch.cuda.is_available():
-        assert pick_device("auto") == cpu
-        with pytest.raises(SalmonError, match="model.device=cuda:1"):
-            pick_device("cuda:1")

@@ -29,6 +29,7 @@ SETTINGS = [
     "reward.lessons=[{principles: [], wordings: 1, groups: 4, batch_size: 3, until: 0.9}]", "reward.probe.every=1",
     "ppo.num_prompts=12", "ppo.held_out_prompts=2", "ppo.rollout_batch=5", "ppo.minibatch=5", "ppo.epochs=1",
     "ppo.shaping.center=true", "dpo.train.batch_size=3", "dpo.train.epochs=1", "best_of_n.n=2",
+    "engine.uneven=true",
 ]  # fmt: skip
 FIRST, SECOND = ("sft", "preferences", "reward"), ("ppo", "dpo", "best_of_n")
 # Of machine and clock; and at DPO's first step, where policy and reference are one, accuracy is the sign of rounding.
@@ -177,3 +178,18 @@ def test_a_batch_with_nothing_for_some_processes_is_refused(tmp_path: Path) -> N
     expected = ("SalmonError: sft.train.batch_size=1 gives nothing to 1 of 2 processes: raise it to 2, or start 1; "
                 "ppo.minibatch=1 gives nothing to 1 of 2 processes: raise it to 2, or start 1")
     assert run(tmp_path, 2, "sft.train.batch_size=1", "ppo.minibatch=1") == [expected] * 2
+
+
+def test_more_processes_than_prompts(alone: Path, tmp_path: Path) -> None:
+    """Two prompts: the third process samples and judges nothing, and one training row cannot be shared out."""
+    few = ["stages=[preferences,reward]", "preferences.num_prompts=2", "preferences.held_out_fraction=0.5",
+           "preferences.aggregation.passes=1", "reward.lessons=[]"]  # fmt: skip
+    made = []
+    for size in (1, 3):
+        shutil.copytree(alone / "store/sft", tmp_path / f"{size}/store/sft")
+        made.append(run(tmp_path / str(size), size, *few))
+    assert made[0] == [None]
+    for error in made[1]:  # each stops by itself, or since another did
+        assert "reward: 1 training rows for 3 processes. Start fewer processes, or give more rows" in error
+    one, several = (next((tmp_path / str(size) / "store/preferences").glob("*/rows.jsonl")) for size in (1, 3))
+    assert one.read_text() == several.read_text() and one.parent.name == several.parent.name

@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 JOB = ["-m", "salmon", "model=tiny", "tracking=disabled", "stages=[sft]", "sft.train.batch_size=3",
-       "sft.train.epochs=30"]  # fmt: skip
+       "sft.train.epochs=30", "engine.uneven=true"]  # fmt: skip
 TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--rdzv-endpoint", "127.0.0.1:0",
             "--rdzv-backend", "c10d"]  # fmt: skip
 

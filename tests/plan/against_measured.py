@@ -16,7 +16,7 @@ from salmon.models.base import load_base
 from salmon.plan.command import compose_config
 from salmon.plan.devices import GIB
 from salmon.plan.out_of_memory import this_device
-from salmon.plan.phases import plan
+from salmon.plan.planner import plan
 from salmon.plan.table import needed
 from salmon.runtime.environment import peak_memory_gib, reset_peak_memory
 from tests.plan.phase_runs import phase_runs

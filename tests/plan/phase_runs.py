@@ -116,6 +116,38 @@ def phase_runs(cfg: Config, shared: SharedModel, base: Base, work: Workload) -> 
         learner = Learner(shared.parameters_of(REWARD) | dict(head.named_parameters()), cfg.reward.train.optim)
         return trained(learner, lambda: score_forward(shared, head, batch).sum(), REWARD)
 
+    def dpo() -> Run:
+        fresh(POLICY, REFERENCE)
+        answer, rows = cfg.preferences.sampling.max_new_tokens, 2 * cfg.dpo.train.micro_batch_size
+        batch = responses(rows, work.prompt, answer)
+        return trained(Learner(shared.parameters_of(POLICY), cfg.dpo.train.optim),
+                       lambda: -response_logprobs(shared, batch, 1.0).sum(), POLICY)
+
+    def dpo_reference() -> Run:
+        fresh(POLICY, REFERENCE)
+        batch = responses(2 * cfg.dpo.train.micro_batch_size, work.prompt, cfg.preferences.sampling.max_new_tokens)
+
+        @torch.no_grad()
+        def run() -> None:
+            with shared.using(REFERENCE):
+                response_logprobs(shared, batch, 1.0)
+        return run
+
+    def dpo_sample() -> Run:
+        fresh(POLICY, REFERENCE)
+        return sampling(POLICY, min(cfg.ppo.sampling.batch_size, work.held_out), work.prompt, cfg.ppo.sampling)
+
+    def dpo_logprobs() -> Run:
+        fresh(POLICY, REFERENCE)
+        batch = responses(min(cfg.ppo.micro_batch_size, work.held_out), work.prompt, cfg.ppo.sampling.max_new_tokens)
+        return lambda: by_row(shared, batch, REFERENCE, len(batch),
+                              lambda part: (response_logprobs(shared, part, 0.7),))
+
+    def best_of_n() -> Run:
+        fresh(POLICY, REFERENCE, VALUE, REWARD, layers=cfg.reward.layers)
+        rows = min(cfg.ppo.sampling.batch_size, cfg.best_of_n.n * work.held_out)
+        return sampling(POLICY, rows, work.prompt, cfg.ppo.sampling)
+
     def actors() -> tuple[Actors, Learner]:
         fresh(POLICY, REFERENCE, VALUE, REWARD, layers=cfg.reward.layers)
         heads = [ScalarHead(shared.hidden_size, 0, cfg.reward.layers).to(shared.device) for _ in range(2)]
@@ -132,7 +164,7 @@ def phase_runs(cfg: Config, shared: SharedModel, base: Base, work: Workload) -> 
         return lambda: (kept, run())[1]
 
     def score() -> Run:
-        four, learner = actors()
+        four, learner = actors()  # in best_of_n without the learner, which is there before the run
         batch = inputs(cfg.ppo.micro_batch_size, work.scored_input)
 
         @torch.no_grad()
@@ -172,4 +204,6 @@ def phase_runs(cfg: Config, shared: SharedModel, base: Base, work: Workload) -> 
     shared.chat = endless  # type: ignore[assignment]
     yield from {"sft sample": self_align, "sft train": sft, "preferences sample": sample, "preferences judge": judge,
                 "reward train": reward, "ppo rollout": rollout, "ppo score": score, "ppo log-probs": logprobs,
-                "ppo train": ppo}.items()
+                "ppo train": ppo, "dpo reference": dpo_reference, "dpo sample": dpo_sample,
+                "dpo log-probs": dpo_logprobs, "dpo train": dpo, "best_of_n sample": best_of_n,
+                "best_of_n score": score}.items()

@@ -14,7 +14,7 @@ from salmon.models.chunked_head import ROWS, chosen_logprobs, logprobs_and_entro
 from salmon.plan import memory
 from salmon.plan.command import compose_config
 from salmon.plan.out_of_memory import this_device
-from salmon.plan.phases import base_of, plan
+from salmon.plan.planner import base_of, plan
 from tests.plan.against_measured import allocated_peak
 from tests.plan.phase_runs import phase_runs
 
@@ -22,8 +22,9 @@ LENGTHS = ("model=tiny", "prompts.max_tokens=64", "sft=laptop", "sft.source=self
            "sft.sampling.max_new_tokens=2", "sft.max_prompt_tokens=96", "sft.max_response_tokens=96",
            "preferences.sampling.max_new_tokens=4", "preferences.judge.max_tokens=400", "reward.max_length=128",
            "ppo.sampling.max_new_tokens=16", "ppo.sampling.batch_size=4", "ppo.rollout_batch=4", "ppo.minibatch=2",
-           "ppo.micro_batch_size=2", "model.context=4096", "model.lora.r=8")
-TRAINING = ("sft train", "reward train", "ppo train")
+           "ppo.micro_batch_size=2", "model.context=4096", "model.lora.r=8", "best_of_n.n=2",
+           "stages=[sft,preferences,reward,ppo,dpo,best_of_n]")
+TRAINING = ("sft train", "reward train", "ppo train", "dpo train")
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +61,7 @@ def compared(cfg: Config, cache: Path, only: Sequence[str] = ()) -> dict[str, fl
 def test_what_comes_and_goes_is_within_15_percent(base_config: Config, tmp_path: Path) -> None:
     """Without the base's weights, which would hide an error in the rest: activations, logits, cache and masks alone."""
     ratios = compared(base_config, tmp_path)
-    assert len(ratios) == 9
+    assert len(ratios) == 15
     assert {name: ratio for name, ratio in ratios.items() if not 0.85 < ratio < 1.15} == {}
 
 
@@ -75,7 +76,7 @@ def test_so_it_is_with_gradient_checkpointing_and_lower(base_config: Config, tmp
 
 @pytest.mark.parametrize(("rows", "dtype"), [(100, torch.float32), (700, torch.float32), (700, torch.bfloat16)])
 def test_logits_are_planned_a_chunk_at_a_time(base_config: Config, rows: int, dtype: torch.dtype) -> None:
-    shape = replace(base_of(base_config, this_device()).shape, hidden=32, vocab=2000)
+    shape = replace(base_of(base_config, this_device(), processes=1).shape, hidden=32, vocab=2000)
     head = torch.nn.Linear(shape.hidden, shape.vocab, bias=False, dtype=dtype).requires_grad_(False)
     states, chosen = torch.randn(rows, shape.hidden, dtype=dtype), torch.arange(rows)
     e = states.element_size()

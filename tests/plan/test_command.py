@@ -11,7 +11,7 @@ from salmon.plan import command
 from salmon.plan.advice import changed
 from salmon.plan.command import compose_config, render
 from salmon.plan.devices import DEVICES, GIB
-from salmon.plan.phases import plan
+from salmon.plan.planner import plan
 
 LLAMA_70B = "+experiment=dromedary2_70b"
 
@@ -98,7 +98,8 @@ def test_known_numbers_of_prompts_scale_time_but_not_memory() -> None:
 def test_the_text_has_every_phase_and_what_it_assumes() -> None:
     text = render(["gpu=cpu", "model=tiny", "flops=1e11"])
     assert "0.329 million parameters (fp32)" in text
-    for line in ("sft train", "preferences judge", "ppo rollout", "real texts need less", "Not planned: eval."):
+    for line in ("sft train", "preferences judge", "ppo rollout", "real texts need less", "\nOne process.",
+                 "Not planned: eval. It runs in one process"):  # fmt: skip
         assert line in text
     assert "assumed" not in text
 
@@ -130,7 +131,8 @@ def test_the_gpu_of_this_machine(tmp_path, monkeypatch: pytest.MonkeyPatch, list
     (["flops=fast"], "flops=fast: could not convert"), (["flops=nan"], "must be above 0"),
     (["flops=-1"], "must be above 0"), (["prompts=0"], "must be at least 1"), (["prompts=x"], "prompts=x: invalid"),
     (["--verbose"], "no option --verbose"), (["ppo.nonsense=1"], "nonsense"), (["model=none_such"], "none_such"),
-    (["stages=[eval]", "gpu=h200"], "no stage with a plan"), (["model.path=wheel:other", "gpu=h200"], "wheel:other"),
+    (["stages=[eval]", "gpu=h200"], "no stage with a plan"), (["link=0"], "link=0.0 must be above 0: bytes a second"),
+    (["processes=0"], "processes=0 must be at least 1"), (["model.path=wheel:other", "gpu=h200"], "wheel:other"),
     (["reward.layers=99", "gpu=h200"], "this base has 30 layers"),
 ])  # fmt: skip
 def test_refusals(arguments: list[str], said: str) -> None:

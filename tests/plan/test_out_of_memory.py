@@ -1,16 +1,18 @@
 """A stage that runs out of memory: phase, largest items, what to lower, and that the stage goes on with it."""
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 
-from salmon.config.schema import Config
+from salmon.config.schema import Config, Engine
 from salmon.errors import SalmonError
 from salmon.pipeline import Pipeline
 from salmon.plan.command import compose_config
 from salmon.plan.out_of_memory import explained, phase_at, ran_out
+from salmon.runtime.world import World, entered
 from salmon.stages import sft
 
 
@@ -75,11 +77,32 @@ def test_other_errors_stay_bugs(config: Config) -> None:
         raise RuntimeError("shapes differ")
 
 
-@pytest.mark.parametrize(("stage", "said"), [("eval", "eval.batch_size"), ("dpo", "dpo.train.micro_batch_size"),
-                                             ("best_of_n", "ppo.sampling.batch_size")])  # fmt: skip
-def test_stages_without_a_plan_name_their_settings(config: Config, stage: str, said: str) -> None:
+@pytest.mark.parametrize(("stage", "said"), [
+    ("eval", "eval: out of memory .*Lower eval.batch_size: that changes no result"),
+    ("dpo", "By the plan dpo train holds .*dpo.train.micro_batch_size=1 "),
+    ("best_of_n", "By the plan best_of_n sample holds .*ppo.sampling.batch_size=1 ")])  # fmt: skip
+def test_every_stage_names_its_settings(config: Config, stage: str, said: str) -> None:
+    config.stages = ["dpo", "best_of_n", "eval"]
     with pytest.raises(SalmonError, match=said), explained(config, stage, stage):
         allocate()
+
+
+class Fourth(World):
+    rank, size = 3, 4
+
+
+def test_of_several_processes_the_one_is_named_and_what_each_holds(config: Config) -> None:
+    """Four share a batch of 12 rows; with the settings of one the micro-batch would be larger."""
+    config.engine.kind = Engine.ddp
+    config.sft.train.batch_size, config.sft.train.micro_batch_size = 12, 8
+    with pytest.raises(SalmonError) as error, entered(Fourth()), explained(config, "sft", "sft"):
+        allocate()
+    with pytest.raises(SalmonError) as alone, explained(config, "sft", "sft"):
+        allocate()
+    assert str(error.value).startswith("sft: out of memory in process 3 of 4 (")
+    holds = re.compile(r"By the plan sft train holds ([\d.]+) GiB( in each process)? at its limits")
+    (share, each), (whole, all_of_it) = (holds.search(str(e.value)).groups() for e in (error, alone))
+    assert float(share) < 0.5 * float(whole) and (each, all_of_it) == (" in each process", None)
 
 
 def test_a_model_without_a_plan_names_the_settings_too(config: Config, tmp_path: Path) -> None:
@@ -93,6 +116,8 @@ def test_a_model_without_a_plan_names_the_settings_too(config: Config, tmp_path:
 @pytest.mark.parametrize(("stage", "names", "expected"), [
     ("ppo", ["forward", "minibatch_gradients", "update", "run"], "train"), ("ppo", ["generate", "sample_responses",
      "collect"], "rollout"), ("ppo", ["by_row", "policy_logprobs", "collect"], "log-probs"),
+    ("dpo", ["by_row", "policy_logprobs", "held_out_kl", "evaluate"], "log-probs"), ("dpo", ["pair_logprobs", "work",
+     "map_in_chunks", "with_reference"], "reference"), ("best_of_n", ["generate", "sample_responses"], "sample"),
     ("ppo", ["score", "evaluate"], "score"), ("ppo", ["load_actors", "run"], None), ("eval", ["fit"], None),
 ])  # fmt: skip
 def test_the_innermost_function_tells_the_phase(stage: str, names: list[str], expected: str | None) -> None:

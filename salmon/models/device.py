@@ -1,0 +1,41 @@
+"""Which device and which floating-point numbers a base computes with."""
+
+import logging
+
+import torch
+
+from salmon.config.schema import Dtype
+from salmon.errors import SalmonError
+
+log = logging.getLogger("salmon")
+
+
+def pick_device(name: str) -> torch.device:
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    if name.startswith("cuda") and not torch.cuda.is_available():
+        raise SalmonError(f"model.device={name}, but no CUDA device is visible; use model.device=auto")
+    return torch.device(name)
+
+
+def pick_dtype(dtype: Dtype, device: torch.device) -> torch.dtype:
+    """What ``auto`` means here: bf16 where the hardware computes in it. NF4 unpacks its weights into the same.
+
+    Raises:
+        SalmonError: bf16 was asked for, and the GPU would only emulate it (cards before Ampere: V100, T4, RTX 20).
+    """
+    fast = device.type == "cuda" and _computes_in_bf16(device)
+    if dtype is Dtype.auto:
+        if device.type == "cuda" and not fast:
+            log.warning("%s does not compute in bfloat16: model.dtype=auto is float32 on it, which takes twice the "
+                        "memory", torch.cuda.get_device_name(device))
+        return torch.bfloat16 if fast else torch.float32
+    if dtype is Dtype.bfloat16 and device.type == "cuda" and not fast:
+        raise SalmonError(f"model.dtype=bfloat16, but {torch.cuda.get_device_name(device)} does not compute in it "
+                          "(GPUs do from NVIDIA's Ampere on): use model.dtype=float32, or another GPU")
+    return {Dtype.float32: torch.float32, Dtype.bfloat16: torch.bfloat16}[dtype]
+
+
+def _computes_in_bf16(device: torch.device) -> bool:
+    with torch.cuda.device(device):
+        return torch.cuda.is_bf16_supported(including_emulation=False)

@@ -1,0 +1,50 @@
+"""The plan of a config: all phases of its stages, on a device, in so many processes."""
+
+from collections.abc import Callable, Iterator
+
+from salmon.config.engines import check_shares
+from salmon.config.schema import Config, Dtype, Engine, Quantization
+from salmon.errors import SalmonError
+from salmon.plan.baselines import best_of_n_phases, dpo_phases
+from salmon.plan.devices import Device
+from salmon.plan.memory import FP32
+from salmon.plan.phases import Base, Phase, ppo_phases, preferences_phases, reward_phases, sft_phases
+from salmon.plan.shapes import shape_of
+from salmon.plan.sharing import Sharing
+from salmon.plan.workload import Workload, workload
+
+# "eval" is none of them: its batches are halved until they fit (eval/batches.py).
+STAGES: dict[str, Callable[[Config, Base, Workload], Iterator[Phase]]] = {
+    "sft": sft_phases, "preferences": preferences_phases, "reward": reward_phases, "ppo": ppo_phases,
+    "dpo": dpo_phases, "best_of_n": best_of_n_phases}
+PLANNED = tuple(STAGES)
+
+
+def plan(cfg: Config, device: Device, prompts: int | None = None, processes: int = 1
+         ) -> tuple[Base, Workload, list[Phase]]:
+    """All phases of the configured stages that have one; ``prompts`` is of every source whose size is not known.
+
+    Raises:
+        SalmonError: the base's shape is not known.
+    """
+    base = base_of(cfg, device, processes)
+    work = workload(cfg, base.shape, prompts)
+    return base, work, [phase for name in PLANNED if name in cfg.stages for phase in STAGES[name](cfg, base, work)]
+
+
+def base_of(cfg: Config, device: Device, processes: int) -> Base:
+    """The base that a config loads on a device."""
+    bf16 = cfg.model.dtype is Dtype.bfloat16 or (cfg.model.dtype is Dtype.auto and device.is_gpu)
+    return Base(shape_of(cfg.model.path, cfg.model.revision), device, 2 if bf16 else FP32,
+                cfg.model.quantization is Quantization.nf4, cfg.model.lora.r, cfg.model.gradient_checkpointing,
+                Sharing(cfg.engine.kind, processes))
+
+
+def check_processes(cfg: Config, processes: int) -> None:
+    """Raises ``SalmonError`` where a job of this config could not run in so many processes."""
+    if cfg.engine.kind is Engine.single and processes > 1:
+        raise SalmonError(f"processes={processes}, and engine=single uses one: add engine=ddp, zero2 or zero3")
+    if cfg.engine.kind is Engine.zero3 and cfg.model.quantization is Quantization.nf4:
+        raise SalmonError("engine=zero3 splits weights in bf16 or fp32, and model.quantization=nf4 packs them: use "
+                          "model.quantization=none, or engine=ddp or zero2")
+    check_shares(cfg, processes, cfg.engine.uneven)
