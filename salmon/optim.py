@@ -1,7 +1,7 @@
 """The optimiser engine that all trained stages share: groups of parameters, schedule, clipping, resume."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,11 +9,12 @@ from typing import Any
 import torch
 from torch import nn
 
-from salmon.config.schema import Optimizer, OptimSettings, Schedule
+from salmon.config.schema import OptimSettings, Schedule
 from salmon.errors import SalmonError
 from salmon.runtime.files import storage_errors
 from salmon.runtime.health import require_finite
 from salmon.runtime.world import world
+from salmon.updates import Updates, WholeUpdates
 
 
 def learning_rate(step: int, total_steps: int, optim: OptimSettings) -> float:
@@ -46,10 +47,12 @@ class Learner:
     A checkpoint holds the tensors, the optimiser's state and small extras of the caller, in one file.
     """
 
-    def __init__(self, parameters: Mapping[str, nn.Parameter], optim: OptimSettings) -> None:
+    def __init__(self, parameters: Mapping[str, nn.Parameter], optim: OptimSettings, may_rest: Collection[str] = ()
+                 ) -> None:
+        """``may_rest``: names of tensors that some steps leave without gradients, always all of them together."""
         self.parameters = dict(parameters)
         self.optim = optim
-        self._optimizer = _make_optimizer(list(self.parameters.values()), optim)
+        self._updates = _updates(self.parameters, optim, may_rest)
 
     def step(self, step: int, schedule_step: int, total_steps: int) -> StepStats:
         """Clip, update and clear the gradients, which are added up over the processes first.
@@ -61,14 +64,9 @@ class Learner:
         Raises:
             SalmonError: the gradient is not finite; nothing is updated then.
         """
-        world().add_gradients(self.parameters.values())
         lr = learning_rate(schedule_step, total_steps, self.optim)
-        norm = nn.utils.clip_grad_norm_(self.parameters.values(), self.optim.max_grad_norm).item()
+        norm = self._updates.apply(lr)
         require_finite(step, gradient_norm=norm)
-        for group in self._optimizer.param_groups:
-            group["lr"] = lr
-        self._optimizer.step()
-        self._optimizer.zero_grad(set_to_none=True)
         return StepStats(lr, norm)
 
     def save(self, path: Path, **extras: Any) -> None:
@@ -78,14 +76,15 @@ class Learner:
             SalmonError: the processes have come to hold different parameters.
         """
         world().require_equal(self.parameters)
-        world().first(lambda: self._write(path, extras))
+        state = self._updates.state()
+        world().first(lambda: self._write(path, state, extras))
 
-    def _write(self, path: Path, extras: dict[str, Any]) -> None:
+    def _write(self, path: Path, state: dict[str, Any], extras: dict[str, Any]) -> None:
         temporary = path.with_suffix(".tmp")
         with storage_errors(path):
             with temporary.open("wb") as file:  # torch.save itself reports an unwritable path as a RuntimeError
                 torch.save({"parameters": {k: p.detach().cpu() for k, p in self.parameters.items()},
-                            "optimizer": self._optimizer.state_dict(), "extras": extras}, file)
+                            "optimizer": state, "extras": extras}, file)
             temporary.replace(path)
 
     def load(self, path: Path) -> dict[str, Any] | None:
@@ -98,20 +97,19 @@ class Learner:
         with torch.no_grad():
             for name, parameter in self.parameters.items():
                 parameter.copy_(state["parameters"][name])
-        self._optimizer.load_state_dict(state["optimizer"])
+        self._updates.restore(state["optimizer"])
         world().gather(None)  # before anyone replaces the file
         return state["extras"]
 
+    def close(self) -> None:
+        """Let go of the tensors, which stay as they are; another learner may train them then."""
+        self._updates.close()
 
-def _make_optimizer(parameters: list[nn.Parameter], optim: OptimSettings) -> torch.optim.Optimizer:
-    match optim.optimizer:
-        case Optimizer.adamw:
-            return torch.optim.AdamW(parameters, lr=optim.lr, weight_decay=optim.weight_decay)
-        case Optimizer.paged_adamw_32bit:
-            from bitsandbytes.optim import PagedAdamW32bit
 
-            return PagedAdamW32bit(parameters, lr=optim.lr, weight_decay=optim.weight_decay)
-        case Optimizer.paged_adamw_8bit:
-            from bitsandbytes.optim import PagedAdamW8bit
+def _updates(parameters: Mapping[str, nn.Parameter], optim: OptimSettings, may_rest: Collection[str]) -> Updates:
+    if not world().splits_state:
+        return WholeUpdates(list(parameters.values()), optim)
+    from salmon.zero import SplitUpdates  # DeepSpeed, which takes seconds to import
 
-            return PagedAdamW8bit(parameters, lr=optim.lr, weight_decay=optim.weight_decay)
+    resting = [parameter for name, parameter in parameters.items() if name in may_rest]
+    return SplitUpdates(list(parameters.values()), resting, optim)

@@ -9,12 +9,13 @@ from collections.abc import Callable
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
+from salmon.config.schema import Engine
 from salmon.runtime.processes import Processes, meet
 from salmon.runtime.world import entered
 
 CONTEXT = multiprocessing.get_context("forkserver")
 CONTEXT.set_forkserver_preload(["tests.in_processes", "salmon.job", "salmon.stages.ppo", "salmon.stages.sft",
-                                "salmon.stages.reward", "salmon.stages.preferences"])  # fmt: skip
+                                "salmon.stages.reward", "salmon.stages.preferences", "deepspeed"])  # fmt: skip
 
 
 def started(size: int, function: Callable[..., Any], *arguments: Any, seconds: float = 120) -> list[Any]:
@@ -46,13 +47,13 @@ def started(size: int, function: Callable[..., Any], *arguments: Any, seconds: f
     return results
 
 
-def together(size: int, function: Callable[..., Any], *arguments: Any) -> list[Any]:
+def together(size: int, function: Callable[..., Any], *arguments: Any, engine: Engine = Engine.ddp) -> list[Any]:
     """``function(here, *arguments)`` in processes that have met."""
-    return started(size, _met, function, *arguments)
+    return started(size, _met, engine, function, *arguments)
 
 
-def _met(function: Callable[..., Any], *arguments: Any) -> Any:
-    with meet("cpu") as here, entered(here):
+def _met(engine: Engine, function: Callable[..., Any], *arguments: Any) -> Any:
+    with meet("cpu", engine) as here, entered(here):
         return function(here, *arguments)
 
 

@@ -21,7 +21,7 @@ LAYERS = (
     ("principles", "data", "models", "runtime"),
     ("judging", "rollout", "optim", "supervised", "experience", "policy_update", "actors", "preferences",
      "reward_inputs", "judges", "monitor", "held_out", "direct_judge", "pretraining",
-     "lessons", "probing"),
+     "lessons", "probing", "updates", "zero"),
     ("stages", "plan"),
     ("pipeline", "job", "isolation", "report", "help", "cli", "convert", "__main__", ""),
 )  # fmt: skip

@@ -12,11 +12,13 @@ from omegaconf.errors import OmegaConfBaseException
 from salmon.config.schema import (
     Config,
     EndpointSettings,
+    Engine,
     EvalApp,
     EvalConfig,
     JudgeKind,
     MTBenchMode,
     MTBenchSettings,
+    Optimizer,
     OptimSettings,
     PairJudge,
     PPOConfig,
@@ -103,7 +105,17 @@ def broken_rules(config: Config | EvalApp) -> Iterator[str]:
     yield from _eval_rules(config.eval)
     if isinstance(config, Config):
         yield from _pipeline_rules(config)
+        yield from _engine_rules(config)
         yield from _ppo_rules(config.ppo, config.principles)
+
+
+def _engine_rules(config: Config) -> Iterator[str]:
+    engine = config.engine.kind
+    if engine in (Engine.single, Engine.ddp):
+        return
+    for key, value in settings(config):
+        if isinstance(value, Optimizer) and value is not Optimizer.adamw and key.split(".")[0] in config.stages:
+            yield f"{key}={value.name} cannot be split over processes: with engine={engine.name} use {key}=adamw"
 
 
 def _pipeline_rules(config: Config) -> Iterator[str]:

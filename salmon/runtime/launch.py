@@ -36,7 +36,7 @@ def joined(cfg: Config | EvalApp) -> Iterator[World]:
                           "torchrun --nproc-per-node N -m salmon (or -m eval) ...; or use engine=single")
     from salmon.runtime.processes import meet  # torch
 
-    with meet(cfg.model.device) as here, entered(here):
+    with meet(cfg.model.device, cfg.engine.kind) as here, entered(here):
         yield here
 
 

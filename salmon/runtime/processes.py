@@ -4,7 +4,7 @@ Sums, not wrappers: the trained tensors are LoRA adapters, so each process holds
 one sum of gradients a step keeps them equal. ``DistributedDataParallel`` would average over processes, which is wrong
 where their shares differ in tokens, would hang where one has none, and knows nothing of adapters that take turns. Here
 every loss is divided by the whole batch's tokens or rows before ``backward``, so that the plain sum is the gradient of
-one process, whatever the shares. DeepSpeed's ZeRO, which splits weights too, is for what does not fit one GPU.
+one process, whatever the shares. DeepSpeed's ZeRO splits what does not fit one GPU (salmon/zero.py).
 
 Two groups: gloo for all that is decided (small; it waits for weeks, and fails at once where a process is gone), NCCL on
 GPUs for gradients. The first always goes before the second, so that a process that died is not waited for in NCCL.
@@ -24,7 +24,9 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
+from salmon.config.schema import Engine
 from salmon.errors import SalmonError
+from salmon.runtime.deepspeed_library import library
 from salmon.runtime.world import Piece, World, entered
 
 T = TypeVar("T")
@@ -41,9 +43,10 @@ class Lost(SalmonError):
 class Processes(World):
     """This process among those that ``meet``."""
 
-    def __init__(self, store: dist.Store, rank: int, size: int, tensors: dist.ProcessGroup | None) -> None:
+    def __init__(self, store: dist.Store, rank: int, size: int, tensors: dist.ProcessGroup | None,
+                 splits_state: bool = False) -> None:
         """``store``: where a process that fails leaves its error; ``tensors``: sums gradients (None: as all else)."""
-        self.rank, self.size = rank, size
+        self.rank, self.size, self.splits_state = rank, size, splits_state
         self._store, self._tensors = store, tensors
 
     def first(self, work: Callable[[], T]) -> T:
@@ -77,18 +80,18 @@ class Processes(World):
 
     def add_gradients(self, parameters: Iterable[nn.Parameter]) -> None:
         every = list(parameters)
-        present = self.gather([parameter.grad is not None for parameter in every])
-        gradients = []
-        for parameter, has in zip(every, zip(*present, strict=True), strict=True):
-            if any(has):
-                if parameter.grad is None:
-                    parameter.grad = torch.zeros_like(parameter)
-                gradients.append(parameter.grad)
-        for bucket in in_buckets(gradients, BUCKET):
+        self.complete_gradients(every)
+        for bucket in in_buckets([p.grad for p in every if p.grad is not None], BUCKET):
             flat = torch.cat([gradient.flatten() for gradient in bucket])
             self._together(partial(dist.all_reduce, flat, group=self._tensors))
             for gradient, part in zip(bucket, flat.split([g.numel() for g in bucket]), strict=True):
                 gradient.copy_(part.view_as(gradient))
+
+    def complete_gradients(self, parameters: Sequence[nn.Parameter]) -> None:
+        present = self.gather([parameter.grad is not None for parameter in parameters])
+        for parameter, has in zip(parameters, zip(*present, strict=True), strict=True):
+            if any(has) and parameter.grad is None:
+                parameter.grad = torch.zeros_like(parameter)
 
     def require_equal(self, parameters: Mapping[str, Tensor]) -> None:
         sums = self.gather([parameter.detach().double().sum().item() for parameter in parameters.values()])
@@ -129,11 +132,12 @@ class Processes(World):
 
 
 @contextmanager
-def meet(device: str) -> Iterator[Processes]:
+def meet(device: str, engine: Engine = Engine.ddp) -> Iterator[Processes]:
     """Join the processes that torchrun started.
 
     Args:
         device: ``model.device``; unless it is cpu, each process takes the GPU of its place on its machine.
+        engine: of those in several processes.
 
     Raises:
         SalmonError: there are fewer GPUs than processes, or the device is one particular GPU.
@@ -142,9 +146,15 @@ def meet(device: str) -> Iterator[Processes]:
     if cuda:
         take_gpu(device, int(os.environ["LOCAL_RANK"]), int(os.environ["LOCAL_WORLD_SIZE"]))
     store, rank, size = next(iter(dist.rendezvous("env://")))
-    dist.init_process_group("gloo", store=dist.PrefixStore("groups", store), rank=rank, world_size=size,
+    splits_state = engine is not Engine.ddp
+    # DeepSpeed takes the default group for tensors on GPUs, so that this one must have NCCL for them; what is decided
+    # (objects, tensors on the CPU) goes by gloo in any case.
+    backend = "cpu:gloo,cuda:nccl" if cuda and splits_state else "gloo"
+    dist.init_process_group(backend, store=dist.PrefixStore("groups", store), rank=rank, world_size=size,
                             timeout=PATIENCE)
-    here = Processes(store, rank, size, dist.new_group(backend="nccl") if cuda else None)
+    if splits_state:
+        library()  # that it can be used, before any work
+    here = Processes(store, rank, size, dist.new_group(backend="nccl") if cuda else None, splits_state)
 
     def stop(signum: int, frame: FrameType | None) -> NoReturn:
         raise here.explain("stopped by SIGTERM: by torchrun, since another process was killed, or from outside")

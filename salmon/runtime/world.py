@@ -26,6 +26,7 @@ class World:
 
     rank = 0
     size = 1
+    splits_state = False  # of the optimiser, over the processes
 
     def share(self, items: Sequence[T]) -> Sequence[T]:
         """This process's part; the parts differ by one item at most, and the later ones may be empty."""
@@ -49,6 +50,9 @@ class World:
 
     def add_gradients(self, parameters: Iterable["nn.Parameter"]) -> None:
         """Replace each gradient by its sum over the processes; one that no process has stays None."""
+
+    def complete_gradients(self, parameters: Sequence["nn.Parameter"]) -> None:
+        """Zeros for a gradient that some process has and this one lacks; one that no process has stays None."""
 
     def require_equal(self, parameters: Mapping[str, "Tensor"]) -> None:
         """Raises ``SalmonError`` where processes have come to hold different weights."""

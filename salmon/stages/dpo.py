@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass
 
 import numpy as np
@@ -137,8 +138,8 @@ def train(cfg: Config, ctx: StageContext, shared: SharedModel, examples: Sequenc
             "dpo/margin": (rewards[0] - rewards[1]).mean().item() * share,
         }
 
-    with shared.using(POLICY):
-        return fit(Learner(shared.parameters_of(POLICY), cfg.dpo.train.optim), examples, cfg.dpo.train, loss=loss,
+    with closing(Learner(shared.parameters_of(POLICY), cfg.dpo.train.optim)) as learner, shared.using(POLICY):
+        return fit(learner, examples, cfg.dpo.train, loss=loss,
                    weight=lambda _: 1, checkpoint=ctx.work / "state.pt", tracker=ctx.tracker, name="dpo", seed=cfg.seed,
                    shown=["dpo/loss", "dpo/accuracy", "dpo/margin", "optim/grad_norm"])
 

@@ -55,7 +55,7 @@ def run(cfg: Config, ctx: StageContext) -> dict[str, float]:
     training, held_out = enough_prompts(cfg, actors)
     batches = schedule(training, ppo)
 
-    learner = Learner(actors.trained, ppo.optim)
+    learner = Learner(actors.trained, ppo.optim, may_rest=shared.parameters_of(POLICY))  # while the critic warms up
     checkpoint = ctx.work / "state.pt"
     saved = learner.load(checkpoint)
     state = State(**saved) if saved else State(kl_coefficient=ppo.kl.coefficient)
@@ -100,6 +100,7 @@ def run(cfg: Config, ctx: StageContext) -> dict[str, float]:
         state.step = step
         if step % ppo.save_every == 0 or step == len(batches):
             learner.save(checkpoint, **asdict(state))
+    learner.close()
 
     ctx.write(lambda: save_policy(actors, ctx.work / "last" / "policy"))
     ctx.write(lambda: save_scalar_model(shared, VALUE, actors.value_head, ctx.work / "last" / "value"))

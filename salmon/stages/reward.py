@@ -3,6 +3,7 @@
 import logging
 from collections import defaultdict
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -128,7 +129,6 @@ def train(shared: SharedModel, head: ScalarHead, groups: Sequence[Sequence[Compa
     ``name``: prefix of the metrics; ``state``: names the file of an interrupted try, and is ``name`` if not given.
     """
     parameters = shared.parameters_of(ADAPTER) | {f"head.{k}": p for k, p in head.named_parameters()}
-    learner = Learner(parameters, settings.optim)
 
     def loss(micro_batch: Sequence[Sequence[Comparison]], num_rows: float) -> tuple[Tensor, dict[str, float]]:
         batch = [comparison for group in micro_batch for comparison in group]
@@ -140,7 +140,7 @@ def train(shared: SharedModel, head: ScalarHead, groups: Sequence[Sequence[Compa
             f"{name}/margin": (chosen - rejected).mean().item() * share,
         }
 
-    with shared.using(ADAPTER):
+    with closing(Learner(parameters, settings.optim)) as learner, shared.using(ADAPTER):
         return fit(learner, groups, settings, loss=loss, weight=len,
                    checkpoint=ctx.work / f"state_{state or name}.pt", tracker=ctx.tracker, name=name, seed=seed,
                    first_step=first_step, until=until, measurement=measurement,

@@ -3,6 +3,7 @@
 import logging
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass
 
 from torch import Tensor
@@ -64,7 +65,6 @@ def run(cfg: Config, ctx: StageContext) -> dict[str, float]:
     # 3. Supervised fine-tuning, loss on the answers only.
     if cfg.sft.start is None:
         shared.add_adapter(ADAPTER, cfg.seed)
-    learner = Learner(shared.parameters_of(ADAPTER), cfg.sft.train.optim)
 
     def loss(rows: Sequence[Example], num_tokens: float) -> tuple[Tensor, dict[str, float]]:
         batch = token_batch([r.prompt_ids for r in rows], [r.answer_ids for r in rows],
@@ -72,7 +72,7 @@ def run(cfg: Config, ctx: StageContext) -> dict[str, float]:
         value = -response_logprobs(shared, batch, temperature=1.0).sum() / num_tokens
         return value, {"sft/tokens": batch.mask.sum().item()}
 
-    with shared.using(ADAPTER):
+    with closing(Learner(shared.parameters_of(ADAPTER), cfg.sft.train.optim)) as learner, shared.using(ADAPTER):
         trained = fit(learner, examples, cfg.sft.train, loss=loss, weight=lambda row: len(row.answer_ids),
                       checkpoint=ctx.work / "state.pt", tracker=ctx.tracker, name="sft", seed=cfg.seed,
                       shown=["sft/loss", "optim/lr", "optim/grad_norm"])

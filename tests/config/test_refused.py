@@ -19,7 +19,17 @@ from omegaconf.errors import OmegaConfBaseException
 from salmon.config import checks
 from salmon.config.checks import broken_rules, to_typed
 from salmon.config.register import CONF, register
-from salmon.config.schema import Config, JudgeKind, LessonSettings, MTBenchMode, PairJudge, RewardSource, SFTSource
+from salmon.config.schema import (
+    Config,
+    Engine,
+    JudgeKind,
+    LessonSettings,
+    MTBenchMode,
+    Optimizer,
+    PairJudge,
+    RewardSource,
+    SFTSource,
+)
 from salmon.errors import SalmonError
 
 register()
@@ -149,6 +159,9 @@ STYLES = ("foreign, brief, prose, list, formal, informal, actually, excited, gen
 
 LESSON = {"principles": [], "wordings": 1, "groups": 4, "batch_size": 2, "until": 0.9}
 RULES: list[tuple[Given, str]] = [
+    ({"engine.kind": Engine.zero2, "ppo.optim.optimizer": Optimizer.paged_adamw_8bit},
+     "ppo.optim.optimizer=paged_adamw_8bit cannot be split over processes: with engine=zero2 use "
+     "ppo.optim.optimizer=adamw"),
     # the run
     ({"stages": []}, f"stages is empty; choose of {STAGES}"),
     ({"stages": ["sft", "ppox"]}, f"stages: unknown 'ppox' (did you mean ppo?); known are {STAGES}"),
@@ -364,6 +377,8 @@ def test_broken_rules(with_values: Callable[[Given], Config], given: Given, said
     {"preferences.judge.kind": PairJudge.server, "preferences.judge.server.model": "any",
      "preferences.judge.server.base_url": "http://localhost:8000/v1", "preferences.judge.max_tokens": 5000},
     {"ppo.reward_source": RewardSource.judge, "principles.rl": None},  # the interventions are left
+    {"engine.kind": Engine.zero2, "stages": ["sft"], "ppo.optim.optimizer": Optimizer.paged_adamw_8bit},  # not run
+    {"engine.kind": Engine.ddp, "ppo.optim.optimizer": Optimizer.paged_adamw_8bit},
     {"ppo.reward_source": RewardSource.judge, "principles.interventions": None},
     {"eval.principle_following.real_pairs": {"hh": "hh.jsonl"}}, {"eval.principle_following.limit": None},
     {"eval.tasks": ["pairs", "probes"], "eval.data_dir": "mini"},  # the bundled smoke test

@@ -36,14 +36,17 @@ FIRST, SECOND = ("sft", "preferences", "reward"), ("ppo", "dpo", "best_of_n")
 VARYING = ("time", "perf/", "dpo/accuracy")
 
 
-def run(folder: Path, size: int, *changes: str, stop: bool = False, late: bool = False) -> list[Any]:
+def run(folder: Path, size: int, *changes: str, engine: str = "ddp", stop: bool = False, late: bool = False
+        ) -> list[Any]:
     """What a job of ``size`` processes in ``folder`` returned or raised.
 
-    ``stop``: in PPO's second update; ``late``: the first process comes last to the model's cache.
+    ``engine``: where there are several; ``stop``: in PPO's second update; ``late``: the first process comes last to the
+    model's cache.
     """
     folder.mkdir(exist_ok=True)
     (folder / "job").mkdir(exist_ok=True)
-    given = [*SETTINGS, f"engine={'ddp' if size > 1 else 'single'}", f"paths.cache={folder.parent / 'cache'}", *changes]
+    given = [*SETTINGS, f"engine={engine if size > 1 else 'single'}", f"paths.cache={folder.parent / 'cache'}",
+             *changes]
     return started(size, job, *config(folder / "store", *given), folder / "job", stop, late)
 
 
@@ -80,14 +83,16 @@ def alone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture(scope="module", params=[(2, FIRST), (3, SECOND)], ids=["2-first", "3-second"])
+@pytest.fixture(scope="module",
+                params=[(2, "ddp", FIRST), (3, "ddp", SECOND), (2, "zero2", FIRST), (2, "zero2", ("ppo",))],
+                ids=lambda param: f"{param[0]}-{param[1]}-{param[2][0]}")
 def shared_out(request: pytest.FixtureRequest, alone: Path) -> tuple[Path, Path, tuple[str, ...]]:
     """Some stages in several processes, on inputs that one process made."""
-    size, stages = request.param
-    folder = alone.parent / str(size)
-    if stages == SECOND:
+    size, engine, stages = request.param
+    folder = alone.parent / f"{size}-{engine}-{stages[0]}"
+    if stages != FIRST:
         shutil.copytree(alone / "store", folder / "store", ignore=shutil.ignore_patterns(*SECOND))
-    assert run(folder, size, f"stages=[{','.join(stages)}]") == [None] * size
+    assert run(folder, size, f"stages=[{','.join(stages)}]", engine=engine) == [None] * size
     return alone, folder, stages
 
 
@@ -125,11 +130,11 @@ def test_every_stage_reaches_the_same(shared_out: tuple[Path, Path, tuple[str, .
 def test_prompts_principles_labels_and_responses_are_the_same(shared_out: tuple[Path, Path, tuple[str, ...]]) -> None:
     *folders, stages = shared_out
     one, several = map(artifacts, folders)
-    if stages == FIRST:
+    if "preferences" in stages:
         for name in ("samples", "pairs", "judgements", "rows", "probes"):
             file = f"preferences/{name}.jsonl"
             assert rows(folders[1] / "job/artifacts" / file) == rows(folders[0] / "job/artifacts" / file), name
-    else:
+    if "ppo" in stages:
         for step in (0, 2):
             shown, others = ([{key: value for key, value in row.items() if key != "score"}
                               for row in rows(links["ppo"] / f"tables/responses_{step}.jsonl")]
@@ -155,15 +160,16 @@ def test_a_finished_job_is_reused_by_any_number_of_processes(alone: Path) -> Non
     assert [artifact["reused"] for artifact in found.values()] == [True] * 6
 
 
-@pytest.mark.parametrize(("before", "after"), [(2, 1), (1, 2)])
-def test_ppo_continues_in_another_number_of_processes(alone: Path, tmp_path: Path, before: int, after: int) -> None:
+@pytest.mark.parametrize(("before", "after", "engine"), [(2, 1, "ddp"), (1, 2, "zero2")])
+def test_ppo_continues_in_another_number_of_processes(alone: Path, tmp_path: Path, before: int, after: int, engine: str
+                                                      ) -> None:
     shutil.copytree(alone / "store", tmp_path / "store", ignore=shutil.ignore_patterns("ppo", "dpo", "best_of_n"))
-    stopped = run(tmp_path, before, "stages=[ppo]", stop=True)
+    stopped = run(tmp_path, before, "stages=[ppo]", engine=engine, stop=True)
     assert set(stopped) == {"SalmonError: stopped by the test"}
     assert json.loads((tmp_path / "job/status.json").read_text())["error"] == "stopped by the test"
     partial, = (tmp_path / "store/ppo").glob("*.partial")
     assert {row["step"] for row in rows(partial / "metrics.jsonl")} == {0, 1}
-    assert run(tmp_path, after, "stages=[ppo]") == [None] * after
+    assert run(tmp_path, after, "stages=[ppo]", engine=engine) == [None] * after
     assert_same_training(artifacts(alone)["ppo"], (tmp_path / "job/artifacts/ppo").resolve())
 
 
