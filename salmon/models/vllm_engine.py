@@ -21,6 +21,7 @@ from salmon.runtime.progress import format_duration
 log = logging.getLogger("salmon")
 
 RANKS = (8, 16, 32, 64, 128, 256, 320, 512)  # of adapters, that it has room for: vllm.config.lora.MaxLoRARanks
+BATCHED_TOKENS = 4096  # read at a time on a CPU
 ENVIRONMENT = {
     "VLLM_ENABLE_V1_MULTIPROCESSING": "0",  # in this process: no other one outlives a kill, and errors arrive as such
     "VLLM_NO_USAGE_STATS": "1",  # it would report to its makers
@@ -58,6 +59,8 @@ class Engine:
         began = time.perf_counter()
         self.max_rank = next(rank for rank in RANKS if rank >= model.lora.r)
         self._sleeps, self._asleep = rollout.sleep and device == "cuda", False
+        # On a CPU 0.32 cannot sample with seeds where a prompt is read in parts ("CPU Generator does not use offset").
+        whole = {"enable_chunked_prefill": False, "max_num_batched_tokens": max(shared.context, BATCHED_TOKENS)}
         try:
             self.llm: Any = LLM(
                 weights.resolve(model.path, cache), revision=model.revision, load_format="safetensors",
@@ -66,7 +69,7 @@ class Engine:
                 logprobs_mode="processed_logprobs",  # of the distribution that is drawn from
                 enable_lora=True, max_loras=1, max_cpu_loras=1, max_lora_rank=self.max_rank,
                 gpu_memory_utilization=rollout.gpu_memory_utilization, enable_sleep_mode=self._sleeps,
-                enforce_eager=rollout.enforce_eager or device == "cpu",
+                enforce_eager=rollout.enforce_eager or device == "cpu", **(whole if device == "cpu" else {}),
             )  # fmt: skip
         except (ValueError, RuntimeError, OSError) as error:
             reason = " ".join(str(error).split())[:500]
