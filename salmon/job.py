@@ -3,11 +3,13 @@
 import json
 import logging
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from salmon.config.engines import check_shares
-from salmon.config.schema import Config, Engine
+from salmon.config.schema import Config, Engine, RolloutBackend
 from salmon.models import weights
 from salmon.pipeline import Execution, Pipeline
 from salmon.report import report
@@ -30,7 +32,7 @@ def run_job(cfg: Config, resolved: dict[str, Any], folder: Path) -> None:
     if cfg.engine.kind is not Engine.single:
         # Before they meet: of processes that have, transformers' save_pretrained writes in the first only.
         weights.resolve(cfg.model.path, Path(cfg.paths.cache))
-    with joined(cfg) as here:
+    with joined(cfg) as here, rollouts(cfg):
         if here.rank:
             log.setLevel(logging.CRITICAL)  # every line would come twice
         check_shares(cfg, here.size, cfg.engine.uneven)
@@ -61,6 +63,23 @@ def _run_and_report(cfg: Config, resolved: dict[str, Any], folder: Path) -> None
         link_artifacts(folder, executions)
         write_json_atomic(folder / "results.json", {e.label: e.artifact.metrics for e in executions})
     print(report(cfg, executions, folder, time.perf_counter() - began))
+
+
+@contextmanager
+def rollouts(cfg: Config) -> Iterator[None]:
+    """What ``rollout.backend`` names samples responses inside the block.
+
+    Raises:
+        SalmonError: its package is not installed.
+    """
+    if cfg.rollout.backend is RolloutBackend.hf:
+        yield
+        return
+    from salmon.models.vllm_sampler import VLLMSampler  # torch and transformers, see below
+    from salmon.rollout import sampling_with
+
+    with VLLMSampler(cfg.model, cfg.rollout, Path(cfg.paths.cache)) as sampler, sampling_with(sampler):
+        yield
 
 
 def _base(cfg: Config) -> "SharedModel":

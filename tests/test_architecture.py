@@ -27,9 +27,9 @@ LAYERS = (
 )  # fmt: skip
 LAYER = {name: depth for depth, names in enumerate(LAYERS) for name in names}
 HEAVY = {"torch", "transformers", "peft", "wandb", "datasets", "lm_eval", "openai", "fastchat", "bitsandbytes",
-         "accelerate", "deepspeed", "matplotlib"}  # fmt: skip
+         "accelerate", "deepspeed", "matplotlib", "vllm"}  # fmt: skip
 # Flat lists of declarations and of rules; all else is one idea in 300 lines.
-LONG = {"salmon/config/schema.py": 620, "salmon/config/checks.py": 400}  # declarations; one rule each
+LONG = {"salmon/config/schema.py": 640, "salmon/config/checks.py": 420}  # declarations; one rule each
 FILES = sorted(p for top in PACKAGES for p in (ROOT / top).rglob("*.py"))
 OURS = [path.relative_to(ROOT).as_posix() for path in FILES]
 TESTS = [path.relative_to(ROOT).as_posix() for path in sorted((ROOT / "tests").rglob("*.py"))]

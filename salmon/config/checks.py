@@ -24,8 +24,10 @@ from salmon.config.schema import (
     PPOConfig,
     PreferencesConfig,
     PrinciplesConfig,
+    Quantization,
     RewardConfig,
     RewardSource,
+    RolloutBackend,
     SamplingSettings,
     SFTSource,
     TruthfulQAJudgeSettings,
@@ -40,6 +42,7 @@ EVAL_TASKS = ("truthfulqa_mc1", "truthfulqa_mc2", "truthfulqa_gen", "bbh", "huma
 TYDIQA_LANGUAGES = ("arabic", "bengali", "english", "finnish", "indonesian", "korean", "russian", "swahili", "telugu")
 STYLES = ("foreign", "brief", "prose", "list", "formal", "informal", "actually", "excited", "generic_advice",
           "self_praise", "counter_question")  # of salmon/data/styles.py
+MAX_VLLM_RANK = 512  # vllm.config.lora.MaxLoRARanks
 QUESTION_TYPES = ("general", "reasoning", "red_teaming")
 
 
@@ -106,6 +109,7 @@ def broken_rules(config: Config | EvalApp) -> Iterator[str]:
     if isinstance(config, Config):
         yield from _pipeline_rules(config)
         yield from _engine_rules(config)
+        yield from _rollout_rules(config)
         yield from _ppo_rules(config.ppo, config.principles)
 
 
@@ -173,6 +177,33 @@ def _pipeline_rules(config: Config) -> Iterator[str]:
         yield (f"prompts.max_tokens + ppo.sampling.max_new_tokens = "
                f"{config.prompts.max_tokens + config.ppo.sampling.max_new_tokens} exceeds "
                f"model.context={config.model.context}")
+
+
+def _rollout_rules(config: Config) -> Iterator[str]:
+    """What the vllm backend cannot do, or would do otherwise than the trainer and say nothing."""
+    share = config.rollout.gpu_memory_utilization
+    if not 0 < share < 1:
+        yield f"rollout.gpu_memory_utilization={share} must be above 0 and below 1: the trainer needs the rest"
+    if config.rollout.backend is not RolloutBackend.vllm:
+        return
+    if config.model.quantization is not Quantization.none:
+        yield (f"rollout=vllm cannot read the base as model.quantization={config.model.quantization.value}, and would "
+               "sample from another model than the trained one: set model.quantization=none, or rollout=hf")
+    if config.engine.kind is not Engine.single:
+        yield (f"rollout=vllm runs in a job of one process, not with engine={config.engine.kind.value}: set "
+               "engine=single, or rollout=hf")
+    if config.model.device not in ("auto", "cpu", "cuda", "cuda:0"):
+        yield (f"rollout=vllm takes the first GPU that it sees, not model.device={config.model.device}: start with "
+               "CUDA_VISIBLE_DEVICES set to that GPU's number, and set model.device=cuda")
+    if config.model.lora.r > MAX_VLLM_RANK:
+        yield f"rollout=vllm takes adapters of rank {MAX_VLLM_RANK} at most, not model.lora.r={config.model.lora.r}"
+    sampled = {"preferences": config.preferences.sampling, "ppo": config.ppo.sampling}
+    if config.sft.source is SFTSource.styled:
+        sampled["sft"] = config.sft.sampling
+    for where, sampling in sampled.items():
+        if sampling.temperature and not 0.01 <= sampling.temperature <= 2:
+            yield (f"{where}.sampling.temperature={sampling.temperature}: rollout=vllm takes 0, and 0.01 to 2; set one "
+                   "of these, or rollout=hf")
 
 
 def _epochs(where: str, epochs: int, config: Config) -> Iterator[str]:

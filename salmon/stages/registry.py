@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from salmon.config.schema import Config, SFTSource
+from salmon.config.schema import Config, RolloutBackend, SFTSource
 from salmon.data.sources import source_identity
 from salmon.principles.bank import load_bank
 from salmon.principles.chosen import monitor_bank, reward_bank, rl_bank
@@ -42,6 +42,8 @@ def _sft(cfg: Config) -> dict[str, Any]:
     settings["sft"] = semantic(cfg.sft) | {"start": None}  # by its content, above
     if cfg.sft.source is not SFTSource.demonstrations:
         settings |= _prompts(cfg, cfg.prompts.sft)
+    if cfg.sft.source is SFTSource.styled:
+        settings |= _rollout(cfg)
     if cfg.sft.source is SFTSource.self_align:
         settings |= {"rules": load_bank(cfg.principles.self_align).content()}
     if cfg.sft.source is SFTSource.self_align or cfg.sft.demonstrations == "exemplars":
@@ -53,7 +55,8 @@ def _sft(cfg: Config) -> dict[str, Any]:
 
 def _preferences(cfg: Config) -> dict[str, Any]:
     bank = reward_bank(cfg.principles)
-    return _prompts(cfg, cfg.prompts.preferences) | {"preferences": semantic(cfg.preferences), "bank": bank.content()}
+    return _prompts(cfg, cfg.prompts.preferences) | _rollout(cfg) | {"preferences": semantic(cfg.preferences),
+                                                                     "bank": bank.content()}
 
 
 def _reward(cfg: Config) -> dict[str, Any]:
@@ -79,7 +82,7 @@ def _start(folder: str | None) -> dict[str, Any]:
 
 def _ppo(cfg: Config) -> dict[str, Any]:
     monitor, keep_every = monitor_bank(cfg.principles), cfg.ppo.keep_every
-    settings = _prompts(cfg, cfg.prompts.ppo) | {"ppo": semantic(cfg.ppo)} | _shown(cfg)
+    settings = _prompts(cfg, cfg.prompts.ppo) | {"ppo": semantic(cfg.ppo)} | _shown(cfg) | _rollout(cfg)
     # An artifact that kept nothing cannot stand for one that does.
     settings |= {"keep_every": keep_every} if keep_every else {}
     return settings | ({"monitor": monitor.content()} if monitor else {})
@@ -105,7 +108,7 @@ def _shown(cfg: Config) -> dict[str, Any]:
 def _held_out(cfg: Config) -> dict[str, Any]:
     """Which prompts a policy is measured on, how it answers them, and what is checked."""
     ppo, monitor = semantic(cfg.ppo), monitor_bank(cfg.principles)
-    return _prompts(cfg, cfg.prompts.ppo) | {
+    return _prompts(cfg, cfg.prompts.ppo) | _rollout(cfg) | {
         "held_out": {key: ppo[key] for key in ("seed", "num_prompts", "held_out_prompts", "sampling")},
         "monitor": monitor.content() if monitor else [],
     }
@@ -148,6 +151,11 @@ def _contents(files: dict[str, str]) -> dict[str, Any]:
 
 def _hashes(folder: Path) -> dict[str, str]:
     return {str(file.relative_to(folder)): sha256_of(file) for file in sorted(folder.rglob("*")) if file.is_file()}
+
+
+def _rollout(cfg: Config) -> dict[str, Any]:
+    """What draws the responses, where it is not what draws them by default (older artifacts do not say it)."""
+    return {} if cfg.rollout.backend is RolloutBackend.hf else {"rollout": semantic(cfg.rollout)}
 
 
 def _prompts(cfg: Config, source: str) -> dict[str, Any]:

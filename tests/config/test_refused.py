@@ -27,7 +27,9 @@ from salmon.config.schema import (
     MTBenchMode,
     Optimizer,
     PairJudge,
+    Quantization,
     RewardSource,
+    RolloutBackend,
     SFTSource,
 )
 from salmon.errors import SalmonError
@@ -103,6 +105,7 @@ WRONG_CHOICES = [
     ("preferences.judge.kind", "human", "self, verifier, server"),
     ("preferences.judge.server.api", "grpc", "completions, chat"),
     ("ppo.reward_source", "human", "model, judge"),
+    ("rollout.backend", "sglang", "hf, vllm"),
 ]  # fmt: skip
 
 
@@ -158,10 +161,26 @@ STYLES = ("foreign, brief, prose, list, formal, informal, actually, excited, gen
           "counter_question")
 
 LESSON = {"principles": [], "wordings": 1, "groups": 4, "batch_size": 2, "until": 0.9}
+VLLM = {"rollout.backend": RolloutBackend.vllm}
 RULES: list[tuple[Given, str]] = [
     ({"engine.kind": Engine.zero2, "ppo.optim.optimizer": Optimizer.paged_adamw_8bit},
      "ppo.optim.optimizer=paged_adamw_8bit cannot be split over processes: with engine=zero2 use "
      "ppo.optim.optimizer=adamw"),
+    # rollouts
+    *(({"rollout.gpu_memory_utilization": share}, f"rollout.gpu_memory_utilization={share} must be above 0 and below "
+                                                  "1: the trainer needs the rest") for share in (0.0, 1.0)),
+    (VLLM | {"model.quantization": Quantization.nf4},
+     "rollout=vllm cannot read the base as model.quantization=nf4, and would sample from another model than the "
+     "trained one: set model.quantization=none, or rollout=hf"),
+    (VLLM | {"engine.kind": Engine.ddp}, "rollout=vllm runs in a job of one process, not with engine=ddp: set "
+                                         "engine=single, or rollout=hf"),
+    (VLLM | {"model.device": "cuda:1"},
+     "rollout=vllm takes the first GPU that it sees, not model.device=cuda:1: start with CUDA_VISIBLE_DEVICES set to "
+     "that GPU's number, and set model.device=cuda"),
+    (VLLM | {"model.lora.r": 513}, "rollout=vllm takes adapters of rank 512 at most, not model.lora.r=513"),
+    *((VLLM | {f"{stage}.sampling.temperature": value, "sft.source": SFTSource.styled},
+       f"{stage}.sampling.temperature={value}: rollout=vllm takes 0, and 0.01 to 2; set one of these, or rollout=hf")
+      for stage in ("sft", "preferences", "ppo") for value in (0.005, 2.5)),
     # the run
     ({"stages": []}, f"stages is empty; choose of {STAGES}"),
     ({"stages": ["sft", "ppox"]}, f"stages: unknown 'ppox' (did you mean ppo?); known are {STAGES}"),
@@ -383,6 +402,10 @@ def test_broken_rules(with_values: Callable[[Given], Config], given: Given, said
     {"eval.principle_following.real_pairs": {"hh": "hh.jsonl"}}, {"eval.principle_following.limit": None},
     {"eval.tasks": ["pairs", "probes"], "eval.data_dir": "mini"},  # the bundled smoke test
     {"eval.tasks": ["pairs"], "eval.data_dir": None, "eval.pairs.files": {"hh": "hh.jsonl"}},
+    VLLM | {"ppo.sampling.temperature": 2.0, "preferences.sampling.temperature": 0.01, "model.lora.r": 512},
+    VLLM | {"sft.sampling.temperature": 0.0, "sft.source": SFTSource.styled, "sft.styles": {"brief": 0.5}},
+    VLLM | {"sft.sampling.temperature": 0.005},  # of Self-Align, which vLLM does not sample
+    {"engine.kind": Engine.ddp, "model.device": "cuda:1", "model.quantization": Quantization.nf4},
 ], ids=str)  # fmt: skip
 def test_values_at_the_edge_are_allowed(with_values: Callable[[Given], Config], given: Given) -> None:
     assert list(broken_rules(with_values(given))) == []

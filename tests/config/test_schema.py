@@ -155,6 +155,7 @@ def test_only_speed_memory_and_reporting_are_cosmetic() -> None:
         "reward.train.micro_batch_size", "reward.train.save_every",
         "reward.pretrain.train.micro_batch_size", "reward.pretrain.train.save_every", "reward.probe.every",
         "reward.probe.pairs", "reward.probe.reworded", "launch.gpus_per_job", "engine.kind", "engine.uneven",
+        "rollout.gpu_memory_utilization", "rollout.sleep", "rollout.enforce_eager",
         "ppo.sampling.batch_size", "ppo.micro_batch_size", "ppo.save_every",
         "ppo.keep_every",  # changes no policy; with it the registry makes the artifact another one
         "eval.batch_size",
