@@ -15,7 +15,7 @@ salmon: self-alignment with instructable reward models
   salmon -m ... hydra/launcher=joblib          its jobs side by side; hydra/launcher=slurm: on a cluster
   salmon +experiment=NAME                      a recipe, or an experiment with its report
   salmon +sweeps=NAME                          a study: {studies}
-  salmon plan [...] [gpu=NAME] [flops=RATE]    memory, FLOPs and time of each phase, without running it
+  salmon plan [...] [gpu=NAME] [processes=N]   memory, FLOPs and time of each phase, without running it
   salmon --cfg job [...]                       show the whole config of a command, without running it
   python -m eval checkpoint=PATH               benchmarks on a checkpoint
   python -m salmon.convert FOLDER OUTPUT       pickled adapters (the original project's) as safetensors

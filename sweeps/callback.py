@@ -19,6 +19,7 @@ from salmon.errors import SalmonError
 from salmon.runtime.at_end import at_end
 from salmon.runtime.console import configure_console
 from salmon.runtime.files import storage_errors, write_json_atomic
+from salmon.runtime.launch import started_rank
 from sweeps.collect import FAILED
 from sweeps.settings import read_settings
 
@@ -54,11 +55,11 @@ class SweepCallback(Callback):
 
     def on_job_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Forget how the job went when the sweep ran in this folder before."""
-        if config.hydra.mode.name == "MULTIRUN":
+        if config.hydra.mode.name == "MULTIRUN" and not started_rank():
             (Path(config.hydra.runtime.output_dir) / "status.json").unlink(missing_ok=True)
 
     def on_job_end(self, config: DictConfig, job_return: JobReturn, **kwargs: Any) -> None:
-        if config.hydra.mode.name == "MULTIRUN":
+        if config.hydra.mode.name == "MULTIRUN" and not started_rank():
             configure_console()  # a job in another process has not done it
             keep_error(Path(config.hydra.runtime.output_dir), job_return)
             self.report(Path(config.hydra.sweep.dir), last=False)

@@ -1,7 +1,8 @@
 """Hydra's launcher for Slurm (``hydra/launcher=slurm``): hydra-submitit-launcher's, for sweeps that nobody attends.
 
-Beyond that launcher: resources by model; a failed or killed job is failed in Slurm too and takes no other along; and
-the same command waits for the jobs that still run, and submits only those that are missing or failed.
+Beyond that launcher: resources by model; a job of several processes, one a GPU, which Slurm starts in torchrun's place;
+a failed or killed job is failed in Slurm too and takes no other along; and the same command waits for the jobs that
+still run, and submits only those that are missing or failed.
 """
 
 import copy
@@ -18,13 +19,17 @@ from hydra.core.utils import JobReturn, JobStatus, filter_overrides
 from hydra_plugins.hydra_submitit_launcher.config import BaseQueueConf
 from hydra_plugins.hydra_submitit_launcher.submitit_launcher import SlurmLauncher as SubmititLauncher
 from omegaconf import DictConfig, OmegaConf, flag_override, open_dict
+from submitit import JobEnvironment
 from submitit.core.core import Job
 from submitit.core.utils import FailedSubmissionError
+from submitit.helpers import TorchDistributedEnvironment
 from submitit.slurm.slurm import SlurmJob
 
 from salmon.config.register import register
+from salmon.config.schema import Engine
 from salmon.errors import SalmonError
 from salmon.runtime.files import storage_errors, write_json_atomic
+from salmon.runtime.launch import started_rank
 from salmon.runtime.status import read_json
 from sweeps.collect import read_job
 from sweeps.slurm_queue import SqueueWatcher, await_jobs, queued
@@ -50,6 +55,12 @@ class SlurmLauncher(SubmititLauncher):
     def __call__(self, *args: Any, **kwargs: Any) -> JobReturn:
         """In Slurm's task. Raises what the job raised, so that its state and exit status in Slurm tell the truth."""
         register()
+        if JobEnvironment().num_tasks > 1:
+            # What torchrun would set; each process takes its GPU itself.
+            TorchDistributedEnvironment().export(set_cuda_visible_devices=False, overwrite=True)
+        if started_rank():  # the job's folder is the first process's
+            sweep_overrides, *others = args
+            args = ([*sweep_overrides, "hydra.output_subdir=null"], *others)
         returned = super().__call__(*args, **kwargs)
         _ = returned.return_value
         return returned
@@ -67,10 +78,11 @@ class SlurmLauncher(SubmititLauncher):
         try:
             jobs = self._still_there(sweep, {n: folder.name for n, folder in folders.items() if n not in returns})
             log.info("%d of %d jobs are finished, %d wait or run in Slurm", len(returns), len(planned), len(jobs))
-            for model, numbers in by_choice({n: job for n, job in planned.items() if n not in {*returns, *jobs}}):
+            for (model, engine), numbers in by_choice(
+                    {n: job for n, job in planned.items() if n not in {*returns, *jobs}}):
                 for number in numbers:
                     (folders[number] / "status.json").unlink(missing_ok=True)  # of an earlier try
-                submitted = self._submit(model, {n: list(job_overrides[n - initial_job_idx]) for n in numbers})
+                submitted = self._submit(model, engine, {n: list(job_overrides[n - initial_job_idx]) for n in numbers})
                 _remember(sweep, {folders[number].name: job.job_id for number, job in submitted.items()})
                 jobs |= submitted
         except SalmonError as error:
@@ -92,11 +104,9 @@ class SlurmLauncher(SubmititLauncher):
         alive = queued() if known else set()
         return {number: SlurmJob(self.params["submitit_folder"], id_) for number, id_ in known.items() if id_ in alive}
 
-    def _submit(self, model: str, overrides: Mapping[int, list[str]]) -> dict[int, Job[Any]]:
+    def _submit(self, model: str, engine: str, overrides: Mapping[int, list[str]]) -> dict[int, Job[Any]]:
         """One job array. Raises ``SalmonError`` where submitit or Slurm refuses it."""
-        parameters = self.params | self.by_model.get(model, {})
-        if parameters.get("nodes", 1) * parameters.get("tasks_per_node", 1) != 1:
-            raise SalmonError("hydra.launcher: a job is one process; nodes and tasks_per_node must be 1")
+        parameters = with_processes(self.params | self.by_model.get(model, {}), engine)
         folder, retries = parameters.pop("submitit_folder"), parameters.pop("max_num_timeout")
         prefixed = {name if name in _OF_ALL_CLUSTERS else f"{self._EXECUTOR}_{name}": value
                     for name, value in parameters.items()}  # fmt: skip
@@ -113,11 +123,27 @@ class SlurmLauncher(SubmititLauncher):
         return dict(zip(overrides, jobs, strict=True))
 
 
-def by_choice(jobs: Mapping[int, DictConfig]) -> list[tuple[str, list[int]]]:
-    """Numbers of the jobs of each choice of ``model``."""
-    groups: dict[str, list[int]] = {}
+def with_processes(parameters: Mapping[str, Any], engine: str) -> dict[str, Any]:
+    """The parameters of jobs with this engine: unless ``tasks_per_node`` says another number, a task a GPU.
+
+    Raises:
+        SalmonError: several tasks or nodes for a job of one process.
+    """
+    nodes, tasks = parameters.get("nodes") or 1, parameters.get("tasks_per_node")
+    if engine != Engine.single.name:
+        return {**parameters, "tasks_per_node": tasks or parameters.get("gpus_per_node") or 1}
+    if nodes * (tasks or 1) != 1:
+        raise SalmonError(f"hydra.launcher: nodes={nodes}, tasks_per_node={tasks or 1}, but with engine=single a job "
+                          "is one process: add engine=ddp, zero2 or zero3, or leave both at 1")
+    return {**parameters, "tasks_per_node": 1}
+
+
+def by_choice(jobs: Mapping[int, DictConfig]) -> list[tuple[tuple[str, str], list[int]]]:
+    """Numbers of the jobs of each choice of ``model`` with each engine."""
+    groups: dict[tuple[str, str], list[int]] = {}
     for number, job in jobs.items():
-        groups.setdefault(str(job.hydra.runtime.choices.model), []).append(number)
+        kind = job.engine.kind
+        groups.setdefault((str(job.hydra.runtime.choices.model), getattr(kind, "name", kind)), []).append(number)
     return list(groups.items())
 
 

@@ -70,7 +70,7 @@ def await_jobs(jobs: Mapping[int, Job[Any]], folders: Mapping[int, Path]) -> dic
 
 def _outcome(job: Job[Any], folder: Path) -> JobReturn:
     try:
-        returned: JobReturn = job.results()[0]
+        returned: JobReturn = job.task(0).result()  # of the first process; the others have none of their own
         return returned
     except UncompletedJobError:
         failed = JobReturn(overrides=[folder.name], status=JobStatus.FAILED)  # Hydra prints them
@@ -79,8 +79,8 @@ def _outcome(job: Job[Any], folder: Path) -> JobReturn:
 
 
 def _failure(job: Job[Any], folder: Path) -> str:
-    ended = (f"Slurm job {job.job_id} ended as {job.state} without a result; {job.paths.stderr} may say why. The same "
-             "command continues it")  # fmt: skip
+    ended = (f"Slurm job {job.job_id} ended as {job.state} without a result; {job.task(0).paths.stderr} may say why. "
+             "The same command continues it")
     told = failure_of(folder / "status.json", ended)
     if told is None:
         log.error("job %s failed: %s", folder.name, ended)

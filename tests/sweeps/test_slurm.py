@@ -13,11 +13,12 @@ import pytest
 from omegaconf import OmegaConf
 
 from salmon.config.register import CONF, register
+from salmon.config.schema import Engine
 from salmon.errors import SalmonError
 from salmon.runtime.status import read_json
 from sweeps import slurm_queue
 from sweeps.collect import FAILED, FINISHED, REQUEUED, RUNNING, read_sweep
-from sweeps.slurm import SlurmLauncher, by_choice, is_finished
+from sweeps.slurm import SlurmLauncher, by_choice, is_finished, with_processes
 from sweeps.slurm_queue import SqueueWatcher, queued
 from tests.stage_lock import sft_lock
 from tests.sweeps.sweep_folders import add_artifact, add_job
@@ -34,10 +35,12 @@ job = len(list(here.glob("*.sh"))) + 1
 script = here / f"{job}.sh"
 script.write_text(Path(sys.argv[1]).read_text())
 last = re.search(r"--array=0-([0-9]+)", script.read_text())
+tasks = re.search(r"--ntasks-per-node=([0-9]+)", script.read_text())[1]
 for task in range(int(last[1]) + 1) if last else [None]:
     array = {} if task is None else {"SLURM_ARRAY_JOB_ID": str(job), "SLURM_ARRAY_TASK_ID": str(task)}
     name = str(job) if task is None else f"{job}_{task}"
-    (here / f"{name}.env").write_text(json.dumps(os.environ | array | {"SLURM_JOB_ID": str(job)}))
+    (here / f"{name}.env").write_text(json.dumps(os.environ | array | {
+        "SLURM_JOB_ID": str(job), "SLURM_NTASKS": tasks, "SLURM_JOB_NUM_NODES": "1"}))
     os.system(f"{here}/scontrol requeue {name}")
 print(f"Submitted batch job {job}")
 """,
@@ -51,11 +54,16 @@ with open(here / f"{name}.log", "a") as log:
 (here / f"{name}.pid").write_text(str(child.pid))
 """,
     "srun": """
-import os, sys
+import os, subprocess, sys
 words = sys.argv[1:]
 while words[0].startswith("-"):
     words = words[2:] if words[0] in ("--output", "--error") else words[1:]
-os.execvp(words[0], words)
+tasks = int(os.environ["SLURM_NTASKS"])
+if tasks == 1:
+    os.execvp(words[0], words)
+started = [subprocess.Popen(words, env=os.environ | {"SLURM_PROCID": str(n), "SLURM_LOCALID": str(n)})
+           for n in range(tasks)]
+sys.exit(max(abs(process.wait()) for process in started))
 """,
     "squeue": """
 from pathlib import Path
@@ -75,9 +83,9 @@ class Sweep:
     environment: dict[str, str]
 
     def start(self, *overrides: str) -> subprocess.Popen[str]:
-        command = [sys.executable, "-m", "salmon", "-m", "hydra/launcher=slurm", "model=tiny", "tracking=disabled",
+        command = [sys.executable, "-m", "salmon", "-m", "model=tiny", "tracking=disabled",
                    f"paths.store={self.folder / 'store'}", f"hydra.sweep.dir={self.folder / 'sweep'}",
-                   "stages=[sft],[reward]", *overrides]  # fmt: skip
+                   *(overrides or ["hydra/launcher=slurm", "stages=[sft],[reward]"])]  # fmt: skip
         return subprocess.Popen(command, cwd=self.folder, env=self.environment, text=True,
                                 stdout=subprocess.PIPE, stderr=subprocess.STDOUT)  # fmt: skip
 
@@ -164,6 +172,19 @@ def test_a_job_that_is_told_of_its_time_limit_goes_back_into_the_queue_and_on(st
     assert sweep.states() == {"stages=[sft]": FINISHED, "stages=[reward]": FAILED}, output
 
 
+def test_a_job_of_two_processes_is_one_job(sweep: Sweep) -> None:
+    """Slurm starts both tasks, which share out batches of two rows. The other job's cannot be shared, which the first
+    process says."""
+    status, output = sweep.run("hydra/launcher=slurm_multi", "engine=ddp", "stages=[sft]",
+                               "sft.train.batch_size=2,3")  # fmt: skip
+    assert status == 1 and "batches do not divide by 2 processes" in output, output
+    jobs = {job.overrides[-1]: job for job in read_sweep(sweep.folder / "sweep")}
+    assert {name: job.state for name, job in jobs.items()} == {
+        "sft.train.batch_size=2": FINISHED, "sft.train.batch_size=3": FAILED}  # fmt: skip
+    returned = [file.name.split("_")[-2] for file in (sweep.folder / "sweep/.slurm").glob("*/*_result.pkl")]
+    assert sorted(returned) == ["0", "0", "1"], "both tasks of the one, the first of the other"
+
+
 def test_each_model_has_its_own_resources(tmp_path: Path, stand_ins: None) -> None:
     (tmp_path / "commands" / "sbatch").write_text("#!/bin/sh\necho Submitted batch job 1\n")  # runs nothing
     launcher = SlurmLauncher({"tiny": {"gpus_per_node": None, "mem_gb": 4}, "llama2_7b": {"timeout_min": 90}},
@@ -171,7 +192,7 @@ def test_each_model_has_its_own_resources(tmp_path: Path, stand_ins: None) -> No
                              timeout_min=30, mem_gb=64, additional_parameters={"requeue": True})  # fmt: skip
     for model, expected in {"tiny": "--mem=4GB --time=30 --requeue", "other": "--gpus-per-node=2 --mem=64GB --time=30",
                             "llama2_7b": "--gpus-per-node=2 --mem=64GB --time=90"}.items():
-        jobs = launcher._submit(model, {4: ["a=b"], 7: ["a=c"]})
+        jobs = launcher._submit(model, "single", {4: ["a=b"], 7: ["a=c"]})
         assert {number: job.job_id for number, job in jobs.items()} == {4: "1_0", 7: "1_1"}
         script = (tmp_path / "1" / "1_submission.sh").read_text()
         assert "--array=0-1%" in script and all(f"#SBATCH {word}\n" in script for word in expected.split()), script
@@ -179,13 +200,22 @@ def test_each_model_has_its_own_resources(tmp_path: Path, stand_ins: None) -> No
 
 
 @pytest.mark.parametrize(("parameters", "message"), [
-    ({"partitoin": "x"}, "model=tiny were not submitted.*partitoin"), ({"nodes": 2}, "a job is one process"),
+    ({"partitoin": "x"}, "model=tiny were not submitted.*partitoin"),
+    ({"nodes": 2}, "nodes=2, tasks_per_node=1, but with engine=single a job is one process: add engine=ddp"),
+    ({"tasks_per_node": 4}, "nodes=1, tasks_per_node=4, but with engine=single"),
     ({"mem_gb": "much"}, "model=tiny were not submitted.*mem_gb")])  # fmt: skip
 def test_a_wrong_resource_is_refused(tmp_path: Path, stand_ins: None, parameters: dict[str, object],
                                      message: str) -> None:
     launcher = SlurmLauncher({"tiny": parameters}, submitit_folder=str(tmp_path), max_num_timeout=0, name="a")
     with pytest.raises(SalmonError, match=f"(?s){message}"):
-        launcher._submit("tiny", {0: []})
+        launcher._submit("tiny", "single", {0: []})
+
+
+@pytest.mark.parametrize(("parameters", "engine", "tasks"), [
+    ({"gpus_per_node": 8, "nodes": 2}, "zero3", 8), ({"gpus_per_node": 8, "tasks_per_node": 2}, "ddp", 2),
+    ({"gpus_per_node": None}, "ddp", 1), ({"gpus_per_node": 2}, "single", 1)])  # fmt: skip
+def test_a_job_has_a_process_a_gpu(parameters: dict[str, object], engine: str, tasks: int) -> None:
+    assert with_processes(parameters, engine) == parameters | {"tasks_per_node": tasks}
 
 
 def test_states_of_jobs() -> None:
@@ -213,7 +243,8 @@ def test_only_a_job_of_this_very_config_is_finished(tmp_path: Path) -> None:
     assert not is_finished(folder, composed), "its artifact is gone"
 
 
-def test_jobs_are_grouped_by_their_choice_of_model() -> None:
-    jobs = {n: OmegaConf.create({"hydra": {"runtime": {"choices": {"model": model}}}})
-            for n, model in enumerate(["tiny", "llama2_7b", "tiny"])}  # fmt: skip
-    assert by_choice(jobs) == [("tiny", [0, 2]), ("llama2_7b", [1])]
+def test_jobs_are_grouped_by_their_model_and_engine() -> None:
+    jobs = {n: OmegaConf.create({"hydra": {"runtime": {"choices": {"model": model}}}, "engine": {"kind": engine}})
+            for n, (model, engine) in enumerate([("tiny", "ddp"), ("llama2_7b", Engine.ddp), ("tiny", Engine.ddp),
+                                                 ("tiny", "single")])}  # fmt: skip
+    assert by_choice(jobs) == [(("tiny", "ddp"), [0, 2]), (("llama2_7b", "ddp"), [1]), (("tiny", "single"), [3])]
