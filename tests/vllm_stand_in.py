@@ -71,8 +71,8 @@ class LLM:
     def __init__(self, model: str, *, revision: str | None, load_format: str, dtype: str, max_model_len: int,
                  skip_tokenizer_init: bool, generation_config: str, logprobs_mode: str, enable_lora: bool,
                  max_loras: int, max_cpu_loras: int, max_lora_rank: int, gpu_memory_utilization: float,
-                 enable_sleep_mode: bool, enforce_eager: bool, enable_chunked_prefill: bool = True,
-                 max_num_batched_tokens: int = 0) -> None:
+                 use_tqdm_on_load: bool, enable_sleep_mode: bool, enforce_eager: bool,
+                 enable_chunked_prefill: bool = True, max_num_batched_tokens: int = 0) -> None:
         if gpu_memory_utilization > 0.95:
             raise ValueError("Free memory on device is less than desired GPU memory utilization")
         base = AutoModelForCausalLM.from_pretrained(model, dtype=getattr(torch, dtype))

@@ -48,6 +48,7 @@ class Engine:
         """
         for name, value in (ENVIRONMENT | {"OMP_NUM_THREADS": str(torch.get_num_threads())}).items():
             os.environ.setdefault(name, value)  # OMP_NUM_THREADS: else it leaves this process one thread
+        logging.getLogger("vllm").setLevel(os.environ["VLLM_LOGGING_LEVEL"])  # it speaks before it reads that
         from vllm import LLM
         from vllm.platforms import current_platform
 
@@ -66,6 +67,7 @@ class Engine:
                 weights.resolve(model.path, cache), revision=model.revision, load_format="safetensors",
                 dtype=str(shared.model.dtype).removeprefix("torch."), max_model_len=shared.context,
                 skip_tokenizer_init=True, generation_config="vllm",  # not the sampling settings in the base's folder
+                use_tqdm_on_load=False,
                 logprobs_mode="processed_logprobs",  # of the distribution that is drawn from
                 enable_lora=True, max_loras=1, max_cpu_loras=1, max_lora_rank=self.max_rank,
                 gpu_memory_utilization=rollout.gpu_memory_utilization, enable_sleep_mode=self._sleeps,
