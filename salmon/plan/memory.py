@@ -10,7 +10,7 @@ from salmon.plan.shapes import ModelShape
 
 FP32 = 4
 NF4_BLOCK, ABSMAX_BLOCK = 64, 256  # weights that share a scale; scales that share a scale (Dettmers et al. 2023, 3)
-LOGIT_ROWS = 256  # salmon.models.chunked_head.ROWS, without importing torch
+LOGIT_ROWS = 128  # salmon.models.chunked_head.ROWS, without importing torch
 SMALL_TENSOR = 4096  # bitsandbytes keeps the state of smaller tensors in 32 bits
 
 
