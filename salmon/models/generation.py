@@ -1,8 +1,8 @@
 """Sampling from the active adapter, one random stream a sequence.
 
-The draw is ours, so that a response depends on its own key only (not on its neighbours in the batch) and its
-log-probability under the sampling distribution is kept; transformers' ``generate`` does the rest. Drawing by
-inverse CDF also costs a tenth of ``torch.multinomial`` over a 49k vocabulary.
+The loop over tokens is ours: a response then depends on its own key only (not on its neighbours in the batch), its
+log-probability under the sampling distribution is kept, and rows that have ended leave the batch. Drawing by inverse
+CDF also costs a tenth of ``torch.multinomial`` over a 49k vocabulary.
 """
 
 from collections.abc import Sequence
@@ -11,12 +11,13 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from torch import Tensor
-from transformers import LogitsProcessor, LogitsProcessorList
+from transformers import DynamicCache
 
-from salmon.models.base import SharedModel
+from salmon.models.base import SharedModel, positions
 from salmon.models.shared_prefix import SharedPrefix
 from salmon.runtime.seeding import stream
 
+LEAVING = 1 / 4  # share of a batch's rows that have ended and leave it together
 STOP_WINDOW = 16  # latest tokens in which a stop string is looked for
 
 
@@ -53,19 +54,6 @@ def make_sampler(keys: Sequence[tuple], temperature: float, top_p: float, steps:
     return Sampler(torch.from_numpy(uniforms).to(device), temperature, top_p)
 
 
-class DrawToken(LogitsProcessor):
-    """Makes ``generate``'s greedy choice our draw: leaves only the drawn token possible."""
-
-    def __init__(self, sampler: Sampler) -> None:
-        self.sampler = sampler
-        self.logprobs: list[Tensor] = []  # R tensors [B]
-
-    def __call__(self, input_ids: Tensor, scores: Tensor) -> Tensor:
-        chosen, logprobs = self.sampler.draw(scores, slice(None), len(self.logprobs))
-        self.logprobs.append(logprobs)
-        return torch.full_like(scores, -torch.inf).scatter_(-1, chosen[:, None], 0.0)
-
-
 def nucleus(logprobs: Tensor, top_p: float) -> Tensor:
     """Log-probs [B, V] of the smallest set of tokens with mass >= ``top_p``, renormalised."""
     ordered, index = logprobs.sort(-1, descending=True)
@@ -100,32 +88,56 @@ def generate(
         temperature: 0 is greedy.
         batch_size: sequences generated together; does not change what is generated.
     """
-    stop_ids, pad = shared.chat.end_ids, shared.tokenizer.pad_token_id
     order = sorted(range(len(prompts)), key=lambda i: len(prompts[i]))
     results: dict[int, Generation] = {}
     for start in range(0, len(order), batch_size):
         rows = order[start : start + batch_size]
-        batch = [list(prompts[i]) for i in rows]
-        width = max(map(len, batch))
-        ids = torch.tensor([[pad] * (width - len(p)) + p for p in batch], device=shared.device)
-        mask = torch.tensor([[0] * (width - len(p)) + [1] * len(p) for p in batch], device=shared.device)
-        draw = DrawToken(make_sampler([keys[i] for i in rows], temperature, top_p, max_new_tokens, shared.device))
-        output: Tensor = shared.model.generate(  # type: ignore[operator]  # typed as a submodule
-            input_ids=ids, attention_mask=mask, max_new_tokens=max_new_tokens, do_sample=False,
-            eos_token_id=sorted(stop_ids), pad_token_id=pad, logits_processor=LogitsProcessorList([draw]),
-        )  # fmt: skip
-        new, logprobs = output[:, width:].tolist(), torch.stack(draw.logprobs, -1).tolist()
-        for row, tokens, values in zip(rows, new, logprobs, strict=True):
-            results[row] = cut_at_end(tokens, values, stop_ids)
+        sampler = make_sampler([keys[i] for i in rows], temperature, top_p, max_new_tokens, shared.device)
+        made = generate_together(shared, [prompts[i] for i in rows], sampler, max_new_tokens)
+        results |= zip(rows, made, strict=True)
     return [results[i] for i in range(len(prompts))]
 
 
-def cut_at_end(tokens: list[int], logprobs: list[float], stop_ids: frozenset[int]) -> Generation:
-    """Drop what ``generate`` pads after a row's end token."""
-    for index, token in enumerate(tokens):
-        if token in stop_ids:
-            return Generation(tokens[: index + 1], logprobs[: index + 1], True)
-    return Generation(tokens, logprobs, False)
+def generate_together(shared: SharedModel, prompts: Sequence[Sequence[int]], sampler: Sampler, max_new_tokens: int
+                      ) -> list[Generation]:
+    """Continue prompts as one batch, which rows that have ended leave."""
+    width, pad = max(map(len, prompts)), shared.tokenizer.pad_token_id
+    ids = torch.tensor([[pad] * (width - len(p)) + list(p) for p in prompts], device=shared.device)
+    mask = torch.tensor([[0] * (width - len(p)) + [1] * len(p) for p in prompts], device=shared.device)
+    cache = DynamicCache(config=shared.model.config)
+    tokens: list[list[int]] = [[] for _ in prompts]
+    logprobs: list[list[float]] = [[] for _ in prompts]
+    finished = [False] * len(prompts)
+    rows = list(range(len(prompts)))  # those in the batch
+    for step in range(max_new_tokens):
+        # 1. The next token of each row.
+        drawn, values = sampler.draw(next_logits(shared, ids, mask, cache), rows, step)
+        for row, token, value in zip(rows, drawn.tolist(), values.tolist(), strict=True):
+            if not finished[row]:
+                tokens[row].append(token)
+                logprobs[row].append(value)
+                finished[row] = token in shared.chat.end_ids
+        # 2. Rows that have ended leave when they are many enough to be worth a copy of the others' keys and values.
+        going_on = [place for place, row in enumerate(rows) if not finished[row]]
+        if not going_on:
+            break
+        if len(going_on) <= (1 - LEAVING) * len(rows):
+            places = torch.tensor(going_on, device=shared.device)
+            cache.batch_select_indices(places)
+            drawn, mask, rows = drawn[places], mask[places], [rows[place] for place in going_on]
+        # 3. The tokens drawn are what the model reads next.
+        ids, mask = drawn[:, None], torch.cat([mask, mask.new_ones(len(rows), 1)], -1)
+    return [Generation(*row) for row in zip(tokens, logprobs, finished, strict=True)]
+
+
+def next_logits(shared: SharedModel, ids: Tensor, mask: Tensor, cache: DynamicCache) -> Tensor:
+    """Logits [b, V] after new tokens [b, n], which the cache takes in; the mask [b, L] is of all tokens so far."""
+    hidden = shared.model.get_decoder()(
+        input_ids=ids, attention_mask=mask, position_ids=positions(mask)[:, -ids.shape[1] :], past_key_values=cache,
+        use_cache=True,
+    ).last_hidden_state  # fmt: skip
+    logits: Tensor = shared.model.get_output_embeddings()(hidden[:, -1])
+    return logits
 
 
 @torch.no_grad()

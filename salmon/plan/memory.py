@@ -10,7 +10,7 @@ from salmon.plan.shapes import ModelShape
 
 FP32 = 4
 NF4_BLOCK, ABSMAX_BLOCK = 64, 256  # weights that share a scale; scales that share a scale (Dettmers et al. 2023, 3)
-LOGIT_ROWS = 256  # salmon.models.chunked_head.ROWS, without importing torch
+LOGIT_ROWS = 128  # salmon.models.chunked_head.ROWS, without importing torch
 SMALL_TENSOR = 4096  # bitsandbytes keeps the state of smaller tensors in 32 bits
 
 
@@ -126,10 +126,10 @@ def scoring_logits(shape: ModelShape, e: int, positions: int) -> int:
     return 3 * FP32 * min(positions, LOGIT_ROWS) * shape.vocab + e * positions * shape.hidden
 
 
-def sampling_logits(shape: ModelShape, e: int, rows: int, top_p: float, after_prefix: bool) -> int:
+def sampling_logits(shape: ModelShape, e: int, rows: int, top_p: float) -> int:
     """Logits [rows, V] of one step of sampling: as they come (e), log-probs and probabilities in fp32, the cumulative
-    sum twice in fp64 (24 in all), 8 for the sort of a nucleus, 8 for ``generate``'s own copies."""
-    return rows * shape.vocab * (e + 24 + (8 if top_p < 1 else 0) + (0 if after_prefix else 8))
+    sum twice in fp64 (24 in all), 8 for the sort of a nucleus."""
+    return rows * shape.vocab * (e + 24 + (8 if top_p < 1 else 0))
 
 
 def packed_mask(e: int, new: int, total: int) -> int:

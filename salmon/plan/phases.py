@@ -117,7 +117,7 @@ class Base:
         prompts = self.reads({}, rows, prompt, adapter=not packed) | {
             "KV cache": memory.kv_cache(shape, e, prefix + rows * prompt), "masks": mask}
         steps = {"KV cache": memory.kv_cache(shape, e, prefix + rows * (prompt + response)),
-                 "logits": memory.sampling_logits(shape, e, rows, top_p, packed),
+                 "logits": memory.sampling_logits(shape, e, rows, top_p),
                  "unpacked layer": memory.unpacked_linear(shape, e, self.nf4)}
         moments = [prompts, steps]
         if packed:

@@ -1,8 +1,11 @@
 """A continuation depends on its prompt, key and settings alone."""
 
+from collections import Counter
+
 import pytest
 import torch
 
+from salmon.models import generation
 from salmon.models.base import SharedModel
 from salmon.models.forward import response_logprobs, token_batch
 from salmon.models.generation import Generation, generate, generate_after
@@ -90,15 +93,44 @@ def test_an_earlier_end_keeps_the_beginning(policy: SharedModel) -> None:
     assert ended[2].finished and not all(g.finished for g in ended)
 
 
+def test_rows_that_have_ended_leave_the_batch(policy: SharedModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When a quarter of those in it has; the others go on as they do alone."""
+    prompts = prompt_ids(policy) * 2
+    keys = [(1, "generation", index) for index in range(len(prompts))]
+    sizes: list[int] = []
+    step = generation.next_logits
+
+    def counted(shared: SharedModel, ids: torch.Tensor, *rest: object) -> torch.Tensor:
+        sizes.append(len(ids))
+        return step(shared, ids, *rest)
+
+    settings = SETTINGS | {"max_new_tokens": 60}
+    with policy.using("policy"):
+        endless = generate(policy, prompts, keys, **settings, batch_size=10)
+        end_with(policy, Counter(token for g in endless for token in set(g.ids)).most_common(1)[0][0])
+        alone = generate(policy, prompts, keys, **settings, batch_size=1)
+        monkeypatch.setattr(generation, "next_logits", counted)
+        together = generate(policy, prompts, keys, **settings, batch_size=10)
+    same(together, alone)
+    lengths = [len(g.ids) for g in alone]
+    expected, present = [], lengths
+    for made in range(max(lengths)):  # tokens made before a step
+        going_on = [length for length in present if length > made]
+        present = going_on if len(going_on) <= 0.75 * len(present) else present
+        expected.append(len(present))
+    assert sizes == expected
+    assert len(set(sizes)) > 3 and sizes[0] == 10, "they left one after the other"
+
+
 def test_greedy_repeats_the_likeliest_token(policy: SharedModel) -> None:
     prompts = prompt_ids(policy)
     greedy = SETTINGS | {"temperature": 0.0, "max_new_tokens": 5}
     with policy.using("policy"), torch.no_grad():
         made = generate(policy, prompts, KEYS, **greedy, batch_size=2)
         other_keys = generate(policy, prompts, KEYS[::-1], **greedy, batch_size=5)
-        for prompt, generation in zip(prompts, made, strict=True):
+        for prompt, continuation in zip(prompts, made, strict=True):
             ids = list(prompt)
-            for token in generation.ids:
+            for token in continuation.ids:
                 logits = policy.model(torch.tensor([ids])).logits[0, -1]
                 assert token == logits.argmax().item()
                 ids.append(token)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from salmon.models.generation import Sampler, cut_at_end, inverse_cdf, make_sampler, nucleus
+from salmon.models.generation import Sampler, inverse_cdf, make_sampler, nucleus
 
 PROBABILITIES = [0.1, 0.6, 0.0, 0.3]  # cumulative: 0.1, 0.7, 0.7, 1.0
 
@@ -114,12 +114,3 @@ def test_a_key_has_its_own_numbers() -> None:
     longer = make_sampler([(0, "b")], 1.0, 1.0, 9, torch.device("cpu")).uniforms
     assert torch.equal(together[1], alone[0]) and torch.equal(longer[0, :5], alone[0])
     assert not torch.equal(together[0], together[1])
-
-
-def test_what_follows_the_end_token_is_dropped() -> None:
-    cut = cut_at_end([5, 2, 0, 0], [-1.0, -2.0, 0.0, 0.0], frozenset({2}))
-    assert (cut.ids, cut.logprobs, cut.finished) == ([5, 2], [-1.0, -2.0], True)
-    whole = cut_at_end([5, 6, 7], [-1.0, -2.0, -3.0], frozenset({2}))
-    assert (whole.ids, whole.finished) == ([5, 6, 7], False)
-    at_limit = cut_at_end([5, 6, 2], [-1.0, -2.0, -3.0], frozenset({2}))
-    assert at_limit.finished and at_limit.ids == [5, 6, 2]
