@@ -143,6 +143,8 @@ class Pipeline:
         if spec.shared_out:
             artifact, reused = self._find_or_make(spec, inputs, label)
         else:
+            if world().splits_weights:
+                self._base()  # all load it together, and make the first one's passes with it
             artifact, reused = world().first(lambda: self._find_or_make(spec, inputs, label))
         if reused:
             log.info("%s: reused, made before with the same settings (%s)", label, artifact.path)

@@ -27,6 +27,7 @@ from torch import Tensor, nn
 from salmon.config.schema import Engine
 from salmon.errors import SalmonError
 from salmon.runtime.deepspeed_library import library
+from salmon.runtime.lockstep import Lockstep, Move
 from salmon.runtime.world import Piece, World, entered
 
 T = TypeVar("T")
@@ -44,9 +45,11 @@ class Processes(World):
     """This process among those that ``meet``."""
 
     def __init__(self, store: dist.Store, rank: int, size: int, tensors: dist.ProcessGroup | None,
-                 splits_state: bool = False) -> None:
+                 engine: Engine = Engine.ddp) -> None:
         """``store``: where a process that fails leaves its error; ``tensors``: sums gradients (None: as all else)."""
-        self.rank, self.size, self.splits_state = rank, size, splits_state
+        self.rank, self.size = rank, size
+        self.splits_state = engine in (Engine.zero2, Engine.zero3)
+        self.lockstep = Lockstep(self._moves) if engine is Engine.zero3 else None
         self._store, self._tensors = store, tensors
 
     def first(self, work: Callable[[], T]) -> T:
@@ -121,7 +124,17 @@ class Processes(World):
                 time.sleep(0.1)
         return Lost(f"{otherwise}. The same command continues from the last checkpoint")
 
+    def _moves(self, mine: Move) -> list[Move]:
+        moves = [torch.zeros(3, dtype=torch.long) for _ in range(self.size)]
+        self._reach(lambda: dist.all_gather(moves, torch.tensor(mine)))
+        return [(kind, which, layers) for kind, which, layers in (move.tolist() for move in moves)]
+
     def _together(self, collective: Callable[[], object]) -> None:
+        if self.lockstep:
+            self.lockstep.meet()
+        self._reach(collective)
+
+    def _reach(self, collective: Callable[[], object]) -> None:
         try:
             collective()
         except RuntimeError as error:
@@ -146,7 +159,7 @@ def meet(device: str, engine: Engine = Engine.ddp) -> Iterator[Processes]:
     if cuda:
         take_gpu(device, int(os.environ["LOCAL_RANK"]), int(os.environ["LOCAL_WORLD_SIZE"]))
     store, rank, size = next(iter(dist.rendezvous("env://")))
-    splits_state = engine is not Engine.ddp
+    splits_state = engine in (Engine.zero2, Engine.zero3)
     # DeepSpeed takes the default group for tensors on GPUs, so that this one must have NCCL for them; what is decided
     # (objects, tensors on the CPU) goes by gloo in any case.
     backend = "cpu:gloo,cuda:nccl" if cuda and splits_state else "gloo"
@@ -154,7 +167,7 @@ def meet(device: str, engine: Engine = Engine.ddp) -> Iterator[Processes]:
                             timeout=PATIENCE)
     if splits_state:
         library()  # that it can be used, before any work
-    here = Processes(store, rank, size, dist.new_group(backend="nccl") if cuda else None, splits_state)
+    here = Processes(store, rank, size, dist.new_group(backend="nccl") if cuda else None, engine)
 
     def stop(signum: int, frame: FrameType | None) -> NoReturn:
         raise here.explain("stopped by SIGTERM: by torchrun, since another process was killed, or from outside")

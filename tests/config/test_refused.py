@@ -27,6 +27,7 @@ from salmon.config.schema import (
     MTBenchMode,
     Optimizer,
     PairJudge,
+    Quantization,
     RewardSource,
     SFTSource,
 )
@@ -162,6 +163,9 @@ RULES: list[tuple[Given, str]] = [
     ({"engine.kind": Engine.zero2, "ppo.optim.optimizer": Optimizer.paged_adamw_8bit},
      "ppo.optim.optimizer=paged_adamw_8bit cannot be split over processes: with engine=zero2 use "
      "ppo.optim.optimizer=adamw"),
+    ({"engine.kind": Engine.zero3, "model.quantization": Quantization.nf4},
+     "model.quantization=nf4 cannot be split over processes: with engine=zero3 use model.quantization=none, or keep it "
+     "and use engine=zero2 or engine=ddp"),
     # the run
     ({"stages": []}, f"stages is empty; choose of {STAGES}"),
     ({"stages": ["sft", "ppox"]}, f"stages: unknown 'ppox' (did you mean ppo?); known are {STAGES}"),
@@ -378,6 +382,7 @@ def test_broken_rules(with_values: Callable[[Given], Config], given: Given, said
      "preferences.judge.server.base_url": "http://localhost:8000/v1", "preferences.judge.max_tokens": 5000},
     {"ppo.reward_source": RewardSource.judge, "principles.rl": None},  # the interventions are left
     {"engine.kind": Engine.zero2, "stages": ["sft"], "ppo.optim.optimizer": Optimizer.paged_adamw_8bit},  # not run
+    {"engine.kind": Engine.zero2, "model.quantization": Quantization.nf4},
     {"engine.kind": Engine.ddp, "ppo.optim.optimizer": Optimizer.paged_adamw_8bit},
     {"ppo.reward_source": RewardSource.judge, "principles.interventions": None},
     {"eval.principle_following.real_pairs": {"hh": "hh.jsonl"}}, {"eval.principle_following.limit": None},
