@@ -71,7 +71,7 @@ class SplitUpdates:
             settings["lr"], settings["rests"] = lr, not having
         # 3. Sum in pieces; then clip, update, hand round, but nothing of it where the norm is not finite.
         with self._engine.coalesce_grad_reduction():
-            pass
+            pass  # the backward passes are over: what it does is at its end
         self._engine.step()
         return float(self._engine.get_global_grad_norm())
 

@@ -30,16 +30,16 @@ def load_split(folder: str, revision: str | None, dtype: torch.dtype) -> PreTrai
     Raises:
         OSError, ValueError: as ``from_pretrained``.
     """
-    lockstep = world().lockstep
-    assert lockstep is not None
-    world().gather(None)  # all are here
+    here = world()
+    assert here.lockstep is not None
+    here.gather(None)  # all are here
     with splitting(dtype):
         model = AutoModelForCausalLM.from_pretrained(folder, revision=revision, dtype=dtype, use_safetensors=True)
     model.requires_grad_(False)
     decoder: Any = model.get_decoder()
     keep_whole(model, decoder.layers)
     SplitLayers(decoder).attach()
-    announce(decoder, lockstep)
+    announce(decoder, here.lockstep)
     return model
 
 

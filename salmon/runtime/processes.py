@@ -34,6 +34,7 @@ T = TypeVar("T")
 
 PATIENCE = timedelta(days=30)  # the others wait while the first evaluates, or for another job's lock
 BUCKET = 2**24  # numbers that are summed together
+GONE = "onnection"  # in gloo's words: "Connection closed by peer", "Connection reset by peer"
 LAST_WORDS = 3.0  # seconds in which a process that ended has said why
 
 
@@ -56,7 +57,7 @@ class Processes(World):
         outcome: list[Any] = [None, None]
         if self.rank == 0:
             try:
-                with entered(World()):
+                with entered(World()), self.watching():
                     outcome[0] = work()
             except Lost:
                 raise
@@ -138,10 +139,22 @@ class Processes(World):
         try:
             collective()
         except RuntimeError as error:
-            reason = " ".join(str(error).split())[:200]
-            if "onnection" in reason:  # gloo's "Connection closed by peer", "Connection reset by peer"
-                reason = "it was killed, perhaps for want of memory; torchrun's lines say how"
-            raise self.explain(f"another of the {self.size} processes ended without a word: {reason}") from error
+            raise self._lost(error) from error
+
+    @contextmanager
+    def watching(self) -> Iterator[None]:
+        try:
+            yield
+        except RuntimeError as error:
+            if GONE not in str(error) and not isinstance(error, dist.DistError):
+                raise
+            raise self._lost(error) from error
+
+    def _lost(self, error: RuntimeError) -> Lost:
+        reason = " ".join(str(error).split())[:200]
+        if GONE in reason:
+            reason = "it was killed, perhaps for want of memory; torchrun's lines say how"
+        return self.explain(f"another of the {self.size} processes ended without a word: {reason}")
 
 
 @contextmanager
@@ -161,13 +174,14 @@ def meet(device: str, engine: Engine = Engine.ddp) -> Iterator[Processes]:
     store, rank, size = next(iter(dist.rendezvous("env://")))
     splits_state = engine in (Engine.zero2, Engine.zero3)
     # DeepSpeed takes the default group for tensors on GPUs, so that this one must have NCCL for them; what is decided
-    # (objects, tensors on the CPU) goes by gloo in any case.
+    # (objects, tensors on the CPU) goes by gloo in any case. NCCL waits only for what all have just agreed to do, so
+    # that its patience matters for a process that dies in the middle alone, and then torchrun ends the others.
     backend = "cpu:gloo,cuda:nccl" if cuda and splits_state else "gloo"
     dist.init_process_group(backend, store=dist.PrefixStore("groups", store), rank=rank, world_size=size,
                             timeout=PATIENCE)
     if splits_state:
-        library()  # that it can be used, before any work
-    here = Processes(store, rank, size, dist.new_group(backend="nccl") if cuda else None, engine)
+        library(None if cuda else "cpu")  # that it can be used, before any work
+    here = Processes(store, rank, size, dist.new_group(backend="nccl") if backend == "gloo" and cuda else None, engine)
 
     def stop(signum: int, frame: FrameType | None) -> NoReturn:
         raise here.explain("stopped by SIGTERM: by torchrun, since another process was killed, or from outside")

@@ -62,6 +62,11 @@ class World:
     def complete_gradients(self, parameters: Sequence["nn.Parameter"]) -> None:
         """Zeros for a gradient that some process has and this one lacks; one that no process has stays None."""
 
+    @contextmanager
+    def watching(self) -> Iterator[None]:
+        """Where another library works with all processes: an error that says so where one of them is gone."""
+        yield
+
     def require_equal(self, parameters: Mapping[str, "Tensor"]) -> None:
         """Raises ``SalmonError`` where processes have come to hold different weights."""
 
