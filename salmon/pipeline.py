@@ -171,7 +171,7 @@ class Pipeline:
         began = time.perf_counter()
         with self._tracker(spec, inputs, work, label) as tracker:
             context = StageContext(work, inputs, tracker, self._base, cfg.tracking.sample_rows)
-            with explained(cfg, spec.name, label):
+            with explained(cfg, spec.name, label), world().watching():
                 metrics = _code_of(spec)(cfg, context)
             metrics |= {"time/total_s": time.perf_counter() - began, "perf/peak_memory_gib": peak_memory_gib()}
             artifact = world().first(lambda: store.commit(spec.name, key, {

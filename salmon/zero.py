@@ -4,7 +4,7 @@ Losses are computed outside DeepSpeed's engine, in as many backward passes as a 
 take turns. So gradients add up in the tensors first, as with the other engines, and come to DeepSpeed once an update:
 it sums each piece in the process whose piece it is, clips by the global norm, updates that piece, and hands the new
 tensors round. What is split, then, are the summed gradients, AdamW's state and its copy of the tensors; a process's own
-gradients and the tensors are whole in each.
+gradients and the tensors are whole in each. salmon/models/split_base.py splits the frozen base.
 """
 
 from collections.abc import Collection, Sequence
@@ -47,6 +47,7 @@ class SplitUpdates:
         groups = [[piece for piece, parameter in zip(self._pieces, parameters, strict=True)
                    if (id(parameter) in resting) == rests] for rests in (True, False)]
         self._groups = [group for group in groups if group]
+        world().gather(None)  # all are here, and none is still busy with passes
         self._engine = start_engine(self._groups, optim)
         for piece, parameter in zip(self._pieces, parameters, strict=True):
             parameter.data = piece.data.view_as(parameter)  # DeepSpeed has moved the numbers
@@ -70,7 +71,7 @@ class SplitUpdates:
             settings["lr"], settings["rests"] = lr, not having
         # 3. Sum in pieces; then clip, update, hand round, but nothing of it where the norm is not finite.
         with self._engine.coalesce_grad_reduction():
-            pass
+            pass  # the backward passes are over: what it does is at its end
         self._engine.step()
         return float(self._engine.get_global_grad_norm())
 

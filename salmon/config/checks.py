@@ -120,6 +120,9 @@ def _engine_rules(config: Config) -> Iterator[str]:
     for key, value in settings(config):
         if isinstance(value, Optimizer) and value is not Optimizer.adamw and key.split(".")[0] in config.stages:
             yield f"{key}={value.name} cannot be split over processes: with engine={engine.name} use {key}=adamw"
+    if engine is Engine.zero3 and config.model.quantization is not Quantization.none:
+        yield (f"model.quantization={config.model.quantization.name} cannot be split over processes: with engine=zero3 "
+               "use model.quantization=none, or keep it and use engine=zero2 or engine=ddp")
 
 
 def _pipeline_rules(config: Config) -> Iterator[str]:

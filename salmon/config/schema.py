@@ -100,7 +100,7 @@ class Engine(Enum):
     single = "single"  # one
     ddp = "ddp"  # one a GPU, each with the whole model
     zero2 = "zero2"  # the same, with gradients and optimiser state split over them (DeepSpeed)
-    zero3 = "zero3"  # the base's weights too
+    zero3 = "zero3"  # the base's weights split as well
 
 
 class RolloutBackend(Enum):

@@ -13,7 +13,6 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 from transformers import AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig, PreTrainedModel
-from transformers.modeling_layers import GradientCheckpointingLayer
 from transformers.utils import logging as transformers_logging
 
 from salmon.config.schema import LoraSettings, ModelConfig, Quantization
@@ -21,8 +20,11 @@ from salmon.errors import SalmonError
 from salmon.models import weights
 from salmon.models.chat import ChatFormat
 from salmon.models.device import pick_device, pick_dtype
+from salmon.models.passes import first_layers, recomputing
+from salmon.models.split_base import load_split
 from salmon.runtime.adapter_files import CONFIG, WEIGHTS, adapter_in, read_config
 from salmon.runtime.seeding import seed_of
+from salmon.runtime.world import world
 
 log = logging.getLogger("salmon")
 
@@ -196,42 +198,6 @@ class SharedModel:
             parameter.requires_grad_(False)
 
 
-@contextmanager
-def first_layers(config: Any, layers: int | None) -> Iterator[None]:
-    """A decoder with this config runs through its first ``layers`` layers only (transformers' decoders loop over
-    ``self.layers[: self.config.num_hidden_layers]``); None is all of them.
-
-    Raises:
-        SalmonError: it has fewer.
-    """
-    whole = config.num_hidden_layers
-    if layers is not None and layers > whole:
-        raise SalmonError(f"reward.layers={layers}: this base has {whole} layers; lower it, or set it to null for all")
-    config.num_hidden_layers = whole if layers is None else layers
-    try:
-        yield
-    finally:
-        config.num_hidden_layers = whole
-
-
-@contextmanager
-def recomputing(decoder: nn.Module, wanted: bool) -> Iterator[None]:
-    """Layers with gradient checkpointing use it in here, if ``wanted``.
-
-    transformers checkpoints only what is in training mode, and a base here is always in evaluation mode. Only the
-    layers' own flag is raised, not those of the modules in them: dropout stays off, and sampling, which passes by here,
-    keeps its cache.
-    """
-    layers = [module for module in decoder.modules() if isinstance(module, GradientCheckpointingLayer)]
-    for layer in layers:
-        layer.training = wanted
-    try:
-        yield
-    finally:
-        for layer in layers:
-            layer.training = False
-
-
 def positions(attention_mask: Tensor) -> Tensor:
     """Position of each real token [B, L]: padding on any side does not shift it."""
     return (attention_mask.long().cumsum(-1) - 1).clamp(min=0)
@@ -253,8 +219,12 @@ def load_base(model: ModelConfig, cache: Path) -> SharedModel:
                                           bnb_4bit_use_double_quant=True, bnb_4bit_compute_dtype=dtype)
     try:
         tokenizer = AutoTokenizer.from_pretrained(folder, revision=model.revision)
-        base = AutoModelForCausalLM.from_pretrained(folder, revision=model.revision, dtype=dtype, use_safetensors=True,
-                                                    quantization_config=quantization, device_map={"": device})
+        if world().splits_weights:
+            base = load_split(folder, model.revision, dtype)
+        else:
+            base = AutoModelForCausalLM.from_pretrained(
+                folder, revision=model.revision, dtype=dtype, use_safetensors=True, quantization_config=quantization,
+                device_map={"": device})
     except (OSError, ValueError, SafetensorError) as error:
         reason = " ".join(str(error).split())[:400]
         raise SalmonError(f"cannot load model.path={model.path}: {reason}") from error
@@ -264,7 +234,8 @@ def load_base(model: ModelConfig, cache: Path) -> SharedModel:
     base.eval()
     base.requires_grad_(False)
     if model.gradient_checkpointing:
-        base.gradient_checkpointing_enable({"use_reentrant": False})
+        # Split weights are fetched layer by layer, in all processes alike, wherever the last saved tensor lies.
+        base.gradient_checkpointing_enable({"use_reentrant": False, "early_stop": not world().splits_weights})
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token
     return SharedModel(base, tokenizer, ChatFormat(tokenizer, model.system_prompt), model.lora, model.path,

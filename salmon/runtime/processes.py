@@ -27,12 +27,14 @@ from torch import Tensor, nn
 from salmon.config.schema import Engine
 from salmon.errors import SalmonError
 from salmon.runtime.deepspeed_library import library
+from salmon.runtime.lockstep import Lockstep, Move
 from salmon.runtime.world import Piece, World, entered
 
 T = TypeVar("T")
 
 PATIENCE = timedelta(days=30)  # the others wait while the first evaluates, or for another job's lock
 BUCKET = 2**24  # numbers that are summed together
+GONE = "onnection"  # in gloo's words: "Connection closed by peer", "Connection reset by peer"
 LAST_WORDS = 3.0  # seconds in which a process that ended has said why
 
 
@@ -44,16 +46,18 @@ class Processes(World):
     """This process among those that ``meet``."""
 
     def __init__(self, store: dist.Store, rank: int, size: int, tensors: dist.ProcessGroup | None,
-                 splits_state: bool = False) -> None:
+                 engine: Engine = Engine.ddp) -> None:
         """``store``: where a process that fails leaves its error; ``tensors``: sums gradients (None: as all else)."""
-        self.rank, self.size, self.splits_state = rank, size, splits_state
+        self.rank, self.size = rank, size
+        self.splits_state = engine in (Engine.zero2, Engine.zero3)
+        self.lockstep = Lockstep(self._moves) if engine is Engine.zero3 else None
         self._store, self._tensors = store, tensors
 
     def first(self, work: Callable[[], T]) -> T:
         outcome: list[Any] = [None, None]
         if self.rank == 0:
             try:
-                with entered(World()):
+                with entered(World()), self.watching():
                     outcome[0] = work()
             except Lost:
                 raise
@@ -121,14 +125,36 @@ class Processes(World):
                 time.sleep(0.1)
         return Lost(f"{otherwise}. The same command continues from the last checkpoint")
 
+    def _moves(self, mine: Move) -> list[Move]:
+        moves = [torch.zeros(3, dtype=torch.long) for _ in range(self.size)]
+        self._reach(lambda: dist.all_gather(moves, torch.tensor(mine)))
+        return [(kind, which, layers) for kind, which, layers in (move.tolist() for move in moves)]
+
     def _together(self, collective: Callable[[], object]) -> None:
+        if self.lockstep:
+            self.lockstep.meet()
+        self._reach(collective)
+
+    def _reach(self, collective: Callable[[], object]) -> None:
         try:
             collective()
         except RuntimeError as error:
-            reason = " ".join(str(error).split())[:200]
-            if "onnection" in reason:  # gloo's "Connection closed by peer", "Connection reset by peer"
-                reason = "it was killed, perhaps for want of memory; torchrun's lines say how"
-            raise self.explain(f"another of the {self.size} processes ended without a word: {reason}") from error
+            raise self._lost(error) from error
+
+    @contextmanager
+    def watching(self) -> Iterator[None]:
+        try:
+            yield
+        except RuntimeError as error:
+            if GONE not in str(error) and not isinstance(error, dist.DistError):
+                raise
+            raise self._lost(error) from error
+
+    def _lost(self, error: RuntimeError) -> Lost:
+        reason = " ".join(str(error).split())[:200]
+        if GONE in reason:
+            reason = "it was killed, perhaps for want of memory; torchrun's lines say how"
+        return self.explain(f"another of the {self.size} processes ended without a word: {reason}")
 
 
 @contextmanager
@@ -146,15 +172,16 @@ def meet(device: str, engine: Engine = Engine.ddp) -> Iterator[Processes]:
     if cuda:
         take_gpu(device, int(os.environ["LOCAL_RANK"]), int(os.environ["LOCAL_WORLD_SIZE"]))
     store, rank, size = next(iter(dist.rendezvous("env://")))
-    splits_state = engine is not Engine.ddp
+    splits_state = engine in (Engine.zero2, Engine.zero3)
     # DeepSpeed takes the default group for tensors on GPUs, so that this one must have NCCL for them; what is decided
-    # (objects, tensors on the CPU) goes by gloo in any case.
+    # (objects, tensors on the CPU) goes by gloo in any case. NCCL waits only for what all have just agreed to do, so
+    # that its patience matters for a process that dies in the middle alone, and then torchrun ends the others.
     backend = "cpu:gloo,cuda:nccl" if cuda and splits_state else "gloo"
     dist.init_process_group(backend, store=dist.PrefixStore("groups", store), rank=rank, world_size=size,
                             timeout=PATIENCE)
     if splits_state:
-        library()  # that it can be used, before any work
-    here = Processes(store, rank, size, dist.new_group(backend="nccl") if cuda else None, splits_state)
+        library(None if cuda else "cpu")  # that it can be used, before any work
+    here = Processes(store, rank, size, dist.new_group(backend="nccl") if backend == "gloo" and cuda else None, engine)
 
     def stop(signum: int, frame: FrameType | None) -> NoReturn:
         raise here.explain("stopped by SIGTERM: by torchrun, since another process was killed, or from outside")

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, TypeVar
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
+    from salmon.runtime.lockstep import Lockstep
+
 T = TypeVar("T")
 
 Piece = tuple[list[int], tuple["Tensor", ...]]  # places of some rows in a batch, and tensors whose first axis they are
@@ -27,6 +29,12 @@ class World:
     rank = 0
     size = 1
     splits_state = False  # of the optimiser, over the processes
+    lockstep: "Lockstep | None" = None  # where the base's weights are split over the processes
+
+    @property
+    def splits_weights(self) -> bool:
+        """Whether each process holds a part of the base only."""
+        return self.lockstep is not None
 
     def share(self, items: Sequence[T]) -> Sequence[T]:
         """This process's part; the parts differ by one item at most, and the later ones may be empty."""
@@ -53,6 +61,11 @@ class World:
 
     def complete_gradients(self, parameters: Sequence["nn.Parameter"]) -> None:
         """Zeros for a gradient that some process has and this one lacks; one that no process has stays None."""
+
+    @contextmanager
+    def watching(self) -> Iterator[None]:
+        """Where another library works with all processes: an error that says so where one of them is gone."""
+        yield
 
     def require_equal(self, parameters: Mapping[str, "Tensor"]) -> None:
         """Raises ``SalmonError`` where processes have come to hold different weights."""

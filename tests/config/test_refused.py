@@ -166,6 +166,9 @@ RULES: list[tuple[Given, str]] = [
     ({"engine.kind": Engine.zero2, "ppo.optim.optimizer": Optimizer.paged_adamw_8bit},
      "ppo.optim.optimizer=paged_adamw_8bit cannot be split over processes: with engine=zero2 use "
      "ppo.optim.optimizer=adamw"),
+    ({"engine.kind": Engine.zero3, "model.quantization": Quantization.nf4},
+     "model.quantization=nf4 cannot be split over processes: with engine=zero3 use model.quantization=none, or keep it "
+     "and use engine=zero2 or engine=ddp"),
     # rollouts
     *(({"rollout.gpu_memory_utilization": share}, f"rollout.gpu_memory_utilization={share} must be above 0 and below "
                                                   "1: the trainer needs the rest") for share in (0.0, 1.0)),
@@ -397,6 +400,7 @@ def test_broken_rules(with_values: Callable[[Given], Config], given: Given, said
      "preferences.judge.server.base_url": "http://localhost:8000/v1", "preferences.judge.max_tokens": 5000},
     {"ppo.reward_source": RewardSource.judge, "principles.rl": None},  # the interventions are left
     {"engine.kind": Engine.zero2, "stages": ["sft"], "ppo.optim.optimizer": Optimizer.paged_adamw_8bit},  # not run
+    {"engine.kind": Engine.zero2, "model.quantization": Quantization.nf4},
     {"engine.kind": Engine.ddp, "ppo.optim.optimizer": Optimizer.paged_adamw_8bit},
     {"ppo.reward_source": RewardSource.judge, "principles.interventions": None},
     {"eval.principle_following.real_pairs": {"hh": "hh.jsonl"}}, {"eval.principle_following.limit": None},

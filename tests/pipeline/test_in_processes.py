@@ -84,7 +84,8 @@ def alone(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module",
-                params=[(2, "ddp", FIRST), (3, "ddp", SECOND), (2, "zero2", FIRST), (2, "zero2", ("ppo",))],
+                params=[(2, "ddp", FIRST), (3, "ddp", SECOND), (2, "zero2", FIRST), (2, "zero2", ("ppo",)),
+                        (2, "zero3", FIRST), (2, "zero3", SECOND)],
                 ids=lambda param: f"{param[0]}-{param[1]}-{param[2][0]}")
 def shared_out(request: pytest.FixtureRequest, alone: Path) -> tuple[Path, Path, tuple[str, ...]]:
     """Some stages in several processes, on inputs that one process made."""
@@ -160,7 +161,7 @@ def test_a_finished_job_is_reused_by_any_number_of_processes(alone: Path) -> Non
     assert [artifact["reused"] for artifact in found.values()] == [True] * 6
 
 
-@pytest.mark.parametrize(("before", "after", "engine"), [(2, 1, "ddp"), (1, 2, "zero2")])
+@pytest.mark.parametrize(("before", "after", "engine"), [(2, 1, "zero3"), (1, 2, "zero2")])
 def test_ppo_continues_in_another_number_of_processes(alone: Path, tmp_path: Path, before: int, after: int, engine: str
                                                       ) -> None:
     shutil.copytree(alone / "store", tmp_path / "store", ignore=shutil.ignore_patterns("ppo", "dpo", "best_of_n"))

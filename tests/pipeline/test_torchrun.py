@@ -28,10 +28,12 @@ def status_of(folder: Path) -> dict:
     return json.loads(path.read_text())
 
 
-def test_a_killed_process_ends_the_job_and_one_process_continues_it(tmp_path: Path, env: dict[str, str]) -> None:
+@pytest.mark.parametrize("engine", ["ddp", "zero3"])
+def test_a_killed_process_ends_the_job_and_one_process_continues_it(tmp_path: Path, env: dict[str, str], engine: str
+                                                                    ) -> None:
     work = tmp_path / "work"
     work.mkdir()
-    with subprocess.Popen([*TORCHRUN, *JOB, "engine=ddp"], cwd=work, env=env, text=True, stdout=subprocess.PIPE,
+    with subprocess.Popen([*TORCHRUN, *JOB, f"engine={engine}"], cwd=work, env=env, text=True, stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT) as job:  # fmt: skip
         deadline = time.monotonic() + 120
         while not (saved := list((work / "runs/store/sft").glob("*.partial/state.pt"))):

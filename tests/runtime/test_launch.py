@@ -1,6 +1,7 @@
 """How a job is started: what does not fit its engine, or wastes processes, is refused."""
 
 import logging
+import sys
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from salmon import cli
 from salmon.config.engines import check_shares
 from salmon.config.register import register
 from salmon.errors import SalmonError
+from salmon.runtime.deepspeed_library import library
 from salmon.runtime.launch import joined, only_in_one_process, started_rank
 from salmon.runtime.world import world
 from tests.stage_lock import config
@@ -40,10 +42,17 @@ def test_processes_without_an_engine_are_refused(tmp_path: Path, monkeypatch: py
             pass
 
 
-def test_an_engine_without_processes_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(SalmonError, match="engine=ddp runs in processes that torchrun starts.*torchrun --nproc-per-n"):
-        with joined(config(tmp_path, "engine=ddp")[0]):
-            pass
+@pytest.mark.parametrize("engine", ["ddp", "zero2", "zero3"])
+def test_an_engine_without_processes_is_refused(tmp_path: Path, engine: str) -> None:
+    said = f"engine={engine} runs in processes that torchrun starts.*torchrun --nproc-per-n"
+    with pytest.raises(SalmonError, match=said), joined(config(tmp_path, f"engine={engine}")[0]):
+        pass
+
+
+def test_a_missing_deepspeed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "deepspeed", None)
+    with pytest.raises(SalmonError, match="engine=zero2 and engine=zero3 need DeepSpeed.*pip install .*engine=ddp"):
+        library()
 
 
 def test_a_sweep_in_several_processes_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
