@@ -133,6 +133,6 @@ def render(arguments: Sequence[str]) -> str:
             misfits.append((phase, changes, phase.peak - sum(change.saves for change in changes) <= budget))
     if asked.as_json:
         return json.dumps(as_json(base, work, phases, misfits), indent=2)
-    closing = ("\nNot planned: eval. It runs in one process, in batches that it halves until they fit; how long it "
+    closing = ("\nNot planned: eval. It makes batches that it halves until they fit; how long it "
                "takes depends on how long the answers become." if "eval" in cfg.stages else "")
     return as_text(base, work, phases, misfits) + closing

@@ -44,7 +44,4 @@ def check_processes(cfg: Config, processes: int) -> None:
     """Raises ``SalmonError`` where a job of this config could not run in so many processes."""
     if cfg.engine.kind is Engine.single and processes > 1:
         raise SalmonError(f"processes={processes}, and engine=single uses one: add engine=ddp, zero2 or zero3")
-    if cfg.engine.kind is Engine.zero3 and cfg.model.quantization is Quantization.nf4:
-        raise SalmonError("engine=zero3 splits weights in bf16 or fp32, and model.quantization=nf4 packs them: use "
-                          "model.quantization=none, or engine=ddp or zero2")
     check_shares(cfg, processes, cfg.engine.uneven)

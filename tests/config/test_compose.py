@@ -298,6 +298,17 @@ def test_one_gpu_changes_nothing_but_the_optimisers_state_and_what_is_computed_a
     assert one["ppo"]["minibatch"] % one["ppo"]["micro_batch_size"] == 0
 
 
+def test_zero3_changes_nothing_but_how_the_base_is_held_and_who_updates() -> None:
+    plain, split = (flat(OmegaConf.to_container(composed(f"+experiment={name}"), resolve=True))
+                    for name in ("dromedary2_70b", "dromedary2_70b_zero3"))  # fmt: skip
+    optimizers = {f"{where}.optim.optimizer" for where in OPTIMIZERS}
+    assert {path for path, value in split.items() if plain[path] != value} == {"model.quantization", "engine.kind",
+                                                                               *optimizers}
+    assert (split["model.quantization"].name, split["engine.kind"].name) == ("none", "zero3")
+    assert {split[path].name for path in optimizers} == {"adamw"}
+    typed("+experiment=dromedary2_70b_zero3")
+
+
 def flat(value: Any, path: str = "") -> dict[str, Any]:
     if not isinstance(value, dict):
         return {path: value}

@@ -99,7 +99,7 @@ def test_the_text_has_every_phase_and_what_it_assumes() -> None:
     text = render(["gpu=cpu", "model=tiny", "flops=1e11"])
     assert "0.329 million parameters (fp32)" in text
     for line in ("sft train", "preferences judge", "ppo rollout", "real texts need less", "\nOne process.",
-                 "Not planned: eval. It runs in one process"):  # fmt: skip
+                 "Not planned: eval. It makes batches that it halves"):  # fmt: skip
         assert line in text
     assert "assumed" not in text
 
