@@ -1,4 +1,5 @@
-"""Our adapters against what vLLM's loader asks of one. vLLM is not installed here: these are its rules, not its code.
+"""Our adapters against what vLLM's loader asks of one: its rules, not its code, which test_vllm_sampler.py runs where
+it is installed.
 
 Read in vllm-project/vllm, vllm/lora/peft_helper.py (``validate_legal``), vllm/lora/lora_model.py
 (``from_local_checkpoint``), vllm/lora/utils.py (``parse_fine_tuned_lora_name``) and vllm/config/lora.py:
