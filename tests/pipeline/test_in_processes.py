@@ -188,15 +188,13 @@ def test_a_batch_with_nothing_for_some_processes_is_refused(tmp_path: Path) -> N
 
 
 def test_more_processes_than_prompts(alone: Path, tmp_path: Path) -> None:
-    """Two prompts: the third process samples and judges nothing, and one training row cannot be shared out."""
-    few = ["stages=[preferences,reward]", "preferences.num_prompts=2", "preferences.held_out_fraction=0.5",
-           "preferences.aggregation.passes=1", "reward.lessons=[]"]  # fmt: skip
-    made = []
+    """Two prompts: the third process samples and judges nothing. (Fewer training rows than processes are refused.)"""
+    few = ["stages=[preferences]", "preferences.num_prompts=2", "preferences.held_out_fraction=0"]
+    outcomes = []
     for size in (1, 3):
         shutil.copytree(alone / "store/sft", tmp_path / f"{size}/store/sft")
-        made.append(run(tmp_path / str(size), size, *few))
-    assert made[0] == [None]
-    for error in made[1]:  # each stops by itself, or since another did
-        assert "reward: 1 training rows for 3 processes. Start fewer processes, or give more rows" in error
-    one, several = (next((tmp_path / str(size) / "store/preferences").glob("*/rows.jsonl")) for size in (1, 3))
-    assert one.read_text() == several.read_text() and one.parent.name == several.parent.name
+        outcomes.append({result is None for result in run(tmp_path / str(size), size, *few)})
+    assert outcomes[0] == outcomes[1], "finished, or without a row where the judge has no opinion"
+    for name in ("samples", "pairs", "judgements"):
+        one, several = (next((tmp_path / str(size) / "store/preferences").glob(f"*/{name}.jsonl")) for size in (1, 3))
+        assert one.read_text() == several.read_text() and len(rows(one)) >= 1, name
