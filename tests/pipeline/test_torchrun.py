@@ -36,7 +36,7 @@ def test_a_killed_process_ends_the_job_and_one_process_continues_it(tmp_path: Pa
     with subprocess.Popen([*TORCHRUN, *JOB, f"engine={engine}"], cwd=work, env=env, text=True, stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT) as job:  # fmt: skip
         deadline = time.monotonic() + 120
-        while not (steps := list((work / "runs/store/sft").glob("*.partial/metrics.jsonl"))):
+        while not (saved := list((work / "runs/store/sft").glob("*.partial/state.pt"))):
             assert time.monotonic() < deadline and job.poll() is None, job.communicate()
             time.sleep(0.1)
         (second,) = (child for child in psutil.Process(job.pid).children() if child.environ().get("RANK") == "1")
@@ -49,7 +49,7 @@ def test_a_killed_process_ends_the_job_and_one_process_continues_it(tmp_path: Pa
     noticed = "another of the 2 processes ended without a word: it was killed"  # or torchrun came first
     assert status["error"].startswith((noticed, "stopped by SIGTERM: by torchrun, since another process was killed"))
     assert status["state"] == "failed" and f"salmon: {status['error']}" in output
-    done = len(steps[0].read_text().splitlines())
+    done = len((saved[0].parent / "metrics.jsonl").read_text().splitlines())
 
     continued = tmp_path / "continued"
     continued.mkdir()
