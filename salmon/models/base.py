@@ -228,6 +228,15 @@ def load_base(model: ModelConfig, cache: Path) -> SharedModel:
     except (OSError, ValueError, SafetensorError) as error:
         reason = " ".join(str(error).split())[:400]
         raise SalmonError(f"cannot load model.path={model.path}: {reason}") from error
+    return as_shared(base, tokenizer, model)
+
+
+def as_shared(base: PreTrainedModel, tokenizer: Any, model: ModelConfig) -> SharedModel:
+    """Freeze a base, and make it ready for adapters.
+
+    Raises:
+        SalmonError: it is shorter of context than asked.
+    """
     limit = base.config.max_position_embeddings
     if model.context > limit:
         raise SalmonError(f"model.context={model.context} is longer than {model.path} allows ({limit})")
