@@ -32,7 +32,7 @@ from salmon.config.schema import Engine, EvalApp
 from salmon.errors import SalmonError
 from salmon.models import weights
 from salmon.runtime.console import configure_console
-from salmon.runtime.launch import folder_overrides, joined, only_in_one_process
+from salmon.runtime.launch import folder_overrides, joined, leave, only_in_one_process
 from salmon.runtime.world import world
 
 register()
@@ -77,6 +77,7 @@ def main() -> None:
         app()
     except KeyboardInterrupt:
         sys.exit("\neval: interrupted. Run the same command again: finished tasks and answers are kept.")
+    leave()
 
 
 def score(words: Sequence[str]) -> None:

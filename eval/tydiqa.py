@@ -17,7 +17,7 @@ from eval.job import Subject
 from eval.provenance import Provenance
 from eval.results import Row, TaskRows
 from eval.tydiqa_data import LanguageData, tydiqa_data
-from salmon.config.checks import TYDIQA_LANGUAGES
+from salmon.config.eval_rules import TYDIQA_LANGUAGES
 from salmon.config.schema import EvalConfig
 from salmon.errors import SalmonError
 

@@ -14,7 +14,7 @@ from typing import Any
 from eval.network import require_hub
 from eval.results import Unavailable
 from eval.sources import json_lines
-from salmon.config.checks import TYDIQA_LANGUAGES
+from salmon.config.eval_rules import TYDIQA_LANGUAGES
 from salmon.errors import SalmonError
 
 HUB = ("google-research-datasets/tydiqa", "secondary_task")

@@ -22,7 +22,7 @@ from salmon.help import help_text, plan_help
 from salmon.isolation import run_isolated
 from salmon.runtime.at_end import at_end
 from salmon.runtime.console import configure_console
-from salmon.runtime.launch import folder_overrides, only_in_one_process, started_rank
+from salmon.runtime.launch import folder_overrides, leave, only_in_one_process, started_rank
 
 SECONDS_TO_SPEAK = 10.0
 
@@ -109,6 +109,7 @@ def main() -> None:
     finally:
         for finish in at_end:
             finish()
+    leave()
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from salmon.config import checks
+from salmon.config import checks, engine_rules, eval_rules, values
 from salmon.config.checks import broken_rules, to_typed
 from salmon.config.register import CONF, register
 from salmon.config.schema import (
@@ -349,7 +349,9 @@ RULES: list[tuple[Given, str]] = [
 ]  # fmt: skip
 
 
-RULE_FUNCTIONS = ["_positive", "_probabilities", "_choices"] + [n for n in vars(checks) if n.endswith("_rules")]
+RULES_IN = {module.__file__: [name for name in vars(module) if name.endswith("_rules")]
+            for module in (checks, engine_rules, eval_rules)} | {
+                values.__file__: ["positive", "probabilities", "choices"]}  # fmt: skip
 
 
 def problems_of(config: DictConfig) -> list[str]:
@@ -432,17 +434,16 @@ def test_a_sound_config_breaks_no_rule(default: DictConfig) -> None:
 
 
 def test_each_rule_is_broken_above(with_values: Callable[[Given], Config]) -> None:
-    """Every ``yield`` of a rule in ``checks.py`` is reached by some case, so a new rule needs a new case."""
-    path = checks.__file__
-    tree = ast.parse(Path(path).read_text())
-    functions = [node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name in RULE_FUNCTIONS]
-    rules = {node.lineno for function in functions for node in ast.walk(function) if isinstance(node, ast.Yield)}
-    reached: set[int] = set()
+    """Every ``yield`` of a rule is reached by some case, so a new rule needs a new case."""
+    rules = {(path, node.lineno) for path, names in RULES_IN.items()
+             for function in ast.parse(Path(path).read_text()).body if isinstance(function, ast.FunctionDef)
+             and function.name in names for node in ast.walk(function) if isinstance(node, ast.Yield)}  # fmt: skip
+    reached: set[tuple[str, int]] = set()
 
     def trace(frame: Any, event: str, _: Any) -> Any:
-        if frame.f_code.co_filename != path:
+        if frame.f_code.co_filename not in RULES_IN:
             return None
-        reached.add(frame.f_lineno)
+        reached.add((frame.f_code.co_filename, frame.f_lineno))
         return trace
 
     typed = [with_values(given) for given, _ in RULES]

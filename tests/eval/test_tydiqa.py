@@ -15,7 +15,7 @@ from eval.provenance import Provenance
 from eval.results import TaskRows, Unavailable
 from eval.tydiqa import CODES, FOLDER, TASK, answer, ask, language_rows
 from eval.tydiqa_data import FILES, tydiqa_data
-from salmon.config.checks import TYDIQA_LANGUAGES
+from salmon.config.eval_rules import TYDIQA_LANGUAGES
 from salmon.errors import SalmonError
 from salmon.models.generation import Generation
 

@@ -1,6 +1,8 @@
 """How a job is started: what does not fit its engine, or wastes processes, is refused."""
 
 import logging
+import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -133,3 +135,12 @@ def test_batches_smaller_than_the_number_of_processes_are_refused_together(tmp_p
             ("sft.train.batch_size=6", 6), ("reward.lessons[0].batch_size=4", 4), ("ppo.minibatch=4", 4),
             ("dpo.train.batch_size=4", 4))]  # fmt: skip
     check_shares(config(tmp_path, *BATCHES, "stages=[eval]")[0], 8, False)  # of no concern to a stage that is not run
+
+
+@pytest.mark.parametrize(("size", "tidied"), [(1, "tidied up\n"), (2, "")])
+def test_processes_of_a_job_of_several_end_without_pythons_tidying_up(size: int, tidied: str) -> None:
+    program = ("import atexit; from salmon.runtime.launch import leave; atexit.register(print, 'tidied up'); "
+               "print('done'); leave()")  # fmt: skip
+    ended = subprocess.run([sys.executable, "-c", program], env=os.environ | {"WORLD_SIZE": str(size)},
+                           capture_output=True, text=True)  # fmt: skip
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, f"done\n{tidied}", "")
