@@ -118,7 +118,6 @@ def run(cfg: EvalApp) -> None:
         output.mkdir(parents=True, exist_ok=True)
     shared = load_base(cfg.model, Path(cfg.paths.cache).expanduser())
     if world().rank:
-        logging.getLogger("salmon").setLevel(logging.CRITICAL)  # every line would come twice
         evaluate_all(cfg, shared, checkpoints, output)
         return
     tags = [*cfg.tracking.tags, cfg.model.name, "eval"]

@@ -145,13 +145,11 @@ def model_scores(actors: Actors, rule: RewardRule, prompts: Sequence[Prompt], re
               for prompt, response, shown in zip(prompts, responses, principles, strict=True)]
     size = rule.ppo.micro_batch_size
     order = sorted(range(len(inputs)), key=lambda i: len(inputs[i]))  # equal lengths together: less padding
-    mine, pieces = world().share(order), list[Piece]()
     with shared.using(REWARD):
-        for start in range(0, len(mine), size):
-            rows = list(mine[start : start + size])
-            pieces.append((rows, (score_forward(shared, actors.reward_head, [inputs[i] for i in rows]),)))
+        pieces = in_micro_batches(order, size, lambda rows: (score_forward(shared, actors.reward_head,
+                                                                           [inputs[i] for i in rows]),))
     scores = torch.zeros(len(inputs), device=shared.device)
-    for rows, (part,) in world().gather_rows(pieces):
+    for rows, (part,) in pieces:
         scores[rows] = part.to(scores)
     return scores
 
@@ -200,6 +198,14 @@ def collect(actors: Actors, rule: RewardRule, prompts: Sequence[Prompt], keys: S
 
 
 @torch.no_grad()
+def in_micro_batches(order: Sequence[int], size: int, compute: Callable[[list[int]], tuple[Tensor, ...]]
+                     ) -> list[Piece]:
+    """``compute`` of all rows, ``size`` at a time, shared out over the job's processes; all get all pieces."""
+    mine = world().share(order)
+    batches = [list(mine[start : start + size]) for start in range(0, len(mine), size)]
+    return world().gather_rows([(rows, compute(rows)) for rows in batches])
+
+
 def by_row(
     shared: SharedModel, batch: TokenBatch, role: str, size: int, compute: Callable[[TokenBatch], tuple[Tensor, ...]]
 ) -> tuple[Tensor, ...]:
@@ -208,14 +214,11 @@ def by_row(
     Shared out over the job's processes; all get all rows.
     """
     lengths = batch.mask.sum(-1) + batch.prompt_mask.sum(-1)
-    mine, pieces = world().share(torch.argsort(lengths, stable=True).tolist()), list[Piece]()
     with shared.using(role):
-        for start in range(0, len(mine), size):
-            index = list(mine[start : start + size])
-            pieces.append((index, compute(batch.rows(index))))
-    gathered = world().gather_rows(pieces)
-    results = tuple(torch.zeros_like(batch.mask) for _ in gathered[0][1])
-    for index, parts in gathered:
+        pieces = in_micro_batches(torch.argsort(lengths, stable=True).tolist(), size,
+                                  lambda rows: compute(batch.rows(rows)))
+    results = tuple(torch.zeros_like(batch.mask) for _ in pieces[0][1])
+    for index, parts in pieces:
         for result, part in zip(results, parts, strict=True):
             result[index, : part.shape[1]] = part.to(result)
     return results

@@ -33,8 +33,6 @@ def run_job(cfg: Config, resolved: dict[str, Any], folder: Path) -> None:
         # Before they meet: of processes that have, transformers' save_pretrained writes in the first only.
         weights.resolve(cfg.model.path, Path(cfg.paths.cache))
     with joined(cfg) as here, rollouts(cfg):
-        if here.rank:
-            log.setLevel(logging.CRITICAL)  # every line would come twice
         check_shares(cfg, here.size, cfg.engine.uneven)
         if here.rank:
             Pipeline(cfg, resolved, lambda: _base(cfg)).run(lambda label: None)

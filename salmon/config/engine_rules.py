@@ -10,7 +10,7 @@ MAX_VLLM_RANK = 512  # vllm.config.lora.MaxLoRARanks
 
 def engine_rules(config: Config) -> Iterator[str]:
     engine = config.engine.kind
-    if engine in (Engine.single, Engine.ddp):
+    if not engine.splits_state:
         return
     for key, value in settings(config):
         if isinstance(value, Optimizer) and value is not Optimizer.adamw and key.split(".")[0] in config.stages:

@@ -102,6 +102,10 @@ class Engine(Enum):
     zero2 = "zero2"  # the same, with gradients and optimiser state split over them (DeepSpeed)
     zero3 = "zero3"  # the base's weights split as well
 
+    @property
+    def splits_state(self) -> bool:
+        return self in (Engine.zero2, Engine.zero3)
+
 
 class RolloutBackend(Enum):
     hf = "hf"  # transformers, with the weights that are trained

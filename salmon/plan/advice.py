@@ -99,7 +99,7 @@ def _candidates(cfg: Config, phase: Phase, may_start_more: bool
                 ) -> Iterator[tuple[str, Callable[[Any], Any], bool]]:
     """(setting, what to try after its value or None, whether it changes results), the cheapest first."""
     name = f"{phase.stage} {phase.name}"
-    splits = cfg.engine.kind in (Engine.zero2, Engine.zero3)
+    splits = cfg.engine.kind.splits_state
 
     def half(value: int) -> int | None:
         return value // 2 if value > 1 else None

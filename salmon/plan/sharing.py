@@ -21,7 +21,7 @@ class Sharing:
 
     @property
     def splits_state(self) -> bool:
-        return self.engine in (Engine.zero2, Engine.zero3)
+        return self.engine.splits_state
 
     @property
     def splits_weights(self) -> bool:

@@ -10,6 +10,8 @@ from salmon.config.schema import Config, Engine, EvalApp
 from salmon.errors import SalmonError
 from salmon.runtime.world import World, entered, world
 
+log = logging.getLogger("salmon")
+
 
 def started_rank() -> int:
     """Rank that torchrun (or accelerate launch) gave this process; 0 without it."""
@@ -22,7 +24,7 @@ def _started_size() -> int:
 
 @contextmanager
 def joined(cfg: Config | EvalApp) -> Iterator[World]:
-    """The job's processes meet; inside, ``world()`` is all of them.
+    """The job's processes meet; inside, ``world()`` is all of them, and only the first one logs.
 
     Raises:
         SalmonError: the engine and the way that the job was started do not fit; or another process ended.
@@ -39,6 +41,8 @@ def joined(cfg: Config | EvalApp) -> Iterator[World]:
     from salmon.runtime.processes import meet  # torch
 
     with meet(cfg.model.device, cfg.engine.kind) as here, entered(here):
+        if here.rank:
+            log.setLevel(logging.CRITICAL)  # every line would come twice
         yield here
 
 
@@ -65,5 +69,3 @@ def only_in_one_process(what: str) -> None:
     if _started_size() > 1:
         raise SalmonError(f"{what} starts jobs of its own and is not to be started by torchrun. Give torchrun one job "
                           "(without -m), or start the sweep without torchrun")
-
-

@@ -49,7 +49,7 @@ class Processes(World):
                  engine: Engine = Engine.ddp) -> None:
         """``store``: where a process that fails leaves its error; ``tensors``: sums gradients (None: as all else)."""
         self.rank, self.size = rank, size
-        self.splits_state = engine in (Engine.zero2, Engine.zero3)
+        self.splits_state = engine.splits_state
         self.lockstep = Lockstep(self._moves) if engine is Engine.zero3 else None
         self._store, self._tensors = store, tensors
 
@@ -172,14 +172,13 @@ def meet(device: str, engine: Engine = Engine.ddp) -> Iterator[Processes]:
     if cuda:
         take_gpu(device, int(os.environ["LOCAL_RANK"]), int(os.environ["LOCAL_WORLD_SIZE"]))
     store, rank, size = next(iter(dist.rendezvous("env://")))
-    splits_state = engine in (Engine.zero2, Engine.zero3)
     # DeepSpeed takes the default group for tensors on GPUs, so that this one must have NCCL for them; what is decided
     # (objects, tensors on the CPU) goes by gloo in any case. NCCL waits only for what all have just agreed to do, so
     # that its patience matters for a process that dies in the middle alone, and then torchrun ends the others.
-    backend = "cpu:gloo,cuda:nccl" if cuda and splits_state else "gloo"
+    backend = "cpu:gloo,cuda:nccl" if cuda and engine.splits_state else "gloo"
     dist.init_process_group(backend, store=dist.PrefixStore("groups", store), rank=rank, world_size=size,
                             timeout=PATIENCE)
-    if splits_state:
+    if engine.splits_state:
         library(None if cuda else "cpu")  # that it can be used, before any work
     here = Processes(store, rank, size, dist.new_group(backend="nccl") if backend == "gloo" and cuda else None, engine)
 
