@@ -29,11 +29,11 @@ from salmon.cli import clear_errors
 from salmon.config.checks import to_typed
 from salmon.config.register import CONF, register
 from salmon.config.schema import Engine, EvalApp
+from salmon.distributed.launch import folder_overrides, joined, leave, only_in_one_process
+from salmon.distributed.world import world
 from salmon.errors import SalmonError
 from salmon.models import weights
 from salmon.runtime.console import configure_console
-from salmon.runtime.launch import folder_overrides, joined, leave, only_in_one_process
-from salmon.runtime.world import world
 
 register()
 
@@ -111,7 +111,7 @@ def run(cfg: EvalApp) -> None:
     from salmon.models.base import load_base
     from salmon.runtime.files import storage_errors
     from salmon.runtime.fingerprint import semantic
-    from salmon.runtime.tracking import start_tracking
+    from salmon.tracking.tracker import start_tracking
 
     output = output_folder(cfg)
     with storage_errors(output):

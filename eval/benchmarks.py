@@ -3,26 +3,26 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from eval.bbh_answers import VERSION as ANSWERS_VERSION
-from eval.humaneval import METRIC as PASS_AT_1
-from eval.humaneval import TASK as HUMANEVAL
-from eval.humaneval import run_humaneval
+from eval.bbh.answers import VERSION as ANSWERS_VERSION
+from eval.humaneval.task import METRIC as PASS_AT_1
+from eval.humaneval.task import TASK as HUMANEVAL
+from eval.humaneval.task import run_humaneval
 from eval.job import Job, Subject
-from eval.judges import judge_key
 from eval.mt_bench import PAIR_TASK
 from eval.mt_bench import TASK as MT_BENCH
+from eval.mt_bench.judges import judge_key
 from eval.mt_bench.task import files_beside_data, run_mt_bench
 from eval.pairs import TASK as PAIRS
 from eval.pairs.task import policy_job
 from eval.probes import TASK as PROBES
 from eval.probes.task import probes_job
 from eval.results import Row
-from eval.truthfulqa_generation import BOTH, TRUTHFUL, run_truthfulqa_generation
-from eval.truthfulqa_generation import TASK as TRUTHFULQA_GEN
-from eval.tydiqa import FOLDER as TYDIQA_FOLDER
-from eval.tydiqa import METRIC as F1
-from eval.tydiqa import TASK as TYDIQA
-from eval.tydiqa import run_tydiqa
+from eval.truthfulqa.generation import BOTH, TRUTHFUL, run_truthfulqa_generation
+from eval.truthfulqa.generation import TASK as TRUTHFULQA_GEN
+from eval.tydiqa.task import FOLDER as TYDIQA_FOLDER
+from eval.tydiqa.task import METRIC as F1
+from eval.tydiqa.task import TASK as TYDIQA
+from eval.tydiqa.task import run_tydiqa
 from salmon.config.schema import JudgeKind, MTBenchMode
 from salmon.runtime.fingerprint import semantic
 
@@ -36,7 +36,7 @@ def truthfulqa(subject: Subject) -> Job | None:
         return None
 
     def run(work: Path) -> list[Row]:
-        from eval import lm_harness  # lm-eval takes seconds to import
+        from eval.lm_eval import harness as lm_harness  # lm-eval takes seconds to import
 
         kept = subject.outputs(work, "truthfulqa", data) / OUTPUTS
         return lm_harness.run_truthfulqa(subject.shared, subject.name, tasks, config, subject.folder, work, kept)
@@ -65,7 +65,7 @@ def bbh(subject: Subject) -> Job | None:
         return None
 
     def run(work: Path) -> list[Row]:
-        from eval import lm_harness
+        from eval.lm_eval import harness as lm_harness
 
         kept = subject.outputs(work, "bbh", data) / OUTPUTS
         return lm_harness.run_bbh(subject.shared, subject.name, config, subject.folder, work, kept)

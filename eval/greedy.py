@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from salmon.models.base import SharedModel
-from salmon.models.generation import Generation, generate_after
 from salmon.models.shared_prefix import common_prefix
+from salmon.sampling.token_loop import Generation, generate_after
 
 
 def greedy_answers(

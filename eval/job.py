@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from eval.judges import Judge
+from eval.mt_bench.judges import Judge
 from eval.results import Row
 from eval.sources import content_hash
-from eval.truthfulqa_judging import AnswerJudge
+from eval.truthfulqa.judging import AnswerJudge
 from salmon.config.schema import EvalConfig
 from salmon.models.base import SharedModel
 from salmon.runtime.fingerprint import fingerprint

@@ -3,7 +3,7 @@
 A local folder has the layout of the originals: ``truthfulqa/mc_task.json`` (TruthfulQA's own file),
 ``bbh/<task>.json`` (BIG-Bench Hard's own files), ``mt_bench/{question.jsonl, judge_prompts.jsonl,
 reference_answer/<judge>.jsonl}`` (FastChat's), ``humaneval/HumanEval.jsonl[.gz]`` (OpenAI's) and ``tydiqa/`` (see
-``eval.tydiqa_data``).
+``eval.tydiqa.data``).
 """
 
 import gzip

@@ -9,20 +9,20 @@ from eval.checkpoints import Checkpoints, adapter_hash, checkpoints_of
 from eval.curves import CURVES, draw_curves
 from eval.evaluate import ADAPTER, evaluate_checkpoint, every_job
 from eval.job import Evaluation, Job
-from eval.judges import make_judge
 from eval.mt_bench.figure import FILE as RADAR
 from eval.mt_bench.figure import radar
+from eval.mt_bench.judges import make_judge
 from eval.principle_following import TASK as PRINCIPLE_FOLLOWING
 from eval.results import Row, as_metrics, by_step, write_results
 from eval.reward_benchmarks import Measurement, RewardSubject, measurements
-from eval.truthfulqa_judges import make_answer_judge
+from eval.truthfulqa.judges import make_answer_judge
 from salmon.config.schema import Config, EvalApp
+from salmon.distributed.world import World, entered, world
 from salmon.models.base import SharedModel
 from salmon.runtime.environment import command_line, git_revision, versions
 from salmon.runtime.fingerprint import semantic
-from salmon.runtime.tracking import Tracker
-from salmon.runtime.world import World, entered, world
-from salmon.stages.context import StageContext
+from salmon.stage.context import StageContext
+from salmon.tracking.tracker import Tracker
 
 
 def run(cfg: Config, ctx: StageContext) -> dict[str, float]:

@@ -17,12 +17,12 @@ from omegaconf import DictConfig, OmegaConf
 from salmon.config.checks import to_typed
 from salmon.config.register import CONF, register
 from salmon.config.schema import Config
+from salmon.distributed.launch import folder_overrides, leave, only_in_one_process, started_rank
 from salmon.errors import SalmonError
-from salmon.help import help_text, plan_help
-from salmon.isolation import run_isolated
-from salmon.runtime.at_end import at_end
+from salmon.pipeline.help import help_text, plan_help
+from salmon.pipeline.isolation import run_isolated
 from salmon.runtime.console import configure_console
-from salmon.runtime.launch import folder_overrides, leave, only_in_one_process, started_rank
+from salmon.runtime.exit_hooks import at_end
 
 SECONDS_TO_SPEAK = 10.0
 
@@ -62,7 +62,7 @@ def app(composed: DictConfig) -> None:
         only_in_one_process("a multirun (-m)")
         run_isolated(cfg, resolved, job_folder())
     else:
-        from salmon.job import run_job
+        from salmon.pipeline.job import run_job
 
         run_job(cfg, resolved, job_folder())
 

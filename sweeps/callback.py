@@ -15,11 +15,11 @@ from hydra.core.utils import JobReturn, JobStatus
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
+from salmon.distributed.launch import started_rank
 from salmon.errors import SalmonError
-from salmon.runtime.at_end import at_end
 from salmon.runtime.console import configure_console
+from salmon.runtime.exit_hooks import at_end
 from salmon.runtime.files import storage_errors, write_json_atomic
-from salmon.runtime.launch import started_rank
 from sweeps.collect import FAILED
 from sweeps.settings import read_settings
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from salmon.runtime.metrics_file import METRICS, read_metrics
 from salmon.runtime.store import open_artifact
+from salmon.tracking.metrics_file import METRICS, read_metrics
 from sweeps.collect import Job
 from sweeps.curves import Curve, read_curve
 from sweeps.statistics import Estimate, mean_interval

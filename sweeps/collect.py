@@ -4,7 +4,7 @@
 
     <sweep>/multirun.yaml             Hydra's: what was swept
     <sweep>/<job>/.hydra/*.yaml       Hydra's: config, overrides
-    <sweep>/<job>/status.json         state and error (salmon/job.py; of a config that was refused: sweeps/callback.py)
+    <sweep>/<job>/status.json         state and error (salmon/pipeline/job.py; sweeps/callback.py)
     <sweep>/<job>/artifacts.json      of a finished job: where its artifacts are
 """
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from salmon.runtime.metrics_file import METRICS, TABLES, read_metrics
+from salmon.tracking.metrics_file import METRICS, TABLES, read_metrics
 
 REWARD, SCORE, KL, LENGTH = "held_out/reward", "held_out/score", "held_out/kl", "held_out/length"
 UNITS = {REWARD: "score", KL: "nats/response", LENGTH: "tokens"}  # what any two policies are compared by

@@ -32,7 +32,7 @@ log = logging.getLogger("salmon")
 
 # An axis that chooses a group is compared by the name in it.
 NAMED_BY = {"model": "model.name", "principles": "principles.name", "ablation": "name"}
-STEP = "ppo/step"  # the axis that every metric of PPO has (salmon/runtime/wandb_run.py)
+STEP = "ppo/step"  # the axis that every metric of PPO has (salmon/tracking/wandb_run.py)
 SAMPLES = "samples/responses"
 CHECKPOINTS = ("sft", "best", "last")  # what the eval stage calls them
 BENCHMARKS = {"TruthfulQA MC1": "truthfulqa_mc1/acc", "TruthfulQA MC2": "truthfulqa_mc2/acc",

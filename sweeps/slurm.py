@@ -27,9 +27,9 @@ from submitit.slurm.slurm import SlurmJob
 
 from salmon.config.register import register
 from salmon.config.schema import Engine
+from salmon.distributed.launch import started_rank
 from salmon.errors import SalmonError
 from salmon.runtime.files import storage_errors, write_json_atomic
-from salmon.runtime.launch import started_rank
 from salmon.runtime.status import read_json
 from sweeps.collect import read_job
 from sweeps.slurm_queue import SqueueWatcher, await_jobs, queued

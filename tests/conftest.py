@@ -15,7 +15,6 @@ import pytest
 import torch
 from hypothesis import settings
 
-from salmon.actors import Actors, load_actors
 from salmon.config.schema import (
     Dtype,
     KLEstimator,
@@ -37,6 +36,7 @@ from salmon.config.schema import (
 )
 from salmon.models.base import SharedModel, load_base
 from salmon.models.heads import ScalarHead, save_scalar_model
+from salmon.ppo.models import Actors, load_actors
 
 torch.set_num_threads(1)
 settings.register_profile("repeatable", derandomize=True, deadline=None)

@@ -15,16 +15,12 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("salmon", "eval", "sweeps")
 
-# DESIGN.md: config, core -> principles, data, models, runtime -> engines -> stages -> pipeline, job, report, cli.
+# From the ground up; the order of the slices (sft ... baselines) is that of the method.
 LAYERS = (
-    ("errors", "config", "core"),
-    ("principles", "data", "models", "runtime"),
-    ("judging", "rollout", "optim", "supervised", "experience", "policy_update", "actors", "preferences",
-     "reward_inputs", "judges", "monitor", "held_out", "direct_judge", "pretraining",
-     "lessons", "probing", "updates", "zero"),
-    ("stages", "plan"),
-    ("pipeline", "job", "isolation", "report", "help", "cli", "convert", "__main__", ""),
-)  # fmt: skip
+    ("errors",), ("core",), ("config",), ("distributed",), ("runtime",), ("tracking",), ("data",), ("principles",),
+    ("models",), ("sampling",), ("training",), ("stage",), ("plan",), ("sft",), ("preferences",), ("reward",), ("ppo",),
+    ("baselines",), ("pipeline",), ("cli", "convert", "__main__", ""),
+)
 LAYER = {name: depth for depth, names in enumerate(LAYERS) for name in names}
 HEAVY = {"torch", "transformers", "peft", "wandb", "datasets", "lm_eval", "openai", "fastchat", "bitsandbytes",
          "accelerate", "deepspeed", "matplotlib", "vllm"}  # fmt: skip
@@ -144,21 +140,20 @@ def test_packages_of_one_layer_form_no_cycle() -> None:
 
 
 def test_stages_talk_through_artifacts_only() -> None:
-    for module in SALMON:
-        if part_of(module) == "stages":
-            used = {name for name in all_imports(module) if part_of(name) == "stages"}
-            assert used <= {"salmon.stages.context"}, module
+    """Nobody imports another slice's ``stage.py``, and a slice's other modules not their own."""
+    assert [f"{module} imports {name}" for module in SALMON for name in all_imports(module) if name.endswith(".stage")
+            and name in FILE_OF and FILE_OF[name].endswith("/stage.py")] == []
 
 
 # What a stage reads must be in its fingerprint (its own or an upstream's), or it would be reused wrongly.
 COVERED = {
-    "salmon/stages/sft.py": {"sft", "prompts", "principles", "model", "seed"},
-    "salmon/stages/preferences.py": {"preferences", "prompts", "principles", "model", "seed", "paths"},  # paths: cache
+    "salmon/sft/stage.py": {"sft", "prompts", "principles", "model", "seed"},
+    "salmon/preferences/stage.py": {"preferences", "prompts", "principles", "model", "seed", "paths"},  # paths: cache
     # of prompts: on_bad_line; of preferences: what the upstream fingerprint covers
-    "salmon/stages/reward.py": {"reward", "model", "seed", "prompts", "preferences", "principles"},
-    "salmon/stages/ppo.py": {"ppo", "reward", "prompts", "principles", "model", "seed"},
-    "salmon/stages/dpo.py": {"dpo", "ppo", "preferences", "principles", "seed"},
-    "salmon/stages/best_of_n.py": {"best_of_n", "ppo"},
+    "salmon/reward/stage.py": {"reward", "model", "seed", "prompts", "preferences", "principles"},
+    "salmon/ppo/stage.py": {"ppo", "reward", "prompts", "principles", "model", "seed"},
+    "salmon/baselines/dpo/stage.py": {"dpo", "ppo", "preferences", "principles", "seed"},
+    "salmon/baselines/best_of_n/stage.py": {"best_of_n", "ppo"},
     "eval/stage.py": {"eval", "model", "seed", "paths"},  # of paths: the cache
 }
 
@@ -174,8 +169,8 @@ def test_a_stage_reads_what_its_fingerprint_covers(file: str) -> None:
 # --- light imports -----------------------------------------------------------------------------
 
 LIGHT = [m for m in SALMON if part_of(m) in ("config", "principles", "data", "errors")] + [
-    "salmon.cli", "salmon.help", "salmon.plan.command", "salmon.pipeline", "salmon.report",
-    "salmon.stages.registry"]  # fmt: skip
+    "salmon.cli", "salmon.pipeline.help", "salmon.plan.command", "salmon.pipeline.pipeline", "salmon.pipeline.report",
+    "salmon.pipeline.registry"]  # fmt: skip
 
 
 @pytest.mark.parametrize("module", LIGHT)
@@ -186,12 +181,12 @@ def test_light_modules_import_nothing_heavy(module: str) -> None:
 def test_the_closure_of_imports_finds_torch() -> None:
     """The test above can fail: these are heavy, directly and through another module."""
     assert "torch" in heavy_below("salmon.core.gae")
-    assert {"torch", "transformers", "peft"} <= heavy_below("salmon.stages.ppo")
+    assert {"torch", "transformers", "peft"} <= heavy_below("salmon.ppo.stage")
 
 
 def test_the_command_line_is_light_in_fact() -> None:
     """Beyond our own modules: what hydra, filelock and the rest pull in."""
-    code = ("import salmon.cli, salmon.pipeline, salmon.report, sys, json;"
+    code = ("import salmon.cli, salmon.pipeline.pipeline, salmon.pipeline.report, sys, json;"
             "print(json.dumps(sorted({name.split('.')[0] for name in sys.modules})))")  # fmt: skip
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
     loaded = set(json.loads(done.stdout))
@@ -231,8 +226,8 @@ def test_every_module_says_what_it_is() -> None:
 def test_library_code_logs() -> None:
     """``print`` belongs to what a person asked for: ``--help``, the tables of a job, of evals and sweeps."""
     printing = {place.split(":")[0] for place, n in nodes(OURS) if isinstance(n, ast.Name) and n.id == "print"}
-    assert "salmon/job.py" in printing
-    assert printing <= {"salmon/job.py", "salmon/cli.py", "eval/__main__.py", "eval/tables/__main__.py",
+    assert "salmon/pipeline/job.py" in printing
+    assert printing <= {"salmon/pipeline/job.py", "salmon/cli.py", "eval/__main__.py", "eval/tables/__main__.py",
                         "eval/curves.py", "sweeps/compare.py", "sweeps/status.py"}  # fmt: skip
 
 

@@ -14,7 +14,7 @@ import yaml
 # One process imports what every job imports (seconds), and forks into ``python -m salmon ARGS`` for each case.
 FORKS = """
 import json, os, runpy, sys
-import salmon.job  # noqa: F401
+import salmon.pipeline.job  # noqa: F401
 cases = json.load(open("cases.json"))
 for name, arguments in cases.items():
     child = os.fork()

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from salmon.runtime.glossary import markdown
+from salmon.tracking.glossary import markdown
 
 README = (Path(__file__).resolve().parents[1] / "README.md").read_text()
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from eval.judges import EndpointJudge, JudgeRequest, parse_winner
+from eval.mt_bench.judges import EndpointJudge, JudgeRequest, parse_winner
 from eval.mt_bench.verdicts import failed, filled, grow, verdict_key
 from eval.results import Row, TaskRows
 from eval.sources import MTBenchData, answer_rows

@@ -4,8 +4,8 @@ import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from eval.judges import ERROR_TEXT, count_ratings
 from eval.mt_bench import TASK, UNPARSED_SCORE
+from eval.mt_bench.judges import ERROR_TEXT, count_ratings
 from eval.provenance import Provenance
 from eval.results import Row, mean_and_stderr
 

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from eval.jsonl import rewrite_rows
-from eval.judges import Judge, JudgeRequest
 from eval.mt_bench import UNPARSED_SCORE
+from eval.mt_bench.judges import Judge, JudgeRequest
 from eval.mt_bench.verdicts import failed, filled, grow, verdict_key
 from eval.sources import MTBenchData
 

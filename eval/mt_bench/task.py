@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from eval.job import Subject
-from eval.judges import EndpointJudge, Judge
 from eval.mt_bench import HARNESS, PAIR_TASK, TASK
 from eval.mt_bench.answers import AnswerSettings, write_answers
+from eval.mt_bench.judges import EndpointJudge, Judge
 from eval.mt_bench.pairs import judged_pair_rows, read_baseline, write_pair_judgments
 from eval.mt_bench.rows import judged_rows
 from eval.mt_bench.single import write_judgments

@@ -11,7 +11,7 @@ from eval.greedy import before_stop
 from salmon.errors import SalmonError
 from salmon.models.base import SharedModel
 from salmon.models.chat import ChatFormat, Message
-from salmon.models.generation import Generation, generate, generate_after
+from salmon.sampling.token_loop import Generation, generate, generate_after
 
 TOKENIZER = "tokenizer"
 

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from eval.jsonl import append_rows, read_rows, rewrite_rows
-from eval.judges import ERROR_TEXT, Judge, JudgeRequest
-from eval.kept import request_key
+from eval.lm_eval.kept import request_key
 from eval.mt_bench import WITH_REFERENCE
+from eval.mt_bench.judges import ERROR_TEXT, Judge, JudgeRequest
 from eval.sources import MTBenchData
 from salmon.errors import SalmonError
 from salmon.runtime.progress import Progress

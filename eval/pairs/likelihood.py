@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from eval.packed import PackedContinuations
+from eval.lm_eval.packed import PackedContinuations
 from eval.pairs.files import Preference
 from salmon.models.base import SharedModel
 from salmon.models.chat import ChatFormat, Message
-from salmon.runtime.journal import map_in_chunks
+from salmon.runtime.resumable import map_in_chunks
 
 VERSION = 1  # of what a likelihood is
 PAIRS_A_LINE = 16  # pairs between two progress lines, and between two writes

@@ -19,10 +19,10 @@ from salmon.models.heads import HEAD_FILE, ScalarHead, load_scalar_model
 from salmon.principles.bank import Bank
 from salmon.principles.encoding import EncodedRewardInput
 from salmon.principles.templates import reward_parts
-from salmon.reward_inputs import reward_input
+from salmon.reward.inputs import reward_input
 from salmon.runtime.files import sha256_of
 from salmon.runtime.fingerprint import fingerprint
-from salmon.runtime.journal import map_in_chunks
+from salmon.runtime.resumable import map_in_chunks
 from salmon.runtime.store import Artifact
 
 ADAPTER = "evaluated"  # name on the shared base

@@ -18,8 +18,8 @@ from eval.user_files import existing
 from salmon.config.schema import EvalConfig
 from salmon.errors import SalmonError
 from salmon.models.base import SharedModel
-from salmon.models.generation import generate
 from salmon.runtime.fingerprint import fingerprint
+from salmon.sampling.token_loop import generate
 
 SETTING = "eval.probes"
 SMOKE_TEST = BUNDLED / "probes" / "probes.jsonl"

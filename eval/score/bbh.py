@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from eval.bbh_answers import VERSION, is_right, kind_of, read_answer
-from eval.bbh_lm_eval import lm_eval_answer
-from eval.bbh_scores import BBHVerdict, bbh_rows
+from eval.bbh.answers import VERSION, is_right, kind_of, read_answer
+from eval.bbh.lm_eval_verdict import lm_eval_answer
+from eval.bbh.scores import BBHVerdict, bbh_rows
 from eval.provenance import Provenance
 from eval.results import TaskRows
 from eval.score.report import Finding, Scored

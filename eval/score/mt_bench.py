@@ -8,8 +8,8 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from eval.judges import count_ratings, parse_rating
 from eval.mt_bench import HARNESS, TASK, UNPARSED_SCORE
+from eval.mt_bench.judges import count_ratings, parse_rating
 from eval.mt_bench.rows import judged_rows
 from eval.provenance import Provenance
 from eval.results import Row

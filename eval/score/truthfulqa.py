@@ -9,7 +9,7 @@ from eval.provenance import Provenance
 from eval.results import TaskRows
 from eval.score.report import Finding, Scored
 from eval.score.saved import SavedItem, repeats
-from eval.truthfulqa import mc1, mc2, undefined
+from eval.truthfulqa.multiple_choice import mc1, mc2, undefined
 from salmon.errors import SalmonError
 
 LAYOUT = (

@@ -9,9 +9,9 @@ from eval.provenance import Provenance
 from eval.results import Row, TaskRows
 from eval.score.report import Finding, Scored
 from eval.score.saved import SavedItem, repeats
-from eval.truthfulqa_endpoint_judge import parse_yes_no
-from eval.truthfulqa_generation import TASK, judged_rows
-from eval.truthfulqa_judging import BY_RULE, Aspect
+from eval.truthfulqa.endpoint_judge import parse_yes_no
+from eval.truthfulqa.generation import TASK, judged_rows
+from eval.truthfulqa.judging import BY_RULE, Aspect
 from salmon.errors import SalmonError
 
 LAYOUT = (

@@ -9,8 +9,8 @@ from typing import Any, TypeVar
 from omegaconf import MISSING, DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from eval.rules import eval_rules
 from salmon.config.engine_rules import engine_rules, rollout_rules
-from salmon.config.eval_rules import eval_rules
 from salmon.config.schema import (
     Config,
     EvalApp,

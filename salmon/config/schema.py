@@ -95,7 +95,7 @@ class WandbMode(Enum):
 
 
 class Engine(Enum):
-    """Which processes a job runs in (salmon/runtime/world.py)."""
+    """Which processes a job runs in (salmon/distributed/world.py)."""
 
     single = "single"  # one
     ddp = "ddp"  # one a GPU, each with the whole model
@@ -109,7 +109,7 @@ class Engine(Enum):
 
 class RolloutBackend(Enum):
     hf = "hf"  # transformers, with the weights that are trained
-    vllm = "vllm"  # an engine with a copy of the base of its own (salmon/models/vllm_sampler.py)
+    vllm = "vllm"  # an engine with a copy of the base of its own (salmon/sampling/vllm_sampler.py)
 
 
 # Stages that a job has once; it evaluates more than one policy.
@@ -302,7 +302,7 @@ class PreferencesConfig:
 class PretrainSettings:
     """Preference pre-training of the reward model on (prompt, chosen, rejected) rows."""
 
-    # JSONL path, "hub:NAME[:SPLIT]", null for no pre-training, or what needs no data (salmon/pretraining.py):
+    # JSONL path, "hub:NAME[:SPLIT]", null for no pre-training, or what needs no data (salmon/reward/pretraining.py):
     # "mismatched": an answer against one to another prompt
     data: str | None = MISSING
     limit: int | None = MISSING  # rows used
@@ -314,7 +314,7 @@ class PretrainSettings:
 
 @dataclass
 class LessonSettings:
-    """Training on the same pairs under fewer principles in fewer wordings, before all of them (salmon/lessons.py)."""
+    """Training on the same pairs under fewer principles in fewer wordings first (salmon/reward/curriculum.py)."""
 
     principles: list[str] = MISSING  # of the reward bank; [] = all
     wordings: int | None = MISSING  # the first so many written ones of each polarity; null = all, framed ones too
@@ -325,7 +325,7 @@ class LessonSettings:
 
 @dataclass
 class ProbeSettings:
-    """The learning curve of a reward model (salmon/probing.py)."""
+    """The learning curve of a reward model (salmon/reward/probes.py)."""
 
     every: int | None = cosmetic()  # steps between measurements; null = none
     pairs: int = cosmetic()  # held-out pairs that they are of
@@ -414,7 +414,7 @@ class PPOConfig:
     eval_every: int = MISSING  # updates between evaluations on the held-out prompts
     save_every: int = cosmetic()  # updates between resumable checkpoints
     # Updates between policies that are kept, for curves of benchmarks; null = none. It changes no policy; an artifact
-    # with such policies has a fingerprint of its own all the same (salmon/stages/registry.py).
+    # with such policies has a fingerprint of its own all the same (salmon/pipeline/registry.py).
     keep_every: int | None = cosmetic()
     optim: OptimSettings = field(default_factory=OptimSettings)
 
@@ -495,7 +495,7 @@ class BBHSettings:
 @dataclass
 class HumanEvalSettings:
     max_new_tokens: int = MISSING
-    execute: bool = MISSING  # run what the model wrote, behind a fence (eval/fence.py); false = write it only
+    execute: bool = MISSING  # run what the model wrote, behind a fence (eval/humaneval/fence.py); false = write it only
     timeout_s: float = MISSING  # of each program
     memory_mib: int = MISSING  # of each program
 
@@ -587,7 +587,7 @@ class EngineConfig:
 
 @dataclass
 class RolloutConfig:
-    """What samples the responses of preferences, PPO, held-out evaluation and best-of-n (salmon/rollout.py)."""
+    """What samples the responses of preferences, PPO and best-of-n (salmon/sampling/responses.py)."""
 
     backend: RolloutBackend = MISSING
     # Of vllm only:

@@ -16,6 +16,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig
 from transformers.utils import logging as transformers_logging
 
 from salmon.config.schema import LoraSettings, ModelConfig, Quantization
+from salmon.distributed.world import world
 from salmon.errors import SalmonError
 from salmon.models import weights
 from salmon.models.chat import ChatFormat
@@ -24,7 +25,6 @@ from salmon.models.passes import first_layers, recomputing
 from salmon.models.split_base import load_split
 from salmon.runtime.adapter_files import CONFIG, WEIGHTS, adapter_in, read_config
 from salmon.runtime.seeding import seed_of
-from salmon.runtime.world import world
 
 log = logging.getLogger("salmon")
 

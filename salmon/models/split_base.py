@@ -4,10 +4,11 @@ transformers reads the checkpoint in the first process, tensor by tensor, and De
 A layer's weights come together when the layer computes, and the next layer's are on their way meanwhile. DeepSpeed's
 own hooks fetch module by module, in the order in which autograd happens to come by; that order differs between a pass
 with an adapter and one without, and processes that fetch in different orders get each other's numbers. Here the layer
-is the unit: what the processes fetch depends on the kind of pass alone, which ``salmon.runtime.lockstep`` agrees on.
+is the unit: what the processes fetch depends on the kind of pass alone, on which ``salmon.distributed.lockstep``
+makes them agree.
 
 Embeddings, final norm and output head stay whole: they are called apart from the layers, and are 1 % of a large base.
-So do adapters and heads, which come later (salmon/zero.py splits what trains them).
+So do adapters and heads, which come later (salmon/training/zero2_backend.py splits what trains them).
 """
 
 from collections.abc import Iterator
@@ -18,10 +19,10 @@ import torch
 from torch import Tensor, nn
 from transformers import AutoModelForCausalLM, PreTrainedModel
 
+from salmon.distributed.deepspeed import library
+from salmon.distributed.lockstep import Back, Lockstep
+from salmon.distributed.world import world
 from salmon.models.passes import recomputing
-from salmon.runtime.deepspeed_library import library
-from salmon.runtime.lockstep import Back, Lockstep
-from salmon.runtime.world import world
 
 
 def load_split(folder: str, revision: str | None, dtype: torch.dtype) -> PreTrainedModel:

@@ -5,8 +5,8 @@ from copy import deepcopy
 from dataclasses import dataclass, replace
 from typing import Any
 
-from salmon.config.engines import shared_batches
 from salmon.config.schema import Config, Engine, Optimizer, Quantization
+from salmon.distributed.batch_shares import shared_batches
 from salmon.plan.devices import Device
 from salmon.plan.phases import Phase
 from salmon.plan.planner import plan

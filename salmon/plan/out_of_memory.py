@@ -6,12 +6,12 @@ from traceback import walk_tb
 from types import TracebackType
 
 from salmon.config.schema import Config
+from salmon.distributed.world import world
 from salmon.errors import SalmonError
 from salmon.plan.advice import BATCH, MICRO, Tried, advice
 from salmon.plan.devices import CPU_SLACK, GIB, GPU_SLACK, PROCESS, Device
 from salmon.plan.phases import Phase
 from salmon.plan.planner import PLANNED, plan
-from salmon.runtime.world import world
 
 # Functions that only one phase of a stage passes through; the innermost of a traceback decides.
 PHASE_OF = {

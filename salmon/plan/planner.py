@@ -2,8 +2,8 @@
 
 from collections.abc import Callable, Iterator
 
-from salmon.config.engines import check_shares
 from salmon.config.schema import Config, Dtype, Engine, Quantization
+from salmon.distributed.batch_shares import check_shares
 from salmon.errors import SalmonError
 from salmon.plan.baselines import best_of_n_phases, dpo_phases
 from salmon.plan.devices import Device

@@ -1,8 +1,8 @@
 """What the processes of a job share: rows, optimiser state, weights; and how long what they exchange takes.
 
-``ddp`` has everything whole in each process (salmon/runtime/processes.py); ``zero2`` splits the optimiser's state, its
-copy of the trained tensors and the summed gradients; ``zero3`` splits the base's weights too, and gathers what is used.
-Adapters, and a process's own gradients of them, are whole in every engine.
+``ddp`` has everything whole in each process (salmon/distributed/processes.py); ``zero2`` splits the optimiser's state,
+its copy of the trained tensors and the summed gradients; ``zero3`` splits the base's weights too, and gathers what is
+used. Adapters, and a process's own gradients of them, are whole in every engine.
 """
 
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from math import ceil
 from salmon.config.schema import Engine
 
 FP32 = 4
-BUCKET = 2**24  # numbers that are summed together (salmon/runtime/processes.py, which imports torch)
+BUCKET = 2**24  # numbers that are summed together (salmon/distributed/processes.py, which imports torch)
 
 
 @dataclass(frozen=True)

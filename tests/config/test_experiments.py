@@ -11,9 +11,9 @@ from omegaconf import OmegaConf
 from salmon.config.checks import to_typed
 from salmon.config.register import CONF, register
 from salmon.config.schema import Config
+from salmon.pipeline.registry import STAGES
 from salmon.principles.bank import load_bank
 from salmon.principles.chosen import reward_bank
-from salmon.stages.registry import STAGES
 from sweeps.settings import read_settings
 
 register()

@@ -16,7 +16,8 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from salmon.config import checks, engine_rules, eval_rules, values
+from eval import rules as eval_rules
+from salmon.config import checks, engine_rules, values
 from salmon.config.checks import broken_rules, to_typed
 from salmon.config.register import CONF, register
 from salmon.config.schema import (

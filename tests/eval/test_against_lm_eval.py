@@ -1,9 +1,9 @@
 from pytest import approx
 
-from eval.lm_harness import run_truthfulqa
+from eval.lm_eval.harness import run_truthfulqa
 from eval.sources import data_folder
 from salmon.models.weights import resolve
-from tests.eval.against_lm_eval import TASKS, by_command_line
+from tests.bench.against_lm_eval import TASKS, by_command_line
 
 
 def test_multiple_choice_is_what_lm_evals_command_line_says(tiny, tiny_cache, suite, tmp_path):

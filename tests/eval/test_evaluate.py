@@ -12,7 +12,7 @@ from eval import evaluate as module
 from eval.checkpoints import Checkpoints
 from eval.evaluate import evaluate_checkpoint
 from eval.job import Evaluation
-from eval.judges import ERROR_TEXT, LocalJudge, Verdict
+from eval.mt_bench.judges import ERROR_TEXT, LocalJudge, Verdict
 from eval.results import Row
 from eval.stage import evaluate_all, run
 from salmon.config.schema import JudgeKind
@@ -62,7 +62,7 @@ def test_all_tasks_of_a_checkpoint(tiny, adapter, evaluation, tmp_path):
 def test_finished_tasks_are_not_redone(tiny, adapter, evaluation, tmp_path, monkeypatch):
     first = evaluate_checkpoint(tiny, adapter, "sft", evaluation, tmp_path)
     monkeypatch.setattr(benchmarks, "run_mt_bench", count(benchmarks.run_mt_bench))
-    monkeypatch.setattr("eval.lm_harness._evaluate", forbidden)
+    monkeypatch.setattr("eval.lm_eval.harness._evaluate", forbidden)
     again = evaluate_checkpoint(tiny, adapter, "sft", evaluation, tmp_path)
     assert again == first
     assert benchmarks.run_mt_bench.calls == 0
@@ -224,7 +224,7 @@ def test_moments_of_a_run_are_one_line_over_its_steps(tiny, tiny_config, adapter
 
 
 def test_metrics_are_in_the_glossary(suite):
-    from salmon.runtime.glossary import find
+    from salmon.tracking.glossary import find
 
     for task, metric in METRICS | {("bbh_cot", "accuracy")}:
         assert find(f"eval/ppo_best/{task}/{metric}", "eval") is not None

@@ -12,8 +12,8 @@ from salmon.config.register import register
 from salmon.config.schema import Config
 from salmon.models import weights
 from salmon.models.base import load_base
-from tests.in_processes import together
-from tests.stage_lock import config
+from tests.distributed.in_processes import together
+from tests.pipeline.stage_lock import config
 
 register()
 

@@ -7,20 +7,20 @@ import pytest
 import torch
 from torch import Tensor
 
-from salmon.actors import POLICY, REFERENCE, REWARD, VALUE, Actors, load_actors
 from salmon.config.schema import KLEstimator, PPOConfig, ValueInit
 from salmon.core.gae import gae
 from salmon.core.shaping import shaped_rewards
 from salmon.data.rows import Prompt
 from salmon.errors import SalmonError
-from salmon.experience import Experience, RewardRule, collect, policy_logprobs, score
 from salmon.models.base import SharedModel
 from salmon.models.forward import score_forward
-from salmon.optim import Learner
-from salmon.policy_update import minibatch_gradients, update
+from salmon.ppo.models import POLICY, REFERENCE, REWARD, VALUE, Actors, load_actors
+from salmon.ppo.rollout import Experience, RewardRule, collect, policy_logprobs, score
+from salmon.ppo.update import minibatch_gradients, update
 from salmon.principles.bank import Bank, Principle
-from salmon.reward_inputs import reward_input
-from salmon.rollout import Response, sample_responses
+from salmon.reward.inputs import reward_input
+from salmon.sampling.responses import Response, sample_responses
+from salmon.training.optimizer import Learner
 
 BANK = Bank("test", (Principle("Concise", "It is short."), Principle("Exact", "Its numbers are right."),
                      Principle("Kind", "It is friendly.")))  # fmt: skip
@@ -330,7 +330,7 @@ def test_each_inner_epoch_sees_every_response_once(actors: Actors, experience: E
         seen.append([int(row) for row in rows])
         return minibatch_gradients(actors, experience, rows, ppo, train_policy)
 
-    monkeypatch.setattr("salmon.policy_update.minibatch_gradients", watch)
+    monkeypatch.setattr("salmon.ppo.update.minibatch_gradients", watch)
     run_update(actors, experience, ppo_config())
     assert [len(rows) for rows in seen] == [3, 3, 3, 3]
     assert sorted(seen[0] + seen[1]) == sorted(seen[2] + seen[3]) == list(range(6))

@@ -5,12 +5,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from salmon.actors import POLICY, VALUE, load_actors
 from salmon.config.schema import ValueInit
 from salmon.errors import SalmonError
 from salmon.models.base import SharedModel, first_layers
 from salmon.models.forward import response_logprobs, score_forward, token_batch, value_forward
 from salmon.models.heads import ScalarHead, load_scalar_model, save_scalar_model
+from salmon.ppo.models import POLICY, VALUE, load_actors
 
 INPUTS = [[10, 11, 12, 13, 14], [20, 21], [10, 11, 12, 30]]
 

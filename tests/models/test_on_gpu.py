@@ -6,7 +6,7 @@ import torch
 from salmon.config.schema import Dtype, Quantization
 from salmon.models.base import SharedModel
 from salmon.models.forward import response_logprobs, token_batch
-from salmon.models.generation import generate
+from salmon.sampling.token_loop import generate
 
 PROMPTS, RESPONSES = [[40, 41, 42], [50]], [[60, 61, 62], [70, 71]]
 BF16 = 2**-7  # of a number, twice its rounding

@@ -8,8 +8,8 @@ import torch
 from salmon.config.schema import Dtype, LoraSettings, ModelConfig, Quantization
 from salmon.models.base import SharedModel, load_base
 from salmon.models.forward import response_logprobs, token_batch
-from salmon.models.generation import generate
 from salmon.models.weights import WHEEL
+from salmon.sampling.token_loop import generate
 
 CACHE = Path("~/.cache/salmon").expanduser()
 

@@ -9,13 +9,13 @@ from torch import Tensor, nn
 
 from salmon.config.register import register
 from salmon.config.schema import Engine, ModelConfig
+from salmon.distributed.world import World, entered
 from salmon.models.base import SharedModel, load_base
 from salmon.models.forward import response_logprobs, token_batch
-from salmon.models.generation import generate
 from salmon.models.shared_prefix import next_token_logits
-from salmon.runtime.world import World, entered
-from tests.in_processes import together
-from tests.stage_lock import config
+from salmon.sampling.token_loop import generate
+from tests.distributed.in_processes import together
+from tests.pipeline.stage_lock import config
 
 register()
 POLICY, SHORT = "policy", "short"

@@ -17,7 +17,7 @@ from omegaconf import OmegaConf
 from salmon.config.checks import to_typed
 from salmon.config.register import CONF, register
 from salmon.config.schema import Config
-from salmon.pipeline import Pipeline
+from salmon.pipeline.pipeline import Pipeline
 from salmon.plan.devices import GIB
 from salmon.plan.out_of_memory import this_device
 from salmon.plan.planner import plan

@@ -13,11 +13,11 @@ from safetensors.torch import load_file
 from salmon.config.register import register
 from salmon.config.schema import Config
 from salmon.errors import SalmonError
-from salmon.job import run_job
 from salmon.models import weights
-from salmon.stages import ppo
-from tests.in_processes import started
-from tests.stage_lock import config
+from salmon.pipeline.job import run_job
+from salmon.ppo import stage as ppo
+from tests.distributed.in_processes import started
+from tests.pipeline.stage_lock import config
 
 register()
 

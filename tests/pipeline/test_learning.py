@@ -5,21 +5,21 @@ from dataclasses import replace
 import torch
 from hydra import compose, initialize_config_dir
 
-import salmon.experience
-from salmon.actors import POLICY, Actors
+import salmon.ppo.rollout
 from salmon.config.checks import to_typed
 from salmon.config.register import CONF, register
 from salmon.config.schema import Config, TrackingConfig, WandbMode
 from salmon.data.rows import PreferenceRow, Prompt, ShownGuideline
-from salmon.experience import RewardRule, Scored, collect
 from salmon.models.base import load_base
 from salmon.models.heads import ScalarHead
-from salmon.optim import Learner
-from salmon.policy_update import update
+from salmon.ppo.models import POLICY, Actors
+from salmon.ppo.rollout import RewardRule, Scored, collect
+from salmon.ppo.update import update
 from salmon.principles.bank import load_bank
-from salmon.runtime.tracking import start_tracking
-from salmon.stages import reward as reward_stage
-from salmon.stages.context import StageContext
+from salmon.reward import stage as reward_stage
+from salmon.stage.context import StageContext
+from salmon.tracking.tracker import start_tracking
+from salmon.training.optimizer import Learner
 
 PLANTED_MARGIN = 0.15  # share of planted tokens that PPO must add (measured: about 0.4)
 
@@ -45,7 +45,7 @@ def test_ppo_raises_a_planted_reward(tmp_path_factory, monkeypatch):
         shares = torch.tensor([sum(token < 40 for token in r.ids) / 16 for r in responses])
         return Scored(list(prompts), list(responses), list(principles), shares, zeros, zeros, zeros, zeros)
 
-    monkeypatch.setattr(salmon.experience, "score", planted)
+    monkeypatch.setattr(salmon.ppo.rollout, "score", planted)
     rule = RewardRule(load_bank("rl_14"), (), None, cfg.ppo.principles, cfg.ppo, cfg.reward)
     prompts = [Prompt(f"p{i}", f"Tell me about number {i}.") for i in range(16)]
     ppo = replace(cfg.ppo, minibatch=8)

@@ -12,7 +12,7 @@ from salmon.config.checks import to_typed
 from salmon.config.register import CONF, register
 from salmon.config.schema import Config
 from salmon.models.base import load_base
-from salmon.pipeline import Execution, Pipeline
+from salmon.pipeline.pipeline import Execution, Pipeline
 
 register()
 

@@ -8,12 +8,12 @@ import pytest
 
 from salmon.config.register import register
 from salmon.errors import SalmonError
-from salmon.job import run_job
-from salmon.models import vllm_engine, vllm_sampler
-from salmon.pipeline import Pipeline
-from salmon.stages.registry import STAGES
-from tests import vllm_stand_in
-from tests.stage_lock import config
+from salmon.pipeline.job import run_job
+from salmon.pipeline.pipeline import Pipeline
+from salmon.pipeline.registry import STAGES
+from salmon.sampling import vllm_engine, vllm_sampler
+from tests.pipeline.stage_lock import config
+from tests.sampling import vllm_stand_in
 
 register()
 

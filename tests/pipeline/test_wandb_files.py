@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from salmon.runtime.glossary import families
+from salmon.tracking.glossary import families
 from tests.pipeline.test_pipeline import STAGES, artifact, run_and_kill, salmon
-from tests.runtime.offline_runs import ReadBack, read_back
+from tests.tracking.offline_runs import ReadBack, read_back
 
 SECRETS = {"WANDB_API_KEY": "0123456789abcdef0123456789abcdef01234567", "OPENAI_API_KEY": "sk-not-to-be-told",
            "HF_TOKEN": "hf_not_to_be_told"}  # fmt: skip

@@ -4,17 +4,17 @@ from collections.abc import Callable, Iterator, Sequence
 
 import torch
 
-from salmon.actors import POLICY, REFERENCE, REWARD, VALUE, Actors
 from salmon.config.schema import Config
-from salmon.experience import by_row
 from salmon.models.base import SharedModel
 from salmon.models.forward import logprobs_and_entropy, response_logprobs, score_forward, token_batch, value_forward
-from salmon.models.generation import generate, generate_after
 from salmon.models.heads import ScalarHead
 from salmon.models.shared_prefix import next_token_logits
-from salmon.optim import Learner
 from salmon.plan.phases import Base
 from salmon.plan.workload import Workload
+from salmon.ppo.models import POLICY, REFERENCE, REWARD, VALUE, Actors
+from salmon.ppo.rollout import by_row
+from salmon.sampling.token_loop import generate, generate_after
+from salmon.training.optimizer import Learner
 
 Run = Callable[[], object]
 

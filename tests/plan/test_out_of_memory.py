@@ -8,12 +8,12 @@ import pytest
 import torch
 
 from salmon.config.schema import Config, Engine
+from salmon.distributed.world import World, entered
 from salmon.errors import SalmonError
-from salmon.pipeline import Pipeline
+from salmon.pipeline.pipeline import Pipeline
 from salmon.plan.command import compose_config
 from salmon.plan.out_of_memory import explained, phase_at, ran_out
-from salmon.runtime.world import World, entered
-from salmon.stages import sft
+from salmon.sft import stage as sft
 
 
 @pytest.fixture

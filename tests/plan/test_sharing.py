@@ -9,15 +9,15 @@ import pytest
 import torch
 from torch import nn
 
+from salmon.distributed import processes
+from salmon.distributed.processes import Processes
 from salmon.errors import SalmonError
 from salmon.plan.command import compose_config, render
 from salmon.plan.devices import DEVICES
 from salmon.plan.phases import Phase
 from salmon.plan.planner import plan
 from salmon.plan.sharing import BUCKET, Sharing
-from salmon.runtime import processes
-from salmon.runtime.processes import Processes
-from tests.in_processes import together
+from tests.distributed.in_processes import together
 from tests.plan.against_measured import allocated_peak
 
 # Of the engines, ZeRO has AdamW only.

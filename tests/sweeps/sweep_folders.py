@@ -1,4 +1,4 @@
-"""Hand-made folders of multiruns, as Hydra and salmon/job.py write them."""
+"""Hand-made folders of multiruns, as Hydra and salmon/pipeline/job.py write them."""
 
 import json
 from collections.abc import Mapping, Sequence

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from salmon.runtime.glossary import find
+from salmon.tracking.glossary import find
 from sweeps import dashboard
 from sweeps.dashboard import axes_of, report, workspace
 

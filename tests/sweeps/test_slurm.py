@@ -20,7 +20,7 @@ from sweeps import slurm_queue
 from sweeps.collect import FAILED, FINISHED, REQUEUED, RUNNING, read_sweep
 from sweeps.slurm import SlurmLauncher, by_choice, is_finished, with_processes
 from sweeps.slurm_queue import SqueueWatcher, queued
-from tests.stage_lock import sft_lock
+from tests.pipeline.stage_lock import sft_lock
 from tests.sweeps.sweep_folders import add_artifact, add_job
 
 register()

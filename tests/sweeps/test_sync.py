@@ -9,9 +9,9 @@ import pytest
 
 from salmon.config.schema import SweepStage, TrackingConfig, WandbMode
 from salmon.runtime.store import Artifact, Store
-from salmon.runtime.tracking import start_tracking
+from salmon.tracking.tracker import start_tracking
 from sweeps import sync
-from tests.runtime.wandb_server import KEY, WandbServer
+from tests.tracking.wandb_server import KEY, WandbServer
 
 OFFLINE = TrackingConfig(WandbMode.offline, "proj", None, [], 2, SweepStage.ppo)
 

@@ -1,0 +1,1 @@
+"""BIG-Bench Hard: reading the answer out of a generated text."""

@@ -1,0 +1,1 @@
+"""HumanEval: generated Python functions, run behind a fence."""

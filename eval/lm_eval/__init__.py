@@ -1,0 +1,1 @@
+"""lm-eval's own tasks on the shared base."""

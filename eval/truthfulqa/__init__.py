@@ -1,0 +1,1 @@
+"""TruthfulQA: multiple choice, and generation with its judges."""

@@ -1,0 +1,1 @@
+"""TyDiQA with the gold passage."""

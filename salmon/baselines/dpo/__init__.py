@@ -1,0 +1,1 @@
+"""Stage ``dpo``: direct preference optimisation on the judged pairs."""

@@ -1,0 +1,224 @@
+"""Several processes as one ``World``: torch.distributed, started by torchrun (or accelerate launch).
+
+Sums, not wrappers: the trained tensors are LoRA adapters, so each process holds all of them with their optimiser, and
+one sum of gradients a step keeps them equal. ``DistributedDataParallel`` would average over processes, which is wrong
+where their shares differ in tokens, would hang where one has none, and knows nothing of adapters that take turns. Here
+every loss is divided by the whole batch's tokens or rows before ``backward``, so that the plain sum is the gradient of
+one process, whatever the shares. DeepSpeed's ZeRO splits what does not fit one GPU (salmon/training/zero2_backend.py).
+
+Two groups: gloo for all that is decided (small; it waits for weeks, and fails at once where a process is gone), NCCL on
+GPUs for gradients. The first always goes before the second, so that a process that died is not waited for in NCCL.
+"""
+
+import os
+import signal
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from datetime import timedelta
+from functools import partial
+from types import FrameType
+from typing import Any, NoReturn, TypeVar
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+
+from salmon.config.schema import Engine
+from salmon.distributed.deepspeed import library
+from salmon.distributed.lockstep import Lockstep, Move
+from salmon.distributed.world import Piece, World, entered
+from salmon.errors import SalmonError
+
+T = TypeVar("T")
+
+PATIENCE = timedelta(days=30)  # the others wait while the first evaluates, or for another job's lock
+BUCKET = 2**24  # numbers that are summed together
+GONE = "onnection"  # in gloo's words: "Connection closed by peer", "Connection reset by peer"
+LAST_WORDS = 3.0  # seconds in which a process that ended has said why
+
+
+class Lost(SalmonError):
+    """Another process ended."""
+
+
+class Processes(World):
+    """This process among those that ``meet``."""
+
+    def __init__(self, store: dist.Store, rank: int, size: int, tensors: dist.ProcessGroup | None,
+                 engine: Engine = Engine.ddp) -> None:
+        """``store``: where a process that fails leaves its error; ``tensors``: sums gradients (None: as all else)."""
+        self.rank, self.size = rank, size
+        self.splits_state = engine.splits_state
+        self.lockstep = Lockstep(self._moves) if engine is Engine.zero3 else None
+        self._store, self._tensors = store, tensors
+
+    def first(self, work: Callable[[], T]) -> T:
+        outcome: list[Any] = [None, None]
+        if self.rank == 0:
+            try:
+                with entered(World()), self.watching():
+                    outcome[0] = work()
+            except Lost:
+                raise
+            except SalmonError as error:
+                outcome[1] = error
+        self._together(lambda: dist.broadcast_object_list(outcome, src=0))
+        if outcome[1] is not None:
+            raise outcome[1]
+        return outcome[0]
+
+    def gather(self, value: T) -> list[T]:
+        values: list[Any] = [None] * self.size
+        self._together(lambda: dist.all_gather_object(values, value))
+        return values
+
+    def gather_rows(self, pieces: list[Piece]) -> list[Piece]:
+        portable = [(rows, tuple(tensor.cpu() for tensor in tensors)) for rows, tensors in pieces]
+        return [piece for part in self.gather(portable) for piece in part]
+
+    def add_up(self, sums: Mapping[str, float]) -> dict[str, float]:
+        parts = self.gather(dict(sums))
+        keys = dict.fromkeys(key for part in parts for key in part)
+        return {key: sum(part[key] for part in parts if key in part) for key in keys}
+
+    def add_gradients(self, parameters: Iterable[nn.Parameter]) -> None:
+        every = list(parameters)
+        self.complete_gradients(every)
+        for bucket in in_buckets([p.grad for p in every if p.grad is not None], BUCKET):
+            flat = torch.cat([gradient.flatten() for gradient in bucket])
+            self._together(partial(dist.all_reduce, flat, group=self._tensors))
+            for gradient, part in zip(bucket, flat.split([g.numel() for g in bucket]), strict=True):
+                gradient.copy_(part.view_as(gradient))
+
+    def complete_gradients(self, parameters: Sequence[nn.Parameter]) -> None:
+        present = self.gather([parameter.grad is not None for parameter in parameters])
+        for parameter, has in zip(parameters, zip(*present, strict=True), strict=True):
+            if any(has) and parameter.grad is None:
+                parameter.grad = torch.zeros_like(parameter)
+
+    def require_equal(self, parameters: Mapping[str, Tensor]) -> None:
+        sums = self.gather([parameter.detach().double().sum().item() for parameter in parameters.values()])
+        for rank, others in enumerate(sums):
+            for name, here, there in zip(parameters, sums[0], others, strict=True):
+                if here != there:
+                    raise SalmonError(f"processes 0 and {rank} have come to hold different weights, first in {name}. "
+                                      "Are their GPUs or libraries of different kinds? The last checkpoint is whole")
+
+    def fail(self, error: BaseException) -> None:
+        """Leave this process's error for the first one, which reports it."""
+        signal.signal(signal.SIGTERM, signal.SIG_DFL if self.rank else signal.SIG_IGN)
+        if not isinstance(error, Lost):
+            with suppress(RuntimeError):  # the store may have ended with its process
+                self._store.set(_words(self.rank), str(error) or type(error).__name__)
+
+    def explain(self, otherwise: str) -> Lost:
+        """The error of the process that ended first, as far as it said one."""
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # torchrun's, which sees the same end
+        until = time.monotonic() + LAST_WORDS
+        with suppress(RuntimeError):
+            while time.monotonic() < until:
+                for rank in range(self.size):
+                    if self._store.check([_words(rank)]):
+                        words = self._store.get(_words(rank)).decode()
+                        return Lost(f"process {rank} of {self.size} stopped: {words}")
+                time.sleep(0.1)
+        return Lost(f"{otherwise}. The same command continues from the last checkpoint")
+
+    def _moves(self, mine: Move) -> list[Move]:
+        moves = [torch.zeros(3, dtype=torch.long) for _ in range(self.size)]
+        self._reach(lambda: dist.all_gather(moves, torch.tensor(mine)))
+        return [(kind, which, layers) for kind, which, layers in (move.tolist() for move in moves)]
+
+    def _together(self, collective: Callable[[], object]) -> None:
+        if self.lockstep:
+            self.lockstep.meet()
+        self._reach(collective)
+
+    def _reach(self, collective: Callable[[], object]) -> None:
+        try:
+            collective()
+        except RuntimeError as error:
+            raise self._lost(error) from error
+
+    @contextmanager
+    def watching(self) -> Iterator[None]:
+        try:
+            yield
+        except RuntimeError as error:
+            if GONE not in str(error) and not isinstance(error, dist.DistError):
+                raise
+            raise self._lost(error) from error
+
+    def _lost(self, error: RuntimeError) -> Lost:
+        reason = " ".join(str(error).split())[:200]
+        if GONE in reason:
+            reason = "it was killed, perhaps for want of memory; torchrun's lines say how"
+        return self.explain(f"another of the {self.size} processes ended without a word: {reason}")
+
+
+@contextmanager
+def meet(device: str, engine: Engine = Engine.ddp) -> Iterator[Processes]:
+    """Join the processes that torchrun started.
+
+    Args:
+        device: ``model.device``; unless it is cpu, each process takes the GPU of its place on its machine.
+        engine: of those in several processes.
+
+    Raises:
+        SalmonError: there are fewer GPUs than processes, or the device is one particular GPU.
+    """
+    cuda = device != "cpu" and torch.cuda.is_available()
+    if cuda:
+        take_gpu(device, int(os.environ["LOCAL_RANK"]), int(os.environ["LOCAL_WORLD_SIZE"]))
+    store, rank, size = next(iter(dist.rendezvous("env://")))
+    # DeepSpeed takes the default group for tensors on GPUs, so that this one must have NCCL for them; what is decided
+    # (objects, tensors on the CPU) goes by gloo in any case. NCCL waits only for what all have just agreed to do, so
+    # that its patience matters for a process that dies in the middle alone, and then torchrun ends the others.
+    backend = "cpu:gloo,cuda:nccl" if cuda and engine.splits_state else "gloo"
+    dist.init_process_group(backend, store=dist.PrefixStore("groups", store), rank=rank, world_size=size,
+                            timeout=PATIENCE)
+    if engine.splits_state:
+        library(None if cuda else "cpu")  # that it can be used, before any work
+    here = Processes(store, rank, size, dist.new_group(backend="nccl") if backend == "gloo" and cuda else None, engine)
+
+    def stop(signum: int, frame: FrameType | None) -> NoReturn:
+        raise here.explain("stopped by SIGTERM: by torchrun, since another process was killed, or from outside")
+
+    default = signal.signal(signal.SIGTERM, stop)
+    try:
+        here.gather(None)  # nobody fails, and takes the store along, before all have met
+        yield here
+        here.gather(None)  # nobody leaves before all are done
+    except BaseException as error:
+        here.fail(error)
+        raise
+    signal.signal(signal.SIGTERM, default)
+    dist.destroy_process_group()
+
+
+def take_gpu(device: str, place: int, processes: int) -> None:
+    """Make the ``place``-th GPU this process's own."""
+    if ":" in device:
+        raise SalmonError(f"model.device={device} is one GPU, and each process needs its own; use model.device=auto")
+    if processes > torch.cuda.device_count():
+        raise SalmonError(f"{processes} processes were started here for {torch.cuda.device_count()} visible GPUs: "
+                          "start one a GPU, or use model.device=cpu")
+    torch.cuda.set_device(place)
+
+
+def in_buckets(tensors: Sequence[Tensor], size: int) -> list[list[Tensor]]:
+    """Neighbours grouped up to ``size`` numbers; a larger tensor is alone."""
+    buckets: list[list[Tensor]] = []
+    room = 0
+    for tensor in tensors:
+        if not buckets or tensor.numel() > room:
+            buckets.append([])
+            room = size
+        buckets[-1].append(tensor)
+        room -= tensor.numel()
+    return buckets
+
+
+def _words(rank: int) -> str:
+    return f"salmon/error/{rank}"

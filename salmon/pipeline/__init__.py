@@ -1,0 +1,1 @@
+"""A job: its stages in order, each artifact made once, and what the terminal says."""

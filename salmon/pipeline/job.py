@@ -1,0 +1,98 @@
+"""One job from a checked config: run the pipeline, keep its state on disk, print what came out."""
+
+import json
+import logging
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from salmon.config.schema import Config, Engine, RolloutBackend
+from salmon.distributed.batch_shares import check_shares
+from salmon.distributed.launch import joined
+from salmon.models import weights
+from salmon.pipeline.pipeline import Execution, Pipeline
+from salmon.pipeline.report import report
+from salmon.runtime.files import storage_errors, write_json_atomic
+from salmon.runtime.status import StatusFile
+
+if TYPE_CHECKING:
+    from salmon.models.base import SharedModel
+
+log = logging.getLogger("salmon")
+
+
+def run_job(cfg: Config, resolved: dict[str, Any], folder: Path) -> None:
+    """Run the stages; ``folder`` gets status.json, results.json and links to the artifacts, of the first process.
+
+    Raises:
+        SalmonError: a stage stopped; status.json then says which and why.
+    """
+    if cfg.engine.kind is not Engine.single:
+        # Before they meet: of processes that have, transformers' save_pretrained writes in the first only.
+        weights.resolve(cfg.model.path, Path(cfg.paths.cache))
+    with joined(cfg) as here, rollouts(cfg):
+        check_shares(cfg, here.size, cfg.engine.uneven)
+        if here.rank:
+            Pipeline(cfg, resolved, lambda: _base(cfg)).run(lambda label: None)
+        else:
+            _run_and_report(cfg, resolved, folder)
+
+
+def _run_and_report(cfg: Config, resolved: dict[str, Any], folder: Path) -> None:
+    resolved = {key: value for key, value in resolved.items() if key != "paths"}  # local paths concern nobody else
+    pipeline = Pipeline(cfg, resolved, lambda: _base(cfg))
+    status = StatusFile(folder / "status.json")
+    log.addHandler(status)
+    began = time.perf_counter()
+    try:
+        executions = pipeline.run(lambda label: status.save(stage=label, progress=None))
+    except SystemExit:  # of submitit, which has put the job back into Slurm's queue: time limit or preemption
+        status.save(state="requeued")
+        raise
+    except BaseException as error:
+        status.save(state="failed", error=str(error) or type(error).__name__)
+        raise
+    finally:
+        log.removeHandler(status)
+    status.save(state="finished", stage=None, progress=None)
+    with storage_errors(folder):
+        link_artifacts(folder, executions)
+        write_json_atomic(folder / "results.json", {e.label: e.artifact.metrics for e in executions})
+    print(report(cfg, executions, folder, time.perf_counter() - began))
+
+
+@contextmanager
+def rollouts(cfg: Config) -> Iterator[None]:
+    """What ``rollout.backend`` names samples responses inside the block.
+
+    Raises:
+        SalmonError: its package is not installed.
+    """
+    if cfg.rollout.backend is RolloutBackend.hf:
+        yield
+        return
+    from salmon.sampling.responses import sampling_with
+    from salmon.sampling.vllm_sampler import VLLMSampler  # torch and transformers, see below
+
+    with VLLMSampler(cfg.model, cfg.rollout, Path(cfg.paths.cache)) as sampler, sampling_with(sampler):
+        yield
+
+
+def _base(cfg: Config) -> "SharedModel":
+    from salmon.models.base import load_base  # torch and transformers: ten seconds that a reused job need not wait
+
+    return load_base(cfg.model, Path(cfg.paths.cache))
+
+
+def link_artifacts(folder: Path, executions: list[Execution]) -> None:
+    """``artifacts/<stage>`` links and artifacts.json: what this job made or used."""
+    links = folder / "artifacts"
+    links.mkdir(exist_ok=True)
+    for execution in executions:
+        link = links / execution.label.replace(" ", "_")
+        link.unlink(missing_ok=True)
+        link.symlink_to(execution.artifact.path.absolute())
+    (folder / "artifacts.json").write_text(
+        json.dumps({e.label: {"path": str(e.artifact.path), "reused": e.reused} for e in executions}, indent=2))

@@ -1,0 +1,216 @@
+"""Run the chosen stages in order; make each artifact once, reuse what is there, continue what was interrupted."""
+
+import importlib
+import importlib.metadata
+import logging
+import time
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from salmon.config.checks import STAGES as ORDER
+from salmon.config.schema import Config
+from salmon.distributed.world import world
+from salmon.errors import SalmonError
+from salmon.pipeline.registry import STAGES, StageSpec
+from salmon.plan.out_of_memory import explained
+from salmon.runtime.environment import git_revision, peak_memory_gib, reset_peak_memory, versions
+from salmon.runtime.fingerprint import fingerprint, semantic
+from salmon.runtime.progress import format_duration
+from salmon.runtime.store import Artifact, Store
+from salmon.tracking.tracker import Tracker, start_tracking
+
+if TYPE_CHECKING:
+    from salmon.models.base import SharedModel
+
+log = logging.getLogger("salmon")
+
+EVALUATED = ("sft", "ppo", "dpo")  # stages whose policies the eval stage measures
+REWARD_TASKS = frozenset({"principle_following", "pairs"})  # of the eval stage, that measure reward models
+NO_POLICY = {"principle_following"}  # of those, what measures nothing else
+
+
+@dataclass(frozen=True)
+class Execution:
+    """One stage run, or found finished."""
+
+    label: str  # "ppo", "eval of sft"
+    artifact: Artifact
+    reused: bool
+
+
+@dataclass
+class Pipeline:
+    """One job: a config, its store, and the base model that its stages share."""
+
+    cfg: Config
+    resolved: dict[str, Any]  # the config as plain containers, for trackers and manifests
+    load_base: Callable[[], "SharedModel"]
+    executions: list[Execution] = field(default_factory=list)
+    _shared: "SharedModel | None" = None
+    _settings: dict[str, Any] = field(default_factory=dict)  # by stage; reading them hashes whole prompt files
+
+    def run(self, on_progress: Callable[[str], None]) -> list[Execution]:
+        """Run the configured stages; ``on_progress`` gets the label of each before it starts.
+
+        Raises:
+            SalmonError: a stage's input is neither made by this job nor in the store, or a stage fails.
+        """
+        made = self._artifacts_in_store()
+        self._check_inputs(made)
+        for name in (stage for stage in ORDER if stage in self.cfg.stages):
+            spec = STAGES[name]
+            if name == "eval":
+                for source in (stage for stage in self._evaluated() if stage in made and self._wants_eval_of(stage)):
+                    on_progress(f"eval of {source}")
+                    self._execute(spec, {"checkpoint": made[source]}, f"eval of {source}")
+                continue
+            on_progress(name)
+            made[name] = self._execute(spec, {stage: made[stage] for stage in spec.reads(self.cfg)}, name)
+        return self.executions
+
+    def _wants_eval_of(self, stage: str) -> bool:
+        """With other stages in the job, only what they made; ``stages=[eval]`` alone takes what is there."""
+        others = [name for name in self.cfg.stages if name != "eval"]
+        return not others or stage in others or stage == self._evaluated()[0]
+
+    def _evaluated(self) -> tuple[str, ...]:
+        """Stages that the configured tasks are about; the first is what others are compared with."""
+        tasks = set(self.cfg.eval.tasks)
+        return (() if tasks == NO_POLICY else EVALUATED) + (("reward",) if tasks & REWARD_TASKS else ())
+
+    def _check_inputs(self, found: Mapping[str, Artifact]) -> None:
+        """Refuse now what would stop a later stage after hours: an input, or a file of its settings, that is not there.
+
+        Raises:
+            SalmonError: names every stage to add.
+        """
+        chosen = [name for name in ORDER if name in self.cfg.stages]
+        for name in chosen:
+            self._settings_of(STAGES[name])  # reads banks, exemplars and prompt files
+        lacking: dict[str, str] = {}  # stage -> what needs it
+        waiting = [name for name in chosen if name != "eval"]
+        evaluated = self._evaluated()
+        if "eval" in chosen and not any(stage in found or stage in chosen for stage in evaluated):
+            lacking[evaluated[0]] = "eval"
+            waiting.append(evaluated[0])
+        while waiting:
+            name = waiting.pop()
+            for stage in STAGES[name].reads(self.cfg):
+                if stage not in found and stage not in chosen and stage not in lacking:
+                    lacking[stage] = name
+                    waiting.append(stage)
+        if lacking:
+            first = next(stage for stage in reversed(ORDER) if stage in lacking)
+            wanted = [name for name in ORDER if name in lacking or name in chosen]
+            raise SalmonError(f"stage {lacking[first]} needs the result of stage {first} for this config, and "
+                              f"{self.cfg.paths.store} does not have it. Run it too: stages=[{','.join(wanted)}]")
+
+    def _artifacts_in_store(self) -> dict[str, Artifact]:
+        """Finished artifacts of this config, as far as their inputs are finished too."""
+        return world().first(self._found_in_store)  # so that all processes go by one answer
+
+    def _found_in_store(self) -> dict[str, Artifact]:
+        store = self._store()
+        found: dict[str, Artifact] = {}
+        for name in ORDER:
+            spec = STAGES[name]
+            upstream = spec.reads(self.cfg)
+            if all(stage in found for stage in upstream):
+                artifact = store.get(name, self._fingerprint(spec, {stage: found[stage] for stage in upstream}))
+                if artifact:
+                    found[name] = artifact
+        return found
+
+    def _settings_of(self, spec: StageSpec) -> dict[str, Any]:
+        """Everything that decides the stage's result besides its inputs, read once a job."""
+        if spec.name not in self._settings:
+            self._settings[spec.name] = {"seed": self.cfg.seed, "model": semantic(self.cfg.model),
+                                         **spec.settings(self.cfg)}
+        return self._settings[spec.name]
+
+    def _fingerprint(self, spec: StageSpec, inputs: Mapping[str, Artifact]) -> str:
+        return fingerprint(spec.name, spec.version, self._settings_of(spec),
+                           {name: f"{artifact.stage}-{artifact.fingerprint}" for name, artifact in inputs.items()})
+
+    def _store(self) -> Store:
+        return Store(Path(self.cfg.paths.store).expanduser().absolute())
+
+    def _execute(self, spec: StageSpec, inputs: Mapping[str, Artifact], label: str) -> Artifact:
+        """Find the artifact, or make it under the store's lock."""
+        artifact, reused = self._find_or_make(spec, inputs, label)
+        if reused:
+            log.info("%s: reused, made before with the same settings (%s)", label, artifact.path)
+        self.executions.append(Execution(label, artifact, reused))
+        return artifact
+
+    def _find_or_make(self, spec: StageSpec, inputs: Mapping[str, Artifact], label: str) -> tuple[Artifact, bool]:
+        """The artifact, and whether it was there; of several processes the first looks, and holds the lock."""
+        store, here = self._store(), world()
+        key = self._fingerprint(spec, inputs)
+        artifact = here.first(lambda: store.get(spec.name, key))
+        if artifact is not None:
+            return artifact, True
+        with ExitStack() as held:
+            here.first(lambda: held.enter_context(store.lock(spec.name, key)))
+            artifact = here.first(lambda: store.get(spec.name, key))  # another job may have made it while we waited
+            if artifact is not None:
+                return artifact, True
+            return self._make(spec, inputs, store, key, label), False
+
+    def _make(self, spec: StageSpec, inputs: Mapping[str, Artifact], store: Store, key: str, label: str
+              ) -> Artifact:
+        """Run the stage in its work folder and commit what it made."""
+        from salmon.stage.context import StageContext
+
+        cfg, work = self.cfg, store.work_dir(spec.name, key)
+        log.info("%s: starts (%s)", label, work)
+        reset_peak_memory()
+        began = time.perf_counter()
+        with self._tracker(spec, inputs, work, label) as tracker:
+            context = StageContext(work, inputs, tracker, self._base, cfg.tracking.sample_rows)
+            with explained(cfg, spec.name, label), world().watching():
+                metrics = _code_of(spec)(cfg, context)
+            metrics |= {"time/total_s": time.perf_counter() - began, "perf/peak_memory_gib": peak_memory_gib()}
+            artifact = world().first(lambda: store.commit(spec.name, key, {
+                "config": self.resolved, "upstream": {name: a.name for name, a in inputs.items()}, "metrics": metrics,
+                "checkpoints": {**spec.checkpoints, **context.checkpoints}, "steps": context.steps,
+                "versions": versions(), "git_revision": git_revision(), "wandb_run_id": tracker.run_id,
+            }))  # fmt: skip
+            tracker.summary(metrics)
+            tracker.output(artifact.name, artifact.path, {"stage": spec.name, "metrics": metrics})
+        if self._shared:
+            self._shared.clear()
+        log.info("%s: done in %s (%s)", label, format_duration(metrics["time/total_s"]), artifact.path)
+        return artifact
+
+    def _tracker(self, spec: StageSpec, inputs: Mapping[str, Artifact], work: Path, label: str) -> Tracker:
+        """The stage's record; in the first process only."""
+        if world().rank:
+            return Tracker(spec.name, None, None)
+        cfg = self.cfg
+        return start_tracking(
+            cfg.tracking, Path(cfg.paths.wandb).expanduser(), spec.name, work, self.resolved, inputs=inputs,
+            group=cfg.tracking.group or cfg.name, name=f"{cfg.name}-s{cfg.seed}-{label}".replace(" ", "-"),
+            tags=[cfg.model.name, cfg.principles.name, *cfg.tracking.tags],
+        )  # fmt: skip
+
+    def _base(self) -> "SharedModel":
+        """The base without adapters, loaded once a job."""
+        if self._shared is None:
+            self._shared = self.load_base()
+        self._shared.clear()
+        return self._shared
+
+
+def _code_of(spec: StageSpec) -> Callable[..., dict[str, float]]:
+    """``run`` of a stage's module; packages above ``salmon`` are reached by entry point only."""
+    kind, _, name = spec.module.rpartition(":")
+    if not kind:
+        return importlib.import_module(spec.module).run
+    points = importlib.metadata.entry_points(group="salmon.stages", name=name)
+    if not points:
+        raise SalmonError(f"stage {name}: its entry point is not installed; install the project with pip install -e .")
+    return next(iter(points)).load().run

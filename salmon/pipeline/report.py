@@ -1,0 +1,80 @@
+"""The table at the end of a job: what each stage cost and reached, benchmark scores, where to look."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from salmon.config.schema import Config, WandbMode
+from salmon.pipeline.pipeline import Execution
+from salmon.runtime.progress import format_duration
+
+# What each stage is judged by at a glance: metric -> how the table words it.
+REACHED = {
+    "sft": {"selfalign/kept": "answers kept {:.0f}", "sft/loss": "loss {:.3f}"},
+    "preferences": {"pairs/rows_train": "rows {:.0f}", "judge/tie_rate": "orders disagree {:.0%}",
+                    "judge/position_bias": "position bias {:+.2f}"},
+    "reward": {"reward/loss": "loss {:.3f}", "held_out/accuracy": "held-out accuracy {:.2f}",
+               "held_out/rows": "on {:.0f} rows"},
+    "ppo": {"held_out/reward_start": "held-out reward {:.3f}", "held_out/reward_best": "to {:.3f}",
+            "objective/kl_k3": "KL {:.3f}", "perf/tokens_per_second": "{:.0f} sampled tokens/s"},
+    "dpo": {"dpo/accuracy": "accuracy {:.2f}", "dpo/pairs": "on {:.0f} pairs", "held_out/kl": "KL {:.3f}"},
+    "best_of_n": {"held_out/reward": "held-out reward {:.3f}", "held_out/kl": "KL at most {:.3f}"},
+}  # fmt: skip
+
+
+def report(cfg: Config, executions: Sequence[Execution], folder: Path, seconds: float) -> str:
+    """The whole closing text of a job."""
+    parts = [table(["stage", "time", "peak GiB", "reached"], [_stage_row(e) for e in executions])]
+    parts += benchmarks(benchmark_rows(executions))
+    lines = [f"total {format_duration(seconds)}; job folder {folder}",
+             *(f"  {e.label:<12} {e.artifact.path}" for e in executions)]
+    if cfg.tracking.wandb is not WandbMode.disabled:
+        wandb = Path(cfg.paths.wandb) / "wandb"
+        lines += [f"look at the runs:  wandb leet {wandb}"]
+        if cfg.tracking.wandb is WandbMode.offline:
+            lines += [f"upload them:       python -m sweeps.sync {wandb}"]
+    return "\n" + "\n\n".join([*parts, "\n".join(lines)]) + "\n"
+
+
+def benchmark_rows(executions: Iterable[Execution]) -> list[dict[str, Any]]:
+    """The rows of all evaluations of the job, as their results.json has them."""
+    files = [e.artifact.path / "results.json" for e in executions if e.artifact.stage == "eval"]
+    return [row for file in files for row in json.loads(file.read_text())["rows"]]
+
+
+def benchmarks(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """A line a benchmark, a column a checkpoint; below it how each was measured, or why it was not."""
+    if not rows:
+        return []
+    checkpoints = list(dict.fromkeys(row["checkpoint"] for row in rows))
+    lines = list(dict.fromkeys((row["task"], row["metric"]) for row in rows))
+    cells = {(row["task"], row["metric"], row["checkpoint"]): _score(row) for row in rows}
+    body = [[f"{task}/{metric}", *(cells.get((task, metric, c), "") for c in checkpoints)] for task, metric in lines]
+    notes = dict.fromkeys((row["task"], row["note"]) for row in rows)  # a checkpoint may have a reason of its own
+    return [table(["benchmark", *checkpoints], body), "\n".join(f"{task}: {note}" for task, note in notes)]
+
+
+def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Aligned columns for the terminal."""
+    cells = [list(header), *map(list, rows)]
+    widths = [max(len(row[i]) for row in cells) for i in range(len(header))]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in cells]
+    return "\n".join([lines[0], "  ".join("-" * width for width in widths), *lines[1:]])
+
+
+def _stage_row(execution: Execution) -> list[str]:
+    metrics = execution.artifact.metrics
+    reached = [text.format(metrics[name]) for name, text in REACHED.get(execution.artifact.stage, {}).items()
+               if name in metrics]
+    took = format_duration(metrics["time/total_s"]) + (" (reused)" if execution.reused else "")
+    return [execution.label, took, f"{metrics['perf/peak_memory_gib']:.1f}", ", ".join(reached)]
+
+
+def _score(row: Mapping[str, Any]) -> str:
+    if row["value"] is None:
+        return "not measured"
+    if row["metric"].startswith("n_"):
+        return f"{row['value']:.0f}"
+    error = "" if row["stderr"] is None else f" ± {row['stderr']:.3f}"
+    return f"{row['value']:.3f}{error} (n={row['n']})"

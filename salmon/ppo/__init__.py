@@ -1,0 +1,1 @@
+"""Stage ``ppo``: the policy learns from a reward that reads principles."""

@@ -1,0 +1,1 @@
+"""Reward functions: ``(prompts, responses, principles) -> scores [B]``."""

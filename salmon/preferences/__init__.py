@@ -1,0 +1,1 @@
+"""Stage ``preferences``: sampled pairs, judged principle by principle, become preference rows."""

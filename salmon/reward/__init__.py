@@ -1,0 +1,1 @@
+"""Stage ``reward``: the instructable reward model."""

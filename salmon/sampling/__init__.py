@@ -1,0 +1,1 @@
+"""Responses from a policy: the loop over tokens, or vLLM."""

@@ -1,0 +1,1 @@
+"""Stage ``sft``: Self-Align (paper, section 3.1)."""

@@ -1,1 +1,0 @@
-"""The stages of the method; each reads and writes artifacts only."""

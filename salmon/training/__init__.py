@@ -1,0 +1,1 @@
+"""Training adapters: optimiser, its state on one or many processes, and the supervised loop."""

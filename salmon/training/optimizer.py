@@ -1,0 +1,115 @@
+"""The optimiser engine that all trained stages share: groups of parameters, schedule, clipping, resume."""
+
+import math
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from salmon.config.schema import OptimSettings, Schedule
+from salmon.distributed.world import world
+from salmon.errors import SalmonError
+from salmon.runtime.files import storage_errors
+from salmon.runtime.health import require_finite
+from salmon.training.local_backend import Updates, WholeUpdates
+
+
+def learning_rate(step: int, total_steps: int, optim: OptimSettings) -> float:
+    """Learning rate of the ``step``-th optimiser step (from 0): linear warm-up, then the schedule down to 0."""
+    warmup = optim.warmup if optim.warmup >= 1 else math.ceil(optim.warmup * total_steps)
+    if step < warmup:
+        return optim.lr * (step + 1) / warmup
+    progress = (step - warmup) / max(1, total_steps - warmup)
+    match optim.schedule:
+        case Schedule.constant:
+            return optim.lr
+        case Schedule.linear:
+            return optim.lr * (1 - progress)
+        case Schedule.cosine:
+            return optim.lr * 0.5 * (1 + math.cos(math.pi * progress))
+
+
+@dataclass(frozen=True)
+class StepStats:
+    lr: float
+    grad_norm: float  # before clipping
+
+    def metrics(self) -> dict[str, float]:
+        return {"optim/lr": self.lr, "optim/grad_norm": self.grad_norm}
+
+
+class Learner:
+    """Trained tensors with their optimiser; the learning rate is a function of the step alone.
+
+    A checkpoint holds the tensors, the optimiser's state and small extras of the caller, in one file.
+    """
+
+    def __init__(self, parameters: Mapping[str, nn.Parameter], optim: OptimSettings, may_rest: Collection[str] = ()
+                 ) -> None:
+        """``may_rest``: names of tensors that some steps leave without gradients, always all of them together."""
+        self.parameters = dict(parameters)
+        self.optim = optim
+        self._updates = _updates(self.parameters, optim, may_rest)
+
+    def step(self, step: int, schedule_step: int, total_steps: int) -> StepStats:
+        """Clip, update and clear the gradients, which are added up over the processes first.
+
+        Args:
+            step: number to name in an error.
+            schedule_step, total_steps: place in the learning-rate schedule.
+
+        Raises:
+            SalmonError: the gradient is not finite; nothing is updated then.
+        """
+        lr = learning_rate(schedule_step, total_steps, self.optim)
+        norm = self._updates.apply(lr)
+        require_finite(step, gradient_norm=norm)
+        return StepStats(lr, norm)
+
+    def save(self, path: Path, **extras: Any) -> None:
+        """Replace the checkpoint at ``path`` in one step; any number of processes can continue from it.
+
+        Raises:
+            SalmonError: the processes have come to hold different parameters.
+        """
+        world().require_equal(self.parameters)
+        state = self._updates.state()
+        world().first(lambda: self._write(path, state, extras))
+
+    def _write(self, path: Path, state: dict[str, Any], extras: dict[str, Any]) -> None:
+        temporary = path.with_suffix(".tmp")
+        with storage_errors(path):
+            with temporary.open("wb") as file:  # torch.save itself reports an unwritable path as a RuntimeError
+                torch.save({"parameters": {k: p.detach().cpu() for k, p in self.parameters.items()},
+                            "optimizer": state, "extras": extras}, file)
+            temporary.replace(path)
+
+    def load(self, path: Path) -> dict[str, Any] | None:
+        """Continue from ``path``; returns the extras, or None where there is no checkpoint."""
+        if not world().first(path.exists):
+            return None
+        state = torch.load(path, map_location="cpu", weights_only=True)
+        if state["parameters"].keys() != self.parameters.keys():
+            raise SalmonError(f"{path} holds other parameters than this run trains. Delete its folder to start again")
+        with torch.no_grad():
+            for name, parameter in self.parameters.items():
+                parameter.copy_(state["parameters"][name])
+        self._updates.restore(state["optimizer"])
+        world().gather(None)  # before anyone replaces the file
+        return state["extras"]
+
+    def close(self) -> None:
+        """Let go of the tensors, which stay as they are; another learner may train them then."""
+        self._updates.close()
+
+
+def _updates(parameters: Mapping[str, nn.Parameter], optim: OptimSettings, may_rest: Collection[str]) -> Updates:
+    if not world().splits_state:
+        return WholeUpdates(list(parameters.values()), optim)
+    from salmon.training.zero2_backend import SplitUpdates  # DeepSpeed, which takes seconds to import
+
+    resting = [parameter for name, parameter in parameters.items() if name in may_rest]
+    return SplitUpdates(list(parameters.values()), resting, optim)

@@ -1,0 +1,147 @@
+"""The closing text of a job, from made-up executions."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from salmon.config.schema import Config, PathsConfig, TrackingConfig, WandbMode
+from salmon.pipeline.pipeline import Execution
+from salmon.pipeline.report import REACHED, benchmark_rows, report, table
+from salmon.runtime.store import Artifact, Store
+from salmon.tracking.glossary import find
+
+COST = {"time/total_s": 61.0, "perf/peak_memory_gib": 1.26}
+
+
+@dataclass
+class Executions:
+    store: Store
+
+    def __call__(
+        self, label: str, metrics: dict[str, float], reused: bool = False, cost: Any = None, rows: Any = ()
+    ) -> Execution:
+        stage, key = label.split()[0], label.replace(" ", "_")
+        work = self.store.work_dir(stage, key)
+        (work / "results.json").write_text(json.dumps({"rows": list(rows)}))
+        artifact = self.store.commit(stage, key, {"metrics": {**COST, **(cost or {}), **metrics}})
+        return Execution(label, artifact, reused)
+
+
+@pytest.fixture
+def execution(tmp_path: Path) -> Executions:
+    return Executions(Store(tmp_path / "store"))
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Callable[..., Config]:
+    def make(wandb: WandbMode = WandbMode.offline) -> Config:
+        paths = PathsConfig(store="store", wandb="runs", cache="cache")
+        return Config(tracking=TrackingConfig(wandb=wandb), paths=paths)
+
+    return make
+
+
+def test_columns_are_aligned() -> None:
+    assert table(["a", "long header"], [["wide cell", "x"], ["y", ""]]).split("\n") == [
+        "a          long header",
+        "---------  -----------",
+        "wide cell  x",
+        "y",
+    ]
+
+
+def test_each_stage_has_its_cost_and_what_it_reached(execution: Executions, config: Callable[..., Config]) -> None:
+    executions = [
+        execution("sft", {"sft/loss": 1.23456, "selfalign/kept": 20.0}, reused=True),
+        execution("preferences", {"pairs/rows_train": 36.0, "judge/tie_rate": 0.256, "judge/position_bias": -0.5}),
+        execution("reward", {"reward/loss": 0.6931, "held_out/accuracy": 0.75, "held_out/rows": 12.0}),
+        execution("ppo", {"held_out/reward_start": -1.0, "held_out/reward_best": 0.5, "objective/kl_k3": 0.12345,
+                          "perf/tokens_per_second": 41.6}, cost={"time/total_s": 3725.0}),
+        execution("eval of sft", {"eval/sft/bbh/exact_match": 0.5}, cost={"time/total_s": 4.0}),
+    ]  # fmt: skip
+    text = report(config(), executions, Path("/job"), 3900.0)
+    lines = text.split("\n")
+    assert lines[0] == "" and text.endswith("\n")
+    rows = {line[:11].strip(): line for line in lines[3:8]}
+    assert lines[1].split() == ["stage", "time", "peak", "GiB", "reached"]
+    assert rows["sft"].endswith("answers kept 20, loss 1.235") and "1m 1s (reused)" in rows["sft"].replace("01s", "1s")
+    assert rows["preferences"].endswith("rows 36, orders disagree 26%, position bias -0.50")
+    assert rows["reward"].endswith("loss 0.693, held-out accuracy 0.75, on 12 rows")
+    assert rows["ppo"].endswith("held-out reward -1.000, to 0.500, KL 0.123, 42 sampled tokens/s")
+    assert "(reused)" not in rows["ppo"]
+    assert all(" 1.3 " in row or row.endswith(" 1.3") for row in rows.values())
+
+
+def test_a_metric_that_a_stage_lacks_is_left_out(execution: Executions, config: Callable[..., Config]) -> None:
+    """Given demonstrations: no answers were kept or dropped. No held-out rows: no accuracy."""
+    text = report(config(), [execution("sft", {"sft/loss": 2.0})], Path("/job"), 1.0)
+    assert "loss 2.000" in text and "kept" not in text
+
+
+def test_what_the_table_shows_is_logged_by_that_stage() -> None:
+    """A renamed metric would vanish from the table without a word."""
+    assert set(REACHED) == {"sft", "preferences", "reward", "ppo", "dpo", "best_of_n"}
+    assert [(stage, name) for stage, names in REACHED.items() for name in names if find(name, stage) is None] == []
+
+
+def row(checkpoint: str, task: str, metric: str, value: float | None, stderr: float | None = None, n: int = 12,
+        note: str = "") -> dict[str, Any]:  # fmt: skip
+    return {"checkpoint": checkpoint, "task": task, "metric": metric, "value": value, "stderr": stderr, "n": n,
+            "note": note}  # fmt: skip
+
+
+def test_benchmarks_by_checkpoint_with_error_items_and_notes(
+    execution: Executions, config: Callable[..., Config]
+) -> None:
+    executions = [
+        execution("eval of sft", {}, rows=[
+            row("sft", "truthfulqa_mc1", "acc", 0.3, 0.0456, note="mini set"),
+            row("sft", "bbh", "exact_match", 0.125)]),
+        execution("eval of ppo", {}, rows=[
+            row("ppo_best", "truthfulqa_mc1", "acc", 0.33333, 0.05, 817, note="mini set"),
+            row("ppo_best", "bbh", "exact_match", None, n=0, note="no data"),
+            row("ppo_best", "mt_bench", "n_unparsed", 3.0), row("ppo_last", "mt_bench", "n_unparsed", 0.0)]),
+    ]  # fmt: skip
+    blocks = report(config(), executions, Path("/job"), 1.0).strip("\n").split("\n\n")
+    assert blocks[1].split("\n") == [
+        "benchmark            sft                   ppo_best               ppo_last",
+        "-------------------  --------------------  ---------------------  --------",
+        "truthfulqa_mc1/acc   0.300 ± 0.046 (n=12)  0.333 ± 0.050 (n=817)",
+        "bbh/exact_match      0.125 (n=12)          not measured",
+        "mt_bench/n_unparsed                        3                      0",
+    ]
+    assert blocks[2].split("\n")[0] == "truthfulqa_mc1: mini set"
+
+
+def test_every_figure_that_is_not_there_has_its_reason(execution: Executions, config: Callable[..., Config]) -> None:
+    executions = [execution("eval of sft", {}, rows=[row("sft", "bbh", "exact_match", 0.125, note="from the hub")]),
+                  execution("eval of ppo", {}, rows=[row("ppo_best", "bbh", "exact_match", None, note="hub is down")])]
+    assert "hub is down" in report(config(), executions, Path("/job"), 1.0)
+
+
+def test_no_benchmarks_no_table(execution: Executions, config: Callable[..., Config]) -> None:
+    text = report(config(), [execution("sft", {}), execution("eval of sft", {}, rows=[])], Path("/job"), 1.0)
+    assert benchmark_rows([]) == []
+    assert "\nbenchmark " not in text
+
+
+@pytest.mark.parametrize(("mode", "look", "sync"), [(WandbMode.offline, True, True), (WandbMode.online, True, False),
+                                                    (WandbMode.disabled, False, False)])  # fmt: skip
+def test_where_things_are_and_how_to_look_at_them(
+    execution: Executions, config: Callable[..., Config], mode: WandbMode, look: bool, sync: bool
+) -> None:
+    done = execution("sft", {})
+    last = report(config(mode), [done], Path("/job"), 75.0).strip("\n").split("\n\n")[-1].split("\n")
+    assert last[0].startswith("total ") and last[0].endswith("; job folder /job")
+    assert last[1].split() == ["sft", str(done.artifact.path)]
+    assert (["wandb", "leet", "runs/wandb"] in [line.split()[-3:] for line in last]) == look
+    assert (["-m", "sweeps.sync", "runs/wandb"] in [line.split()[-3:] for line in last]) == sync
+
+
+def test_an_artifact_is_read_from_its_manifest(execution: Executions) -> None:
+    made = execution("sft", {"sft/loss": 1.0})
+    assert Artifact("sft", "sft", made.artifact.path).metrics == {**COST, "sft/loss": 1.0}

@@ -1,0 +1,29 @@
+"""What of a config may leave the machine."""
+
+from pathlib import Path
+
+from salmon.tracking.redaction import public_config
+
+
+def test_the_config_tells_no_paths_and_no_passwords(monkeypatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("HOME", "/home/someone")
+    config = {
+        "paths": {"store": "/home/someone/runs", "cache": "~/.cache/salmon", "relative": "runs/store"},
+        "data": ["/scratch/x/a.jsonl", f"file://{tmp_path}/b.jsonl"],
+        "here": str(tmp_path),
+        "texts": ["/no_think", "/a/b\nis no path", "and/or", "5 / 2"],
+        "url": "https://user:secret@host:8000/v1?a=b@c",
+        "plain": "https://host/v1",
+        "mail": "a@b",
+        "n": 3,
+    }
+    assert public_config(config) == {
+        "paths": {"store": ".../runs", "cache": ".../salmon", "relative": "runs/store"},
+        "data": [".../a.jsonl", ".../b.jsonl"],
+        "here": f".../{tmp_path.name}",
+        "texts": ["/no_think", "/a/b\nis no path", "and/or", "5 / 2"],
+        "url": "https://***@host:8000/v1?a=b@c",
+        "plain": "https://host/v1",
+        "mail": "a@b",
+        "n": 3,
+    }
