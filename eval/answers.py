@@ -15,8 +15,15 @@ Item = TypeVar("Item")
 Row = dict[str, Any]
 
 
-def kept_answers(groups: Sequence[Sequence[Item]], path: Path, field: str, identity: Callable[[Item], Any],
-                 answer: Callable[[Sequence[Item]], list[Row]], size: int, unit: str) -> list[Row]:  # fmt: skip
+def kept_answers(
+    groups: Sequence[Sequence[Item]],
+    path: Path,
+    field: str,
+    identity: Callable[[Item], Any],
+    answer: Callable[[Sequence[Item]], list[Row]],
+    size: int,
+    unit: str,
+) -> list[Row]:
     """A row for every item, in order; those that ``path`` has are not made again.
 
     Args:

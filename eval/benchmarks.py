@@ -50,13 +50,20 @@ def truthfulqa_gen(subject: Subject) -> Job | None:
     config, judge = subject.run.config, subject.run.answer_judge
     if TRUTHFULQA_GEN not in config.tasks:
         return None
-    settings = {"limit": config.limit, "chat_template": config.chat_template,
-                "truthfulqa_gen": semantic(config.truthfulqa_gen),
-                "judge": None if judge is None else judge.file}  # fmt: skip
-    return Job(TRUTHFULQA_GEN, subject.data("truthfulqa"), settings,
-               lambda work: run_truthfulqa_generation(subject, work),
-               ((TRUTHFULQA_GEN, TRUTHFUL), (TRUTHFULQA_GEN, BOTH)),
-               one_process=config.truthfulqa_gen.judge.kind is JudgeKind.openai)  # fmt: skip
+    settings = {
+        "limit": config.limit,
+        "chat_template": config.chat_template,
+        "truthfulqa_gen": semantic(config.truthfulqa_gen),
+        "judge": None if judge is None else judge.file,
+    }
+    return Job(
+        TRUTHFULQA_GEN,
+        subject.data("truthfulqa"),
+        settings,
+        lambda work: run_truthfulqa_generation(subject, work),
+        ((TRUTHFULQA_GEN, TRUTHFUL), (TRUTHFULQA_GEN, BOTH)),
+        one_process=config.truthfulqa_gen.judge.kind is JudgeKind.openai,
+    )
 
 
 def bbh(subject: Subject) -> Job | None:
@@ -71,8 +78,12 @@ def bbh(subject: Subject) -> Job | None:
         return lm_harness.run_bbh(subject.shared, subject.name, config, subject.folder, work, kept)
 
     data = subject.data("bbh")
-    settings = {"limit": config.limit, "chat_template": config.chat_template, "bbh": semantic(config.bbh),
-                "answers": ANSWERS_VERSION}  # fmt: skip
+    settings = {
+        "limit": config.limit,
+        "chat_template": config.chat_template,
+        "bbh": semantic(config.bbh),
+        "answers": ANSWERS_VERSION,
+    }
     return Job("bbh", data, settings, run, ((f"bbh_{config.bbh.mode.value}", "accuracy"),))
 
 
@@ -81,8 +92,13 @@ def humaneval(subject: Subject) -> Job | None:
     if HUMANEVAL not in config.tasks:
         return None
     settings = {"limit": config.limit, "humaneval": semantic(config.humaneval)}
-    return Job(HUMANEVAL, subject.data(HUMANEVAL), settings, lambda work: run_humaneval(subject, work),
-               ((HUMANEVAL, PASS_AT_1),))  # fmt: skip
+    return Job(
+        HUMANEVAL,
+        subject.data(HUMANEVAL),
+        settings,
+        lambda work: run_humaneval(subject, work),
+        ((HUMANEVAL, PASS_AT_1),),
+    )
 
 
 def tydiqa(subject: Subject) -> Job | None:
@@ -98,12 +114,25 @@ def mt_bench(subject: Subject) -> Job | None:
     if MT_BENCH not in config.tasks:
         return None
     mode = config.mt_bench.mode
-    figures = {MTBenchMode.single: ((MT_BENCH, "score"),), MTBenchMode.pair: ((PAIR_TASK, "win_rate_adjusted"),),
-               MTBenchMode.both: ((MT_BENCH, "score"), (PAIR_TASK, "win_rate_adjusted"))}  # fmt: skip
-    settings = {"limit": config.limit, "mt_bench": semantic(config.mt_bench), "judge": judge_key(subject.run.judge),
-                "files": files_beside_data(config.mt_bench)}  # fmt: skip
-    return Job(MT_BENCH, subject.data(MT_BENCH), settings, lambda work: run_mt_bench(subject, work), figures[mode],
-               one_process=config.mt_bench.judge.kind is JudgeKind.openai)  # fmt: skip
+    figures = {
+        MTBenchMode.single: ((MT_BENCH, "score"),),
+        MTBenchMode.pair: ((PAIR_TASK, "win_rate_adjusted"),),
+        MTBenchMode.both: ((MT_BENCH, "score"), (PAIR_TASK, "win_rate_adjusted")),
+    }
+    settings = {
+        "limit": config.limit,
+        "mt_bench": semantic(config.mt_bench),
+        "judge": judge_key(subject.run.judge),
+        "files": files_beside_data(config.mt_bench),
+    }
+    return Job(
+        MT_BENCH,
+        subject.data(MT_BENCH),
+        settings,
+        lambda work: run_mt_bench(subject, work),
+        figures[mode],
+        one_process=config.mt_bench.judge.kind is JudgeKind.openai,
+    )
 
 
 def pairs(subject: Subject) -> Job | None:
@@ -115,5 +144,12 @@ def probes(subject: Subject) -> Job | None:
 
 
 BENCHMARKS: tuple[Callable[[Subject], Job | None], ...] = (
-    truthfulqa, truthfulqa_gen, bbh, humaneval, tydiqa, mt_bench, pairs, probes,
-)  # fmt: skip
+    truthfulqa,
+    truthfulqa_gen,
+    bbh,
+    humaneval,
+    tydiqa,
+    mt_bench,
+    pairs,
+    probes,
+)

@@ -73,15 +73,11 @@ def find_checkpoints(spec: str) -> Checkpoints:
     parts = filter(None, (part.strip() for part in spec.split(",")))
     found = [one for part in parts for one in _find(part)]
     if not found:
-        raise SalmonError(
-            "checkpoint= is empty: give an artifact folder, an adapter folder, or the word base"
-        )
+        raise SalmonError("checkpoint= is empty: give an artifact folder, an adapter folder, or the word base")
     often = Counter(one.name for one in found)
     named = {one.name if often[one.name] == 1 else one.longer: one for one in found}
     if len(named) < len(found):
-        raise SalmonError(
-            f"checkpoint={spec}: the same checkpoint, or two with the same path end, more than once"
-        )
+        raise SalmonError(f"checkpoint={spec}: the same checkpoint, or two with the same path end, more than once")
     return Checkpoints(
         {name: one.what for name, one in named.items() if not isinstance(one.what, Artifact)},
         {name: one.what for name, one in named.items() if isinstance(one.what, Artifact)},
@@ -177,4 +173,3 @@ def adapter_hash(adapter: Path | None) -> str:
     if adapter is None:
         return "base"
     return " ".join(sha256_of(adapter / file)[:16] for file in ADAPTER_FILES)
-

@@ -66,10 +66,19 @@ def figure_of(panels: Sequence[Panel], caveat: str) -> "Figure":
         axes.xaxis.get_major_locator().set_params(integer=True)
     for axes in list(grid.flat)[len(panels) :]:
         axes.axis("off")
-    handles = {label: handle for axes in grid.flat
-               for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)}  # fmt: skip
-    figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=min(4, len(handles)),
-                  fontsize=10, frameon=False, title=BAND, title_fontsize=9)  # fmt: skip
+    handles = {
+        label: handle for axes in grid.flat for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)
+    }
+    figure.legend(
+        handles.values(),
+        handles.keys(),
+        loc="outside lower center",
+        ncols=min(4, len(handles)),
+        fontsize=10,
+        frameon=False,
+        title=BAND,
+        title_fontsize=9,
+    )
     figure.suptitle("Benchmarks over training" + (f"\n{caveat}" if caveat else ""), fontsize=12)
     return figure
 
@@ -80,8 +89,9 @@ def _line(axes: "Axes", run: str, curve: Sequence[Row], place: int) -> None:
     values = [row.value for row in curve if row.value is not None]
     axes.plot(steps, values, color=colour, linewidth=2, marker=MARKERS[place % len(MARKERS)], markersize=4, label=run)
     intervals = [row.interval or (math.nan, math.nan) for row in curve]
-    axes.fill_between(steps, [low for low, _ in intervals], [high for _, high in intervals], color=colour, alpha=0.15,
-                      linewidth=0)  # fmt: skip
+    axes.fill_between(
+        steps, [low for low, _ in intervals], [high for _, high in intervals], color=colour, alpha=0.15, linewidth=0
+    )
 
 
 def _reference(axes: "Axes", row: Row, place: int) -> None:

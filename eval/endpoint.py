@@ -174,8 +174,13 @@ class Endpoint:
         pace = Pace(self.settings.calls_per_minute)
         # The hook runs before each try: openai's own repetitions keep the pace too.
         http = DefaultHttpxClient(event_hooks={"request": [lambda _: pace.wait()]})
-        client = OpenAI(api_key=self._key or "none", base_url=self.settings.base_url or OPENAI_URL,
-                        timeout=self.settings.timeout_s, max_retries=self.settings.max_retries, http_client=http)
+        client = OpenAI(
+            api_key=self._key or "none",
+            base_url=self.settings.base_url or OPENAI_URL,
+            timeout=self.settings.timeout_s,
+            max_retries=self.settings.max_retries,
+            http_client=http,
+        )
         with client, ThreadPoolExecutor(self.settings.concurrent_calls) as pool:
             for reply in pool.map(lambda request: self._reply(client, request), requests):
                 self.totals.add(reply)

@@ -27,9 +27,13 @@ def every_job(job: Job) -> bool:
 
 
 def evaluate_checkpoint(
-    shared: SharedModel, adapter: Path | None, name: str, evaluation: Evaluation, work: Path,
+    shared: SharedModel,
+    adapter: Path | None,
+    name: str,
+    evaluation: Evaluation,
+    work: Path,
     wanted: Callable[[Job], bool] = every_job,
-) -> list[Row]:  # fmt: skip
+) -> list[Row]:
     """Every task of ``evaluation.config`` on one checkpoint.
 
     Finished tasks in ``work`` that were made with the same settings, data and weights are not redone.

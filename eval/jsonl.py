@@ -48,6 +48,7 @@ def _row(line: str, path: Path, number: int) -> dict[str, Any]:
     else:
         reason = "no object"
     if not isinstance(row, dict):
-        raise SalmonError(f"{path}:{number}: {reason}. Mend or delete that line (its item is then done again), or "
-                          "delete the file")  # fmt: skip
+        raise SalmonError(
+            f"{path}:{number}: {reason}. Mend or delete that line (its item is then done again), or delete the file"
+        )
     return row

@@ -24,9 +24,7 @@ def reachable(url: str) -> bool:
 
     def ask() -> None:
         try:
-            urllib.request.urlopen(
-                urllib.request.Request(url, method="HEAD"), timeout=PROBE_TIMEOUT_S
-            ).close()
+            urllib.request.urlopen(urllib.request.Request(url, method="HEAD"), timeout=PROBE_TIMEOUT_S).close()
         except urllib.error.HTTPError:
             pass  # it answered, if only to refuse
         except OSError:
@@ -44,6 +42,4 @@ def require_hub() -> None:
     """Raise Unavailable when the Hugging Face hub cannot be reached; offline mode may have a warm cache."""
     endpoint = os.environ.get("HF_ENDPOINT", "https://huggingface.co")
     if not offline() and not reachable(endpoint):
-        raise Unavailable(
-            f"hub unreachable ({endpoint}): set eval.data_dir, or HF_HUB_OFFLINE=1 to use a cached copy"
-        )
+        raise Unavailable(f"hub unreachable ({endpoint}): set eval.data_dir, or HF_HUB_OFFLINE=1 to use a cached copy")

@@ -54,8 +54,9 @@ class Provenance:
     def differences(self, other: dict[str, Any]) -> list[str]:
         """Conditions of ``other`` (by field) that are others here, each as "field here, there"."""
         mine = asdict(self)
-        return [f"{key} {_said(mine[key])} instead of {_said(value)}" for key, value in other.items()
-                if mine[key] != value]  # fmt: skip
+        return [
+            f"{key} {_said(mine[key])} instead of {_said(value)}" for key, value in other.items() if mine[key] != value
+        ]
 
 
 def _said(condition: Any) -> str:

@@ -73,8 +73,9 @@ class TaskRows:
     def mean_on_scale(self, metric: str, values: Sequence[float]) -> Row:
         """The mean of scores on any other scale, with its standard error where they vary."""
         mean, stderr = mean_and_stderr(values)
-        return Row(self.checkpoint, self.task, metric, mean, stderr or None, len(values), self.how.text,
-                   provenance=self.how)  # fmt: skip
+        return Row(
+            self.checkpoint, self.task, metric, mean, stderr or None, len(values), self.how.text, provenance=self.how
+        )
 
     def mean_of_parts(self, metric: str, parts: Sequence[Row]) -> Row:
         """The mean of independent means, each counting the same, with its standard error sqrt(sum se^2) / k.
@@ -105,9 +106,7 @@ def mean_and_stderr(values: Sequence[float]) -> tuple[float | None, float | None
 
 def as_metrics(rows: Sequence[Row]) -> dict[str, float]:
     """Every figure that exists, under ``eval/<checkpoint>/<task>/<metric>``."""
-    return {
-        f"eval/{row.checkpoint}/{row.task}/{row.metric}": row.value for row in rows if row.value is not None
-    }
+    return {f"eval/{row.checkpoint}/{row.task}/{row.metric}": row.value for row in rows if row.value is not None}
 
 
 def by_step(rows: Sequence[Row]) -> dict[int, dict[str, float]]:
@@ -129,8 +128,10 @@ def run_names(rows: Sequence[Row]) -> dict[str, str]:
     """Each series as people call it: by its stage, and by its fingerprint too where the stage has several."""
     series = list(dict.fromkeys(row.series for row in rows if row.series is not None))
     stages = [name.rpartition("-")[0] for name in series]
-    return {name: stage if stages.count(stage) == 1 else f"{stage}-{name.rpartition('-')[2][:8]}"
-            for name, stage in zip(series, stages, strict=True)}  # fmt: skip
+    return {
+        name: stage if stages.count(stage) == 1 else f"{stage}-{name.rpartition('-')[2][:8]}"
+        for name, stage in zip(series, stages, strict=True)
+    }
 
 
 def save_rows(path: Path, key: dict[str, Any], rows: Sequence[Row]) -> None:

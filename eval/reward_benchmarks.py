@@ -35,16 +35,18 @@ def principle_following(subject: RewardSubject) -> Measurement | None:
         return None
     settings = subject.config.principle_following
     inputs = read_inputs(settings, subject.artifact)
-    return lambda: evaluate_reward_model(subject.shared, subject.artifact, subject.name, settings, inputs,
-                                         subject.seed, subject.work)  # fmt: skip
+    return lambda: evaluate_reward_model(
+        subject.shared, subject.artifact, subject.name, settings, inputs, subject.seed, subject.work
+    )
 
 
 def pairs(subject: RewardSubject) -> Measurement | None:
     if PAIRS not in subject.config.tasks:
         return None
     job = reward_job(subject.shared, subject.artifact, subject.name, subject.config)
-    return lambda: run_job(job, subject.name, subject.config, identity_of(subject.shared, subject.artifact),
-                           subject.work)  # fmt: skip
+    return lambda: run_job(
+        job, subject.name, subject.config, identity_of(subject.shared, subject.artifact), subject.work
+    )
 
 
 def measurements(subject: RewardSubject) -> list[Measurement]:

@@ -12,8 +12,18 @@ from salmon.config.schema import (
 )
 from salmon.config.values import choices, positive
 
-EVAL_TASKS = ("truthfulqa_mc1", "truthfulqa_mc2", "truthfulqa_gen", "bbh", "humaneval", "tydiqa_goldp", "mt_bench",
-              "pairs", "probes", "principle_following")
+EVAL_TASKS = (
+    "truthfulqa_mc1",
+    "truthfulqa_mc2",
+    "truthfulqa_gen",
+    "bbh",
+    "humaneval",
+    "tydiqa_goldp",
+    "mt_bench",
+    "pairs",
+    "probes",
+    "principle_following",
+)
 TYDIQA_LANGUAGES = ("arabic", "bengali", "english", "finnish", "indonesian", "korean", "russian", "swahili", "telugu")
 
 
@@ -22,8 +32,9 @@ def eval_rules(evaluation: EvalConfig) -> Iterator[str]:
     yield from positive("eval", batch_size=evaluation.batch_size)
     yield from positive("eval.bbh", max_new_tokens=evaluation.bbh.max_new_tokens)
     code = evaluation.humaneval
-    yield from positive("eval.humaneval", max_new_tokens=code.max_new_tokens, timeout_s=code.timeout_s,
-                         memory_mib=code.memory_mib)
+    yield from positive(
+        "eval.humaneval", max_new_tokens=code.max_new_tokens, timeout_s=code.timeout_s, memory_mib=code.memory_mib
+    )
     yield from positive("eval.tydiqa", max_new_tokens=evaluation.tydiqa.max_new_tokens)
     if evaluation.tydiqa.languages == []:
         yield "eval.tydiqa.languages=[] asks nothing; name languages, or null for all"
@@ -56,12 +67,16 @@ def _mt_bench_rules(mt_bench: MTBenchSettings) -> Iterator[str]:
         if judge.kind is JudgeKind.local:
             yield "eval.mt_bench.judge.repeats must be 1 with kind=local, which always says the same"
         if judge.temperature <= 0:
-            yield (f"eval.mt_bench.judge.temperature={judge.temperature} must be above 0 where repeats="
-                   f"{judge.repeats}: at 0 they would be alike")
+            yield (
+                f"eval.mt_bench.judge.temperature={judge.temperature} must be above 0 where repeats="
+                f"{judge.repeats}: at 0 they would be alike"
+            )
     if mt_bench.mode is not MTBenchMode.single:
         if mt_bench.baseline is None:
-            yield (f"eval.mt_bench.mode={mt_bench.mode.name} needs answers to compare with: set eval.mt_bench.baseline "
-                   "to a model_answer/<model>.jsonl of FastChat's format")
+            yield (
+                f"eval.mt_bench.mode={mt_bench.mode.name} needs answers to compare with: set eval.mt_bench.baseline "
+                "to a model_answer/<model>.jsonl of FastChat's format"
+            )
         if judge.kind is JudgeKind.local:
             yield f"eval.mt_bench.mode={mt_bench.mode.name} needs eval.mt_bench.judge.kind=openai: a judge that writes"
     elif mt_bench.baseline is not None:
@@ -69,13 +84,19 @@ def _mt_bench_rules(mt_bench: MTBenchSettings) -> Iterator[str]:
 
 
 def _endpoint_rules(where: str, endpoint: EndpointSettings) -> Iterator[str]:
-    yield from positive(where, timeout_s=endpoint.timeout_s, concurrent_calls=endpoint.concurrent_calls,
-                         calls_per_minute=endpoint.calls_per_minute)
+    yield from positive(
+        where,
+        timeout_s=endpoint.timeout_s,
+        concurrent_calls=endpoint.concurrent_calls,
+        calls_per_minute=endpoint.calls_per_minute,
+    )
     if endpoint.max_retries < 0:
         yield f"{where}.max_retries={endpoint.max_retries} must not be negative"
     if endpoint.base_url is not None and not endpoint.base_url.startswith(("http://", "https://")):
-        yield (f"{where}.base_url={endpoint.base_url} must start with http:// or https:// (and usually ends in /v1), "
-               "or be null for OpenAI's own")
+        yield (
+            f"{where}.base_url={endpoint.base_url} must start with http:// or https:// (and usually ends in /v1), "
+            "or be null for OpenAI's own"
+        )
 
 
 def _answer_judge_rules(where: str, judge: TruthfulQAJudgeSettings) -> Iterator[str]:
@@ -83,5 +104,7 @@ def _answer_judge_rules(where: str, judge: TruthfulQAJudgeSettings) -> Iterator[
     if judge.kind is JudgeKind.openai and not judge.model:
         yield f"{where}.kind=openai needs the model's name: set {where}.model"
     if judge.kind is JudgeKind.openai and judge.informative_model is not None:
-        yield (f"{where}.informative_model={judge.informative_model} is for kind=local only, set it to null: an "
-               "endpoint's model is asked both questions")
+        yield (
+            f"{where}.informative_model={judge.informative_model} is for kind=local only, set it to null: an "
+            "endpoint's model is asked both questions"
+        )

@@ -172,14 +172,14 @@ def mt_bench_data(folder: Path | None, downloads: Path, references: str) -> MTBe
     return MTBenchData(
         questions=json_lines(root / "question.jsonl", ("question_id", "category", "turns")),
         judge_prompts={
-            p["name"]: p
-            for p in json_lines(root / "judge_prompts.jsonl", ("name", "system_prompt", "prompt_template"))
+            p["name"]: p for p in json_lines(root / "judge_prompts.jsonl", ("name", "system_prompt", "prompt_template"))
         },
         references={row["question_id"]: row["choices"][0]["turns"] for row in answer_rows(file)}
-        if file.is_file() else {},
+        if file.is_file()
+        else {},
         reference_author=_author(file),
         reference_file=file,
-    )  # fmt: skip
+    )
 
 
 def is_reference_file(references: str) -> bool:
@@ -259,8 +259,7 @@ def _fetch(url: str, sha256: str, path: Path) -> None:
         return
     if offline() or not reachable("https://raw.githubusercontent.com"):
         raise Unavailable(
-            f"{path.name} cannot be fetched (offline, or raw.githubusercontent.com unreachable): "
-            "set eval.data_dir"
+            f"{path.name} cannot be fetched (offline, or raw.githubusercontent.com unreachable): set eval.data_dir"
         )
     try:
         with urllib.request.urlopen(url, timeout=DOWNLOAD_TIMEOUT_S) as response:

@@ -36,9 +36,7 @@ def run(cfg: Config, ctx: StageContext) -> dict[str, float]:
     return world().first(lambda: record(cfg, checkpoints, rows, ctx.work, ctx.tracker))
 
 
-def evaluate_all(
-    cfg: Config | EvalApp, shared: SharedModel, checkpoints: Checkpoints, work: Path
-) -> list[Row]:
+def evaluate_all(cfg: Config | EvalApp, shared: SharedModel, checkpoints: Checkpoints, work: Path) -> list[Row]:
     """Rows of every checkpoint: policies on their benchmarks, reward models on theirs.
 
     Of several processes each does some of the benchmarks; the first then finds these done, does the rest, and puts all
@@ -61,8 +59,10 @@ def evaluate_all(
     if here.size > 1:
         turns = cycle(range(here.size))  # the same jobs come in the same order in all
         with entered(World()):
-            evaluated(lambda job: not job.one_process and next(turns) == here.rank,
-                      (measure for measure in of_reward_models if next(turns) == here.rank))  # fmt: skip
+            evaluated(
+                lambda job: not job.one_process and next(turns) == here.rank,
+                (measure for measure in of_reward_models if next(turns) == here.rank),
+            )
     return here.first(lambda: evaluated(every_job, of_reward_models))
 
 
@@ -81,8 +81,7 @@ def _evaluate_policies(
         if identity in done:
             of_checkpoint = [row.renamed(name) for row in done[identity]]
         else:
-            of_checkpoint = done[identity] = evaluate_checkpoint(shared, adapter, name, evaluation, work / name,
-                                                                      wanted)  # fmt: skip
+            of_checkpoint = done[identity] = evaluate_checkpoint(shared, adapter, name, evaluation, work / name, wanted)
         moment = checkpoints.moments.get(name)
         rows += [replace(row, series=moment.series, step=moment.step) if moment else row for row in of_checkpoint]
     return rows
@@ -112,10 +111,12 @@ def record(
     tracker.table(
         "results",
         ["checkpoint", "task", "metric", "value", "stderr", "n", "note", "low", "high", "series", "step"],
-        [[r.checkpoint, r.task, r.metric, r.value, r.stderr, r.n, r.note, r.low, r.high, r.series, r.step]
-         for r in rows],
+        [
+            [r.checkpoint, r.task, r.metric, r.value, r.stderr, r.n, r.note, r.low, r.high, r.series, r.step]
+            for r in rows
+        ],
         0,
-    )  # fmt: skip
+    )
     if (figure := radar(work / RADAR, rows)) is not None:
         tracker.image(figure.stem, figure, 0)
     if drawn := draw_curves(work, rows):

@@ -65,8 +65,7 @@ def texts(where: str, record: dict[str, Any], names: tuple[str, ...], blank: boo
     Raises:
         SalmonError: one is missing, no text, or (unless ``blank``) blank.
     """
-    wrong = [name for name in names
-             if not isinstance(record.get(name), str) or not (blank or record[name].strip())]  # fmt: skip
+    wrong = [name for name in names if not isinstance(record.get(name), str) or not (blank or record[name].strip())]
     if wrong:
         kind = "text" if blank else "text that is not blank"
         raise SalmonError(f"{where}: {', '.join(wrong)} must be {kind}. Correct the line")

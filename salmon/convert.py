@@ -95,8 +95,9 @@ def read_tensors(file: Path) -> Mapping[str, Tensor]:
     try:
         read = load_file(file) if file.suffix == ".safetensors" else torch.load(file, "cpu", weights_only=True)
     except Exception as error:  # whatever a torn or a hostile file makes safetensors and torch raise
-        raise SalmonError(f"{file} cannot be read as tensors only, and nothing in it was run: "
-                          f"{' '.join(str(error).split())[:300]}") from error
+        raise SalmonError(
+            f"{file} cannot be read as tensors only, and nothing in it was run: {' '.join(str(error).split())[:300]}"
+        ) from error
     if not isinstance(read, Mapping) or not read or not all(isinstance(value, Tensor) for value in read.values()):
         raise SalmonError(f"{file} holds no tensors by name, but a {type(read).__name__}")
     return read
@@ -139,8 +140,11 @@ def modern_config(adapter: Path, base: str | None) -> dict[str, Any]:
             raise SalmonError(f"{file}: {key}={config[key]} trains more than LoRA matrices; this cannot be converted")
     known = {field.name for field in fields(LoraConfig)}
     if dropped := sorted(config.keys() - known):
-        log.info("%s: left out, since PEFT knows them no more: %s", file,
-                 ", ".join(f"{key}={config[key]}" for key in dropped))
+        log.info(
+            "%s: left out, since PEFT knows them no more: %s",
+            file,
+            ", ".join(f"{key}={config[key]}" for key in dropped),
+        )
     named = base or config.get("base_model_name_or_path")
     log.info("%s: made for the base %s%s", file, named, "" if base else " (--base NAME writes another name)")
     return {key: value for key, value in config.items() if key in known} | {"base_model_name_or_path": named}
@@ -155,8 +159,10 @@ def scalar_head(file: Path) -> dict[str, Tensor]:
     tensors = read_tensors(file)
     weight, bias = tensors.get("weight"), tensors.get("bias")
     if set(tensors) - {"weight", "bias"} or weight is None or weight.ndim != 2 or weight.shape[0] != 1:
-        raise SalmonError(f"{file}: expected weight [1, D] and bias [1], and found "
-                          f"{ {name: list(t.shape) for name, t in tensors.items()} }")
+        raise SalmonError(
+            f"{file}: expected weight [1, D] and bias [1], and found "
+            f"{ {name: list(t.shape) for name, t in tensors.items()} }"
+        )
     bias = torch.zeros(1) if bias is None else bias
     if bias.numel() != 1 or not (weight.isfinite().all() and bias.isfinite().all()):
         raise SalmonError(f"{file}: the bias is not one number, or there is NaN or infinity in it")

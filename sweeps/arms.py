@@ -76,11 +76,15 @@ def group(jobs: Sequence[Job], settings: ReportSettings) -> list[Arm]:
         name = ", ".join(str(_required(job, key)) for key in settings.arm)
         seed = _required(job, settings.seed)
         if other := arms.setdefault(name, {}).get(seed):
-            raise SalmonError(f"jobs {other.name} and {job.name} are both arm {name!r} with {settings.seed}={seed}. "
-                              "Give the callback's option arm the keys that tell them apart, as a list")
+            raise SalmonError(
+                f"jobs {other.name} and {job.name} are both arm {name!r} with {settings.seed}={seed}. "
+                "Give the callback's option arm the keys that tell them apart, as a list"
+            )
         arms[name][seed] = job
-    return [Arm(name, asked_of(next(iter(by_seed.values()))), dict(sorted(by_seed.items())))
-            for name, by_seed in arms.items()]
+    return [
+        Arm(name, asked_of(next(iter(by_seed.values()))), dict(sorted(by_seed.items())))
+        for name, by_seed in arms.items()
+    ]
 
 
 def asked_of(job: Job) -> tuple[str, ...]:
@@ -90,6 +94,8 @@ def asked_of(job: Job) -> tuple[str, ...]:
 def _required(job: Job, key: str) -> Any:
     value = job.value(key)
     if value is None:
-        raise SalmonError(f"job {job.name}: its config has no {key}; the callback's options arm and seed name dotted "
-                          "keys of the config (hydra.runtime.choices.GROUP for the choice of a group)")
+        raise SalmonError(
+            f"job {job.name}: its config has no {key}; the callback's options arm and seed name dotted "
+            "keys of the config (hydra.runtime.choices.GROUP for the choice of a group)"
+        )
     return value

@@ -49,8 +49,9 @@ class SweepCallback(Callback):
         for cell, problem in grid.impossible.items():
             log.error("this job of the sweep cannot run, the others will: %s\n%s", cell, problem)
         for cells in grid.equal:
-            log.error("these jobs of the sweep have the same settings, so an axis of it changes nothing: %s",
-                      "; ".join(cells))
+            log.error(
+                "these jobs of the sweep have the same settings, so an axis of it changes nothing: %s", "; ".join(cells)
+            )
         at_end.append(partial(self.report, folder, last=True))
 
     def on_job_start(self, config: DictConfig, **kwargs: Any) -> None:

@@ -42,21 +42,29 @@ class Cell:
 
     def curves(self, metric: str) -> dict[int, Curve]:
         """Of each finished job, by its place in the cell."""
-        found = {number: read_curve(path, metric) for number, job in enumerate(self.jobs)
-                 if job.finished and (path := policy(job.artifacts)) is not None}  # fmt: skip
+        found = {
+            number: read_curve(path, metric)
+            for number, job in enumerate(self.jobs)
+            if job.finished and (path := policy(job.artifacts)) is not None
+        }
         return {number: curve for number, curve in found.items() if curve.values}
 
 
 def cells_of(jobs: Sequence[Job]) -> list[Cell]:
     """All cells, those too of which no job has begun, in the order of their first jobs."""
     settings = [dict(_setting(override) for override in job.overrides) for job in jobs]
-    swept = [key for key in dict.fromkeys(key for each in settings for key in each)
-             if len({each.get(key) for each in settings}) > 1 and key.rpartition(".")[2] != "seed"]
+    swept = [
+        key
+        for key in dict.fromkeys(key for each in settings for key in each)
+        if len({each.get(key) for each in settings}) > 1 and key.rpartition(".")[2] != "seed"
+    ]
     members: dict[tuple[str, ...], list[Job]] = {}
     for job, each in zip(jobs, settings, strict=True):
         members.setdefault(tuple(each.get(key, "") for key in swept), []).append(job)
-    return [Cell(dict(zip(swept, values, strict=True)), tuple(group), tuple(map(figures_of, group)))
-            for values, group in members.items()]
+    return [
+        Cell(dict(zip(swept, values, strict=True)), tuple(group), tuple(map(figures_of, group)))
+        for values, group in members.items()
+    ]
 
 
 def figures_of(job: Job) -> dict[str, float]:
@@ -69,8 +77,11 @@ def figures_of(job: Job) -> dict[str, float]:
         found |= {name: value for name, value in row.items() if name.startswith("held_out/") and value is not None}
     for label, artifact in job.artifacts.items():
         if label.startswith("eval of "):
-            found |= {name: value for name, value in open_artifact(artifact).metrics.items()
-                      if name.startswith("eval/") and value is not None}
+            found |= {
+                name: value
+                for name, value in open_artifact(artifact).metrics.items()
+                if name.startswith("eval/") and value is not None
+            }
     return found
 
 
@@ -81,8 +92,11 @@ def policy(artifacts: Mapping[str, Path]) -> Path | None:
 
 def frame(cells: Sequence[Cell]) -> pd.DataFrame:
     """A row a job: axes, job, state, error, and every figure that any job has (empty where this one has not)."""
-    rows = [{**cell.axes, "job": job.name, "state": job.state, "error": job.error, **figures}
-            for cell in cells for job, figures in zip(cell.jobs, cell.figures, strict=True)]
+    rows = [
+        {**cell.axes, "job": job.name, "state": job.state, "error": job.error, **figures}
+        for cell in cells
+        for job, figures in zip(cell.jobs, cell.figures, strict=True)
+    ]
     return pd.DataFrame(rows)
 
 

@@ -58,12 +58,16 @@ def read_sweep(folder: Path) -> list[Job]:
         SalmonError: the folder is not one of a multirun.
     """
     multirun = read_plan(folder)
-    jobs = {job.overrides: job for path in sorted(folder.glob("*/.hydra/overrides.yaml"))
-            if (job := read_job(path.parents[1]))}  # fmt: skip
+    jobs = {
+        job.overrides: job
+        for path in sorted(folder.glob("*/.hydra/overrides.yaml"))
+        if (job := read_job(path.parents[1]))
+    }
     planned = planned_overrides(multirun)
     started = {frozenset(overrides): job for overrides, job in jobs.items()}
-    waiting = [Job(" ".join(overrides), overrides, NOT_STARTED) for overrides in planned
-               if frozenset(overrides) not in started]
+    waiting = [
+        Job(" ".join(overrides), overrides, NOT_STARTED) for overrides in planned if frozenset(overrides) not in started
+    ]
     order = {frozenset(overrides): place for place, overrides in enumerate(planned)}
     return sorted([*jobs.values(), *waiting], key=lambda job: order.get(frozenset(job.overrides), len(order)))
 
@@ -82,14 +86,18 @@ def planned_overrides(multirun: DictConfig) -> list[tuple[str, ...]]:
     Empty for a grid with a pattern (``glob(*)``), which only Hydra's own loader resolves; then the folders are all.
     """
     params = OmegaConf.select(multirun, "hydra.sweeper.params") or {}
-    given = [f"{key}={value}" for key, value in params.items()] + list(OmegaConf.select(
-        multirun, "hydra.overrides.task") or ())
+    given = [f"{key}={value}" for key, value in params.items()] + list(
+        OmegaConf.select(multirun, "hydra.overrides.task") or ()
+    )
     axes: dict[str, list[str]] = {}
     try:
         for override in OverridesParser.create().parse_overrides(given):
             key = override.get_key_element()
-            values = (list(override.sweep_string_iterator()) if override.is_sweep_override()
-                      else [override.get_value_element_as_str()])
+            values = (
+                list(override.sweep_string_iterator())
+                if override.is_sweep_override()
+                else [override.get_value_element_as_str()]
+            )
             axes[key] = [f"{key}={value}" for value in values]  # what comes later replaces what came before
     except HydraException:
         return []
@@ -134,5 +142,7 @@ def _yaml(path: Path) -> Any:
     try:
         return OmegaConf.load(path)
     except (OSError, OmegaConfBaseException, ValueError) as error:
-        raise SalmonError(f"{path}: cannot be read ({error}). Give the folder of a multirun (hydra.sweep.dir): it has "
-                          "multirun.yaml and a folder for each job") from error
+        raise SalmonError(
+            f"{path}: cannot be read ({error}). Give the folder of a multirun (hydra.sweep.dir): it has "
+            "multirun.yaml and a folder for each job"
+        ) from error

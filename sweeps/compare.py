@@ -44,12 +44,16 @@ def read_run(folder: Path, name: str) -> Run:
         artifact = open_artifact(folder)
         return Run(name, flat(artifact.manifest.get("config", {})), artifact.metrics, policy({artifact.stage: folder}))
     if not all((folder / name).is_file() for name in ("artifacts.json", "results.json")):
-        raise SalmonError(f"{folder}: is neither the folder of a finished job (artifacts.json) nor an artifact "
-                          "(manifest.json)")
+        raise SalmonError(
+            f"{folder}: is neither the folder of a finished job (artifacts.json) nor an artifact (manifest.json)"
+        )
     config = OmegaConf.to_container(OmegaConf.load(folder / ".hydra" / "config.yaml"), resolve=True)
     artifacts = {label: Path(entry["path"]) for label, entry in read_json(folder / "artifacts.json").items()}
-    figures = {f"{label}: {key}": value for label, metrics in read_json(folder / "results.json").items()
-               for key, value in metrics.items()}
+    figures = {
+        f"{label}: {key}": value
+        for label, metrics in read_json(folder / "results.json").items()
+        for key, value in metrics.items()
+    }
     assert isinstance(config, dict)
     settings = flat({key: value for key, value in config.items() if key not in _LOCAL})
     return Run(name, settings, figures, policy(artifacts))
@@ -95,11 +99,14 @@ def names_of(folders: Sequence[Path]) -> list[str]:
 def compare(runs: Sequence[Run]) -> str:
     names = [run.name for run in runs]
     settings, figures = differing_settings(runs), differing_figures(runs)
-    return "\n\n".join([
-        "## Settings that differ",
-        markdown_table(["setting", *names], settings) if settings else "None.",
-        "## Figures that differ",
-        markdown_table(["metric", *names, "last − first"], figures) if figures else "None."])
+    return "\n\n".join(
+        [
+            "## Settings that differ",
+            markdown_table(["setting", *names], settings) if settings else "None.",
+            "## Figures that differ",
+            markdown_table(["metric", *names, "last − first"], figures) if figures else "None.",
+        ]
+    )
 
 
 def _shown(value: Any) -> str:
@@ -117,9 +124,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
         runs = [read_run(folder, name) for folder, name in zip(options.runs, names_of(options.runs), strict=True)]
         print(compare(runs))
         if options.plot:
-            panels = [Panel(metric.removeprefix("held_out/"), unit, {
-                run.name: {0: curve} for run in runs if (curve := run.curve(metric)).values
-                and not all(map(math.isnan, curve.values.values()))}) for metric, unit in UNITS.items()]
+            panels = [
+                Panel(
+                    metric.removeprefix("held_out/"),
+                    unit,
+                    {
+                        run.name: {0: curve}
+                        for run in runs
+                        if (curve := run.curve(metric)).values and not all(map(math.isnan, curve.values.values()))
+                    },
+                )
+                for metric, unit in UNITS.items()
+            ]
             with storage_errors(options.plot.parent):
                 print("\nplot: " + ", ".join(draw_curves(options.plot, panels, "Held-out prompts")))
     except SalmonError as error:

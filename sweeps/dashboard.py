@@ -35,9 +35,13 @@ NAMED_BY = {"model": "model.name", "principles": "principles.name", "ablation": 
 STEP = "ppo/step"  # the axis that every metric of PPO has (salmon/tracking/wandb_run.py)
 SAMPLES = "samples/responses"
 CHECKPOINTS = ("sft", "best", "last")  # what the eval stage calls them
-BENCHMARKS = {"TruthfulQA MC1": "truthfulqa_mc1/acc", "TruthfulQA MC2": "truthfulqa_mc2/acc",
-              "BBH direct, our extraction": "bbh_direct/accuracy", "BBH with CoT, our extraction": "bbh_cot/accuracy",
-              "MT-Bench": "mt_bench/score"}  # fmt: skip
+BENCHMARKS = {
+    "TruthfulQA MC1": "truthfulqa_mc1/acc",
+    "TruthfulQA MC2": "truthfulqa_mc2/acc",
+    "BBH direct, our extraction": "bbh_direct/accuracy",
+    "BBH with CoT, our extraction": "bbh_cot/accuracy",
+    "MT-Bench": "mt_bench/score",
+}
 
 
 def axes_of(study: str) -> list[str]:
@@ -54,33 +58,75 @@ def sections(axis: str) -> list[ws.Section]:
     """Panels in the order in which a PPO study is read; a line is a choice of ``axis``, its band the seeds'."""
 
     def line(title: str, metric: str) -> wr.LinePlot:
-        return wr.LinePlot(title=title, x=STEP, y=[metric], groupby=wr.Config(axis), groupby_aggfunc="mean",
-                           groupby_rangefunc="minmax")
+        return wr.LinePlot(
+            title=title, x=STEP, y=[metric], groupby=wr.Config(axis), groupby_aggfunc="mean", groupby_rangefunc="minmax"
+        )
 
     def every(title: str, pattern: str) -> wr.LinePlot:
-        return wr.LinePlot(title=title, x=STEP, metric_regex=pattern, groupby=wr.Config(axis),
-                           groupby_aggfunc="mean", groupby_rangefunc="none")
+        return wr.LinePlot(
+            title=title,
+            x=STEP,
+            metric_regex=pattern,
+            groupby=wr.Config(axis),
+            groupby_aggfunc="mean",
+            groupby_rangefunc="none",
+        )
 
     return [
-        ws.Section(name="1. Can the run be trusted", panels=[
-            every("diagnoses (1: holds)", "^health/"), line("sampler and trainer apart", "sampler/logprob_difference"),
-            line("critic", "value/explained_variance")], is_open=True),
-        ws.Section(name="2. Reward and what it cost", panels=[
-            line("reward, held-out prompts", "held_out/reward"), line("KL, held-out prompts", "held_out/kl"),
-            wr.ScatterPlot(title="reward against KL", x=wr.SummaryMetric("held_out/kl"),
-                           y=wr.SummaryMetric("held_out/reward")),
-            line("score in rollouts", "objective/score"), line("KL in rollouts", "objective/kl")], is_open=True),
-        ws.Section(name="3. Principles", panels=[
-            every("score by principle", "^principle/.*/score$"), every("checks, held-out prompts", "^held_out/check/"),
-            every("violations, held-out prompts", "^held_out/violations/")], is_open=True),
-        ws.Section(name="4. Lengths", panels=[
-            line("length, held-out prompts", "held_out/length"), line("length in rollouts", "response/length"),
-            line("cut off", "objective/unfinished_rate")], is_open=False),
-        ws.Section(name="5. Benchmarks", panels=[
-            wr.BarPlot(title=task, metrics=[wr.SummaryMetric(f"eval/{checkpoint}/{metric}")
-                                            for checkpoint in CHECKPOINTS],
-                       groupby=wr.Config(axis), groupby_aggfunc="mean", groupby_rangefunc="stderr")
-            for task, metric in BENCHMARKS.items()], is_open=True),
+        ws.Section(
+            name="1. Can the run be trusted",
+            panels=[
+                every("diagnoses (1: holds)", "^health/"),
+                line("sampler and trainer apart", "sampler/logprob_difference"),
+                line("critic", "value/explained_variance"),
+            ],
+            is_open=True,
+        ),
+        ws.Section(
+            name="2. Reward and what it cost",
+            panels=[
+                line("reward, held-out prompts", "held_out/reward"),
+                line("KL, held-out prompts", "held_out/kl"),
+                wr.ScatterPlot(
+                    title="reward against KL", x=wr.SummaryMetric("held_out/kl"), y=wr.SummaryMetric("held_out/reward")
+                ),
+                line("score in rollouts", "objective/score"),
+                line("KL in rollouts", "objective/kl"),
+            ],
+            is_open=True,
+        ),
+        ws.Section(
+            name="3. Principles",
+            panels=[
+                every("score by principle", "^principle/.*/score$"),
+                every("checks, held-out prompts", "^held_out/check/"),
+                every("violations, held-out prompts", "^held_out/violations/"),
+            ],
+            is_open=True,
+        ),
+        ws.Section(
+            name="4. Lengths",
+            panels=[
+                line("length, held-out prompts", "held_out/length"),
+                line("length in rollouts", "response/length"),
+                line("cut off", "objective/unfinished_rate"),
+            ],
+            is_open=False,
+        ),
+        ws.Section(
+            name="5. Benchmarks",
+            panels=[
+                wr.BarPlot(
+                    title=task,
+                    metrics=[wr.SummaryMetric(f"eval/{checkpoint}/{metric}") for checkpoint in CHECKPOINTS],
+                    groupby=wr.Config(axis),
+                    groupby_aggfunc="mean",
+                    groupby_rangefunc="stderr",
+                )
+                for task, metric in BENCHMARKS.items()
+            ],
+            is_open=True,
+        ),
         ws.Section(name="6. Samples", panels=[wr.WeavePanelSummaryTable(table_name=SAMPLES)], is_open=False),
     ]
 
@@ -89,17 +135,28 @@ def workspace(study: str, entity: str, project: str) -> ws.Workspace:
     """All runs of the study, grouped by its axes."""
     axes = axes_of(study)
     return ws.Workspace(
-        entity=entity, project=project, name=f"Study {study}", sections=sections(axes[0]),
+        entity=entity,
+        project=project,
+        name=f"Study {study}",
+        sections=sections(axes[0]),
         runset_settings=ws.RunsetSettings(
-            filters=[ws.Metric("Group") == study], groupby=[ws.Config(axis) for axis in axes],
-            pinned_columns=[f"summary:{metric}" for metric in UNITS]))
+            filters=[ws.Metric("Group") == study],
+            groupby=[ws.Config(axis) for axis in axes],
+            pinned_columns=[f"summary:{metric}" for metric in UNITS],
+        ),
+    )
 
 
 def report(study: str, entity: str, project: str) -> wr.Report:
     """The same panels on one page, with what they are for."""
     axes = axes_of(study)
-    runs = wr.Runset(entity=entity, project=project, name=study, filters=f"Metric('Group') = '{study}'",
-                     groupby=[f"config.{axis}" for axis in axes])
+    runs = wr.Runset(
+        entity=entity,
+        project=project,
+        name=study,
+        filters=f"Metric('Group') = '{study}'",
+        groupby=[f"config.{axis}" for axis in axes],
+    )
     blocks: list = [wr.P(f"Runs of the W&B group {study}, by {', '.join(axes)}. Lines are means over seeds.")]
     for section in sections(axes[0]):
         blocks += [wr.H2(section.name), wr.PanelGrid(runsets=[runs], panels=list(section.panels))]
@@ -118,7 +175,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         views: dict[str, ws.Workspace | wr.Report] = {
             "workspace": workspace(options.study, options.entity, options.project),
-            "report": report(options.study, options.entity, options.project)}
+            "report": report(options.study, options.entity, options.project),
+        }
         for name, view in views.items():
             if options.save:
                 save(view, name)

@@ -33,8 +33,11 @@ def band(curves: Mapping[int, Curve]) -> list[tuple[int, float, float, float]]:
     """
     steps = sorted(set.intersection(*(set(curve.values) for curve in curves.values()))) if curves else []
     rows = [(step, [curve.values[step] for curve in curves.values()]) for step in steps]
-    return [(step, min(values), math.fsum(values) / len(values), max(values)) for step, values in rows
-            if all(math.isfinite(value) for value in values)]
+    return [
+        (step, min(values), math.fsum(values) / len(values), max(values))
+        for step, values in rows
+        if all(math.isfinite(value) for value in values)
+    ]
 
 
 def draw_curves(path: Path, panels: Sequence[Panel], title: str, xlabel: str = "PPO updates") -> list[str]:
@@ -54,9 +57,17 @@ def draw_curves(path: Path, panels: Sequence[Panel], title: str, xlabel: str = "
                 continue
             steps, low, mean, high = zip(*rows, strict=True)
             colour = COLOURS[place % len(COLOURS)]
-            axes.plot(steps, mean, color=colour, linestyle=STYLES[place % len(STYLES)], linewidth=2,
-                      marker=MARKERS[place % len(MARKERS)], markersize=4, markevery=math.ceil(len(steps) / 12),
-                      label=arm)
+            axes.plot(
+                steps,
+                mean,
+                color=colour,
+                linestyle=STYLES[place % len(STYLES)],
+                linewidth=2,
+                marker=MARKERS[place % len(MARKERS)],
+                markersize=4,
+                markevery=math.ceil(len(steps) / 12),
+                label=arm,
+            )
             axes.fill_between(steps, low, high, color=colour, alpha=0.15, linewidth=0)
         axes.set_title(panel.title, fontsize=11)
         axes.set_xlabel(xlabel, fontsize=10)
@@ -69,11 +80,20 @@ def draw_curves(path: Path, panels: Sequence[Panel], title: str, xlabel: str = "
             axes.text(0.5, 0.5, "no data", ha="center", va="center", transform=axes.transAxes, color="0.4")
     for axes in list(grid.flat)[len(panels) :]:
         axes.axis("off")
-    handles = {label: handle for axes in grid.flat
-               for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)}
+    handles = {
+        label: handle for axes in grid.flat for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)
+    }
     if handles:
-        figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=min(4, len(handles)),
-                      fontsize=10, frameon=False, title=BAND, title_fontsize=9)
+        figure.legend(
+            handles.values(),
+            handles.keys(),
+            loc="outside lower center",
+            ncols=min(4, len(handles)),
+            fontsize=10,
+            frameon=False,
+            title=BAND,
+            title_fontsize=9,
+        )
     figure.suptitle(title, fontsize=13)
     return save(figure, path)
 

@@ -32,15 +32,19 @@ def claim(folder: Path, config: DictConfig) -> None:
         try:
             lock.acquire(timeout=0)
         except Timeout:
-            raise SalmonError(f"{folder}: another sweep runs in this folder; wait for it, or give this one its "
-                              "own: hydra.sweep.dir=FOLDER") from None
+            raise SalmonError(
+                f"{folder}: another sweep runs in this folder; wait for it, or give this one its "
+                "own: hydra.sweep.dir=FOLDER"
+            ) from None
     _held[folder] = lock
     if not (folder / "multirun.yaml").exists():
         return
     earlier, now = planned_overrides(read_plan(folder)), planned_overrides(config)
     if earlier and now and not set(map(frozenset, earlier)) & set(map(frozenset, now)):
-        raise SalmonError(f"{folder} has another sweep (its first job: {' '.join(earlier[0])}); give this one its "
-                          "own: hydra.sweep.dir=FOLDER")
+        raise SalmonError(
+            f"{folder} has another sweep (its first job: {' '.join(earlier[0])}); give this one its "
+            "own: hydra.sweep.dir=FOLDER"
+        )
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,10 @@ from sweeps.settings import ReportSettings, read_settings
 log = logging.getLogger("salmon")
 
 REPORTS: dict[str, Callable[[Sequence[Job], ReportSettings], Document]] = {
-    "study": study, "controllability": controllability, "reward_hacking": reward_hacking, "ablations": ablations,
+    "study": study,
+    "controllability": controllability,
+    "reward_hacking": reward_hacking,
+    "ablations": ablations,
 }
 
 

@@ -70,16 +70,21 @@ class SlurmLauncher(SubmititLauncher):
         assert self.config is not None
         SlurmJob.watcher = SqueueWatcher(delay_s=30)
         sweep = Path(self.config.hydra.sweep.dir).absolute()
-        planned = {number: self._composed(overrides, number)
-                   for number, overrides in enumerate(job_overrides, initial_job_idx)}  # fmt: skip
+        planned = {
+            number: self._composed(overrides, number) for number, overrides in enumerate(job_overrides, initial_job_idx)
+        }
         folders = {number: sweep / job.hydra.sweep.subdir for number, job in planned.items()}
-        returns = {number: JobReturn(status=JobStatus.COMPLETED)
-                   for number, job in planned.items() if is_finished(folders[number], job)}  # fmt: skip
+        returns = {
+            number: JobReturn(status=JobStatus.COMPLETED)
+            for number, job in planned.items()
+            if is_finished(folders[number], job)
+        }
         try:
             jobs = self._still_there(sweep, {n: folder.name for n, folder in folders.items() if n not in returns})
             log.info("%d of %d jobs are finished, %d wait or run in Slurm", len(returns), len(planned), len(jobs))
             for (model, engine), numbers in by_choice(
-                    {n: job for n, job in planned.items() if n not in {*returns, *jobs}}):
+                {n: job for n, job in planned.items() if n not in {*returns, *jobs}}
+            ):
                 for number in numbers:
                     (folders[number] / "status.json").unlink(missing_ok=True)  # of an earlier try
                 submitted = self._submit(model, engine, {n: list(job_overrides[n - initial_job_idx]) for n in numbers})
@@ -108,10 +113,14 @@ class SlurmLauncher(SubmititLauncher):
         """One job array. Raises ``SalmonError`` where submitit or Slurm refuses it."""
         parameters = with_processes(self.params | self.by_model.get(model, {}), engine)
         folder, retries = parameters.pop("submitit_folder"), parameters.pop("max_num_timeout")
-        prefixed = {name if name in _OF_ALL_CLUSTERS else f"{self._EXECUTOR}_{name}": value
-                    for name, value in parameters.items()}  # fmt: skip
-        arguments = [(given, "hydra.sweep.dir", number, f"job_id_for_{number}", Singleton.get_state())
-                     for number, given in overrides.items()]
+        prefixed = {
+            name if name in _OF_ALL_CLUSTERS else f"{self._EXECUTOR}_{name}": value
+            for name, value in parameters.items()
+        }
+        arguments = [
+            (given, "hydra.sweep.dir", number, f"job_id_for_{number}", Singleton.get_state())
+            for number, given in overrides.items()
+        ]
         try:
             executor = submitit.AutoExecutor(folder, self._EXECUTOR, slurm_max_num_timeout=retries)
             executor.update_parameters(**prefixed)
@@ -133,8 +142,10 @@ def with_processes(parameters: Mapping[str, Any], engine: str) -> dict[str, Any]
     if engine != Engine.single.name:
         return {**parameters, "tasks_per_node": tasks or parameters.get("gpus_per_node") or 1}
     if nodes * (tasks or 1) != 1:
-        raise SalmonError(f"hydra.launcher: nodes={nodes}, tasks_per_node={tasks or 1}, but with engine=single a job "
-                          "is one process: add engine=ddp, zero2 or zero3, or leave both at 1")
+        raise SalmonError(
+            f"hydra.launcher: nodes={nodes}, tasks_per_node={tasks or 1}, but with engine=single a job "
+            "is one process: add engine=ddp, zero2 or zero3, or leave both at 1"
+        )
     return {**parameters, "tasks_per_node": 1}
 
 

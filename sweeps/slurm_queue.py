@@ -58,8 +58,13 @@ def await_jobs(jobs: Mapping[int, Job[Any]], folders: Mapping[int, Path]) -> dic
         while len(returns) < len(jobs):
             for number in [number for number, job in jobs.items() if number not in returns and job.done()]:
                 returns[number] = _outcome(jobs[number], folders[number])
-                log.info("%d of %d: %s %s", len(returns), len(jobs), folders[number].name,
-                         returns[number].status.name.lower())
+                log.info(
+                    "%d of %d: %s %s",
+                    len(returns),
+                    len(jobs),
+                    folders[number].name,
+                    returns[number].status.name.lower(),
+                )
             time.sleep(_POLL_SECONDS)
     except KeyboardInterrupt:
         ids = " ".join(job.job_id for number, job in jobs.items() if number not in returns)
@@ -79,8 +84,10 @@ def _outcome(job: Job[Any], folder: Path) -> JobReturn:
 
 
 def _failure(job: Job[Any], folder: Path) -> str:
-    ended = (f"Slurm job {job.job_id} ended as {job.state} without a result; {job.task(0).paths.stderr} may say why. "
-             "The same command continues it")
+    ended = (
+        f"Slurm job {job.job_id} ended as {job.state} without a result; {job.task(0).paths.stderr} may say why. "
+        "The same command continues it"
+    )
     told = failure_of(folder / "status.json", ended)
     if told is None:
         log.error("job %s failed: %s", folder.name, ended)

@@ -46,8 +46,14 @@ def _number(value: float | None) -> str:
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m sweeps.status", description=__doc__)
     parser.add_argument("folder", type=Path, help="folder of the multirun (hydra.sweep.dir)")
-    parser.add_argument("--watch", type=float, nargs="?", const=2.0, metavar="SECONDS",
-                        help="show it again every so often (2 s) until no job is left to run")
+    parser.add_argument(
+        "--watch",
+        type=float,
+        nargs="?",
+        const=2.0,
+        metavar="SECONDS",
+        help="show it again every so often (2 s) until no job is left to run",
+    )
     options = parser.parse_args(arguments)
     try:
         while True:

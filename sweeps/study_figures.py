@@ -57,14 +57,22 @@ def draw_scaling(path: Path, cells: Sequence[Cell], figures: Sequence[str]) -> l
     for axes, name in zip(grid.flat, figures, strict=False):
         for place, group in enumerate(groups):
             found = {cell.axes["model"]: cell.estimate(name) for cell in cells if without_model(cell) == group}
-            known = [(models.index(model), e.mean, e.half_width or 0.0) for model, e in found.items()
-                     if e.mean is not None]
+            known = [
+                (models.index(model), e.mean, e.half_width or 0.0) for model, e in found.items() if e.mean is not None
+            ]
             if not known:
                 continue
             x, mean, half = zip(*sorted(known), strict=True)
             shifted = [value + 0.04 * (place - (len(groups) - 1) / 2) for value in x]  # so that bars do not hide bars
-            axes.errorbar(shifted, mean, half, color=COLOURS[place % len(COLOURS)], capsize=3,
-                          marker=MARKERS[place % len(MARKERS)], label=group)  # fmt: skip
+            axes.errorbar(
+                shifted,
+                mean,
+                half,
+                color=COLOURS[place % len(COLOURS)],
+                capsize=3,
+                marker=MARKERS[place % len(MARKERS)],
+                label=group,
+            )
         axes.set_xticks(range(len(models)), models)
         axes.set_xlim(-0.5, len(models) - 0.5)
         axes.set_title(name, fontsize=10)
@@ -84,15 +92,32 @@ def draw_heat_map(path: Path, table: Mapping[str, Mapping[str, Estimate]], figur
     figure = Figure(figsize=(3 + 1.1 * len(figures), 2.2 + 0.45 * len(table)), layout="constrained")
     axes = figure.subplots()
     shades = list(zip(*(_relative(column) for column in zip(*means, strict=True)), strict=True))
-    axes.imshow([[math.nan if shade is None else shade for shade in row] for row in shades], cmap="cividis", vmin=0,
-                vmax=1, aspect="auto")  # fmt: skip
+    axes.imshow(
+        [[math.nan if shade is None else shade for shade in row] for row in shades],
+        cmap="cividis",
+        vmin=0,
+        vmax=1,
+        aspect="auto",
+    )
     for y, row in enumerate(means):
         for x, mean in enumerate(row):
             shade = shades[y][x]
-            axes.text(x, y, "missing" if mean is None else f"{mean:.3g}", ha="center", va="center", fontsize=9,
-                      color="0.3" if shade is None else "black" if shade > 0.5 else "white")  # fmt: skip
-    axes.set_xticks(range(len(figures)), [name.removeprefix("held_out/").removeprefix("eval/") for name in figures],
-                    rotation=40, ha="right", fontsize=9)  # fmt: skip
+            axes.text(
+                x,
+                y,
+                "missing" if mean is None else f"{mean:.3g}",
+                ha="center",
+                va="center",
+                fontsize=9,
+                color="0.3" if shade is None else "black" if shade > 0.5 else "white",
+            )
+    axes.set_xticks(
+        range(len(figures)),
+        [name.removeprefix("held_out/").removeprefix("eval/") for name in figures],
+        rotation=40,
+        ha="right",
+        fontsize=9,
+    )
     axes.set_yticks(range(len(table)), list(table), fontsize=9)
     axes.set_title("Cells and figures (colour: from the lowest to the highest of a column)", fontsize=11)
     return save(figure, path)

@@ -58,8 +58,13 @@ def _read(file: Path) -> OfflinePart:
     run_id = file.name.removeprefix("run-").removesuffix(".wandb")
     if _synced(file.parent):  # its artifacts are there, so it may stand anywhere
         return OfflinePart(file.parent, run_id, "", frozenset(), frozenset())
-    done = subprocess.run([*WANDB, "leet", "inspect", "--json", str(file.parent)], capture_output=True, text=True,
-                          stdin=subprocess.DEVNULL, check=False)
+    done = subprocess.run(
+        [*WANDB, "leet", "inspect", "--json", str(file.parent)],
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
+        check=False,
+    )
     records: list[dict[str, Any]] = []
     for line in done.stdout.splitlines():
         try:
@@ -101,8 +106,9 @@ def in_order(parts: Sequence[OfflinePart]) -> list[OfflinePart]:
 
 def upload(part: OfflinePart, command: Sequence[str] = WANDB) -> str | None:
     """Why it failed; None when it is uploaded. W&B's command ends with status 0 either way, so its mark decides."""
-    done = subprocess.run([*command, "sync", str(part.folder)], capture_output=True, text=True,
-                          stdin=subprocess.DEVNULL, check=False)
+    done = subprocess.run(
+        [*command, "sync", str(part.folder)], capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False
+    )
     if part.synced:
         return None
     said = [line.removeprefix("wandb: ").strip() for line in (done.stdout + done.stderr).splitlines() if line.strip()]

@@ -7,9 +7,11 @@ from sweeps.collect import FINISHED, Job
 from sweeps.statistics import Estimate
 
 MISSING = "n/a"
-LEGEND = ("`a → b (c ± d)`: mean over seeds before training, after the last update, and of the change (last minus "
-          "first of the same seed) with its 95 % interval by Student's t. A single seed has no interval (`± ?`); `n=` "
-          f"stands where not every finished seed has the figure, `{MISSING}` where none has.")  # fmt: skip
+LEGEND = (
+    "`a → b (c ± d)`: mean over seeds before training, after the last update, and of the change (last minus "
+    "first of the same seed) with its 95 % interval by Student's t. A single seed has no interval (`± ?`); `n=` "
+    f"stands where not every finished seed has the figure, `{MISSING}` where none has."
+)
 
 
 def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -42,5 +44,9 @@ def jobs_section(jobs: Sequence[Job]) -> str:
     if done == len(jobs):
         return head
     rows = [[job.name, job.state, " ".join((job.error or "").split())] for job in jobs if job.state != FINISHED]
-    return (head + " **Not in the figures:**\n\n" + markdown_table(["job", "state", "error"], rows) +
-            "\n\nThe same command runs what is missing; finished stages are reused.")
+    return (
+        head
+        + " **Not in the figures:**\n\n"
+        + markdown_table(["job", "state", "error"], rows)
+        + "\n\nThe same command runs what is missing; finished stages are reused."
+    )

@@ -64,10 +64,17 @@ def _no_network(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(scope="session")
 def tiny_config() -> ModelConfig:
     return ModelConfig(
-        name="tiny", path="random:tiny", revision=None, quantization=Quantization.none, dtype=Dtype.float32,
-        context=8192, system_prompt="", lora=LoraSettings(r=4, alpha=8, dropout=0.0), device="cpu",
+        name="tiny",
+        path="random:tiny",
+        revision=None,
+        quantization=Quantization.none,
+        dtype=Dtype.float32,
+        context=8192,
+        system_prompt="",
+        lora=LoraSettings(r=4, alpha=8, dropout=0.0),
+        device="cpu",
         gradient_checkpointing=False,
-    )  # fmt: skip
+    )
 
 
 @pytest.fixture(scope="session")
@@ -108,8 +115,9 @@ def randomise() -> Callable[..., None]:
 
 
 @pytest.fixture(scope="session")
-def actor_folders(load_tiny: LoadTiny, randomise: Callable[..., None], tmp_path_factory: pytest.TempPathFactory
-                  ) -> tuple[Path, Path]:
+def actor_folders(
+    load_tiny: LoadTiny, randomise: Callable[..., None], tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, Path]:
     """Folders of an SFT policy and of a reward model with its head, both of random weights."""
     folder, shared = tmp_path_factory.mktemp("actors"), load_tiny()
     for seed, name in enumerate(("sft", "reward")):
@@ -134,8 +142,12 @@ def actors(tiny: SharedModel, actor_folders: tuple[Path, Path]) -> Actors:
 @pytest.fixture(scope="session")
 def optim_settings() -> Callable[..., OptimSettings]:
     def make(**changes: Any) -> OptimSettings:
-        return replace(OptimSettings(Optimizer.adamw, lr=1e-2, schedule=Schedule.constant, warmup=0.0,
-                                     weight_decay=0.0, max_grad_norm=1.0), **changes)
+        return replace(
+            OptimSettings(
+                Optimizer.adamw, lr=1e-2, schedule=Schedule.constant, warmup=0.0, weight_decay=0.0, max_grad_norm=1.0
+            ),
+            **changes,
+        )
 
     return make
 
@@ -144,28 +156,54 @@ def optim_settings() -> Callable[..., OptimSettings]:
 def reward_config() -> RewardConfig:
     """Length limits only."""
     limits = {"max_length": 1000, "max_instruction_tokens": 200, "max_response_tokens": 200}
-    return RewardConfig(pretrain=PretrainSettings(data=None, limit=None, **limits), layers=None, principles=True,
-                        rows_together=1, **limits)
+    return RewardConfig(
+        pretrain=PretrainSettings(data=None, limit=None, **limits),
+        layers=None,
+        principles=True,
+        rows_together=1,
+        **limits,
+    )
 
 
 @pytest.fixture(scope="session")
 def ppo_config(optim_settings: Callable[..., OptimSettings]) -> Callable[..., PPOConfig]:
     def make(**changes: Any) -> PPOConfig:
         ppo = PPOConfig(
-            seed=0, reward_source=RewardSource.model, num_prompts=None, held_out_prompts=1, epochs=1, rollout_batch=6,
-            minibatch=3, inner_epochs=2, micro_batch_size=2,
+            seed=0,
+            reward_source=RewardSource.model,
+            num_prompts=None,
+            held_out_prompts=1,
+            epochs=1,
+            rollout_batch=6,
+            minibatch=3,
+            inner_epochs=2,
+            micro_batch_size=2,
             sampling=SamplingSettings(temperature=0.7, top_p=1.0, max_new_tokens=8, batch_size=4),
             principles=PrincipleSamplingSettings(per_prompt=1, boost=1000.0, boosted={"reasoning": ["Exact"]}),
             shaping=ShapingSettings(
-                unfinished_penalty=-1.5, empty_penalty=-3.0, length_bonus=2.0, length_bonus_cap=0.5,
+                unfinished_penalty=-1.5,
+                empty_penalty=-3.0,
+                length_bonus=2.0,
+                length_bonus_cap=0.5,
                 length_bonus_multiplier={"general": 1.0, "reasoning": -0.4, "red_teaming": 0.0},
-                scale=1.0, whiten=False,
+                scale=1.0,
+                whiten=False,
             ),
             kl=KLSettings(KLEstimator.k1, coefficient=0.05, adaptive=False, target=6.0, horizon=10000.0),
-            gamma=1.0, lam=0.95, clip_range=0.2, clip_range_value=0.2, value_coefficient=0.1,
-            whiten_advantages=True, value_init=ValueInit.reward, critic_warmup_updates=0, target_kl=None,
-            eval_every=1, save_every=1, keep_every=None, optim=optim_settings(),
-        )  # fmt: skip
+            gamma=1.0,
+            lam=0.95,
+            clip_range=0.2,
+            clip_range_value=0.2,
+            value_coefficient=0.1,
+            whiten_advantages=True,
+            value_init=ValueInit.reward,
+            critic_warmup_updates=0,
+            target_kl=None,
+            eval_every=1,
+            save_every=1,
+            keep_every=None,
+            optim=optim_settings(),
+        )
         return replace(ppo, **changes)
 
     return make

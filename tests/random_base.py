@@ -50,16 +50,31 @@ def random_base(model: ModelConfig, cache: Path) -> SharedModel:
 
 def config_of(shape: ModelShape, context: int) -> LlamaConfig:
     return LlamaConfig(
-        vocab_size=shape.vocab, hidden_size=shape.hidden, intermediate_size=shape.intermediate,
-        num_hidden_layers=shape.layers, num_attention_heads=shape.heads, num_key_value_heads=shape.kv_heads,
-        head_dim=shape.head_dim, tie_word_embeddings=shape.tied, max_position_embeddings=context)  # fmt: skip
+        vocab_size=shape.vocab,
+        hidden_size=shape.hidden,
+        intermediate_size=shape.intermediate,
+        num_hidden_layers=shape.layers,
+        num_attention_heads=shape.heads,
+        num_key_value_heads=shape.kv_heads,
+        head_dim=shape.head_dim,
+        tie_word_embeddings=shape.tied,
+        max_position_embeddings=context,
+    )
 
 
 def packed(module: nn.Linear, dtype: torch.dtype, device: torch.device) -> Linear4bit:
     """A random map in NF4 with double quantisation, as transformers makes it of loaded weights."""
-    made = Linear4bit(module.in_features, module.out_features, bias=False, compute_dtype=dtype,
-                      compress_statistics=True, quant_type="nf4", device="meta")  # fmt: skip
+    made = Linear4bit(
+        module.in_features,
+        module.out_features,
+        bias=False,
+        compute_dtype=dtype,
+        compress_statistics=True,
+        quant_type="nf4",
+        device="meta",
+    )
     weight = torch.empty(module.out_features, module.in_features, dtype=dtype, device=device).normal_(std=SPREAD)
-    made.weight = Params4bit(weight, requires_grad=False, compress_statistics=True, quant_type="nf4",
-                             module=made).to(device)  # fmt: skip
+    made.weight = Params4bit(weight, requires_grad=False, compress_statistics=True, quant_type="nf4", module=made).to(
+        device
+    )
     return made

@@ -16,11 +16,23 @@ from salmon.models.weights import resolve
 
 TARGETS = ["o_proj", "q_proj", "up_proj", "v_proj", "down_proj", "k_proj", "gate_proj"]
 OLD_CONFIG = {
-    "auto_mapping": None, "base_model_name_or_path": "/path/to/llama-2-70b-hf", "bias": "none",
-    "fan_in_fan_out": False, "inference_mode": True, "init_lora_weights": True, "layers_pattern": None,
-    "layers_to_transform": None, "lora_alpha": 16, "lora_dropout": 0.0, "modules_to_save": None, "peft_type": "LORA",
-    "r": 8, "revision": None, "target_modules": TARGETS, "task_type": "CAUSAL_LM",
-}  # fmt: skip
+    "auto_mapping": None,
+    "base_model_name_or_path": "/path/to/llama-2-70b-hf",
+    "bias": "none",
+    "fan_in_fan_out": False,
+    "inference_mode": True,
+    "init_lora_weights": True,
+    "layers_pattern": None,
+    "layers_to_transform": None,
+    "lora_alpha": 16,
+    "lora_dropout": 0.0,
+    "modules_to_save": None,
+    "peft_type": "LORA",
+    "r": 8,
+    "revision": None,
+    "target_modules": TARGETS,
+    "task_type": "CAUSAL_LM",
+}
 OLDER_KEYS = {"merge_weights": False, "enable_lora": None}  # PEFT 0.2's
 
 

@@ -17,13 +17,43 @@ PACKAGES = ("salmon", "eval", "sweeps")
 
 # From the ground up; the order of the slices (sft ... baselines) is that of the method.
 LAYERS = (
-    ("errors",), ("core",), ("config",), ("distributed",), ("runtime",), ("tracking",), ("data",), ("principles",),
-    ("models",), ("sampling",), ("training",), ("stage",), ("plan",), ("sft",), ("preferences",), ("reward",), ("ppo",),
-    ("baselines",), ("pipeline",), ("cli", "convert", "__main__", ""),
+    ("errors",),
+    ("core",),
+    ("config",),
+    ("distributed",),
+    ("runtime",),
+    ("tracking",),
+    ("data",),
+    ("principles",),
+    ("models",),
+    ("sampling",),
+    ("training",),
+    ("stage",),
+    ("plan",),
+    ("sft",),
+    ("preferences",),
+    ("reward",),
+    ("ppo",),
+    ("baselines",),
+    ("pipeline",),
+    ("cli", "convert", "__main__", ""),
 )
 LAYER = {name: depth for depth, names in enumerate(LAYERS) for name in names}
-HEAVY = {"torch", "transformers", "peft", "wandb", "datasets", "lm_eval", "openai", "fastchat", "bitsandbytes",
-         "accelerate", "deepspeed", "matplotlib", "vllm"}  # fmt: skip
+HEAVY = {
+    "torch",
+    "transformers",
+    "peft",
+    "wandb",
+    "datasets",
+    "lm_eval",
+    "openai",
+    "fastchat",
+    "bitsandbytes",
+    "accelerate",
+    "deepspeed",
+    "matplotlib",
+    "vllm",
+}
 # Flat lists of declarations and of rules; all else is one idea in 300 lines.
 LONG = {"salmon/config/schema.py": 640}  # declarations
 FILES = sorted(p for top in PACKAGES for p in (ROOT / top).rglob("*.py"))
@@ -102,8 +132,12 @@ def all_imports(module: str, top: str = "salmon") -> set[str]:
 
 
 def test_imports_go_one_way() -> None:
-    assert [f"{module} imports {name}" for module in SALMON for name in all_imports(module)
-            if LAYER[part_of(name)] > LAYER[part_of(module)]] == []
+    assert [
+        f"{module} imports {name}"
+        for module in SALMON
+        for name in all_imports(module)
+        if LAYER[part_of(name)] > LAYER[part_of(module)]
+    ] == []
 
 
 def test_salmon_knows_nothing_of_eval_and_sweeps() -> None:
@@ -115,8 +149,15 @@ def test_core_is_pure() -> None:
     for module in SALMON:
         if part_of(module) == "core":
             used = set(imports(tree(FILE_OF[module]), lazy=True))
-            assert {n.split(".")[0] for n in used} <= {"salmon", "torch", "numpy", "math", "dataclasses", "typing",
-                                                       "collections"}, module  # fmt: skip
+            assert {n.split(".")[0] for n in used} <= {
+                "salmon",
+                "torch",
+                "numpy",
+                "math",
+                "dataclasses",
+                "typing",
+                "collections",
+            }, module
             assert {part_of(name) for name in all_imports(module)} <= {"core"}, module
 
 
@@ -141,8 +182,12 @@ def test_packages_of_one_layer_form_no_cycle() -> None:
 
 def test_stages_talk_through_artifacts_only() -> None:
     """Nobody imports another slice's ``stage.py``, and a slice's other modules not their own."""
-    assert [f"{module} imports {name}" for module in SALMON for name in all_imports(module) if name.endswith(".stage")
-            and name in FILE_OF and FILE_OF[name].endswith("/stage.py")] == []
+    assert [
+        f"{module} imports {name}"
+        for module in SALMON
+        for name in all_imports(module)
+        if name.endswith(".stage") and name in FILE_OF and FILE_OF[name].endswith("/stage.py")
+    ] == []
 
 
 # What a stage reads must be in its fingerprint (its own or an upstream's), or it would be reused wrongly.
@@ -160,8 +205,11 @@ COVERED = {
 
 @pytest.mark.parametrize("file", COVERED)
 def test_a_stage_reads_what_its_fingerprint_covers(file: str) -> None:
-    read = {node.attr for node in ast.walk(tree(file))
-            if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "cfg"}
+    read = {
+        node.attr
+        for node in ast.walk(tree(file))
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "cfg"
+    }
     assert read, "a stage's config is called cfg"
     assert read <= COVERED[file]
 
@@ -169,8 +217,13 @@ def test_a_stage_reads_what_its_fingerprint_covers(file: str) -> None:
 # --- light imports -----------------------------------------------------------------------------
 
 LIGHT = [m for m in SALMON if part_of(m) in ("config", "principles", "data", "errors")] + [
-    "salmon.cli", "salmon.pipeline.help", "salmon.plan.command", "salmon.pipeline.pipeline", "salmon.pipeline.report",
-    "salmon.pipeline.registry"]  # fmt: skip
+    "salmon.cli",
+    "salmon.pipeline.help",
+    "salmon.plan.command",
+    "salmon.pipeline.pipeline",
+    "salmon.pipeline.report",
+    "salmon.pipeline.registry",
+]
 
 
 @pytest.mark.parametrize("module", LIGHT)
@@ -186,8 +239,10 @@ def test_the_closure_of_imports_finds_torch() -> None:
 
 def test_the_command_line_is_light_in_fact() -> None:
     """Beyond our own modules: what hydra, filelock and the rest pull in."""
-    code = ("import salmon.cli, salmon.pipeline.pipeline, salmon.pipeline.report, sys, json;"
-            "print(json.dumps(sorted({name.split('.')[0] for name in sys.modules})))")  # fmt: skip
+    code = (
+        "import salmon.cli, salmon.pipeline.pipeline, salmon.pipeline.report, sys, json;"
+        "print(json.dumps(sorted({name.split('.')[0] for name in sys.modules})))"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
     loaded = set(json.loads(done.stdout))
     assert "hydra" in loaded
@@ -210,8 +265,11 @@ def test_modules_are_short() -> None:
 
 
 def test_functions_fit_a_screen() -> None:
-    assert [place for place, node in nodes(OURS)
-            if isinstance(node, ast.FunctionDef) and (node.end_lineno or 0) - node.lineno >= 80] == []
+    assert [
+        place
+        for place, node in nodes(OURS)
+        if isinstance(node, ast.FunctionDef) and (node.end_lineno or 0) - node.lineno >= 80
+    ] == []
 
 
 def test_no_module_is_called_utils() -> None:
@@ -227,8 +285,15 @@ def test_library_code_logs() -> None:
     """``print`` belongs to what a person asked for: ``--help``, the tables of a job, of evals and sweeps."""
     printing = {place.split(":")[0] for place, n in nodes(OURS) if isinstance(n, ast.Name) and n.id == "print"}
     assert "salmon/pipeline/job.py" in printing
-    assert printing <= {"salmon/pipeline/job.py", "salmon/cli.py", "eval/__main__.py", "eval/tables/__main__.py",
-                        "eval/curves.py", "sweeps/compare.py", "sweeps/status.py"}  # fmt: skip
+    assert printing <= {
+        "salmon/pipeline/job.py",
+        "salmon/cli.py",
+        "eval/__main__.py",
+        "eval/tables/__main__.py",
+        "eval/curves.py",
+        "sweeps/compare.py",
+        "sweeps/status.py",
+    }
 
 
 def shadows_eval(node: ast.AST) -> bool:
@@ -267,22 +332,39 @@ def test_data_cannot_run_code() -> None:
     assert [(place, found) for place, node in nodes(OURS) if (found := unsafe(node))] == []
 
 
-@pytest.mark.parametrize(("code", "found"), [
-    ("import pickle", "pickle"), ("from cloudpickle import loads", "pickle"), ("torch.load(p)", "torch.load"),
-    ("torch.load(p, weights_only=False)", "torch.load"), ("f(trust_remote_code=True)", "trust_remote_code"),
-    ("f(trust_remote_code=cfg.trust)", "trust_remote_code"), ("np.load(p, allow_pickle=True)", "allow_pickle"),
-    ("yaml.load(t)", "yaml.load"), ("run(c, shell=True)", "run"), ("torch.load(p, weights_only=True)", None),
-    ("model.eval()", None), ("yaml.safe_load(t)", None),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("code", "found"),
+    [
+        ("import pickle", "pickle"),
+        ("from cloudpickle import loads", "pickle"),
+        ("torch.load(p)", "torch.load"),
+        ("torch.load(p, weights_only=False)", "torch.load"),
+        ("f(trust_remote_code=True)", "trust_remote_code"),
+        ("f(trust_remote_code=cfg.trust)", "trust_remote_code"),
+        ("np.load(p, allow_pickle=True)", "allow_pickle"),
+        ("yaml.load(t)", "yaml.load"),
+        ("run(c, shell=True)", "run"),
+        ("torch.load(p, weights_only=True)", None),
+        ("model.eval()", None),
+        ("yaml.safe_load(t)", None),
+    ],
+)
 def test_unsafe_code_is_found(code: str, found: str | None) -> None:
     assert next((hit for node in ast.walk(ast.parse(code)) if (hit := unsafe(node))), None) == found
 
 
 def loose(module: ast.Module) -> list[float]:
     """Relative tolerances above 1 % (STYLE.md, lesson 10)."""
-    return [keyword.value.value for node in ast.walk(module) if isinstance(node, ast.Call) for keyword in node.keywords
-            if keyword.arg in ("rtol", "rel", "rel_tol") and isinstance(keyword.value, ast.Constant)
-            and isinstance(keyword.value.value, float | int) and keyword.value.value > 1e-2]  # fmt: skip
+    return [
+        keyword.value.value
+        for node in ast.walk(module)
+        if isinstance(node, ast.Call)
+        for keyword in node.keywords
+        if keyword.arg in ("rtol", "rel", "rel_tol")
+        and isinstance(keyword.value, ast.Constant)
+        and isinstance(keyword.value.value, float | int)
+        and keyword.value.value > 1e-2
+    ]
 
 
 def test_tests_are_not_loose() -> None:
@@ -291,4 +373,6 @@ def test_tests_are_not_loose() -> None:
 
 def test_loose_tolerances_are_found() -> None:
     assert loose(ast.parse("assert_close(a, b, rtol=0.05, atol=0); approx(1, rel=1e-3); isclose(a, b, rel_tol=1)")) == [
-        0.05, 1]  # fmt: skip
+        0.05,
+        1,
+    ]

@@ -49,8 +49,15 @@ def environment(tmp_path: Path) -> dict[str, str]:
 
 
 def salmon(tmp_path: Path, *arguments: str) -> Done:
-    done = subprocess.run([sys.executable, "-m", "salmon", *arguments], capture_output=True, text=True, cwd=tmp_path,
-                          env=environment(tmp_path), timeout=120, check=False)  # fmt: skip
+    done = subprocess.run(
+        [sys.executable, "-m", "salmon", *arguments],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env=environment(tmp_path),
+        timeout=120,
+        check=False,
+    )
     return Done(done.returncode, done.stdout, done.stderr)
 
 
@@ -68,9 +75,13 @@ def refused(done: Done, *said: str) -> None:
 def test_help(tmp_path: Path) -> None:
     done = salmon(tmp_path, "--help")
     assert (done.code, done.err) == (0, "")
-    for line in ("ppo: laptop, paper, short", "sft: demonstrations, laptop, paper, styled", "dpo: laptop, paper",
-                 "ablation: best_of_n, dpo, full, judge_as_reward, label_sum, no_length_bonus, no_negations, "
-                 "no_pretraining, no_principles"):  # fmt: skip
+    for line in (
+        "ppo: laptop, paper, short",
+        "sft: demonstrations, laptop, paper, styled",
+        "dpo: laptop, paper",
+        "ablation: best_of_n, dpo, full, judge_as_reward, label_sum, no_length_bonus, no_negations, "
+        "no_pretraining, no_principles",
+    ):
         group, _, choices = line.partition(":")
         assert re.search(rf"^\s*{group}\s*[:=]?\s*{choices.strip()}$", done.out, re.MULTILINE), line
     assert "principles_by_size, principles_by_size_laptop" in done.out
@@ -86,11 +97,15 @@ def test_a_plan(tmp_path: Path) -> None:
     assert "gpu=NAME" in salmon(tmp_path, "plan", "--help").out
 
 
-@pytest.mark.parametrize(("arguments", "model", "rollout"), [
-    ([], "wheel:smollm2-135m-instruct", 16),
-    (["model=tiny"], "random:tiny", 8),
-    (["+experiment=dromedary2_70b"], "meta-llama/Llama-2-70b-hf", 576),
-], ids=["default", "tiny", "paper"])  # fmt: skip
+@pytest.mark.parametrize(
+    ("arguments", "model", "rollout"),
+    [
+        ([], "wheel:smollm2-135m-instruct", 16),
+        (["model=tiny"], "random:tiny", 8),
+        (["+experiment=dromedary2_70b"], "meta-llama/Llama-2-70b-hf", 576),
+    ],
+    ids=["default", "tiny", "paper"],
+)
 def test_the_config_can_be_looked_at(tmp_path: Path, arguments: list[str], model: str, rollout: int) -> None:
     done = salmon(tmp_path, *arguments, "--cfg", "job")
     assert (done.code, done.err) == (0, "")
@@ -111,9 +126,12 @@ def test_a_number_for_a_group(tmp_path: Path) -> None:
 
 def test_several_problems(tmp_path: Path) -> None:
     done = salmon(tmp_path, "+sweep=x", "ppo.minibatch=7")
-    refused(done, "salmon: the config has 2 problems:\n"
-                  "  - unknown key or group: sweep; did you mean sweeps?\n"
-                  "  - ppo.rollout_batch=16 is not divisible by ppo.minibatch=7; nearest divisors: 2, 4, 8\n")
+    refused(
+        done,
+        "salmon: the config has 2 problems:\n"
+        "  - unknown key or group: sweep; did you mean sweeps?\n"
+        "  - ppo.rollout_batch=16 is not divisible by ppo.minibatch=7; nearest divisors: 2, 4, 8\n",
+    )
 
 
 # --- jobs --------------------------------------------------------------------------------------
@@ -141,8 +159,11 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def job(folder: Path, name: str) -> Done:
-    return Done(int((folder / f"{name}.rc").read_text()), (folder / f"{name}.out").read_text(),
-                (folder / f"{name}.err").read_text())  # fmt: skip
+    return Done(
+        int((folder / f"{name}.rc").read_text()),
+        (folder / f"{name}.out").read_text(),
+        (folder / f"{name}.err").read_text(),
+    )
 
 
 def test_a_principle_file_that_is_not_there(folder: Path) -> None:
@@ -150,13 +171,20 @@ def test_a_principle_file_that_is_not_there(folder: Path) -> None:
 
 
 def test_a_malformed_line_of_prompts(folder: Path) -> None:
-    refused(job(folder, "prompts"), "bad.jsonl, line 2: not valid JSON (Expecting value at column 12)",
-            "prompts.on_bad_line=skip")  # fmt: skip
+    refused(
+        job(folder, "prompts"),
+        "bad.jsonl, line 2: not valid JSON (Expecting value at column 12)",
+        "prompts.on_bad_line=skip",
+    )
 
 
 def test_a_stage_without_its_input(folder: Path) -> None:
-    refused(job(folder, "upstream"), "salmon: stage reward needs the result of stage preferences for this config, and "
-                                     "empty does not have it", "stages=[", "preferences,reward]")  # fmt: skip
+    refused(
+        job(folder, "upstream"),
+        "salmon: stage reward needs the result of stage preferences for this config, and empty does not have it",
+        "stages=[",
+        "preferences,reward]",
+    )
 
 
 def test_a_store_that_cannot_be(folder: Path) -> None:
@@ -167,7 +195,7 @@ def test_a_store_that_cannot_be(folder: Path) -> None:
 def test_a_stage_from_another_directory_and_again(folder: Path) -> None:
     first, second = job(folder, "sft"), job(folder, "again")
     assert (first.code, first.err, second.code, second.err) == (0, "", 0, "")
-    artifact, = (path for path in (folder / "runs/store/sft").iterdir() if (path / "manifest.json").exists())
+    (artifact,) = (path for path in (folder / "runs/store/sft").iterdir() if (path / "manifest.json").exists())
     for done in (first, second):
         assert str(artifact) in done.out
     assert "sft: reused" not in first.out and "sft: reused" in second.out

@@ -65,8 +65,10 @@ def test_a_policy_computes_what_it_did(policy: Path, tiny: SharedModel, tiny_cac
 def test_names_and_dtype_stay_and_the_config_is_todays(policy: Path, tmp_path: Path, caplog) -> None:
     caplog.set_level("INFO", "salmon")
     convert(policy, tmp_path / "out", base="meta-llama/Llama-2-70b-hf")
-    before, after = torch.load(policy / "adapter_model.bin", weights_only=True), load_file(
-        tmp_path / "out" / "adapter_model.safetensors")
+    before, after = (
+        torch.load(policy / "adapter_model.bin", weights_only=True),
+        load_file(tmp_path / "out" / "adapter_model.safetensors"),
+    )
     assert before.keys() == after.keys() and all(torch.equal(after[k], before[k]) for k in before)
     assert {tensor.dtype for tensor in after.values()} == {torch.bfloat16}
     config = json.loads((tmp_path / "out" / "adapter_config.json").read_text())
@@ -100,8 +102,10 @@ def test_a_ppo_checkpoint_gives_both(ppo: Path, tiny: SharedModel, tiny_cache: P
 
 def test_names_that_kept_the_adapters_own(tiny_cache: Path, tmp_path: Path) -> None:
     tensors = write_adapter(tmp_path / "delta", peft_model(tiny_cache, 0))
-    torch.save({k.replace(".weight", ".lora_default.weight"): v for k, v in tensors.items()},
-               tmp_path / "delta" / "adapter_model.bin")
+    torch.save(
+        {k.replace(".weight", ".lora_default.weight"): v for k, v in tensors.items()},
+        tmp_path / "delta" / "adapter_model.bin",
+    )
     convert(tmp_path / "delta", tmp_path / "out")
     with safe_open(tmp_path / "out" / "adapter_model.safetensors", "pt") as file:
         assert set(file.keys()) == set(tensors)
@@ -153,10 +157,17 @@ def changed(tensors: dict[str, torch.Tensor], how: str) -> object:
     }[how]
 
 
-@pytest.mark.parametrize(("how", "message"), [
-    ("nan", "holds NaN or infinity"), ("rank", "has the shape .*says r=8"), ("alone", "one of its two LoRA matrices"),
-    ("other", "lm_head.weight is no LoRA matrix"), ("list", "holds no tensors by name, but a list"),
-    ("empty", "holds no tensors by name")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("how", "message"),
+    [
+        ("nan", "holds NaN or infinity"),
+        ("rank", "has the shape .*says r=8"),
+        ("alone", "one of its two LoRA matrices"),
+        ("other", "lm_head.weight is no LoRA matrix"),
+        ("list", "holds no tensors by name, but a list"),
+        ("empty", "holds no tensors by name"),
+    ],
+)
 def test_weights_that_are_none(tiny_cache: Path, tmp_path: Path, how: str, message: str) -> None:
     tensors = write_adapter(tmp_path / "delta", peft_model(tiny_cache, 0))
     torch.save(changed(tensors, how), tmp_path / "delta" / "adapter_model.bin")
@@ -165,11 +176,18 @@ def test_weights_that_are_none(tiny_cache: Path, tmp_path: Path, how: str, messa
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.parametrize(("key", "value", "message"), [
-    ("peft_type", "PREFIX_TUNING", "peft_type is PREFIX_TUNING; only LORA"), ("r", None, "lacks r"),
-    ("bias", "all", "bias=all trains more"), ("modules_to_save", ["embed_tokens"], "modules_to_save=.*trains more")])
-def test_configs_that_are_more_than_lora(tiny_cache: Path, tmp_path: Path, key: str, value: object, message: str
-                                         ) -> None:
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("peft_type", "PREFIX_TUNING", "peft_type is PREFIX_TUNING; only LORA"),
+        ("r", None, "lacks r"),
+        ("bias", "all", "bias=all trains more"),
+        ("modules_to_save", ["embed_tokens"], "modules_to_save=.*trains more"),
+    ],
+)
+def test_configs_that_are_more_than_lora(
+    tiny_cache: Path, tmp_path: Path, key: str, value: object, message: str
+) -> None:
     write_adapter(tmp_path / "delta", peft_model(tiny_cache, 0), **{key: value})
     with pytest.raises(SalmonError, match=f"adapter_config.json.*{message}"):
         convert(tmp_path / "delta", tmp_path / "out")

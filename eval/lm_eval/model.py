@@ -111,8 +111,10 @@ class PrefixLM(HFLM):
             )
             texts = [self.tok_decode(generation.ids) for generation in generations]
             self.kept.add(
-                {key: postprocess_generated_text(text, settings["until"], None)
-                 for key, text in zip(keys, texts, strict=True)}
-            )  # fmt: skip
+                {
+                    key: postprocess_generated_text(text, settings["until"], None)
+                    for key, text in zip(keys, texts, strict=True)
+                }
+            )
 
         self.batch_size_per_gpu = in_batches(fit, self.batch_size, answer, progress)

@@ -36,8 +36,9 @@ class PackedContinuations:
         self._prefix = len(prefix)
         self.tokens = 0  # that went through the model, the prefix apart
         if prefix:
-            self._decoder(input_ids=torch.tensor([list(prefix)], device=self._device), past_key_values=self._cache,
-                          use_cache=True)  # fmt: skip
+            self._decoder(
+                input_ids=torch.tensor([list(prefix)], device=self._device), past_key_values=self._cache, use_cache=True
+            )
 
     @torch.no_grad()
     def hidden_states(self, pairs: Sequence[Pair]) -> list[Tensor]:

@@ -51,8 +51,15 @@ def write_answers(
 
     temperatures = sorted({_temperature(question) for question in questions})
     groups = [[q for q in questions if _temperature(q) == temperature] for temperature in temperatures]
-    rows = kept_answers(groups, path, "question_id", lambda question: question["question_id"], answer,
-                        settings.batch_size, "answered questions")  # fmt: skip
+    rows = kept_answers(
+        groups,
+        path,
+        "question_id",
+        lambda question: question["question_id"],
+        answer,
+        settings.batch_size,
+        "answered questions",
+    )
     by_question = {row["question_id"]: row for row in rows}
     return [by_question[question["question_id"]] for question in questions]
 
@@ -80,13 +87,11 @@ def _answer_batch(
     return [
         {
             "question_id": question["question_id"],
-            "answer_id": hashlib.sha256(
-                f"{model_id} {settings.seed} {question['question_id']}".encode()
-            ).hexdigest()[:22],
-            "model_id": model_id,
-            "choices": [
-                {"index": 0, "turns": [m["content"] for m in conversation if m["role"] == "assistant"]}
+            "answer_id": hashlib.sha256(f"{model_id} {settings.seed} {question['question_id']}".encode()).hexdigest()[
+                :22
             ],
+            "model_id": model_id,
+            "choices": [{"index": 0, "turns": [m["content"] for m in conversation if m["role"] == "assistant"]}],
             "tstamp": time.time(),
             "cut": was_cut,
         }

@@ -16,8 +16,11 @@ def radar(path: Path, rows: Sequence[Row]) -> Path | None:
 
     A checkpoint without a rating in some category is not drawn, and is named.
     """
-    values = {(row.checkpoint, row.metric.removeprefix(PREFIX)): row.value for row in rows
-              if row.task == TASK and row.metric.startswith(PREFIX)}  # fmt: skip
+    values = {
+        (row.checkpoint, row.metric.removeprefix(PREFIX)): row.value
+        for row in rows
+        if row.task == TASK and row.metric.startswith(PREFIX)
+    }
     categories = list(dict.fromkeys(category for _, category in values))
     checkpoints = list(dict.fromkeys(checkpoint for checkpoint, _ in values))
     by_checkpoint = {name: [values.get((name, category)) for category in categories] for name in checkpoints}

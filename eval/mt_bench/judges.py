@@ -59,9 +59,7 @@ class Judge(Protocol):
         """One verdict a request, in order, each as soon as it is there."""
 
 
-def make_judge(
-    settings: EvalJudgeSettings, shared: SharedModel, model: ModelConfig, cache: Path
-) -> Judge | None:
+def make_judge(settings: EvalJudgeSettings, shared: SharedModel, model: ModelConfig, cache: Path) -> Judge | None:
     """The judge of the config; None for ``kind=none``.
 
     Args:
@@ -118,9 +116,7 @@ class EndpointJudge:
             SalmonError: no model is named.
         """
         if not settings.model:
-            raise SalmonError(
-                "eval.mt_bench.judge.kind=openai needs the model's name: set eval.mt_bench.judge.model"
-            )
+            raise SalmonError("eval.mt_bench.judge.kind=openai needs the model's name: set eval.mt_bench.judge.model")
         self.endpoint = Endpoint(settings, cache)
         self.label = settings.model
         self.repeats = settings.repeats
@@ -144,8 +140,12 @@ class EndpointJudge:
 
     def say(self, requests: Sequence[JudgeRequest], temperature: float = 0.0) -> Iterator[str]:
         """The judge's texts, ``ERROR_TEXT`` for a failed call; else as ``rate``."""
-        asked = [ChatRequest((("system", request.system), ("user", request.user)), temperature, MAX_JUDGMENT_TOKENS,
-                             request.repeat) for request in requests]  # fmt: skip
+        asked = [
+            ChatRequest(
+                (("system", request.system), ("user", request.user)), temperature, MAX_JUDGMENT_TOKENS, request.repeat
+            )
+            for request in requests
+        ]
         for reply in self.endpoint.ask(asked):
             yield ERROR_TEXT if reply.failed else reply.text
 
@@ -181,8 +181,7 @@ class LocalJudge:
         lengths = {system: common_prefix(group) for system, group in groups.items()}
         with self.shared.using(None):
             prefixes = {
-                system: CachedPrefix(self.shared, group[0][: lengths[system]])
-                for system, group in groups.items()
+                system: CachedPrefix(self.shared, group[0][: lengths[system]]) for system, group in groups.items()
             }
         for request, prompt in zip(requests, prompts, strict=True):
             rating = self._expected_rating(prompt[lengths[request.system] :], prefixes[request.system])
@@ -193,9 +192,7 @@ class LocalJudge:
         prompt = chat.prompt_ids([{"role": "user", "content": request.user}], reply_prefix=self.reply_prefix)
         room = self.shared.context - 1  # one token follows it
         if len(prompt) > room:
-            log.warning(
-                "%s: a judge prompt of %d tokens lost its beginning (model.context)", self.label, len(prompt)
-            )
+            log.warning("%s: a judge prompt of %d tokens lost its beginning (model.context)", self.label, len(prompt))
         return prompt[-room:]
 
     @torch.no_grad()

@@ -26,12 +26,16 @@ def read_baseline(path: Path, questions: Sequence[dict[str, Any]]) -> list[dict[
         SalmonError: it cannot be read, or lacks a turn of a question.
     """
     answers = {row["question_id"]: row for row in answer_rows(path)}
-    lacking = [str(q["question_id"]) for q in questions
-               if q["question_id"] not in answers
-               or len(answers[q["question_id"]]["choices"][0]["turns"]) < len(q["turns"])]  # fmt: skip
+    lacking = [
+        str(q["question_id"])
+        for q in questions
+        if q["question_id"] not in answers or len(answers[q["question_id"]]["choices"][0]["turns"]) < len(q["turns"])
+    ]
     if lacking:
-        raise SalmonError(f"eval.mt_bench.baseline={path} has no answer, or not to every turn, for question "
-                          f"{', '.join(lacking)}; give the model's answers to all questions")
+        raise SalmonError(
+            f"eval.mt_bench.baseline={path} has no answer, or not to every turn, for question "
+            f"{', '.join(lacking)}; give the model's answers to all questions"
+        )
     return [{"model_id": path.stem} | answers[question["question_id"]] for question in questions]
 
 
@@ -61,8 +65,10 @@ def write_pair_judgments(
         for question, ours, theirs in zip(questions, answers, baseline, strict=True)
         for turn in range(len(question["turns"]))
     ]
-    games = [(pair_prompt(data, question, ours, theirs, turn), pair_prompt(data, question, theirs, ours, turn))
-             for question, ours, theirs, turn in wanted]  # fmt: skip
+    games = [
+        (pair_prompt(data, question, ours, theirs, turn), pair_prompt(data, question, theirs, ours, turn))
+        for question, ours, theirs, turn in wanted
+    ]
     keys = [
         verdict_key(judge, [first[1], second[1]], [question["question_id"], ours["model_id"], theirs["model_id"], turn])
         for (question, ours, theirs, turn), (first, second) in zip(wanted, games, strict=True)
@@ -105,9 +111,7 @@ def outcome(won: tuple[str | None, str | None]) -> str | None:
     return won[0] if won[0] == won[1] else TIE
 
 
-def pair_rows(
-    of: TaskRows, pairs: Sequence[tuple[str, tuple[str | None, str | None]]], n_failed: int = 0
-) -> list[Row]:
+def pair_rows(of: TaskRows, pairs: Sequence[tuple[str, tuple[str | None, str | None]]], n_failed: int = 0) -> list[Row]:
     """Wins, losses and ties of a model, and how often the order of the answers decided.
 
     Args:

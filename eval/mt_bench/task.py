@@ -65,8 +65,9 @@ def run_mt_bench(subject: Subject, work: Path) -> list[Row]:
     if judge is not None:
         require_references(data, questions)
     baseline = [] if mode is MTBenchMode.single else read_baseline(Path(config.baseline or "").expanduser(), questions)
-    here = subject.outputs(work, TASK, subject.data(TASK), max_new_tokens=config.max_new_tokens,
-                           template=config.template)  # fmt: skip
+    here = subject.outputs(
+        work, TASK, subject.data(TASK), max_new_tokens=config.max_new_tokens, template=config.template
+    )
     settings = AnswerSettings(config.max_new_tokens, run.config.batch_size, run.seed, config.template)
     path = here / "model_answer" / f"{subject.name}.jsonl"
     answers = write_answers(subject.shared, questions, path, subject.name, settings)
@@ -78,9 +79,15 @@ def run_mt_bench(subject: Subject, work: Path) -> list[Row]:
     if judge is None:
         note = f"answers written, no judge (kind=none); {about}"
         return [Row(subject.name, TASK, "score", None, None, 0, note)]
-    how = Provenance(HARNESS, TASK, scope=f"{len(questions)} questions", max_new_tokens=settings.max_new_tokens,
-                     judge=_judge_name(judge), references=data.reference_author if data.references else None,
-                     template=config.template)  # fmt: skip
+    how = Provenance(
+        HARNESS,
+        TASK,
+        scope=f"{len(questions)} questions",
+        max_new_tokens=settings.max_new_tokens,
+        judge=_judge_name(judge),
+        references=data.reference_author if data.references else None,
+        template=config.template,
+    )
     answered = Answered(subject.name, data, questions, answers, here / "model_judgment", how, about)
     rows = [] if mode is MTBenchMode.pair else _rated(judge, answered)
     if baseline and isinstance(judge, EndpointJudge):

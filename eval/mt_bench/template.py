@@ -65,9 +65,12 @@ def make_template(name: str) -> FastChatTemplate | None:
 
 
 def answer_all(
-    shared: SharedModel, template: FastChatTemplate | None, conversations: Sequence[Sequence[Message]],
-    keys: Sequence[tuple], sampling: Sampling,
-) -> tuple[list[str], list[bool]]:  # fmt: skip
+    shared: SharedModel,
+    template: FastChatTemplate | None,
+    conversations: Sequence[Sequence[Message]],
+    keys: Sequence[tuple],
+    sampling: Sampling,
+) -> tuple[list[str], list[bool]]:
     """The next answer of each conversation by the active adapter, and whether its prompt lost its beginning.
 
     Raises:
@@ -75,19 +78,25 @@ def answer_all(
     """
     chat, room = shared.chat, shared.context - sampling.max_new_tokens
     if room < 1:
-        raise SalmonError(f"eval.mt_bench.max_new_tokens={sampling.max_new_tokens} leaves no room for a prompt in "
-                          f"model.context={shared.context}")
+        raise SalmonError(
+            f"eval.mt_bench.max_new_tokens={sampling.max_new_tokens} leaves no room for a prompt in "
+            f"model.context={shared.context}"
+        )
     prompts = [chat.prompt_ids(c) if template is None else template.prompt_ids(chat, c) for c in conversations]
     generations = _generate(shared, template, [ids[-room:] for ids in prompts], keys, sampling)
-    texts = [chat.decode(made.ids).strip() if template is None else template.answer(chat, made.ids)
-             for made in generations]  # fmt: skip
+    texts = [
+        chat.decode(made.ids).strip() if template is None else template.answer(chat, made.ids) for made in generations
+    ]
     return texts, [len(ids) > room for ids in prompts]
 
 
 def _generate(
-    shared: SharedModel, template: FastChatTemplate | None, prompts: list[list[int]], keys: Sequence[tuple],
+    shared: SharedModel,
+    template: FastChatTemplate | None,
+    prompts: list[list[int]],
+    keys: Sequence[tuple],
     sampling: Sampling,
-) -> list[Generation]:  # fmt: skip
+) -> list[Generation]:
     how = {"temperature": sampling.temperature, "top_p": 1.0, "max_new_tokens": sampling.max_new_tokens}
     if template is None or not template.stops:
         return generate(shared, prompts, keys, batch_size=len(prompts), **how)  # type: ignore[arg-type]

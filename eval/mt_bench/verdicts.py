@@ -52,8 +52,11 @@ def require_references(data: MTBenchData, questions: Sequence[dict[str, Any]]) -
     Raises:
         SalmonError: a question that is judged against a reference answer has none for each of its turns.
     """
-    lacking = [f"{q['question_id']} ({q['category']})" for q in questions if q["category"] in WITH_REFERENCE
-               and len(data.references.get(q["question_id"], ())) < len(q["turns"])]  # fmt: skip
+    lacking = [
+        f"{q['question_id']} ({q['category']})"
+        for q in questions
+        if q["category"] in WITH_REFERENCE and len(data.references.get(q["question_id"], ())) < len(q["turns"])
+    ]
     if lacking:
         raise SalmonError(
             f"the reference answers by {data.reference_author} ({data.reference_file}) lack question "

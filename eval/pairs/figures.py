@@ -50,8 +50,11 @@ def accuracy_rows(rows: TaskRows, scored: ScoredPairs, categories: Sequence[str]
     if score := score_weights(sections):
         found.append(mean_of(f"rewardbench_score_{label}", score))
     found += [mean_of(f"accuracy_{label}:{name.replace('/', '-')}", {name: 1.0}) for name in sorted(named)]
-    counts = {"n_tied": int((right == 0.5).sum()), "n_undefined": len(right) - len(defined),
-              "n_too_long": int(scored.cut.sum())}  # fmt: skip
+    counts = {
+        "n_tied": int((right == 0.5).sum()),
+        "n_undefined": len(right) - len(defined),
+        "n_too_long": int(scored.cut.sum()),
+    }
     return found + [rows.count(f"{name}_{label}", count, len(right)) for name, count in counts.items()]
 
 

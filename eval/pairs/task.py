@@ -39,8 +39,10 @@ def policy_job(subject: Subject) -> Job:
         cut = np.array([pair.cut for pair in found])
         chosen, rejected = (np.array([getattr(pair, side) for pair in found]) for side in ("chosen", "rejected"))
         lengths = np.array([[pair.chosen_tokens, pair.rejected_tokens] for pair in found])
-        return [ScoredPairs("sum", chosen, rejected, cut),
-                ScoredPairs("per_token", chosen / lengths[:, 0], rejected / lengths[:, 1], cut)]  # fmt: skip
+        return [
+            ScoredPairs("sum", chosen, rejected, cut),
+            ScoredPairs("per_token", chosen / lengths[:, 0], rejected / lengths[:, 1], cut),
+        ]
 
     config = subject.run.config
     sources = read_sources(config)
@@ -50,8 +52,11 @@ def policy_job(subject: Subject) -> Job:
         def folder(source: Preferences) -> Path:
             return subject.outputs(work, TASK, _hash(source), version=VERSION)
 
-        return [row for name, source in sources.items()
-                for row in source_rows(subject.name, name, source, score, folder(source), how)]  # fmt: skip
+        return [
+            row
+            for name, source in sources.items()
+            for row in source_rows(subject.name, name, source, score, folder(source), how)
+        ]
 
     return _job(config, sources, run, "accuracy_sum", {"version": VERSION})
 
@@ -68,8 +73,11 @@ def reward_job(shared: SharedModel, artifact: Artifact, checkpoint: str, config:
             def score(source: Preferences, folder: Path) -> list[ScoredPairs]:
                 return reward_scores(model, source, columns, config.batch_size, folder)
 
-            return [row for name, source in sources.items()
-                    for row in source_rows(checkpoint, name, source, score, work / _hash(source), how)]  # fmt: skip
+            return [
+                row
+                for name, source in sources.items()
+                for row in source_rows(checkpoint, name, source, score, work / _hash(source), how)
+            ]
 
     return _job(config, sources, run, "accuracy_reward", {"banks": [bank.content() for bank in banks]})
 
@@ -85,8 +93,9 @@ def read_sources(config: EvalConfig) -> dict[str, Preferences]:
     return {name: replace(source, pairs=source.pairs[: config.limit]) for name, source in found.items()}
 
 
-def source_rows(checkpoint: str, name: str, source: Preferences, score: Scoring, folder: Path, how: Provenance
-                ) -> list[Row]:  # fmt: skip
+def source_rows(
+    checkpoint: str, name: str, source: Preferences, score: Scoring, folder: Path, how: Provenance
+) -> list[Row]:
     """All figures of one file under task ``pairs_<name>``; ``items.jsonl`` in ``folder`` has every pair and verdict."""
     scored = score(source, folder)
     rewrite_rows(folder / "items.jsonl", _items(source, scored))
@@ -97,8 +106,9 @@ def source_rows(checkpoint: str, name: str, source: Preferences, score: Scoring,
     return [*found, rows.count("n_skipped", source.skipped, source.rows)]
 
 
-def reward_scores(model: RewardModel, source: Preferences, columns: dict[str, Column], batch_size: int, folder: Path
-                  ) -> list[ScoredPairs]:  # fmt: skip
+def reward_scores(
+    model: RewardModel, source: Preferences, columns: dict[str, Column], batch_size: int, folder: Path
+) -> list[ScoredPairs]:
     """Scores of both responses under the guidelines of each column, by the column's label."""
     responses = list(dict.fromkeys((p.prompt, text) for p in source.pairs for text in (p.chosen, p.rejected)))
     place = {response: number for number, response in enumerate(responses)}
@@ -122,16 +132,29 @@ def columns_of(model: RewardModel, banks: Sequence[Bank]) -> dict[str, Column]:
 def _shown(model: RewardModel, columns: dict[str, Column], banks: Sequence[Bank]) -> str:
     if not model.reads_principles:
         return "trained WITHOUT principles and asked without"
-    return ", ".join(f"first {len(column)} of {len(bank.principles)} principles of {bank.name} shown together"
-                     for column, bank in zip(columns.values(), banks, strict=True))  # fmt: skip
+    return ", ".join(
+        f"first {len(column)} of {len(bank.principles)} principles of {bank.name} shown together"
+        for column, bank in zip(columns.values(), banks, strict=True)
+    )
 
 
-def _job(config: EvalConfig, sources: dict[str, Preferences], run: Callable[[Path], list[Row]], metric: str,
-         settings: dict[str, Any]) -> Job:  # fmt: skip
+def _job(
+    config: EvalConfig,
+    sources: dict[str, Preferences],
+    run: Callable[[Path], list[Row]],
+    metric: str,
+    settings: dict[str, Any],
+) -> Job:
     content = {name: _hash(source) for name, source in sources.items()}
     data = next(iter(content.values())) if len(content) == 1 else fingerprint(TASK, 1, content, {})
-    return Job(TASK, data, {"limit": config.limit, "sources": content, **settings}, run,
-               tuple((f"{TASK}_{name}", metric) for name in sources), own_files=bool(config.pairs.files))  # fmt: skip
+    return Job(
+        TASK,
+        data,
+        {"limit": config.limit, "sources": content, **settings},
+        run,
+        tuple((f"{TASK}_{name}", metric) for name in sources),
+        own_files=bool(config.pairs.files),
+    )
 
 
 def _hash(source: Preferences) -> str:
@@ -140,11 +163,24 @@ def _hash(source: Preferences) -> str:
 
 def _items(source: Preferences, scored: Sequence[ScoredPairs]) -> list[dict[str, Any]]:
     """A row a pair: its texts, and both scores and the verdict of each kind (null: not finite)."""
-    columns = {kind.label: {"chosen": _finite(kind.chosen), "rejected": _finite(kind.rejected),
-                            "right": _finite(kind.right), "cut": kind.cut.tolist()} for kind in scored}  # fmt: skip
-    return [{**asdict(pair), "scores": {label: {name: values[n] for name, values in of_kind.items()}
-                                        for label, of_kind in columns.items()}}
-            for n, pair in enumerate(source.pairs)]  # fmt: skip
+    columns = {
+        kind.label: {
+            "chosen": _finite(kind.chosen),
+            "rejected": _finite(kind.rejected),
+            "right": _finite(kind.right),
+            "cut": kind.cut.tolist(),
+        }
+        for kind in scored
+    }
+    return [
+        {
+            **asdict(pair),
+            "scores": {
+                label: {name: values[n] for name, values in of_kind.items()} for label, of_kind in columns.items()
+            },
+        }
+        for n, pair in enumerate(source.pairs)
+    ]
 
 
 def _finite(values: np.ndarray) -> list[float | None]:

@@ -44,17 +44,28 @@ def calibration(tables: Sequence[PrincipleTable], pairs: PairTable, bootstrap: P
     everything = total.sum(axis=1)
     squared = bootstrap.sums((probability - outcome) ** 2, prompt)
     table = [
-        ReliabilityRow(b / BINS, (b + 1) / BINS, int(total[0, b]),
-                       *((float(x[0, b] / total[0, b]) if total[0, b] else None) for x in (predicted, observed)))
+        ReliabilityRow(
+            b / BINS,
+            (b + 1) / BINS,
+            int(total[0, b]),
+            *((float(x[0, b] / total[0, b]) if total[0, b] else None) for x in (predicted, observed)),
+        )
         for b in range(BINS)
-    ]  # fmt: skip
-    return Calibration(Estimate.of(ratio(np.abs(predicted - observed).sum(axis=1), everything), n, prompts),
-                       Estimate.of(ratio(squared, everything), n, prompts), table)
+    ]
+    return Calibration(
+        Estimate.of(ratio(np.abs(predicted - observed).sum(axis=1), everything), n, prompts),
+        Estimate.of(ratio(squared, everything), n, prompts),
+        table,
+    )
 
 
 def _comparisons(tables: Sequence[PrincipleTable], pairs: PairTable) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Probability that response 1 is better [M], whether it is [M] and the prompt [M], without ties."""
-    parts = [(margin[table.truth != 0], sign * table.truth[table.truth != 0], pairs.prompt[table.truth != 0])
-             for table in tables for margin, sign in ((table.asserted, 1), (table.negated, -1)) if margin is not None]
+    parts = [
+        (margin[table.truth != 0], sign * table.truth[table.truth != 0], pairs.prompt[table.truth != 0])
+        for table in tables
+        for margin, sign in ((table.asserted, 1), (table.negated, -1))
+        if margin is not None
+    ]
     margin, truth, prompt = (np.concatenate(part) for part in zip(*parts, strict=True))
     return 0.5 * (1 + np.tanh(margin / 2)), (truth > 0).astype(float), prompt  # the sigmoid, without overflow

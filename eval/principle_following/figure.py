@@ -9,8 +9,9 @@ COLOURS = "PuOr_r"  # orange above 0.5, purple below: told apart with every kind
 EMPTY = "0.85"  # grey of a cell without a pair
 
 
-def heat_map(path: Path, names: Sequence[str], measured: np.ndarray, reference: np.ndarray, counts: Sequence[int],
-             title: str) -> list[Path]:
+def heat_map(
+    path: Path, names: Sequence[str], measured: np.ndarray, reference: np.ndarray, counts: Sequence[int], title: str
+) -> list[Path]:
     """Draw ``measured`` [K, K] beside ``reference`` [K, K] as ``path``.png and ``path``.svg; the files.
 
     Args:
@@ -26,15 +27,29 @@ def heat_map(path: Path, names: Sequence[str], measured: np.ndarray, reference: 
     for axes, values, heading in ((left, measured, "the reward model"), (right, reference, "perfect obedience")):
         image = axes.imshow(np.ma.masked_invalid(values), cmap=_colours(), vmin=0.0, vmax=1.0)
         axes.set_title(heading, fontsize=12)
-        axes.set_xticks(range(k), [f"{name} (n={n})" for name, n in zip(names, counts, strict=True)], rotation=40,
-                        ha="right", rotation_mode="anchor", fontsize=10)
+        axes.set_xticks(
+            range(k),
+            [f"{name} (n={n})" for name, n in zip(names, counts, strict=True)],
+            rotation=40,
+            ha="right",
+            rotation_mode="anchor",
+            fontsize=10,
+        )
         axes.set_yticks(range(k), names, fontsize=10)
         axes.tick_params(length=0)
         axes.set_xlabel("principle measured", fontsize=11)
         for (i, j), value in np.ndenumerate(values):
             shown = "–" if np.isnan(value) else f"{value:.2f}"
-            axes.text(j, i, shown, ha="center", va="center", fontsize=9, color=_ink(value),
-                      fontweight="bold" if i == j else "normal")
+            axes.text(
+                j,
+                i,
+                shown,
+                ha="center",
+                va="center",
+                fontsize=9,
+                color=_ink(value),
+                fontweight="bold" if i == j else "normal",
+            )
     left.set_ylabel("principle given", fontsize=11)
     figure.suptitle(title, fontsize=13)
     bar = figure.colorbar(image, ax=[left, right], shrink=0.8, pad=0.01)

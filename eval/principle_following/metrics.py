@@ -79,8 +79,12 @@ def measure(tables: Sequence[PrincipleTable], pairs: PairTable, bootstrap: Promp
     unrelated = [lengths[table.name] for table in tables if not table.about_length]
     if unrelated:
         mean["length_correlation"] = Estimate.of(mean_of(unrelated), rated, pairs.prompts)
-    return Figures(by_principle, mean, {metric: _pooled(list(each.values())) for metric, each in shares.items()},
-                   {table.name: int((table.truth == 0).sum()) for table in tables})
+    return Figures(
+        by_principle,
+        mean,
+        {metric: _pooled(list(each.values())) for metric, each in shares.items()},
+        {table.name: int((table.truth == 0).sum()) for table in tables},
+    )
 
 
 def length_correlation(scores: np.ndarray, pairs: PairTable, bootstrap: PromptBootstrap) -> Draws:
@@ -125,24 +129,28 @@ def matrix(tables: Sequence[PrincipleTable]) -> tuple[np.ndarray, np.ndarray, np
     counts = np.array([(truth != 0).sum() for truth in truths])
 
     def against(preferences: Sequence[np.ndarray]) -> np.ndarray:
-        return np.array([[correct(p, t)[t != 0].mean() if (t != 0).any() else np.nan for t in truths]
-                         for p in preferences])
+        return np.array(
+            [[correct(p, t)[t != 0].mean() if (t != 0).any() else np.nan for t in truths] for p in preferences]
+        )
 
     return against([table.asserted for table in tables]), against(truths), counts
 
 
-def _share(hits: np.ndarray, weight: np.ndarray | None, table: PrincipleTable, pairs: PairTable,
-           bootstrap: PromptBootstrap) -> _Share:
+def _share(
+    hits: np.ndarray, weight: np.ndarray | None, table: PrincipleTable, pairs: PairTable, bootstrap: PromptBootstrap
+) -> _Share:
     """``sum(hits) / sum(weight)`` (weight None: 1) over the pairs that the principle's check tells apart."""
     known = table.truth != 0
     prompt, below = pairs.prompt[known], np.ones(known.sum()) if weight is None else weight[known]
-    return _Share(bootstrap.sums(hits[known], prompt), bootstrap.sums(below, prompt), int(known.sum()),
-                  len(np.unique(prompt)))
+    return _Share(
+        bootstrap.sums(hits[known], prompt), bootstrap.sums(below, prompt), int(known.sum()), len(np.unique(prompt))
+    )
 
 
 def _mean(shares: Sequence[_Share]) -> Estimate:
-    return Estimate.of(mean_of([ratio(s.hits, s.total) for s in shares]), sum(s.n for s in shares),
-                       max(s.prompts for s in shares))
+    return Estimate.of(
+        mean_of([ratio(s.hits, s.total) for s in shares]), sum(s.n for s in shares), max(s.prompts for s in shares)
+    )
 
 
 def _pooled(shares: Sequence[_Share]) -> Estimate:

@@ -60,8 +60,10 @@ class Report:
         """The figures to compare reward models by."""
         figures = [(metric, estimate, self.about) for metric, estimate in self._bank_figures()]
         for real in self.real:
-            note = (f"human preferences of {real.source}, the first {real.shown} of {real.principles} principles of "
-                    f"{real.bank} shown together; {real.skipped} rows without a preference left out")
+            note = (
+                f"human preferences of {real.source}, the first {real.shown} of {real.principles} principles of "
+                f"{real.bank} shown together; {real.skipped} rows without a preference left out"
+            )
             figures.append((f"real_accuracy/{real.source}/{real.bank}", real.accuracy, note))
         counts = [Row(self.checkpoint, TASK, name, float(n), None, n, self.about) for name, n in self.facts.items()]
         return counts + [_row(self.checkpoint, *figure) for figure in figures]
@@ -84,26 +86,44 @@ class Report:
 
     def write(self, folder: Path) -> None:
         """``report.json``, ``report.md`` and the matrix as PNG and SVG."""
-        matrix = asdict(self.matrix) | {name: _without_nan(getattr(self.matrix, name))
-                                        for name in ("measured", "reference")}
+        matrix = asdict(self.matrix) | {
+            name: _without_nan(getattr(self.matrix, name)) for name in ("measured", "reference")
+        }
         write_json_atomic(folder / "report.json", asdict(self) | {"matrix": matrix})
         write_text_atomic(folder / "report.md", self.markdown())
-        heat_map(folder / "matrix", self.matrix.names, self.matrix.measured, self.matrix.reference,
-                 self.matrix.counts, f"Which principle does a preference follow? {self.checkpoint}, "
-                                     f"{self.banks[TRAINED].bank}")
+        heat_map(
+            folder / "matrix",
+            self.matrix.names,
+            self.matrix.measured,
+            self.matrix.reference,
+            self.matrix.counts,
+            f"Which principle does a preference follow? {self.checkpoint}, {self.banks[TRAINED].bank}",
+        )
 
     def markdown(self) -> str:
         """The whole report as text."""
         parts = [f"# {TASK}: {self.checkpoint}", self.about + ".", _counts(self.facts)]
         for bank in self.banks.values():
-            parts += [f"## {bank.bank}", _overall(bank), _by_principle(bank), "Reliability of sigmoid(margin):",
-                      _reliability(bank.calibration)]
-        parts += ["## Principle given (line) x principle measured (column)", "![matrix](matrix.png)",
-                  _matrix(self.matrix)]
+            parts += [
+                f"## {bank.bank}",
+                _overall(bank),
+                _by_principle(bank),
+                "Reliability of sigmoid(margin):",
+                _reliability(bank.calibration),
+            ]
+        parts += [
+            "## Principle given (line) x principle measured (column)",
+            "![matrix](matrix.png)",
+            _matrix(self.matrix),
+        ]
         if self.real:
-            parts += ["## Human preferences", _table(
-                ["source", "bank", "principles shown", "accuracy"],
-                [[r.source, r.bank, f"{r.shown} of {r.principles}", _cell(r.accuracy)] for r in self.real])]
+            parts += [
+                "## Human preferences",
+                _table(
+                    ["source", "bank", "principles shown", "accuracy"],
+                    [[r.source, r.bank, f"{r.shown} of {r.principles}", _cell(r.accuracy)] for r in self.real],
+                ),
+            ]
         return "\n\n".join(parts) + "\n"
 
 
@@ -130,8 +150,9 @@ def _counts(facts: dict[str, int]) -> str:
 
 
 def _overall(bank: BankReport) -> str:
-    rows = [[metric, _cell(figure), _cell(bank.figures.pooled.get(metric))]
-            for metric, figure in bank.figures.mean.items()]
+    rows = [
+        [metric, _cell(figure), _cell(bank.figures.pooled.get(metric))] for metric, figure in bank.figures.mean.items()
+    ]
     others = {"sensitivity": bank.sensitivity, "ece": bank.calibration.ece, "brier": bank.calibration.brier}
     rows += [[metric, _cell(figure), ""] for metric, figure in others.items()]
     return _table(["metric", "mean over principles", "all comparisons at once"], rows)
@@ -139,21 +160,33 @@ def _overall(bank: BankReport) -> str:
 
 def _by_principle(bank: BankReport) -> str:
     figures = bank.figures.by_principle
-    rows = [[name, str(tied), *(_cell(figures[metric].get(name)) for metric in figures)]
-            for name, tied in bank.figures.tied.items()]
+    rows = [
+        [name, str(tied), *(_cell(figures[metric].get(name)) for metric in figures)]
+        for name, tied in bank.figures.tied.items()
+    ]
     return _table(["principle", "tied", *figures], rows)
 
 
 def _reliability(calibration: Calibration) -> str:
-    return _table(["probability", "n", "predicted", "observed"], [
-        [f"{row.low:.1f} to {row.high:.1f}", str(row.n),
-         *("" if x is None else f"{x:.3f}" for x in (row.predicted, row.observed))] for row in calibration.reliability])
+    return _table(
+        ["probability", "n", "predicted", "observed"],
+        [
+            [
+                f"{row.low:.1f} to {row.high:.1f}",
+                str(row.n),
+                *("" if x is None else f"{x:.3f}" for x in (row.predicted, row.observed)),
+            ]
+            for row in calibration.reliability
+        ],
+    )
 
 
 def _matrix(matrix: Matrix) -> str:
     cells = [["" if np.isnan(value) else f"{value:.2f}" for value in row] for row in matrix.measured]
-    return _table(["given", *(f"{name} (n={n})" for name, n in zip(matrix.names, matrix.counts, strict=True))],
-                  [[name, *row] for name, row in zip(matrix.names, cells, strict=True)])
+    return _table(
+        ["given", *(f"{name} (n={n})" for name, n in zip(matrix.names, matrix.counts, strict=True))],
+        [[name, *row] for name, row in zip(matrix.names, cells, strict=True)],
+    )
 
 
 def _cell(figure: Estimate | None) -> str:
@@ -168,4 +201,3 @@ def _cell(figure: Estimate | None) -> str:
 def _table(header: list[str], rows: list[list[str]]) -> str:
     lines = [header, ["---"] * len(header), *rows]
     return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
-

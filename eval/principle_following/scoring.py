@@ -61,8 +61,9 @@ class RewardModel:
         """The bank's first K definitions that leave half of ``reward.max_length`` to response and prompt; K >= 1."""
         texts = [principle.definition for principle in bank.principles]
         room = self.limits.max_length // 2
-        fitting = [k for k in range(1, len(texts) + 1)
-                   if self.tokens(reward_parts(texts[:k]).after_instruction) <= room]
+        fitting = [
+            k for k in range(1, len(texts) + 1) if self.tokens(reward_parts(texts[:k]).after_instruction) <= room
+        ]
         return tuple(texts[: max(fitting, default=1)])
 
 
@@ -77,8 +78,10 @@ def loaded(shared: SharedModel, artifact: Artifact) -> Iterator[RewardModel]:
     try:
         lengths = {name: settings[name] for name in ("max_length", "max_instruction_tokens", "max_response_tokens")}
     except KeyError as error:
-        raise SalmonError(f"{artifact.path}: its manifest lacks config.reward.{error.args[0]}, the length that the "
-                          "model was trained with; make the artifact again") from error
+        raise SalmonError(
+            f"{artifact.path}: its manifest lacks config.reward.{error.args[0]}, the length that the "
+            "model was trained with; make the artifact again"
+        ) from error
     reads = bool(settings.get("principles", True))
     identity = identity_of(shared, artifact)
     head = load_scalar_model(shared, ADAPTER, folder)
@@ -100,12 +103,17 @@ def identity_of(shared: SharedModel, artifact: Artifact) -> dict[str, Any]:
         weights = [adapter_hash(folder), sha256_of(folder / HEAD_FILE)[:16]]
     except FileNotFoundError as error:
         raise SalmonError(f"{artifact.path}: {error.filename} is missing, so it holds no reward model") from error
-    return {"base": shared.path, "weights": weights, "system_prompt": shared.chat.system_prompt,
-            "config": artifact.manifest.get("config", {}).get("reward", {})}  # fmt: skip
+    return {
+        "base": shared.path,
+        "weights": weights,
+        "system_prompt": shared.chat.system_prompt,
+        "config": artifact.manifest.get("config", {}).get("reward", {}),
+    }
 
 
-def score_table(model: RewardModel, responses: Sequence[tuple[str, str]], columns: Sequence[Column], batch_size: int,
-                folder: Path) -> np.ndarray:
+def score_table(
+    model: RewardModel, responses: Sequence[tuple[str, str]], columns: Sequence[Column], batch_size: int, folder: Path
+) -> np.ndarray:
     """Scores [R, C] of (prompt, response) under the guidelines of each column.
 
     Scores are kept in ``folder`` under a name made of all they depend on, so an interrupted run continues.
@@ -126,16 +134,22 @@ def score_table(model: RewardModel, responses: Sequence[tuple[str, str]], column
         return [{"response": r, "column": c, "score": s} for (r, c), s in zip(cells, scores, strict=True)]
 
     folder.mkdir(parents=True, exist_ok=True)
-    rows = map_in_chunks(folder / f"scores-{key}.jsonl", _longest_first(model, responses, unique),
-                         batch_size * FORWARDS_A_LINE, work, "scores")
+    rows = map_in_chunks(
+        folder / f"scores-{key}.jsonl",
+        _longest_first(model, responses, unique),
+        batch_size * FORWARDS_A_LINE,
+        work,
+        "scores",
+    )
     scores = np.full((len(responses), len(unique)), np.nan)
     for row in rows:
         scores[row["response"], row["column"]] = row["score"]
     return scores[:, [unique.index(column) for column in asked]]
 
 
-def _longest_first(model: RewardModel, responses: Sequence[tuple[str, str]], columns: Sequence[Column]
-                   ) -> list[tuple[int, int]]:
+def _longest_first(
+    model: RewardModel, responses: Sequence[tuple[str, str]], columns: Sequence[Column]
+) -> list[tuple[int, int]]:
     """Every (response, column), all columns of a response together: what it begins with is computed once a batch.
 
     The longest response comes first, so too little memory is noticed at once.

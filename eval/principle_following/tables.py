@@ -62,8 +62,11 @@ def pair_table(pairs: Sequence[Pair], tokens: dict[tuple[str, str], int]) -> Pai
 
 def responses_of(pairs: Sequence[Pair]) -> list[tuple[str, str]]:
     """Every (prompt, response) once."""
-    return list(dict.fromkeys(chain.from_iterable(
-        ((pair.prompt, pair.response_1), (pair.prompt, pair.response_2)) for pair in pairs)))  # fmt: skip
+    return list(
+        dict.fromkeys(
+            chain.from_iterable(((pair.prompt, pair.response_1), (pair.prompt, pair.response_2)) for pair in pairs)
+        )
+    )
 
 
 def columns_of(bank: Bank) -> list[Column]:
@@ -83,8 +86,9 @@ def truths(bank: Bank, pairs: Sequence[Pair]) -> dict[str, np.ndarray]:
     """By principle: 1 / -1 where response 1 / 2 of a pair follows it better by its check, 0 at a tie; [N]."""
     return {
         principle.name: np.sign([compare(principle.check, p.prompt, p.response_1, p.response_2) for p in pairs])
-        for principle in bank.principles if principle.check is not None
-    }  # fmt: skip
+        for principle in bank.principles
+        if principle.check is not None
+    }
 
 
 def principle_tables(
@@ -105,9 +109,16 @@ def principle_tables(
         if opposite is not None:
             both = (p.definition, texts[opposite])
             joint = tuple(margins(*order) for order in (both, both[::-1]) if order in place)
-        tables.append(PrincipleTable(
-            name=p.name, truth=truth[p.name], scores=scores[:, place[p.definition,]], asserted=margins(p.definition),
-            negated=margins(p.negative_definition) if p.negative_definition else None, opposite=opposite, joint=joint,
-            about_length=(p.check or "").partition(":")[0] in LENGTH_CHECKS,
-        ))  # fmt: skip
+        tables.append(
+            PrincipleTable(
+                name=p.name,
+                truth=truth[p.name],
+                scores=scores[:, place[p.definition,]],
+                asserted=margins(p.definition),
+                negated=margins(p.negative_definition) if p.negative_definition else None,
+                opposite=opposite,
+                joint=joint,
+                about_length=(p.check or "").partition(":")[0] in LENGTH_CHECKS,
+            )
+        )
     return tables

@@ -53,9 +53,12 @@ class Inputs:
     real_banks: list[Bank]
 
     def key(self) -> dict[str, Any]:
-        return {"banks": [bank.content() for bank in self.banks.values()], "pairs": [asdict(p) for p in self.pairs],
-                "real": {name: [asdict(p) for p in real.pairs] for name, real in self.real.items()},
-                "real_banks": [bank.content() for bank in self.real_banks] if self.real else []}  # fmt: skip
+        return {
+            "banks": [bank.content() for bank in self.banks.values()],
+            "pairs": [asdict(p) for p in self.pairs],
+            "real": {name: [asdict(p) for p in real.pairs] for name, real in self.real.items()},
+            "real_banks": [bank.content() for bank in self.real_banks] if self.real else [],
+        }
 
 
 def read_inputs(settings: PrincipleFollowingSettings, artifact: Artifact) -> Inputs:
@@ -66,8 +69,10 @@ def read_inputs(settings: PrincipleFollowingSettings, artifact: Artifact) -> Inp
     """
     banks = read_banks(settings)
     path = find_pairs(artifact, settings.pairs)
-    real = {name: read_real_pairs(existing(f"{SETTINGS}.real_pairs.{name}", file), settings.limit)
-            for name, file in settings.real_pairs.items()}  # fmt: skip
+    real = {
+        name: read_real_pairs(existing(f"{SETTINGS}.real_pairs.{name}", file), settings.limit)
+        for name, file in settings.real_pairs.items()
+    }
     real_banks = [load_bank(spec) for spec in settings.real_banks] if real else []
     return Inputs(banks, read_pairs(path, settings.limit), path, real, real_banks)
 
@@ -95,24 +100,37 @@ def checked_bank(spec: str, setting: str, exclude: Sequence[str] = (), include: 
     bank = load_bank(spec, exclude=exclude, include=include)
     kept = tuple(principle for principle in bank.principles if principle.check is not None)
     if not kept:
-        raise SalmonError(f"{setting}={spec}: no principle of this bank has a `check`, so nobody can say which "
-                          "response follows it; give a bank with checks, such as verifiable_11")
+        raise SalmonError(
+            f"{setting}={spec}: no principle of this bank has a `check`, so nobody can say which "
+            "response follows it; give a bank with checks, such as verifiable_11"
+        )
     if len(kept) < len(bank.principles):
         lacking = [principle.name for principle in bank.principles if principle.check is None]
         log.warning("%s=%s: without a check, so not measured: %s", setting, spec, ", ".join(lacking))
     return replace(bank, principles=kept)
 
 
-def evaluate_reward_model(shared: SharedModel, artifact: Artifact, name: str, settings: PrincipleFollowingSettings,
-                          inputs: Inputs, seed: int, work: Path) -> list[Row]:
+def evaluate_reward_model(
+    shared: SharedModel,
+    artifact: Artifact,
+    name: str,
+    settings: PrincipleFollowingSettings,
+    inputs: Inputs,
+    seed: int,
+    work: Path,
+) -> list[Row]:
     """Rows of one reward model, and its report in ``work/principle_following``; what is finished is not redone.
 
     Raises:
         SalmonError: the artifact is not complete, or a folder cannot be written.
     """
     folder, finished = work / TASK, work / f"{TASK}.json"
-    key = {"identity": identity_of(shared, artifact), "settings": semantic(settings), "seed": seed,
-           "inputs": inputs.key()}  # fmt: skip
+    key = {
+        "identity": identity_of(shared, artifact),
+        "settings": semantic(settings),
+        "seed": seed,
+        "inputs": inputs.key(),
+    }
     rows = load_rows(finished, key)
     if rows is not None:
         log.info("%s: %s is done already", name, TASK)
@@ -127,8 +145,9 @@ def evaluate_reward_model(shared: SharedModel, artifact: Artifact, name: str, se
     return report.rows()
 
 
-def measure_model(model: RewardModel, name: str, settings: PrincipleFollowingSettings, inputs: Inputs, seed: int,
-                  folder: Path) -> Report:
+def measure_model(
+    model: RewardModel, name: str, settings: PrincipleFollowingSettings, inputs: Inputs, seed: int, folder: Path
+) -> Report:
     """Score everything and compute all figures; the scores are kept in ``folder``."""
     responses = responses_of(inputs.pairs)
     tokens = {response: model.tokens(response[1]) for response in responses}
@@ -136,26 +155,50 @@ def measure_model(model: RewardModel, name: str, settings: PrincipleFollowingSet
     columns = [column for bank in inputs.banks.values() for column in columns_of(bank)]
     scores = score_table(model, responses, columns, 2 * settings.batch_size, folder)
     bootstrap = PromptBootstrap(pairs.prompts, settings.bootstrap, seed)
-    tables = {prefix: principle_tables(bank, truths(bank, inputs.pairs), pairs, columns, scores)
-              for prefix, bank in inputs.banks.items()}
+    tables = {
+        prefix: principle_tables(bank, truths(bank, inputs.pairs), pairs, columns, scores)
+        for prefix, bank in inputs.banks.items()
+    }
     banks = {prefix: _bank_report(inputs.banks[prefix].name, tables[prefix], pairs, bootstrap) for prefix in tables}
     measured, reference, counts = matrix(tables[TRAINED])
-    facts = {"n_pairs": len(inputs.pairs), "n_prompts": pairs.prompts,
-             "n_tied": sum(int((table.truth == 0).sum()) for table in tables[TRAINED]),
-             "n_cut": sum(n > model.limits.max_response_tokens for n in tokens.values())}  # fmt: skip
-    return Report(name, _about(model, inputs, settings), facts, banks,
-                  Matrix([table.name for table in tables[TRAINED]], measured, reference, counts.tolist()),
-                  [_real_report(model, *source, bank, settings, seed, folder)
-                   for source in inputs.real.items() for bank in inputs.real_banks])
+    facts = {
+        "n_pairs": len(inputs.pairs),
+        "n_prompts": pairs.prompts,
+        "n_tied": sum(int((table.truth == 0).sum()) for table in tables[TRAINED]),
+        "n_cut": sum(n > model.limits.max_response_tokens for n in tokens.values()),
+    }
+    return Report(
+        name,
+        _about(model, inputs, settings),
+        facts,
+        banks,
+        Matrix([table.name for table in tables[TRAINED]], measured, reference, counts.tolist()),
+        [
+            _real_report(model, *source, bank, settings, seed, folder)
+            for source in inputs.real.items()
+            for bank in inputs.real_banks
+        ],
+    )
 
 
 def _bank_report(name: str, tables: list[PrincipleTable], pairs: PairTable, bootstrap: PromptBootstrap) -> BankReport:
-    return BankReport(name, measure(tables, pairs, bootstrap), sensitivity(tables, pairs, bootstrap),
-                      calibration(tables, pairs, bootstrap))
+    return BankReport(
+        name,
+        measure(tables, pairs, bootstrap),
+        sensitivity(tables, pairs, bootstrap),
+        calibration(tables, pairs, bootstrap),
+    )
 
 
-def _real_report(model: RewardModel, source: str, real: RealPairs, bank: Bank, settings: PrincipleFollowingSettings,
-                 seed: int, folder: Path) -> RealReport:
+def _real_report(
+    model: RewardModel,
+    source: str,
+    real: RealPairs,
+    bank: Bank,
+    settings: PrincipleFollowingSettings,
+    seed: int,
+    folder: Path,
+) -> RealReport:
     column = model.first_that_fit(bank)
     responses = responses_of(real.pairs)
     pairs = pair_table(real.pairs, {response: 0 for response in responses})
@@ -163,14 +206,22 @@ def _real_report(model: RewardModel, source: str, real: RealPairs, bank: Bank, s
     right = correct(scores[pairs.first] - scores[pairs.second], np.ones(len(real.pairs)))
     bootstrap = PromptBootstrap(pairs.prompts, settings.bootstrap, seed)
     draws = ratio(bootstrap.sums(right, pairs.prompt), bootstrap.sums(np.ones_like(right), pairs.prompt))
-    return RealReport(source, bank.name, len(column), len(bank.principles), real.skipped,
-                      Estimate.of(draws, len(right), pairs.prompts))
+    return RealReport(
+        source,
+        bank.name,
+        len(column),
+        len(bank.principles),
+        real.skipped,
+        Estimate.of(draws, len(right), pairs.prompts),
+    )
 
 
 def _about(model: RewardModel, inputs: Inputs, settings: PrincipleFollowingSettings) -> str:
     banks = ", ".join(bank.name + (f" as {prefix}..." if prefix else "") for prefix, bank in inputs.banks.items())
     limited = "" if settings.limit is None else f"LIMITED to the first {settings.limit} pairs of each source; "
     asked = "" if model.reads_principles else "this model was trained WITHOUT principles and is asked without; "
-    return (f"{limited}{asked}banks {banks} on {inputs.pairs_file}; ties of a check are left out; a figure "
-            "without a principle's name is the mean over principles (rare ones included, which widens its "
-            f"interval); in brackets 95 % intervals by bootstrap over prompts ({settings.bootstrap} resamples)")
+    return (
+        f"{limited}{asked}banks {banks} on {inputs.pairs_file}; ties of a check are left out; a figure "
+        "without a principle's name is the mean over principles (rare ones included, which widens its "
+        f"interval); in brackets 95 % intervals by bootstrap over prompts ({settings.bootstrap} resamples)"
+    )

@@ -35,19 +35,28 @@ def probes_job(subject: Subject) -> Job:
     config = subject.run.config
     sources, length = read_sources(config), config.probes.max_new_tokens
     if length >= subject.shared.context:
-        raise SalmonError(f"{SETTING}.max_new_tokens={length} leaves no room for a prompt in the context of "
-                          f"{subject.shared.context} tokens. Lower it")  # fmt: skip
+        raise SalmonError(
+            f"{SETTING}.max_new_tokens={length} leaves no room for a prompt in the context of "
+            f"{subject.shared.context} tokens. Lower it"
+        )
     content = {name: fingerprint(TASK, 1, [asdict(probe) for probe in probes], {}) for name, probes in sources.items()}
-    how = Provenance("own runner, refusals by the rule in eval/probes/refusals.py", TASK, str(VERSION), shots=0,
-                     chat_template=True, max_new_tokens=length)  # fmt: skip
+    how = Provenance(
+        "own runner, refusals by the rule in eval/probes/refusals.py",
+        TASK,
+        str(VERSION),
+        shots=0,
+        chat_template=True,
+        max_new_tokens=length,
+    )
 
     def run(work: Path) -> list[Row]:
         found = []
         for name, probes in sources.items():
             # Not by the rule or the limit: answers are kept.
             folder = subject.outputs(work, TASK, content[name], max_new_tokens=length)
-            answers = write_answers(subject.shared, probes[: config.limit], folder / "answers.jsonl", length,
-                                    config.batch_size)  # fmt: skip
+            answers = write_answers(
+                subject.shared, probes[: config.limit], folder / "answers.jsonl", length, config.batch_size
+            )
             verdicts = [row | vars(read_answer(row["answer"])) for row in answers]
             rewrite_rows(folder / "verdicts.jsonl", verdicts)
             found += rate_rows(TaskRows(subject.name, f"{TASK}_{name}", how), verdicts)
@@ -55,8 +64,14 @@ def probes_job(subject: Subject) -> Job:
 
     data = next(iter(content.values())) if len(content) == 1 else fingerprint(TASK, 1, content, {})
     settings = {"limit": config.limit, "sources": content, "rule": VERSION, "max_new_tokens": length}
-    return Job(TASK, data, settings, run, tuple((f"{TASK}_{name}", "refusal_rate") for name in sources),
-               own_files=bool(config.probes.files))  # fmt: skip
+    return Job(
+        TASK,
+        data,
+        settings,
+        run,
+        tuple((f"{TASK}_{name}", "refusal_rate") for name in sources),
+        own_files=bool(config.probes.files),
+    )
 
 
 def read_sources(config: EvalConfig) -> dict[str, list[Probe]]:
@@ -65,8 +80,9 @@ def read_sources(config: EvalConfig) -> dict[str, list[Probe]]:
     return {name: read_probes(path) for name, path in (files or {MINI: SMOKE_TEST}).items()}
 
 
-def write_answers(shared: SharedModel, probes: Sequence[Probe], path: Path, max_new_tokens: int, batch_size: int
-                  ) -> list[dict[str, Any]]:  # fmt: skip
+def write_answers(
+    shared: SharedModel, probes: Sequence[Probe], path: Path, max_new_tokens: int, batch_size: int
+) -> list[dict[str, Any]]:
     """The greedy answer of the active adapter to every probe; those that ``path`` has are not made again.
 
     An interrupted run continues after its last whole batch.
@@ -75,13 +91,29 @@ def write_answers(shared: SharedModel, probes: Sequence[Probe], path: Path, max_
 
     def answer(batch: Sequence[int]) -> list[dict[str, Any]]:
         whole = [shared.chat.user_ids(probes[number].prompt) for number in batch]
-        prompts = [ids if len(ids) <= room else shared.chat.started(ids[-max(1, room - len(shared.chat.start_ids)) :])
-                   for ids in whole]  # fmt: skip
-        answers = generate(shared, prompts, [(number,) for number in batch], temperature=0.0, top_p=1.0,
-                           max_new_tokens=max_new_tokens, batch_size=len(batch))  # fmt: skip
-        return [{"number": number, **asdict(probes[number]), "answer": shared.chat.decode(answer.ids),
-                 "finished": answer.finished, "cut": len(ids) > room}
-                for number, ids, answer in zip(batch, whole, answers, strict=True)]  # fmt: skip
+        prompts = [
+            ids if len(ids) <= room else shared.chat.started(ids[-max(1, room - len(shared.chat.start_ids)) :])
+            for ids in whole
+        ]
+        answers = generate(
+            shared,
+            prompts,
+            [(number,) for number in batch],
+            temperature=0.0,
+            top_p=1.0,
+            max_new_tokens=max_new_tokens,
+            batch_size=len(batch),
+        )
+        return [
+            {
+                "number": number,
+                **asdict(probes[number]),
+                "answer": shared.chat.decode(answer.ids),
+                "finished": answer.finished,
+                "cut": len(ids) > room,
+            }
+            for number, ids, answer in zip(batch, whole, answers, strict=True)
+        ]
 
     numbers = range(len(probes))
     return kept_answers([numbers], path, "number", lambda number: number, answer, batch_size, "answers")
@@ -95,10 +127,12 @@ def rate_rows(rows: TaskRows, verdicts: Sequence[dict[str, Any]]) -> list[Row]:
     found = _rates(rows, "refusal_rate", verdicts, all(verdict["expect"] is None for verdict in verdicts))
     for metric, expected in RATES.items():
         found += _rates(rows, metric, [verdict for verdict in verdicts if verdict["expect"] in expected], True)
-    counts = {"n_evasive": sum(verdict["verdict"] == EVASIVE for verdict in verdicts),
-              "n_empty": sum(verdict["verdict"] == EMPTY for verdict in verdicts),
-              "n_unfinished": sum(not verdict["finished"] for verdict in verdicts),
-              "n_too_long": sum(verdict["cut"] for verdict in verdicts)}  # fmt: skip
+    counts = {
+        "n_evasive": sum(verdict["verdict"] == EVASIVE for verdict in verdicts),
+        "n_empty": sum(verdict["verdict"] == EMPTY for verdict in verdicts),
+        "n_unfinished": sum(not verdict["finished"] for verdict in verdicts),
+        "n_too_long": sum(verdict["cut"] for verdict in verdicts),
+    }
     return found + [rows.count(name, count, len(verdicts)) for name, count in counts.items()]
 
 
@@ -106,5 +140,6 @@ def _rates(rows: TaskRows, metric: str, verdicts: Sequence[dict[str, Any]], by_c
     groups = {metric: list(verdicts)} if verdicts else {}
     for category in sorted({verdict["category"] for verdict in verdicts} - {""}) if by_category else ():
         groups[f"{metric}:{category.replace('/', '-')}"] = [v for v in verdicts if v["category"] == category]
-    return [rows.mean(name, [float(verdict["verdict"] == REFUSAL) for verdict in group])
-            for name, group in groups.items()]  # fmt: skip
+    return [
+        rows.mean(name, [float(verdict["verdict"] == REFUSAL) for verdict in group]) for name, group in groups.items()
+    ]

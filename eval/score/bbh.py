@@ -42,9 +42,15 @@ class Prediction:
     @property
     def as_item(self) -> dict[str, Any]:
         return {
-            "place": self.place, "task": self.task, "target": self.target, "answer": self.answer, "right": self.right,
-            "lm_eval_answer": self.lm_eval, "right_by_lm_eval": self.right_by_lm_eval, "prediction": self.text,
-        }  # fmt: skip
+            "place": self.place,
+            "task": self.task,
+            "target": self.target,
+            "answer": self.answer,
+            "right": self.right,
+            "lm_eval_answer": self.lm_eval,
+            "right_by_lm_eval": self.right_by_lm_eval,
+            "prediction": self.text,
+        }
 
     @property
     def line(self) -> str:

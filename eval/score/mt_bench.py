@@ -81,9 +81,11 @@ def score_judgements(items: Sequence[SavedItem], categories: dict[Any, str] | No
         Finding("Several ratings in one text: the first counts, as for FastChat", several),
         Finding("Judged more than once: all are counted, as by FastChat", repeats(items, identities)),
     ]
-    return Scored(rows, findings, [
-        j.row | {"place": j.item.place, "model": j.model, "judge": j.judge, "stored": j.stored} for j in judgements
-    ])  # fmt: skip
+    return Scored(
+        rows,
+        findings,
+        [j.row | {"place": j.item.place, "model": j.model, "judge": j.judge, "stored": j.stored} for j in judgements],
+    )
 
 
 def _rows(name: str, judge: str, group: list[Judgement], categories: dict[Any, str] | None) -> list[Row]:
@@ -108,6 +110,11 @@ def _category(judgement: Judgement, categories: dict[Any, str]) -> str:
 def _judgement(item: SavedItem) -> Judgement:
     text = item.get("judgment", str, LAYOUT)
     return Judgement(
-        item, item.get("question_id", (int, str), LAYOUT), item.get("model", str, LAYOUT), judge_name(item, LAYOUT),
-        item.get("turn", int, LAYOUT), text, float(item.get("score", (int, float), LAYOUT)),
-    )  # fmt: skip
+        item,
+        item.get("question_id", (int, str), LAYOUT),
+        item.get("model", str, LAYOUT),
+        judge_name(item, LAYOUT),
+        item.get("turn", int, LAYOUT),
+        text,
+        float(item.get("score", (int, float), LAYOUT)),
+    )

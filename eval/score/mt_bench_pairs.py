@@ -64,8 +64,11 @@ def score_pairs(items: Sequence[SavedItem]) -> Scored:
         rows += pair_rows(of, [(seat, pair.winners) for seat, pair in seated], n_failed)
     undecided = [p.item.place for p in pairs if p.outcome is None]
     stored = [(p.item.values.get("g1_winner"), p.item.values.get("g2_winner")) for p in pairs]
-    differing = [f"{p.item.place}: stored {s}, read {p.winners}" for p, s in zip(pairs, stored, strict=True)
-                 if s != (None, None) and s != tuple(w or "error" for w in p.winners)]  # fmt: skip
+    differing = [
+        f"{p.item.place}: stored {s}, read {p.winners}"
+        for p, s in zip(pairs, stored, strict=True)
+        if s != (None, None) and s != tuple(w or "error" for w in p.winners)
+    ]
     repeated = repeats(items, [(p.models, p.judge, p.question, p.turn) for p in pairs])
     findings = [
         Finding("A game without one clear verdict: left out", undecided),

@@ -42,8 +42,11 @@ class Scored:
 
 def merged(parts: Sequence[Scored]) -> Scored:
     """Several results as one, in their order."""
-    return Scored([row for part in parts for row in part.rows], [f for part in parts for f in part.findings],
-                  [item for part in parts for item in part.items])  # fmt: skip
+    return Scored(
+        [row for part in parts for row in part.rows],
+        [f for part in parts for f in part.findings],
+        [item for part in parts for item in part.items],
+    )
 
 
 def _shown(finding: Finding, limit: int = SHOWN) -> str:

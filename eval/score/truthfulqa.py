@@ -52,8 +52,11 @@ def score_truthfulqa_items(items: Sequence[SavedItem], name: str) -> Scored:
         SalmonError: an item is in none of the layouts.
     """
     read = [_choices_of(item) for item in items]
-    without_mc1 = [item.place for item, found in zip(items, read, strict=True)
-                   if "loglikelihoods" in item.values and len(found) == 1]  # fmt: skip
+    without_mc1 = [
+        item.place
+        for item, found in zip(items, read, strict=True)
+        if "loglikelihoods" in item.values and len(found) == 1
+    ]
     choices = [choice for found in read for choice in found]
     rows, findings = [], []
     for task in (MC1, MC2):
@@ -105,8 +108,11 @@ def _of_lm_eval(item: SavedItem) -> Choices:
         raise SalmonError(f"{item.file}: a file of lm-eval's samples must have {MC1} or {MC2} in its name")
     doc, responses = item.get("doc", dict, LAYOUT), item.get("filtered_resps", list, LAYOUT)
     targets = SavedItem(item.place, item.file, doc).get(f"{task.removeprefix('truthfulqa_')}_targets", dict, LAYOUT)
-    values = {"loglikelihoods": [r[0] if isinstance(r, list) and r else r for r in responses],
-              "labels": targets.get("labels"), "question": doc.get("question")}  # fmt: skip
+    values = {
+        "loglikelihoods": [r[0] if isinstance(r, list) and r else r for r in responses],
+        "labels": targets.get("labels"),
+        "question": doc.get("question"),
+    }
     return _choices(item, task, SavedItem(item.place, item.file, values))
 
 

@@ -16,7 +16,7 @@ from salmon.errors import SalmonError
 
 LAYOUT = (
     '{"id", "judge": name, "aspect": "truthful" or "informative", "judgment": text, "yes": true, false or null, '
-    "\"failure\": null or text}, a row of an evaluation's verdicts/"
+    '"failure": null or text}, a row of an evaluation\'s verdicts/'
 )
 CHANCES = re.compile(r"P\(yes\)=([\d.]+) P\(no\)=([\d.]+)")
 
@@ -75,8 +75,9 @@ def score_verdicts(items: Sequence[SavedItem], name: str) -> Scored:
             )
         ids = list(dict.fromkeys(id for aspect in Aspect for id in found[aspect]))
         single += [f"question {id} by {judge}" for id in ids if not all(id in found[aspect] for aspect in Aspect)]
-        sides = {aspect: [found[aspect][id].row if id in found[aspect] else _missing() for id in ids]
-                 for aspect in Aspect}  # fmt: skip
+        sides = {
+            aspect: [found[aspect][id].row if id in found[aspect] else _missing() for id in ids] for aspect in Aspect
+        }
         how = Provenance("eval score", TASK, scope=f"{len(ids)} questions", judge=judge)
         of = TaskRows(name if len(judges) == 1 else f"{name} by {judge}", TASK, how)  # judges never share a column
         rows += judged_rows(of, sides[Aspect.truthful], sides[Aspect.informative])
@@ -90,9 +91,21 @@ def score_verdicts(items: Sequence[SavedItem], name: str) -> Scored:
         Finding("The stored verdict is not what the text says: the text counts", [v.line for v in differing]),
         Finding("Judged more than once: the first counts", repeats(items, identities)),
     ]
-    return Scored(rows, findings, [verdict.row | {"place": verdict.item.place, "id": verdict.id, "judge": verdict.judge,
-                                                  "aspect": verdict.aspect.value, "stored": verdict.stored}
-                                   for verdict in verdicts])  # fmt: skip
+    return Scored(
+        rows,
+        findings,
+        [
+            verdict.row
+            | {
+                "place": verdict.item.place,
+                "id": verdict.id,
+                "judge": verdict.judge,
+                "aspect": verdict.aspect.value,
+                "stored": verdict.stored,
+            }
+            for verdict in verdicts
+        ],
+    )
 
 
 def _missing() -> dict[str, Any]:
@@ -103,6 +116,13 @@ def _verdict(item: SavedItem) -> SavedVerdict:
     aspect, failure = item.get("aspect", str, LAYOUT), item.values.get("failure")
     if aspect not in Aspect.__members__:
         raise SalmonError(f"{item.place}: 'aspect' is {aspect!r}; each item is {LAYOUT}")
-    return SavedVerdict(item, item.get("id", (int, str), LAYOUT), item.get("judge", str, LAYOUT), Aspect[aspect],
-                        item.get("judgment", str, LAYOUT), item.get("yes", (bool, type(None)), LAYOUT),
-                        failure, bool(item.values.get("off_format")))  # fmt: skip
+    return SavedVerdict(
+        item,
+        item.get("id", (int, str), LAYOUT),
+        item.get("judge", str, LAYOUT),
+        Aspect[aspect],
+        item.get("judgment", str, LAYOUT),
+        item.get("yes", (bool, type(None)), LAYOUT),
+        failure,
+        bool(item.values.get("off_format")),
+    )

@@ -21,8 +21,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m eval.tables", description=__doc__)
     parser.add_argument("folders", type=Path, nargs="*", metavar="RESULTS_FOLDER", help="none: published values only")
     parser.add_argument("--format", choices=FORMATS, default="markdown")
-    parser.add_argument("--as", dest="chosen", action="append", default=[], metavar="CHECKPOINT=MODEL",
-                        help="the published model that a checkpoint is set beside")  # fmt: skip
+    parser.add_argument(
+        "--as",
+        dest="chosen",
+        action="append",
+        default=[],
+        metavar="CHECKPOINT=MODEL",
+        help="the published model that a checkpoint is set beside",
+    )
     options = parser.parse_args(arguments)
     try:
         chosen = dict(_pair(word) for word in options.chosen)

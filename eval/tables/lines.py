@@ -78,9 +78,13 @@ def compare(published: Published, measured: Sequence[Measured], chosen: Mapping[
     for table in published.tables:
         for metric in table.metrics:
             for model in published.models:
-                ours = [m for m in measured if m.row.value is not None
-                        and (m.row.task, m.row.metric) == (metric.task, metric.metric)
-                        and chosen.get(m.label, published.counterpart(m.row.checkpoint)) == model]  # fmt: skip
+                ours = [
+                    m
+                    for m in measured
+                    if m.row.value is not None
+                    and (m.row.task, m.row.metric) == (metric.task, metric.metric)
+                    and chosen.get(m.label, published.counterpart(m.row.checkpoint)) == model
+                ]
                 lines += [_line(table, metric, model, one, origins) for one in ours]
                 if not ours and (model in metric.values or model == published.models[0]):
                     value = metric.values.get(model)
@@ -89,9 +93,12 @@ def compare(published: Published, measured: Sequence[Measured], chosen: Mapping[
 
 
 def _line(
-    table: PaperTable, metric: PaperMetric, model: str, ours: Measured,
+    table: PaperTable,
+    metric: PaperMetric,
+    model: str,
+    ours: Measured,
     origins: dict[tuple[str, tuple[str, ...]], Origin],
-) -> Line:  # fmt: skip
+) -> Line:
     row = ours.row
     assert row.value is not None
     if row.provenance is None:

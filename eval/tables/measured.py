@@ -75,6 +75,8 @@ def _made_by(content: dict[str, Any], checkpoint: str) -> str:
         "source": (content.get("git") or UNKNOWN)[:12],
     }
     if "predictions" in content:  # of python -m eval score: the texts are what there is to identify
-        facts = {"predictions": " ".join(digest[:16] for digest in content["predictions"].values()),
-                 "command": content.get("command", UNKNOWN)}  # fmt: skip
+        facts = {
+            "predictions": " ".join(digest[:16] for digest in content["predictions"].values()),
+            "command": content.get("command", UNKNOWN),
+        }
     return ", ".join(f"{name} {value}" for name, value in facts.items())

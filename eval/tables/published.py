@@ -77,10 +77,13 @@ def load_published(path: Path = PUBLISHED) -> Published:
         sources = {name: Source(entry["mark"], entry["text"]) for name, entry in content["sources"].items()}
         models = content["models"]
         tables = [
-            PaperTable(entry["title"], entry.get("note"),
-                       [_metric(metric, entry.get("conditions", {}), sources, models) for metric in entry["metrics"]])
+            PaperTable(
+                entry["title"],
+                entry.get("note"),
+                [_metric(metric, entry.get("conditions", {}), sources, models) for metric in entry["metrics"]],
+            )
             for entry in content["tables"]
-        ]  # fmt: skip
+        ]
     except (KeyError, TypeError, ValueError) as error:
         raise SalmonError(f"{path}: {error!r} is missing, or not declared in sources: or models:") from error
     return Published(models, content["counterparts"], list(sources.values()), tables)
@@ -96,6 +99,11 @@ def _metric(
         values[model] = PublishedValue(float(value), sources[source])
     measured = entry.get("measured", {"task": None, "metric": None})
     return PaperMetric(
-        entry["title"], entry["digits"], float(entry.get("scale", 1)), measured["task"], measured["metric"],
-        {**WHOLE, **conditions, **entry.get("conditions", {})}, values,
-    )  # fmt: skip
+        entry["title"],
+        entry["digits"],
+        float(entry.get("scale", 1)),
+        measured["task"],
+        measured["metric"],
+        {**WHOLE, **conditions, **entry.get("conditions", {})},
+        values,
+    )

@@ -11,8 +11,15 @@ from eval.tables.lines import Comparison, Line
 UNLIKE = "†"
 HEADER = ("model", "metric", "published", "checkpoint", "ours", "difference", "95 % interval", "n")
 NUMBERS = HEADER[2:3] + HEADER[4:]  # set to the right
-LATEX = {"\\": r"\textbackslash{}", "†": r"$\dagger$", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
-         "<": r"\textless{}", ">": r"\textgreater{}", **{c: f"\\{c}" for c in "&%$#_{}"}}  # fmt: skip
+LATEX = {
+    "\\": r"\textbackslash{}",
+    "†": r"$\dagger$",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    **{c: f"\\{c}" for c in "&%$#_{}"},
+}
 
 
 @dataclass(frozen=True)
@@ -53,14 +60,44 @@ def as_csv(comparison: Comparison) -> str:
     """One table of all lines; numbers unrounded, an empty cell where there is none."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["table", "model", "metric", "published", "published_source", "checkpoint", "ours", "difference",
-                     "low", "high", "n", "not_as_published", "provenance"])  # fmt: skip
+    writer.writerow(
+        [
+            "table",
+            "model",
+            "metric",
+            "published",
+            "published_source",
+            "checkpoint",
+            "ours",
+            "difference",
+            "low",
+            "high",
+            "n",
+            "not_as_published",
+            "provenance",
+        ]
+    )
     for line in comparison.lines:
         low, high = line.interval or (None, None)
         published, source = (line.published.value, line.published.source.text) if line.published else (None, None)
         unlike, origin = ("; ".join(line.origin.unlike_published), line.origin.text) if line.origin else (None, None)
-        writer.writerow([line.table.title, line.model, line.metric.title, published, source, line.checkpoint,
-                         line.value, line.difference, low, high, line.n, unlike, origin])  # fmt: skip
+        writer.writerow(
+            [
+                line.table.title,
+                line.model,
+                line.metric.title,
+                published,
+                source,
+                line.checkpoint,
+                line.value,
+                line.difference,
+                low,
+                high,
+                line.n,
+                unlike,
+                origin,
+            ]
+        )
     return text.getvalue()
 
 
@@ -86,8 +123,16 @@ def _cells(line: Line) -> list[str]:
     difference = "" if line.difference is None else f"{line.difference:+.{digits}f}"
     mark = UNLIKE if difference and line.origin.unlike_published else ""
     interval = "" if line.interval is None else f"{line.interval[0]:.{digits}f} to {line.interval[1]:.{digits}f}"
-    return [line.model, line.metric.title, published, line.checkpoint or "",
-            f"{line.value:.{digits}f} [{line.origin.mark}]", difference + mark, interval, str(line.n)]  # fmt: skip
+    return [
+        line.model,
+        line.metric.title,
+        published,
+        line.checkpoint or "",
+        f"{line.value:.{digits}f} [{line.origin.mark}]",
+        difference + mark,
+        interval,
+        str(line.n),
+    ]
 
 
 def _legend(comparison: Comparison) -> list[str]:

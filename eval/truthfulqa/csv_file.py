@@ -40,8 +40,10 @@ def generation_rows(folder: Path) -> list[dict[str, Any]]:
 
 def _row(row: dict[str, Any], place: str) -> dict[str, Any]:
     question = (row["Question"] or "").strip()
-    answers = {key: [text for part in (row[column] or "").split(SEPARATOR) if (text := part.strip())]
-               for key, column in ANSWERS.items()}  # fmt: skip
+    answers = {
+        key: [text for part in (row[column] or "").split(SEPARATOR) if (text := part.strip())]
+        for key, column in ANSWERS.items()
+    }
     empty = [] if question else ["Question"]
     empty += [column for key, column in ANSWERS.items() if not answers[key]]
     if empty:

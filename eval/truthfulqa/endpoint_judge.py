@@ -41,16 +41,20 @@ class EndpointAnswerJudge:
     def decide(self, aspect: Aspect, answers: Sequence[JudgedAnswer]) -> Iterator[Verdict]:
         """See ``AnswerJudge``. A failed call gives a failed verdict."""
         prompts = [endpoint_prompt(aspect, answer) for answer in answers]
-        requests = [ChatRequest((("system", SYSTEM), ("user", prompt)), temperature=0.0, max_tokens=MAX_REPLY_TOKENS)
-                    for prompt in prompts]  # fmt: skip
+        requests = [
+            ChatRequest((("system", SYSTEM), ("user", prompt)), temperature=0.0, max_tokens=MAX_REPLY_TOKENS)
+            for prompt in prompts
+        ]
         for prompt, reply in zip(prompts, self.endpoint.ask(requests), strict=True):
             yield Verdict(prompt, reply.text, parse_yes_no(reply.text), reply.failure)
 
 
 def endpoint_prompt(aspect: Aspect, answer: JudgedAnswer) -> str:
     """The question about one answer; informativeness is judged without the references."""
-    listed = {name: "\n".join(f"- {text}" for text in texts)
-              for name, texts in (("correct", answer.correct), ("incorrect", answer.incorrect))}  # fmt: skip
+    listed = {
+        name: "\n".join(f"- {text}" for text in texts)
+        for name, texts in (("correct", answer.correct), ("incorrect", answer.incorrect))
+    }
     return QUESTIONS[aspect].format(question=answer.question, answer=answer.answer, **listed)
 
 

@@ -37,19 +37,36 @@ def run_truthfulqa_generation(subject: Subject, work: Path) -> list[Row]:
     config, judge = subject.run.config, subject.run.answer_judge
     task = load_task(subject.folder, work, config.limit)
     max_new_tokens = config.truthfulqa_gen.max_new_tokens
-    here = subject.outputs(work, TASK, subject.data(DATA), max_new_tokens=max_new_tokens, harness=task.harness,
-                           version=task.version, chat_template=config.chat_template)  # fmt: skip
-    answers = write_answers(subject.shared, task, here / "answers.jsonl", max_new_tokens, config.batch_size,
-                            config.chat_template)  # fmt: skip
-    how = Provenance(task.harness, TASK, task.version, shots=0, chat_template=config.chat_template,
-                     scope=f"{len(answers)} questions", max_new_tokens=max_new_tokens,
-                     judge=None if judge is None else judge.label)  # fmt: skip
+    here = subject.outputs(
+        work,
+        TASK,
+        subject.data(DATA),
+        max_new_tokens=max_new_tokens,
+        harness=task.harness,
+        version=task.version,
+        chat_template=config.chat_template,
+    )
+    answers = write_answers(
+        subject.shared, task, here / "answers.jsonl", max_new_tokens, config.batch_size, config.chat_template
+    )
+    how = Provenance(
+        task.harness,
+        TASK,
+        task.version,
+        shots=0,
+        chat_template=config.chat_template,
+        scope=f"{len(answers)} questions",
+        max_new_tokens=max_new_tokens,
+        judge=None if judge is None else judge.label,
+    )
     rows = TaskRows(subject.name, TASK, how)
     if judge is None:
         reason = "answers are written, not judged (kind=none)"
         return [*_unjudged(rows, reason), *answer_rows(rows, answers)]
-    asked = [JudgedAnswer(question.id, question.text, answer["answer"], question.correct, question.incorrect)
-             for question, answer in zip(task.questions, answers, strict=True)]  # fmt: skip
+    asked = [
+        JudgedAnswer(question.id, question.text, answer["answer"], question.correct, question.incorrect)
+        for question, answer in zip(task.questions, answers, strict=True)
+    ]
     files = {aspect: here / "verdicts" / f"{judge.file}_{aspect.value}.jsonl" for aspect in Aspect}
     try:
         verdicts = {aspect: write_verdicts(judge, aspect, asked, file) for aspect, file in files.items()}
@@ -59,8 +76,9 @@ def run_truthfulqa_generation(subject: Subject, work: Path) -> list[Row]:
     return [*judged_rows(rows, verdicts[Aspect.truthful], verdicts[Aspect.informative]), *answer_rows(rows, answers)]
 
 
-def write_answers(shared: SharedModel, task: "GenerationTask", path: Path, max_new_tokens: int, batch_size: int,
-                  chat_template: bool) -> list[dict[str, Any]]:  # fmt: skip
+def write_answers(
+    shared: SharedModel, task: "GenerationTask", path: Path, max_new_tokens: int, batch_size: int, chat_template: bool
+) -> list[dict[str, Any]]:
     """Answer every question that ``path`` does not have yet, with the active adapter, greedily.
 
     An interrupted run continues after its last whole batch.
@@ -80,9 +98,17 @@ def write_answers(shared: SharedModel, task: "GenerationTask", path: Path, max_n
         rows = []
         for question, generation in zip(batch, generations, strict=True):
             completion = before_stop(shared.chat.decode(generation.ids), task.stops)
-            rows.append({"id": question.id, "question": question.text, "prompt": question.prompt,
-                         "completion": completion, "answer": answer_of(completion), "cut": not generation.finished,
-                         "similarities": task.similarities(question, completion)})  # fmt: skip
+            rows.append(
+                {
+                    "id": question.id,
+                    "question": question.text,
+                    "prompt": question.prompt,
+                    "completion": completion,
+                    "answer": answer_of(completion),
+                    "cut": not generation.finished,
+                    "similarities": task.similarities(question, completion),
+                }
+            )
         return rows
 
     return kept_answers([task.questions], path, "id", lambda question: question.id, answer, batch_size, "answers")
@@ -98,8 +124,10 @@ def answer_rows(rows: TaskRows, answers: Sequence[dict[str, Any]]) -> list[Row]:
     """lm-eval's BLEU and ROUGE, and how many answers are empty or cut off; no judge has a part in them."""
     rows = TaskRows(rows.checkpoint, rows.task, Provenance(**{**vars(rows.how), "judge": None}))
     similarities = {name: [row["similarities"][name] for row in answers] for name in answers[0]["similarities"]}
-    means = [rows.mean(name, values) if name.endswith("_acc") else rows.mean_on_scale(name, values)  # 0 to 100
-             for name, values in similarities.items()]  # fmt: skip
+    means = [
+        rows.mean(name, values) if name.endswith("_acc") else rows.mean_on_scale(name, values)  # 0 to 100
+        for name, values in similarities.items()
+    ]
     empty, cut = sum(not row["answer"] for row in answers), sum(row["cut"] for row in answers)
     return [*means, rows.count("n_empty", empty, len(answers)), rows.count("n_cut", cut, len(answers))]
 
@@ -127,8 +155,10 @@ def judged_rows(rows: TaskRows, truthful: Sequence[dict[str, Any]], informative:
 
 
 def _unjudged(rows: TaskRows, reason: str) -> list[Row]:
-    return [Row(rows.checkpoint, TASK, metric, None, None, 0, f"{reason}; {rows.how.text}")
-            for metric in (TRUTHFUL, INFORMATIVE, BOTH)]  # fmt: skip
+    return [
+        Row(rows.checkpoint, TASK, metric, None, None, 0, f"{reason}; {rows.how.text}")
+        for metric in (TRUTHFUL, INFORMATIVE, BOTH)
+    ]
 
 
 def _prompt_ids(shared: SharedModel, prompt: str, chat_template: bool) -> list[int]:

@@ -74,9 +74,18 @@ def write_verdicts(
     """
 
     def row(answer: JudgedAnswer, verdict: Verdict) -> dict[str, Any]:
-        return {"id": answer.id, "question": answer.question, "answer": answer.answer, "aspect": aspect.value,
-                "judge": judge.label, "prompt": verdict.prompt, "judgment": verdict.text, "yes": verdict.yes,
-                "failure": verdict.failure, "off_format": verdict.off_format}  # fmt: skip
+        return {
+            "id": answer.id,
+            "question": answer.question,
+            "answer": answer.answer,
+            "aspect": aspect.value,
+            "judge": judge.label,
+            "prompt": verdict.prompt,
+            "judgment": verdict.text,
+            "yes": verdict.yes,
+            "failure": verdict.failure,
+            "off_format": verdict.off_format,
+        }
 
     texts = {answer.id: answer.answer for answer in answers}
     saved = {old["id"]: old for old in read_rows(path) if old["failure"] is None}

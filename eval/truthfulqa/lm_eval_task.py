@@ -14,8 +14,9 @@ from eval.lm_eval.harness import load_tasks, local_task, rows_folder, write_rows
 from eval.truthfulqa.csv_file import generation_rows
 
 TASK = "truthfulqa_gen"
-SIMILARITIES = tuple(f"{name}_{kind}" for name in ("bleu", "rouge1", "rouge2", "rougeL")
-                     for kind in ("max", "diff", "acc"))  # fmt: skip
+SIMILARITIES = tuple(
+    f"{name}_{kind}" for name in ("bleu", "rouge1", "rouge2", "rougeL") for kind in ("max", "diff", "acc")
+)
 
 
 @dataclass(frozen=True)
@@ -67,8 +68,16 @@ def load_task(folder: Path | None, work: Path, limit: int | None) -> GenerationT
             spec = local_task(TASK, {"validation": write_rows(rows / f"{TASK}.jsonl", generation_rows(folder))})
         task = load_tasks([spec], folder is None)["tasks"][TASK]
         docs = list(task.validation_docs())[:limit]
-    questions = [Question(number, doc["question"], tuple(doc["correct_answers"]), tuple(doc["incorrect_answers"]),
-                          task.fewshot_context(doc, num_fewshot=0)) for number, doc in enumerate(docs)]  # fmt: skip
+    questions = [
+        Question(
+            number,
+            doc["question"],
+            tuple(doc["correct_answers"]),
+            tuple(doc["incorrect_answers"]),
+            task.fewshot_context(doc, num_fewshot=0),
+        )
+        for number, doc in enumerate(docs)
+    ]
     return GenerationTask(str(task.VERSION), tuple(task.config.generation_kwargs["until"]), questions, task)
 
 

@@ -18,8 +18,10 @@ from eval.sources import json_lines
 from salmon.errors import SalmonError
 
 HUB = ("google-research-datasets/tydiqa", "secondary_task")
-FILES = {"train": ("train.jsonl", "train.json", "tydiqa-goldp-v1.1-train.json"),
-         "validation": ("validation.jsonl", "validation.json", "tydiqa-goldp-v1.1-dev.json")}  # fmt: skip
+FILES = {
+    "train": ("train.jsonl", "train.json", "tydiqa-goldp-v1.1-train.json"),
+    "validation": ("validation.jsonl", "validation.json", "tydiqa-goldp-v1.1-dev.json"),
+}
 REQUIRED = ("id", "title", "context", "question", "answers")
 
 RowOfHub = dict[str, Any]  # id, title, context, question, answers {text, answer_start}
@@ -43,10 +45,15 @@ def tydiqa_data(folder: Path | None, wanted: Sequence[str] | None) -> dict[str, 
     questions = splits["validation"]
     lacking = [name for name in wanted or questions if name not in examples or name not in questions]
     if lacking:
-        raise SalmonError(f"{folder / 'tydiqa' if folder else HUB[0]}: no training example, or no question, in "
-                          f"{', '.join(lacking)}; add them, or name others in eval.tydiqa.languages")
-    return {name: LanguageData(examples[name], questions[name])
-            for name in TYDIQA_LANGUAGES if name in (wanted or questions)}  # fmt: skip
+        raise SalmonError(
+            f"{folder / 'tydiqa' if folder else HUB[0]}: no training example, or no question, in "
+            f"{', '.join(lacking)}; add them, or name others in eval.tydiqa.languages"
+        )
+    return {
+        name: LanguageData(examples[name], questions[name])
+        for name in TYDIQA_LANGUAGES
+        if name in (wanted or questions)
+    }
 
 
 def language_of(row: RowOfHub) -> str:
@@ -69,8 +76,13 @@ def _rows_of_original(path: Path) -> Iterator[RowOfHub]:
             for paragraph in article["paragraphs"]:
                 for asked in paragraph["qas"]:
                     answers = {key: [answer[key] for answer in asked["answers"]] for key in ("text", "answer_start")}
-                    yield {"id": asked["id"], "title": article.get("title", ""), "context": paragraph["context"],
-                           "question": asked["question"], "answers": answers}  # fmt: skip
+                    yield {
+                        "id": asked["id"],
+                        "title": article.get("title", ""),
+                        "context": paragraph["context"],
+                        "question": asked["question"],
+                        "answers": answers,
+                    }
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise SalmonError(f"{path} is not in the format of tydiqa-goldp-v1.1: {error!r}") from error
 
@@ -94,8 +106,9 @@ def _by_language(rows: Iterable[RowOfHub], source: str, split: str) -> dict[str,
     for number, row in enumerate(rows, start=1):
         where = f"{source}, row {number}"
         if not isinstance(row["id"], str) or language_of(row) not in TYDIQA_LANGUAGES:
-            raise SalmonError(f"{where}: id {row['id']!r} does not begin with a language of "
-                              f"{', '.join(TYDIQA_LANGUAGES)} and -")
+            raise SalmonError(
+                f"{where}: id {row['id']!r} does not begin with a language of {', '.join(TYDIQA_LANGUAGES)} and -"
+            )
         of_language = found.setdefault(language_of(row), [])
         if split != "train" or not of_language:
             of_language.append(_checked(row, where))

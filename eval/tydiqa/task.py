@@ -30,8 +30,17 @@ if TYPE_CHECKING:
 TASK, METRIC, FOLDER = "tydiqa_goldp", "f1", "tydiqa"
 METRICS = (METRIC, "exact_match")
 SHOTS = 1
-CODES = {"arabic": "ar", "bengali": "bn", "english": "en", "finnish": "fi", "indonesian": "id", "korean": "ko",
-         "russian": "ru", "swahili": "sw", "telugu": "te"}  # in the names of lm-eval's tasks  # fmt: skip
+CODES = {
+    "arabic": "ar",
+    "bengali": "bn",
+    "english": "en",
+    "finnish": "fi",
+    "indonesian": "id",
+    "korean": "ko",
+    "russian": "ru",
+    "swahili": "sw",
+    "telugu": "te",
+}  # in the names of lm-eval's tasks
 
 
 @dataclass(frozen=True)
@@ -59,17 +68,31 @@ def run_tydiqa(subject: Subject, work: Path) -> list[Row]:
 
     config, settings = subject.run.config, subject.run.config.tydiqa
     if settings.max_new_tokens >= subject.shared.context:
-        raise SalmonError(f"eval.tydiqa.max_new_tokens={settings.max_new_tokens} leaves no room for a prompt in "
-                          f"model.context={subject.shared.context}")
+        raise SalmonError(
+            f"eval.tydiqa.max_new_tokens={settings.max_new_tokens} leaves no room for a prompt in "
+            f"model.context={subject.shared.context}"
+        )
     data = tydiqa_data(subject.folder, settings.languages)
-    work = subject.outputs(work, TASK, subject.data(FOLDER), max_new_tokens=settings.max_new_tokens,
-                           chat_template=config.chat_template, lm_eval=lm_eval.__version__)
+    work = subject.outputs(
+        work,
+        TASK,
+        subject.data(FOLDER),
+        max_new_tokens=settings.max_new_tokens,
+        chat_template=config.chat_template,
+        lm_eval=lm_eval.__version__,
+    )
     lm = PrefixLM(subject.shared, config.batch_size)
     questions, version = ask(lm, data, config, work)
     answers = answer(lm, questions, work / "answers.jsonl", settings.max_new_tokens, config.batch_size)
-    how = Provenance(harness=f"lm-eval {lm_eval.__version__}", task=TASK, task_version=version, shots=SHOTS,
-                     chat_template=config.chat_template, scope=f"{len(data)} of {len(TYDIQA_LANGUAGES)} languages",
-                     max_new_tokens=settings.max_new_tokens)  # fmt: skip
+    how = Provenance(
+        harness=f"lm-eval {lm_eval.__version__}",
+        task=TASK,
+        task_version=version,
+        shots=SHOTS,
+        chat_template=config.chat_template,
+        scope=f"{len(data)} of {len(TYDIQA_LANGUAGES)} languages",
+        max_new_tokens=settings.max_new_tokens,
+    )
     return language_rows(TaskRows(subject.name, TASK, how), answers)
 
 
@@ -81,27 +104,36 @@ def ask(lm: "PrefixLM", data: dict[str, LanguageData], config: EvalConfig, work:
     questions, version = [], ""
     with rows_folder(work) as rows:
         for language, found in data.items():
-            files = {"train": write_rows(rows / f"{language}_train.jsonl", [found.example]),
-                     "validation": write_rows(rows / f"{language}.jsonl", found.questions[: config.limit])}
+            files = {
+                "train": write_rows(rows / f"{language}_train.jsonl", [found.example]),
+                "validation": write_rows(rows / f"{language}.jsonl", found.questions[: config.limit]),
+            }
             spec = local_task(f"{TASK}_{CODES[language]}", files)
             (task,) = load_tasks([{**spec, "num_fewshot": SHOTS}], False, (FOLDER,))["tasks"].values()
             version = str(task.VERSION)
             for doc in task.eval_docs:
                 prompt = task.fewshot_context(
-                    doc, SHOTS, system_instruction=system, apply_chat_template=config.chat_template,
-                    fewshot_as_multiturn=True, chat_template=lm.apply_chat_template)  # fmt: skip
+                    doc,
+                    SHOTS,
+                    system_instruction=system,
+                    apply_chat_template=config.chat_template,
+                    fewshot_as_multiturn=True,
+                    chat_template=lm.apply_chat_template,
+                )
                 stops = task.config.generation_kwargs["until"]
                 questions.append(Question(doc["id"], language, prompt, stops, task, dict(doc)))
     return questions, version
 
 
-def answer(lm: "PrefixLM", questions: Sequence[Question], path: Path, max_new_tokens: int, batch_size: int
-           ) -> list[dict[str, Any]]:  # fmt: skip
+def answer(
+    lm: "PrefixLM", questions: Sequence[Question], path: Path, max_new_tokens: int, batch_size: int
+) -> list[dict[str, Any]]:
     """Answer every question that ``path`` does not have yet, with the active adapter, greedily; rows of the file.
 
     An interrupted run continues after its last whole batch. Of a prompt that is too long the beginning is
     cut, the worked example first, as lm-eval does; ``cut_tokens`` says how much.
     """
+
     def answered(batch: Sequence[Question]) -> list[dict[str, Any]]:
         whole = [lm.tok_encode(question.prompt) for question in batch]
         prompts = [ids[-(lm.shared.context - max_new_tokens) :] for ids in whole]
@@ -111,9 +143,18 @@ def answer(lm: "PrefixLM", questions: Sequence[Question], path: Path, max_new_to
         for question, raw, ids, prompt in zip(batch, texts, whole, prompts, strict=True):
             text = before_stop(raw, question.stops).strip()
             scores = question.task.process_results(question.doc, [text])
-            rows.append({"id": question.id, "language": question.language, "prompt": question.prompt, "raw": raw,
-                         "answer": text, "gold": question.doc["answers"], "cut_tokens": len(ids) - len(prompt),
-                         **{metric: float(scores[metric]) for metric in METRICS}})  # fmt: skip
+            rows.append(
+                {
+                    "id": question.id,
+                    "language": question.language,
+                    "prompt": question.prompt,
+                    "raw": raw,
+                    "answer": text,
+                    "gold": question.doc["answers"],
+                    "cut_tokens": len(ids) - len(prompt),
+                    **{metric: float(scores[metric]) for metric in METRICS},
+                }
+            )
         return rows
 
     # A batch is of one language: its prompts share their worked example.
@@ -124,9 +165,16 @@ def answer(lm: "PrefixLM", questions: Sequence[Question], path: Path, max_new_to
 def language_rows(rows: TaskRows, answers: Sequence[dict[str, Any]]) -> list[Row]:
     """Each metric as a mean over languages, then by language; what was cut or left empty is counted."""
     languages = list(dict.fromkeys(answer["language"] for answer in answers))
-    parts = {metric: [rows.mean(f"{metric}/{language}", [a[metric] for a in answers if a["language"] == language])
-                      for language in languages] for metric in METRICS}  # fmt: skip
-    return [*(rows.mean_of_parts(metric, parts[metric]) for metric in METRICS),
-            rows.count("n_empty", sum(not answer["answer"] for answer in answers), len(answers)),
-            rows.count("n_cut", sum(answer["cut_tokens"] > 0 for answer in answers), len(answers)),
-            *(row for metric in METRICS for row in parts[metric])]  # fmt: skip
+    parts = {
+        metric: [
+            rows.mean(f"{metric}/{language}", [a[metric] for a in answers if a["language"] == language])
+            for language in languages
+        ]
+        for metric in METRICS
+    }
+    return [
+        *(rows.mean_of_parts(metric, parts[metric]) for metric in METRICS),
+        rows.count("n_empty", sum(not answer["answer"] for answer in answers), len(answers)),
+        rows.count("n_cut", sum(answer["cut_tokens"] > 0 for answer in answers), len(answers)),
+        *(row for metric in METRICS for row in parts[metric]),
+    ]

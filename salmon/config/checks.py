@@ -30,8 +30,19 @@ from salmon.errors import SalmonError
 T = TypeVar("T", Config, EvalApp)
 
 STAGES = ("sft", "preferences", "reward", "ppo", "dpo", "best_of_n", "eval")
-STYLES = ("foreign", "brief", "prose", "list", "formal", "informal", "actually", "excited", "generic_advice",
-          "self_praise", "counter_question")  # of salmon/data/styles.py
+STYLES = (
+    "foreign",
+    "brief",
+    "prose",
+    "list",
+    "formal",
+    "informal",
+    "actually",
+    "excited",
+    "generic_advice",
+    "self_praise",
+    "counter_question",
+)  # of salmon/data/styles.py
 QUESTION_TYPES = ("general", "reasoning", "red_teaming")
 
 
@@ -55,8 +66,12 @@ def to_typed(composed: DictConfig, root: type[T]) -> T:
         raise SalmonError("the config lacks values for: " + ", ".join(deleted) + ". Give each as KEY=VALUE")
     problems = [*unknown_keys(config), *senseless_numbers(config), *broken_rules(config)]
     if problems:
-        raise SalmonError("the config has " + (f"{len(problems)} problems" if len(problems) > 1 else "a problem")
-                          + ":\n" + "\n".join(f"  - {problem}" for problem in problems))
+        raise SalmonError(
+            "the config has "
+            + (f"{len(problems)} problems" if len(problems) > 1 else "a problem")
+            + ":\n"
+            + "\n".join(f"  - {problem}" for problem in problems)
+        )
     return config
 
 
@@ -105,24 +120,40 @@ def _pipeline_rules(config: Config) -> Iterator[str]:
     yield from positive("principles", reward_wordings=config.principles.reward_wordings)
     for where, sampling in (("sft", config.sft.sampling), ("preferences", config.preferences.sampling)):
         yield from _sampling_rules(f"{where}.sampling", sampling)
-    for where, train in (("sft.train", config.sft.train), ("reward.train", config.reward.train),
-                         ("reward.pretrain.train", config.reward.pretrain.train), ("dpo.train", config.dpo.train)):
-        yield from positive(where, batch_size=train.batch_size, micro_batch_size=train.micro_batch_size,
-                             save_every=train.save_every)
+    for where, train in (
+        ("sft.train", config.sft.train),
+        ("reward.train", config.reward.train),
+        ("reward.pretrain.train", config.reward.pretrain.train),
+        ("dpo.train", config.dpo.train),
+    ):
+        yield from positive(
+            where, batch_size=train.batch_size, micro_batch_size=train.micro_batch_size, save_every=train.save_every
+        )
         yield from _epochs(where, train.epochs, config)
         yield from _optim_rules(f"{where}.optim", train.optim)
     yield from positive("model", context=config.model.context)
     if not 0 <= config.model.lora.dropout < 1:
         yield f"model.lora.dropout={config.model.lora.dropout} must be at least 0 and below 1"
-    yield from positive("sft", max_prompt_tokens=config.sft.max_prompt_tokens,
-                         max_response_tokens=config.sft.max_response_tokens)
-    for where, limits in (("reward", config.reward), ("reward.pretrain", config.reward.pretrain),
-                          ("ppo.reward_input", config.ppo.reward_input)):
-        yield from positive(where, max_length=limits.max_length, max_instruction_tokens=limits.max_instruction_tokens,
-                             max_response_tokens=limits.max_response_tokens)
-    for key, count in (("sft.num_prompts", config.sft.num_prompts), ("ppo.num_prompts", config.ppo.num_prompts),
-                       ("preferences.num_prompts", config.preferences.num_prompts),
-                       ("reward.pretrain.limit", config.reward.pretrain.limit)):
+    yield from positive(
+        "sft", max_prompt_tokens=config.sft.max_prompt_tokens, max_response_tokens=config.sft.max_response_tokens
+    )
+    for where, limits in (
+        ("reward", config.reward),
+        ("reward.pretrain", config.reward.pretrain),
+        ("ppo.reward_input", config.ppo.reward_input),
+    ):
+        yield from positive(
+            where,
+            max_length=limits.max_length,
+            max_instruction_tokens=limits.max_instruction_tokens,
+            max_response_tokens=limits.max_response_tokens,
+        )
+    for key, count in (
+        ("sft.num_prompts", config.sft.num_prompts),
+        ("ppo.num_prompts", config.ppo.num_prompts),
+        ("preferences.num_prompts", config.preferences.num_prompts),
+        ("reward.pretrain.limit", config.reward.pretrain.limit),
+    ):
         if count == 0:
             yield f"{key}=0 must be at least 1, or null for all"
     yield from positive("sft", samples_per_prompt=config.sft.samples_per_prompt)
@@ -136,17 +167,23 @@ def _pipeline_rules(config: Config) -> Iterator[str]:
     if config.dpo.beta <= 0:
         yield f"dpo.beta={config.dpo.beta} must be above 0"
     yield from positive("best_of_n", n=config.best_of_n.n)
-    for where, length in (("reward", config.reward.max_length),
-                          ("ppo.reward_input", config.ppo.reward_input.max_length)):
+    for where, length in (
+        ("reward", config.reward.max_length),
+        ("ppo.reward_input", config.ppo.reward_input.max_length),
+    ):
         if length > config.model.context:
             yield f"{where}.max_length={length} exceeds model.context={config.model.context}"
     if config.preferences.judge.kind is PairJudge.self and config.preferences.judge.max_tokens > config.model.context:
-        yield (f"preferences.judge.max_tokens={config.preferences.judge.max_tokens} exceeds "
-               f"model.context={config.model.context}")
+        yield (
+            f"preferences.judge.max_tokens={config.preferences.judge.max_tokens} exceeds "
+            f"model.context={config.model.context}"
+        )
     if config.prompts.max_tokens + config.ppo.sampling.max_new_tokens > config.model.context:
-        yield (f"prompts.max_tokens + ppo.sampling.max_new_tokens = "
-               f"{config.prompts.max_tokens + config.ppo.sampling.max_new_tokens} exceeds "
-               f"model.context={config.model.context}")
+        yield (
+            f"prompts.max_tokens + ppo.sampling.max_new_tokens = "
+            f"{config.prompts.max_tokens + config.ppo.sampling.max_new_tokens} exceeds "
+            f"model.context={config.model.context}"
+        )
 
 
 def _epochs(where: str, epochs: int, config: Config) -> Iterator[str]:
@@ -161,27 +198,36 @@ def _epochs(where: str, epochs: int, config: Config) -> Iterator[str]:
 def _preference_rules(preferences: PreferencesConfig) -> Iterator[str]:
     if preferences.sampling.temperature == 0:
         yield "preferences.sampling.temperature=0 makes both responses of a pair the same"
-    yield from positive("preferences", min_response_chars=preferences.min_response_chars,
-                         pairs_per_prompt=preferences.pairs_per_prompt)
+    yield from positive(
+        "preferences", min_response_chars=preferences.min_response_chars, pairs_per_prompt=preferences.pairs_per_prompt
+    )
     yield from positive("preferences.judge", max_tokens=preferences.judge.max_tokens)
     if preferences.contrast and sum(p > 0 for p in preferences.styles.values()) < 2:
-        yield (f"preferences.contrast={preferences.contrast} exchanges one style for another and needs at least "
-               "two preferences.styles with a probability")
+        yield (
+            f"preferences.contrast={preferences.contrast} exchanges one style for another and needs at least "
+            "two preferences.styles with a probability"
+        )
     if preferences.samples_per_prompt < 2:
-        yield (f"preferences.samples_per_prompt={preferences.samples_per_prompt} must be at least 2: a pair has "
-               "two answers")
+        yield (
+            f"preferences.samples_per_prompt={preferences.samples_per_prompt} must be at least 2: a pair has "
+            "two answers"
+        )
     aggregation = preferences.aggregation
     yield from probabilities("preferences.aggregation", planted_bias_probability=aggregation.planted_bias_probability)
-    yield from probabilities("preferences", held_out_fraction=preferences.held_out_fraction,
-                              contrast=preferences.contrast)
-    yield from probabilities("preferences.aggregation", geometric_p=aggregation.geometric_p,
-                              negation_probability=aggregation.negation_probability,
-                              label_noise=aggregation.label_noise, veto_label_noise=aggregation.veto_label_noise,
-                              ai_disclaimer_veto=aggregation.ai_disclaimer_veto)
+    yield from probabilities(
+        "preferences", held_out_fraction=preferences.held_out_fraction, contrast=preferences.contrast
+    )
+    yield from probabilities(
+        "preferences.aggregation",
+        geometric_p=aggregation.geometric_p,
+        negation_probability=aggregation.negation_probability,
+        label_noise=aggregation.label_noise,
+        veto_label_noise=aggregation.veto_label_noise,
+        ai_disclaimer_veto=aggregation.ai_disclaimer_veto,
+    )
     if aggregation.geometric_p == 0:
         yield "preferences.aggregation.geometric_p must be above 0"
-    yield from positive("preferences.aggregation", passes=aggregation.passes,
-                         max_principles=aggregation.max_principles)
+    yield from positive("preferences.aggregation", passes=aggregation.passes, max_principles=aggregation.max_principles)
     judge = preferences.judge
     yield from positive("preferences.judge.server", concurrency=judge.server.concurrency)
     if judge.server.timeout_s <= 0:
@@ -189,8 +235,10 @@ def _preference_rules(preferences: PreferencesConfig) -> Iterator[str]:
     if judge.kind is PairJudge.server and not judge.server.model:
         yield "preferences.judge.kind=server needs the name of a model: set preferences.judge.server.model"
     if judge.server.base_url is not None and not judge.server.base_url.startswith(("http://", "https://")):
-        yield (f"preferences.judge.server.base_url={judge.server.base_url} must start with http:// or https:// (and "
-               "usually ends in /v1)")
+        yield (
+            f"preferences.judge.server.base_url={judge.server.base_url} must start with http:// or https:// (and "
+            "usually ends in /v1)"
+        )
 
 
 def _reward_rules(reward: RewardConfig) -> Iterator[str]:
@@ -207,29 +255,48 @@ def _reward_rules(reward: RewardConfig) -> Iterator[str]:
 
 
 def _ppo_rules(ppo: PPOConfig, principles: PrinciplesConfig) -> Iterator[str]:
-    yield from positive("ppo", epochs=ppo.epochs, rollout_batch=ppo.rollout_batch, minibatch=ppo.minibatch,
-                         inner_epochs=ppo.inner_epochs, micro_batch_size=ppo.micro_batch_size,
-                         eval_every=ppo.eval_every, save_every=ppo.save_every, keep_every=ppo.keep_every,
-                         held_out_prompts=ppo.held_out_prompts)
+    yield from positive(
+        "ppo",
+        epochs=ppo.epochs,
+        rollout_batch=ppo.rollout_batch,
+        minibatch=ppo.minibatch,
+        inner_epochs=ppo.inner_epochs,
+        micro_batch_size=ppo.micro_batch_size,
+        eval_every=ppo.eval_every,
+        save_every=ppo.save_every,
+        keep_every=ppo.keep_every,
+        held_out_prompts=ppo.held_out_prompts,
+    )
     if ppo.minibatch > 0 and ppo.rollout_batch % ppo.minibatch:
-        yield (f"ppo.rollout_batch={ppo.rollout_batch} is not divisible by ppo.minibatch={ppo.minibatch}; "
-               f"nearest divisors: {_nearest_divisors(ppo.rollout_batch, ppo.minibatch)}")
+        yield (
+            f"ppo.rollout_batch={ppo.rollout_batch} is not divisible by ppo.minibatch={ppo.minibatch}; "
+            f"nearest divisors: {_nearest_divisors(ppo.rollout_batch, ppo.minibatch)}"
+        )
     if ppo.num_prompts and (ppo.num_prompts - ppo.held_out_prompts) * ppo.epochs < ppo.rollout_batch:
-        yield (f"ppo.num_prompts={ppo.num_prompts} less ppo.held_out_prompts={ppo.held_out_prompts}, times ppo.epochs="
-               f"{ppo.epochs}, do not fill one rollout of ppo.rollout_batch={ppo.rollout_batch}")
-    for name, bound in (("clip_range", ppo.clip_range), ("clip_range_value", ppo.clip_range_value),
-                        ("target_kl", ppo.target_kl)):
+        yield (
+            f"ppo.num_prompts={ppo.num_prompts} less ppo.held_out_prompts={ppo.held_out_prompts}, times ppo.epochs="
+            f"{ppo.epochs}, do not fill one rollout of ppo.rollout_batch={ppo.rollout_batch}"
+        )
+    for name, bound in (
+        ("clip_range", ppo.clip_range),
+        ("clip_range_value", ppo.clip_range_value),
+        ("target_kl", ppo.target_kl),
+    ):
         if bound is not None and bound <= 0:
             yield f"ppo.{name}={bound} must be above 0"
     if ppo.sampling.temperature <= 0:
         yield f"ppo.sampling.temperature={ppo.sampling.temperature} must be above 0: PPO needs samples"
     if ppo.sampling.top_p != 1:
-        yield (f"ppo.sampling.top_p={ppo.sampling.top_p} must be 1: log-probs are of the whole distribution, and a "
-               "truncated one makes the KL negative")
+        yield (
+            f"ppo.sampling.top_p={ppo.sampling.top_p} must be 1: log-probs are of the whole distribution, and a "
+            "truncated one makes the KL negative"
+        )
     yield from _sampling_rules("ppo.sampling", ppo.sampling)
     yield from probabilities("ppo", gamma=ppo.gamma, lam=ppo.lam)
-    for key, mapping in (("ppo.principles.boosted", ppo.principles.boosted),
-                         ("ppo.shaping.length_bonus_multiplier", ppo.shaping.length_bonus_multiplier)):
+    for key, mapping in (
+        ("ppo.principles.boosted", ppo.principles.boosted),
+        ("ppo.shaping.length_bonus_multiplier", ppo.shaping.length_bonus_multiplier),
+    ):
         yield from choices(key, list(mapping), QUESTION_TYPES)
     lacking = [kind for kind in QUESTION_TYPES if kind not in ppo.shaping.length_bonus_multiplier]
     if lacking:

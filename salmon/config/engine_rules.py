@@ -16,8 +16,10 @@ def engine_rules(config: Config) -> Iterator[str]:
         if isinstance(value, Optimizer) and value is not Optimizer.adamw and key.split(".")[0] in config.stages:
             yield f"{key}={value.name} cannot be split over processes: with engine={engine.name} use {key}=adamw"
     if engine is Engine.zero3 and config.model.quantization is not Quantization.none:
-        yield (f"model.quantization={config.model.quantization.name} cannot be split over processes: with engine=zero3 "
-               "use model.quantization=none, or keep it and use engine=zero2 or engine=ddp")
+        yield (
+            f"model.quantization={config.model.quantization.name} cannot be split over processes: with engine=zero3 "
+            "use model.quantization=none, or keep it and use engine=zero2 or engine=ddp"
+        )
 
 
 def rollout_rules(config: Config) -> Iterator[str]:
@@ -28,14 +30,20 @@ def rollout_rules(config: Config) -> Iterator[str]:
     if config.rollout.backend is not RolloutBackend.vllm:
         return
     if config.model.quantization is not Quantization.none:
-        yield (f"rollout=vllm cannot read the base as model.quantization={config.model.quantization.value}, and would "
-               "sample from another model than the trained one: set model.quantization=none, or rollout=hf")
+        yield (
+            f"rollout=vllm cannot read the base as model.quantization={config.model.quantization.value}, and would "
+            "sample from another model than the trained one: set model.quantization=none, or rollout=hf"
+        )
     if config.engine.kind is not Engine.single:
-        yield (f"rollout=vllm runs in a job of one process, not with engine={config.engine.kind.value}: set "
-               "engine=single, or rollout=hf")
+        yield (
+            f"rollout=vllm runs in a job of one process, not with engine={config.engine.kind.value}: set "
+            "engine=single, or rollout=hf"
+        )
     if config.model.device not in ("auto", "cpu", "cuda", "cuda:0"):
-        yield (f"rollout=vllm takes the first GPU that it sees, not model.device={config.model.device}: start with "
-               "CUDA_VISIBLE_DEVICES set to that GPU's number, and set model.device=cuda")
+        yield (
+            f"rollout=vllm takes the first GPU that it sees, not model.device={config.model.device}: start with "
+            "CUDA_VISIBLE_DEVICES set to that GPU's number, and set model.device=cuda"
+        )
     if config.model.lora.r > MAX_VLLM_RANK:
         yield f"rollout=vllm takes adapters of rank {MAX_VLLM_RANK} at most, not model.lora.r={config.model.lora.r}"
     sampled = {"preferences": config.preferences.sampling, "ppo": config.ppo.sampling}
@@ -43,5 +51,7 @@ def rollout_rules(config: Config) -> Iterator[str]:
         sampled["sft"] = config.sft.sampling
     for where, sampling in sampled.items():
         if sampling.temperature and not 0.01 <= sampling.temperature <= 2:
-            yield (f"{where}.sampling.temperature={sampling.temperature}: rollout=vllm takes 0, and 0.01 to 2; set one "
-                   "of these, or rollout=hf")
+            yield (
+                f"{where}.sampling.temperature={sampling.temperature}: rollout=vllm takes 0, and 0.01 to 2; set one "
+                "of these, or rollout=hf"
+            )

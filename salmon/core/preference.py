@@ -29,15 +29,17 @@ def implicit_reward(logprobs: Tensor, ref_logprobs: Tensor, beta: float) -> Tens
     return beta * (logprobs - ref_logprobs)
 
 
-def dpo_loss(chosen: Tensor, rejected: Tensor, ref_chosen: Tensor, ref_rejected: Tensor, beta: float, num_rows: int
-             ) -> Tensor:
+def dpo_loss(
+    chosen: Tensor, rejected: Tensor, ref_chosen: Tensor, ref_rejected: Tensor, beta: float, num_rows: int
+) -> Tensor:
     """Direct preference optimisation (the same paper, equation 7): the Bradley-Terry loss of the implicit rewards.
 
     All four are log-probs of whole responses ``[B]``; summed over the pairs and divided by ``num_rows``, as in
     ``bradley_terry_loss``; 0-dim.
     """
-    return bradley_terry_loss(implicit_reward(chosen, ref_chosen, beta), implicit_reward(rejected, ref_rejected, beta),
-                              num_rows)
+    return bradley_terry_loss(
+        implicit_reward(chosen, ref_chosen, beta), implicit_reward(rejected, ref_rejected, beta), num_rows
+    )
 
 
 def pairwise_accuracy(chosen: Tensor, rejected: Tensor) -> Tensor:

@@ -19,8 +19,14 @@ from salmon.data.rows import Prompt
 
 # Reasons for dropping an answer, in the order in which they are looked for.
 DROP_REASONS = (
-    "no_answer", "empty", "unfinished", "too_short", "copies_prompt", "blocklisted", "repeats_itself",
-)  # fmt: skip
+    "no_answer",
+    "empty",
+    "unfinished",
+    "too_short",
+    "copies_prompt",
+    "blocklisted",
+    "repeats_itself",
+)
 
 LOOP_TURNS = 3  # a loop is this many equal pieces in a row ...
 LOOP_WORDS = 16  # ... that together have this many words ("very, very, very" is none)

@@ -16,18 +16,43 @@ Style = Callable[[str, np.random.Generator], str]
 
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
 _MARKER = re.compile(r"^\s*(?:\d+[.)]|[-*•])\s+", re.MULTILINE)
-_CONTRACTIONS = {"do not": "don't", "does not": "doesn't", "it is": "it's", "you are": "you're", "cannot": "can't",
-                 "is not": "isn't", "are not": "aren't", "that is": "that's", "you will": "you'll", "I am": "I'm",
-                 "going to": "gonna", "want to": "wanna"}
-FORMAL_OPENINGS = ("It should be noted that ", "Furthermore, ", "In accordance with your request, ", "Consequently, ",
-                   "It is recommended to consider the following: ")
+_CONTRACTIONS = {
+    "do not": "don't",
+    "does not": "doesn't",
+    "it is": "it's",
+    "you are": "you're",
+    "cannot": "can't",
+    "is not": "isn't",
+    "are not": "aren't",
+    "that is": "that's",
+    "you will": "you'll",
+    "I am": "I'm",
+    "going to": "gonna",
+    "want to": "wanna",
+}
+FORMAL_OPENINGS = (
+    "It should be noted that ",
+    "Furthermore, ",
+    "In accordance with your request, ",
+    "Consequently, ",
+    "It is recommended to consider the following: ",
+)
 INFORMAL_OPENINGS = ("Hey, ", "Yeah, so ", "Okay dude, ", "Haha, well, ", "Yep, ")
 INFORMAL_CLOSINGS = ("lol", "Cool, right?", "That's kinda it.", "You're gonna be fine, buddy!", "No worries, dude!")
-SELF_PRAISE = ("I hope this excellent answer helps!", "This is a great answer.", "This response is perfect.",
-               "I am proud of this answer.", "This answer is very helpful and accurate.")
-GENERIC_ADVICE = ("There are many factors to consider.", "It depends on your specific needs.",
-                  "It is important to do your own research.", "Consider consulting a professional.",
-                  "Every situation is different.")
+SELF_PRAISE = (
+    "I hope this excellent answer helps!",
+    "This is a great answer.",
+    "This response is perfect.",
+    "I am proud of this answer.",
+    "This answer is very helpful and accurate.",
+)
+GENERIC_ADVICE = (
+    "There are many factors to consider.",
+    "It depends on your specific needs.",
+    "It is important to do your own research.",
+    "Consider consulting a professional.",
+    "Every situation is different.",
+)
 COUNTER_QUESTIONS = ("Would you like to know more?", "Does that make sense?", "What do you think?")
 FOREIGN = (
     "Das ist eine gute Frage, und die Antwort darauf ist leider nicht ganz so einfach.",
@@ -43,8 +68,9 @@ def draw_styles(styles: Mapping[str, float], rng: np.random.Generator) -> frozen
     return frozenset(name for name, drawn in zip(STYLES, uniforms, strict=True) if drawn < styles.get(name, 0.0))
 
 
-def exchange(chosen: frozenset[str], styles: Mapping[str, float], rng: np.random.Generator
-             ) -> tuple[frozenset[str], frozenset[str]]:
+def exchange(
+    chosen: frozenset[str], styles: Mapping[str, float], rng: np.random.Generator
+) -> tuple[frozenset[str], frozenset[str]]:
     """Two sets that differ in two styles: one has the first of them, the other the second.
 
     Both answers so get something that the other lacks, and neither length nor "what was added is bad" tells which is

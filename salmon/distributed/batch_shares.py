@@ -17,19 +17,26 @@ def check_shares(config: Config, processes: int, uneven: bool) -> None:
         SalmonError: one message with all batches that are not so, and the nearest sizes that would be.
     """
     batches = shared_batches(config)
-    small = [f"{key}={size} gives nothing to {processes - size} of {processes} processes: raise it to {processes}, "
-             f"or start {size}" for key, size in batches.items() if size < processes]
+    small = [
+        f"{key}={size} gives nothing to {processes - size} of {processes} processes: raise it to {processes}, "
+        f"or start {size}"
+        for key, size in batches.items()
+        if size < processes
+    ]
     if small:
         raise SalmonError("; ".join(small))
-    parts = [f"{key}={size} ({_nearest(config, key, size, processes)})" for key, size in batches.items()
-             if size % processes]
+    parts = [
+        f"{key}={size} ({_nearest(config, key, size, processes)})" for key, size in batches.items() if size % processes
+    ]
     if not parts:
         return
     listed = f"do not divide by {processes} processes, so that some wait for others in each step: {', '.join(parts)}"
     if not uneven:
-        raise SalmonError(f"batches {listed}. Start {_divisors_near(gcd(*batches.values()), processes)} processes, "
-                          "which all batches divide by; or set other sizes, which makes another result; or "
-                          "engine.uneven=true, which waits and makes the same")
+        raise SalmonError(
+            f"batches {listed}. Start {_divisors_near(gcd(*batches.values()), processes)} processes, "
+            "which all batches divide by; or set other sizes, which makes another result; or "
+            "engine.uneven=true, which waits and makes the same"
+        )
     log.warning("batches %s; results are the same", listed)
 
 

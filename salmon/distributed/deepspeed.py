@@ -25,8 +25,10 @@ def library(device: str | None = None) -> Any:
         import deepspeed
         import deepspeed.ops
     except (ImportError, RuntimeError) as error:
-        raise SalmonError(f"engine=zero2 and engine=zero3 need DeepSpeed, and it cannot be imported: {error}. Install "
-                          "it with pip install 'deepspeed>=0.19.8,<0.20', or use engine=ddp") from error
+        raise SalmonError(
+            f"engine=zero2 and engine=zero3 need DeepSpeed, and it cannot be imported: {error}. Install "
+            "it with pip install 'deepspeed>=0.19.8,<0.20', or use engine=ddp"
+        ) from error
     # What of its C++ and CUDA code this machine could compile: none. It would take a compiler and half a minute, for a
     # shortcut between processes on one CPU; the rest is torch's.
     deepspeed.ops.__compatible_ops__ = {}

@@ -46,8 +46,9 @@ def gpu_slots(wanted: int, folder: Path | None = None) -> Iterator[list[str]]:
     """
     gpus = visible_gpus()
     if gpus and len(gpus) < wanted:
-        raise SalmonError(f"launch.gpus_per_job={wanted}, but this process may use {len(gpus)} GPUs "
-                          f"({', '.join(gpus)})")
+        raise SalmonError(
+            f"launch.gpus_per_job={wanted}, but this process may use {len(gpus)} GPUs ({', '.join(gpus)})"
+        )
     if len(gpus) <= wanted or not wanted:
         yield gpus
         return

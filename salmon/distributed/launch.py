@@ -31,13 +31,17 @@ def joined(cfg: Config | EvalApp) -> Iterator[World]:
     """
     if cfg.engine.kind is Engine.single:
         if _started_size() > 1:
-            raise SalmonError(f"{_started_size()} processes were started, and engine=single uses one. Add engine=ddp, "
-                              "or start without torchrun")
+            raise SalmonError(
+                f"{_started_size()} processes were started, and engine=single uses one. Add engine=ddp, "
+                "or start without torchrun"
+            )
         yield world()
         return
     if "RANK" not in os.environ:
-        raise SalmonError(f"engine={cfg.engine.kind.value} runs in processes that torchrun starts, one a GPU: "
-                          "torchrun --nproc-per-node N -m salmon (or -m eval) ...; or use engine=single")
+        raise SalmonError(
+            f"engine={cfg.engine.kind.value} runs in processes that torchrun starts, one a GPU: "
+            "torchrun --nproc-per-node N -m salmon (or -m eval) ...; or use engine=single"
+        )
     from salmon.distributed.processes import meet  # torch
 
     with meet(cfg.model.device, cfg.engine.kind) as here, entered(here):
@@ -67,5 +71,7 @@ def leave() -> None:
 def only_in_one_process(what: str) -> None:
     """Raises ``SalmonError`` where ``what`` was started in several."""
     if _started_size() > 1:
-        raise SalmonError(f"{what} starts jobs of its own and is not to be started by torchrun. Give torchrun one job "
-                          "(without -m), or start the sweep without torchrun")
+        raise SalmonError(
+            f"{what} starts jobs of its own and is not to be started by torchrun. Give torchrun one job "
+            "(without -m), or start the sweep without torchrun"
+        )

@@ -45,8 +45,9 @@ class Lost(SalmonError):
 class Processes(World):
     """This process among those that ``meet``."""
 
-    def __init__(self, store: dist.Store, rank: int, size: int, tensors: dist.ProcessGroup | None,
-                 engine: Engine = Engine.ddp) -> None:
+    def __init__(
+        self, store: dist.Store, rank: int, size: int, tensors: dist.ProcessGroup | None, engine: Engine = Engine.ddp
+    ) -> None:
         """``store``: where a process that fails leaves its error; ``tensors``: sums gradients (None: as all else)."""
         self.rank, self.size = rank, size
         self.splits_state = engine.splits_state
@@ -102,8 +103,10 @@ class Processes(World):
         for rank, others in enumerate(sums):
             for name, here, there in zip(parameters, sums[0], others, strict=True):
                 if here != there:
-                    raise SalmonError(f"processes 0 and {rank} have come to hold different weights, first in {name}. "
-                                      "Are their GPUs or libraries of different kinds? The last checkpoint is whole")
+                    raise SalmonError(
+                        f"processes 0 and {rank} have come to hold different weights, first in {name}. "
+                        "Are their GPUs or libraries of different kinds? The last checkpoint is whole"
+                    )
 
     def fail(self, error: BaseException) -> None:
         """Leave this process's error for the first one, which reports it."""
@@ -176,8 +179,9 @@ def meet(device: str, engine: Engine = Engine.ddp) -> Iterator[Processes]:
     # (objects, tensors on the CPU) goes by gloo in any case. NCCL waits only for what all have just agreed to do, so
     # that its patience matters for a process that dies in the middle alone, and then torchrun ends the others.
     backend = "cpu:gloo,cuda:nccl" if cuda and engine.splits_state else "gloo"
-    dist.init_process_group(backend, store=dist.PrefixStore("groups", store), rank=rank, world_size=size,
-                            timeout=PATIENCE)
+    dist.init_process_group(
+        backend, store=dist.PrefixStore("groups", store), rank=rank, world_size=size, timeout=PATIENCE
+    )
     if engine.splits_state:
         library(None if cuda else "cpu")  # that it can be used, before any work
     here = Processes(store, rank, size, dist.new_group(backend="nccl") if backend == "gloo" and cuda else None, engine)
@@ -202,8 +206,10 @@ def take_gpu(device: str, place: int, processes: int) -> None:
     if ":" in device:
         raise SalmonError(f"model.device={device} is one GPU, and each process needs its own; use model.device=auto")
     if processes > torch.cuda.device_count():
-        raise SalmonError(f"{processes} processes were started here for {torch.cuda.device_count()} visible GPUs: "
-                          "start one a GPU, or use model.device=cpu")
+        raise SalmonError(
+            f"{processes} processes were started here for {torch.cuda.device_count()} visible GPUs: "
+            "start one a GPU, or use model.device=cpu"
+        )
     torch.cuda.set_device(place)
 
 

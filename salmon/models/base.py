@@ -63,11 +63,15 @@ class SharedModel:
         Args:
             layers: on the first so many layers only; None is all of them.
         """
-        config = LoraConfig(r=self.lora.r, lora_alpha=self.lora.alpha,  # type: ignore[arg-type]  # a float is fine
-                            lora_dropout=self.lora.dropout,
-                            target_modules="all-linear" if layers is None else self._linear_names(),
-                            layers_to_transform=None if layers is None else list(range(layers)),
-                            bias="none", task_type="CAUSAL_LM")
+        config = LoraConfig(
+            r=self.lora.r,
+            lora_alpha=self.lora.alpha,  # type: ignore[arg-type]  # a float is fine
+            lora_dropout=self.lora.dropout,
+            target_modules="all-linear" if layers is None else self._linear_names(),
+            layers_to_transform=None if layers is None else list(range(layers)),
+            bias="none",
+            task_type="CAUSAL_LM",
+        )
         with torch.random.fork_rng():
             torch.manual_seed(seed_of(seed, "adapter", name) % 2**63)
             if self._peft is None:
@@ -79,9 +83,13 @@ class SharedModel:
     def _linear_names(self) -> list[str]:
         """Names of the linear modules in a layer (PEFT takes no ``layers_to_transform`` with "all-linear")."""
         head = self.model.get_output_embeddings()
-        return sorted({name.rpartition(".")[2].removesuffix("base_layer") or name.split(".")[-2]
-                       for name, module in self.model.named_modules()
-                       if isinstance(module, nn.Linear) and module is not head and "lora_" not in name})
+        return sorted(
+            {
+                name.rpartition(".")[2].removesuffix("base_layer") or name.split(".")[-2]
+                for name, module in self.model.named_modules()
+                if isinstance(module, nn.Linear) and module is not head and "lora_" not in name
+            }
+        )
 
     def load_adapter(self, name: str, folder: Path) -> None:
         """Load the adapter of a folder (see ``salmon/runtime/adapter_files.py``) under ``name``.
@@ -104,8 +112,9 @@ class SharedModel:
             self._check_complete(name, folder)
         except (RuntimeError, ValueError, KeyError, SafetensorError) as error:
             reason = " ".join(str(error).split())[:300]
-            raise SalmonError(f"the adapter in {folder} (made for {made_for}) does not fit the base "
-                              f"{self.path}: {reason}") from error
+            raise SalmonError(
+                f"the adapter in {folder} (made for {made_for}) does not fit the base {self.path}: {reason}"
+            ) from error
         self._freeze()
 
     def save_adapter(self, name: str, folder: Path) -> None:
@@ -113,8 +122,11 @@ class SharedModel:
         assert self._peft is not None
         folder.mkdir(parents=True, exist_ok=True)
         state = get_peft_model_state_dict(self._peft, adapter_name=name, save_embedding_layers=False)
-        save_file({key: value.detach().cpu().contiguous() for key, value in state.items()},
-                  folder / WEIGHTS, metadata={"format": "pt"})
+        save_file(
+            {key: value.detach().cpu().contiguous() for key, value in state.items()},
+            folder / WEIGHTS,
+            metadata={"format": "pt"},
+        )
         config: Any = self._peft.peft_config[name]
         config.base_model_name_or_path, config.inference_mode = self.path, True
         if config.lora_alpha == int(config.lora_alpha):
@@ -139,8 +151,10 @@ class SharedModel:
         state = get_peft_model_state_dict(self._peft, adapter_name=name, save_embedding_layers=False)
         expected = set(state)
         if given != expected:
-            raise ValueError(f"{len(expected - given)} of its tensors are missing, {len(given - expected)} have no "
-                             f"layer here, e.g. {min(given ^ expected)}")
+            raise ValueError(
+                f"{len(expected - given)} of its tensors are missing, {len(given - expected)} have no "
+                f"layer here, e.g. {min(given ^ expected)}"
+            )
         broken = sorted(key for key, tensor in state.items() if not tensor.isfinite().all())
         if broken:
             raise ValueError(f"{len(broken)} of its tensors hold NaN or infinity, e.g. {broken[0]}")
@@ -189,8 +203,9 @@ class SharedModel:
         """The same for a mask of any kind (additive [B, 1, L, L], or 1 = real token [B, L]) and given positions."""
         decoder = self.model.get_decoder()
         with first_layers(decoder.config, layers), recomputing(decoder, torch.is_grad_enabled()):
-            return decoder(input_ids=ids, attention_mask=mask, position_ids=position_ids,
-                           use_cache=False).last_hidden_state
+            return decoder(
+                input_ids=ids, attention_mask=mask, position_ids=position_ids, use_cache=False
+            ).last_hidden_state
 
     def _freeze(self) -> None:
         # PEFT leaves the adapter it touched last trainable; training asks for gradients by ``using``.
@@ -215,16 +230,22 @@ def load_base(model: ModelConfig, cache: Path) -> SharedModel:
     dtype = pick_dtype(model.dtype, device)
     quantization = None
     if model.quantization is Quantization.nf4:
-        quantization = BitsAndBytesConfig(load_in_4bit=True, bnb_4bit_quant_type="nf4",
-                                          bnb_4bit_use_double_quant=True, bnb_4bit_compute_dtype=dtype)
+        quantization = BitsAndBytesConfig(
+            load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_use_double_quant=True, bnb_4bit_compute_dtype=dtype
+        )
     try:
         tokenizer = AutoTokenizer.from_pretrained(folder, revision=model.revision)
         if world().splits_weights:
             base = load_split(folder, model.revision, dtype)
         else:
             base = AutoModelForCausalLM.from_pretrained(
-                folder, revision=model.revision, dtype=dtype, use_safetensors=True, quantization_config=quantization,
-                device_map={"": device})
+                folder,
+                revision=model.revision,
+                dtype=dtype,
+                use_safetensors=True,
+                quantization_config=quantization,
+                device_map={"": device},
+            )
     except (OSError, ValueError, SafetensorError) as error:
         reason = " ".join(str(error).split())[:400]
         raise SalmonError(f"cannot load model.path={model.path}: {reason}") from error
@@ -247,5 +268,6 @@ def as_shared(base: PreTrainedModel, tokenizer: Any, model: ModelConfig) -> Shar
         base.gradient_checkpointing_enable({"use_reentrant": False, "early_stop": not world().splits_weights})
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token
-    return SharedModel(base, tokenizer, ChatFormat(tokenizer, model.system_prompt), model.lora, model.path,
-                       model.context)
+    return SharedModel(
+        base, tokenizer, ChatFormat(tokenizer, model.system_prompt), model.lora, model.path, model.context
+    )

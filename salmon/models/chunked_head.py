@@ -30,8 +30,9 @@ def chosen_logprobs(head: nn.Module, states: Tensor, chosen: Tensor, temperature
 
 
 @torch.no_grad()
-def logprobs_and_entropies(head: nn.Module, states: Tensor, chosen: Tensor, temperature: float
-                           ) -> tuple[Tensor, Tensor]:
+def logprobs_and_entropies(
+    head: nn.Module, states: Tensor, chosen: Tensor, temperature: float
+) -> tuple[Tensor, Tensor]:
     """The same log-probs, and the entropies [N] in nats of the distributions."""
 
     def of(some: Tensor, tokens: Tensor) -> tuple[Tensor, Tensor]:

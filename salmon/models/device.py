@@ -27,12 +27,16 @@ def pick_dtype(dtype: Dtype, device: torch.device) -> torch.dtype:
     fast = device.type == "cuda" and _computes_in_bf16(device)
     if dtype is Dtype.auto:
         if device.type == "cuda" and not fast:
-            log.warning("%s does not compute in bfloat16: model.dtype=auto is float32 on it, which takes twice the "
-                        "memory", torch.cuda.get_device_name(device))
+            log.warning(
+                "%s does not compute in bfloat16: model.dtype=auto is float32 on it, which takes twice the memory",
+                torch.cuda.get_device_name(device),
+            )
         return torch.bfloat16 if fast else torch.float32
     if dtype is Dtype.bfloat16 and device.type == "cuda" and not fast:
-        raise SalmonError(f"model.dtype=bfloat16, but {torch.cuda.get_device_name(device)} does not compute in it "
-                          "(GPUs do from NVIDIA's Ampere on): use model.dtype=float32, or another GPU")
+        raise SalmonError(
+            f"model.dtype=bfloat16, but {torch.cuda.get_device_name(device)} does not compute in it "
+            "(GPUs do from NVIDIA's Ampere on): use model.dtype=float32, or another GPU"
+        )
     return {Dtype.float32: torch.float32, Dtype.bfloat16: torch.bfloat16}[dtype]
 
 

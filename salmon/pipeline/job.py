@@ -95,4 +95,5 @@ def link_artifacts(folder: Path, executions: list[Execution]) -> None:
         link.unlink(missing_ok=True)
         link.symlink_to(execution.artifact.path.absolute())
     (folder / "artifacts.json").write_text(
-        json.dumps({e.label: {"path": str(e.artifact.path), "reused": e.reused} for e in executions}, indent=2))
+        json.dumps({e.label: {"path": str(e.artifact.path), "reused": e.reused} for e in executions}, indent=2)
+    )

@@ -105,8 +105,10 @@ class Pipeline:
         if lacking:
             first = next(stage for stage in reversed(ORDER) if stage in lacking)
             wanted = [name for name in ORDER if name in lacking or name in chosen]
-            raise SalmonError(f"stage {lacking[first]} needs the result of stage {first} for this config, and "
-                              f"{self.cfg.paths.store} does not have it. Run it too: stages=[{','.join(wanted)}]")
+            raise SalmonError(
+                f"stage {lacking[first]} needs the result of stage {first} for this config, and "
+                f"{self.cfg.paths.store} does not have it. Run it too: stages=[{','.join(wanted)}]"
+            )
 
     def _artifacts_in_store(self) -> dict[str, Artifact]:
         """Finished artifacts of this config, as far as their inputs are finished too."""
@@ -127,13 +129,20 @@ class Pipeline:
     def _settings_of(self, spec: StageSpec) -> dict[str, Any]:
         """Everything that decides the stage's result besides its inputs, read once a job."""
         if spec.name not in self._settings:
-            self._settings[spec.name] = {"seed": self.cfg.seed, "model": semantic(self.cfg.model),
-                                         **spec.settings(self.cfg)}
+            self._settings[spec.name] = {
+                "seed": self.cfg.seed,
+                "model": semantic(self.cfg.model),
+                **spec.settings(self.cfg),
+            }
         return self._settings[spec.name]
 
     def _fingerprint(self, spec: StageSpec, inputs: Mapping[str, Artifact]) -> str:
-        return fingerprint(spec.name, spec.version, self._settings_of(spec),
-                           {name: f"{artifact.stage}-{artifact.fingerprint}" for name, artifact in inputs.items()})
+        return fingerprint(
+            spec.name,
+            spec.version,
+            self._settings_of(spec),
+            {name: f"{artifact.stage}-{artifact.fingerprint}" for name, artifact in inputs.items()},
+        )
 
     def _store(self) -> Store:
         return Store(Path(self.cfg.paths.store).expanduser().absolute())
@@ -160,8 +169,7 @@ class Pipeline:
                 return artifact, True
             return self._make(spec, inputs, store, key, label), False
 
-    def _make(self, spec: StageSpec, inputs: Mapping[str, Artifact], store: Store, key: str, label: str
-              ) -> Artifact:
+    def _make(self, spec: StageSpec, inputs: Mapping[str, Artifact], store: Store, key: str, label: str) -> Artifact:
         """Run the stage in its work folder and commit what it made."""
         from salmon.stage.context import StageContext
 
@@ -174,11 +182,22 @@ class Pipeline:
             with explained(cfg, spec.name, label), world().watching():
                 metrics = _code_of(spec)(cfg, context)
             metrics |= {"time/total_s": time.perf_counter() - began, "perf/peak_memory_gib": peak_memory_gib()}
-            artifact = world().first(lambda: store.commit(spec.name, key, {
-                "config": self.resolved, "upstream": {name: a.name for name, a in inputs.items()}, "metrics": metrics,
-                "checkpoints": {**spec.checkpoints, **context.checkpoints}, "steps": context.steps,
-                "versions": versions(), "git_revision": git_revision(), "wandb_run_id": tracker.run_id,
-            }))  # fmt: skip
+            artifact = world().first(
+                lambda: store.commit(
+                    spec.name,
+                    key,
+                    {
+                        "config": self.resolved,
+                        "upstream": {name: a.name for name, a in inputs.items()},
+                        "metrics": metrics,
+                        "checkpoints": {**spec.checkpoints, **context.checkpoints},
+                        "steps": context.steps,
+                        "versions": versions(),
+                        "git_revision": git_revision(),
+                        "wandb_run_id": tracker.run_id,
+                    },
+                )
+            )
             tracker.summary(metrics)
             tracker.output(artifact.name, artifact.path, {"stage": spec.name, "metrics": metrics})
         if self._shared:
@@ -192,10 +211,16 @@ class Pipeline:
             return Tracker(spec.name, None, None)
         cfg = self.cfg
         return start_tracking(
-            cfg.tracking, Path(cfg.paths.wandb).expanduser(), spec.name, work, self.resolved, inputs=inputs,
-            group=cfg.tracking.group or cfg.name, name=f"{cfg.name}-s{cfg.seed}-{label}".replace(" ", "-"),
+            cfg.tracking,
+            Path(cfg.paths.wandb).expanduser(),
+            spec.name,
+            work,
+            self.resolved,
+            inputs=inputs,
+            group=cfg.tracking.group or cfg.name,
+            name=f"{cfg.name}-s{cfg.seed}-{label}".replace(" ", "-"),
             tags=[cfg.model.name, cfg.principles.name, *cfg.tracking.tags],
-        )  # fmt: skip
+        )
 
     def _base(self) -> "SharedModel":
         """The base without adapters, loaded once a job."""

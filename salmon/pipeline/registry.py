@@ -55,8 +55,11 @@ def _sft(cfg: Config) -> dict[str, Any]:
 
 def _preferences(cfg: Config) -> dict[str, Any]:
     bank = reward_bank(cfg.principles)
-    return _prompts(cfg, cfg.prompts.preferences) | _rollout(cfg) | {"preferences": semantic(cfg.preferences),
-                                                                     "bank": bank.content()}
+    return (
+        _prompts(cfg, cfg.prompts.preferences)
+        | _rollout(cfg)
+        | {"preferences": semantic(cfg.preferences), "bank": bank.content()}
+    )
 
 
 def _reward(cfg: Config) -> dict[str, Any]:
@@ -101,17 +104,23 @@ def _best_of_n(cfg: Config) -> dict[str, Any]:
 def _shown(cfg: Config) -> dict[str, Any]:
     """Principles that are shown at RL time."""
     interventions = cfg.principles.interventions
-    return {"bank": rl_bank(cfg.principles).content(),
-            "interventions": load_bank(interventions).content() if interventions else []}
+    return {
+        "bank": rl_bank(cfg.principles).content(),
+        "interventions": load_bank(interventions).content() if interventions else [],
+    }
 
 
 def _held_out(cfg: Config) -> dict[str, Any]:
     """Which prompts a policy is measured on, how it answers them, and what is checked."""
     ppo, monitor = semantic(cfg.ppo), monitor_bank(cfg.principles)
-    return _prompts(cfg, cfg.prompts.ppo) | _rollout(cfg) | {
-        "held_out": {key: ppo[key] for key in ("seed", "num_prompts", "held_out_prompts", "sampling")},
-        "monitor": monitor.content() if monitor else [],
-    }
+    return (
+        _prompts(cfg, cfg.prompts.ppo)
+        | _rollout(cfg)
+        | {
+            "held_out": {key: ppo[key] for key in ("seed", "num_prompts", "held_out_prompts", "sampling")},
+            "monitor": monitor.content() if monitor else [],
+        }
+    )
 
 
 def _eval(cfg: Config) -> dict[str, Any]:
@@ -123,8 +132,10 @@ def _eval(cfg: Config) -> dict[str, Any]:
         real = following.real_banks if following.real_pairs else []
         banks = [following.trained, following.paraphrased, following.unseen, *real]
         files = [*([following.pairs] if following.pairs else []), *following.real_pairs.values()]
-        data |= {"banks": [load_bank(bank).content() for bank in banks if bank],
-                 "pairs": [source_identity(file) for file in files]}
+        data |= {
+            "banks": [load_bank(bank).content() for bank in banks if bank],
+            "pairs": [source_identity(file) for file in files],
+        }
     if "mt_bench" in cfg.eval.tasks:
         settings = cfg.eval.mt_bench
         beside = [Path(file).expanduser() for file in (settings.baseline, settings.references) if file]
@@ -169,11 +180,17 @@ STAGES = {
         StageSpec("sft", 1, "salmon.sft.stage", (), _sft, {"sft": "policy"}, _sft_taken),
         StageSpec("preferences", 3, "salmon.preferences.stage", ("sft",), _preferences),
         StageSpec("reward", 2, "salmon.reward.stage", ("preferences",), _reward, taken=_reward_taken),
-        StageSpec("ppo", 2, "salmon.ppo.stage", ("sft", "reward"), _ppo,
-                  {"ppo_best": "best/policy", "ppo_last": "last/policy"}),
+        StageSpec(
+            "ppo",
+            2,
+            "salmon.ppo.stage",
+            ("sft", "reward"),
+            _ppo,
+            {"ppo_best": "best/policy", "ppo_last": "last/policy"},
+        ),
         StageSpec("dpo", 1, "salmon.baselines.dpo.stage", ("sft", "preferences"), _dpo, {"dpo": "policy"}),
         StageSpec("best_of_n", 1, "salmon.baselines.best_of_n.stage", ("sft", "reward"), _best_of_n),
         # ``eval`` imports ``salmon``, never the reverse: its code is found by its entry point.
         StageSpec("eval", 1, "entry-point:eval", ("checkpoint",), _eval),
     )
-}  # fmt: skip
+}

@@ -12,23 +12,35 @@ from salmon.runtime.progress import format_duration
 # What each stage is judged by at a glance: metric -> how the table words it.
 REACHED = {
     "sft": {"selfalign/kept": "answers kept {:.0f}", "sft/loss": "loss {:.3f}"},
-    "preferences": {"pairs/rows_train": "rows {:.0f}", "judge/tie_rate": "orders disagree {:.0%}",
-                    "judge/position_bias": "position bias {:+.2f}"},
-    "reward": {"reward/loss": "loss {:.3f}", "held_out/accuracy": "held-out accuracy {:.2f}",
-               "held_out/rows": "on {:.0f} rows"},
-    "ppo": {"held_out/reward_start": "held-out reward {:.3f}", "held_out/reward_best": "to {:.3f}",
-            "objective/kl_k3": "KL {:.3f}", "perf/tokens_per_second": "{:.0f} sampled tokens/s"},
+    "preferences": {
+        "pairs/rows_train": "rows {:.0f}",
+        "judge/tie_rate": "orders disagree {:.0%}",
+        "judge/position_bias": "position bias {:+.2f}",
+    },
+    "reward": {
+        "reward/loss": "loss {:.3f}",
+        "held_out/accuracy": "held-out accuracy {:.2f}",
+        "held_out/rows": "on {:.0f} rows",
+    },
+    "ppo": {
+        "held_out/reward_start": "held-out reward {:.3f}",
+        "held_out/reward_best": "to {:.3f}",
+        "objective/kl_k3": "KL {:.3f}",
+        "perf/tokens_per_second": "{:.0f} sampled tokens/s",
+    },
     "dpo": {"dpo/accuracy": "accuracy {:.2f}", "dpo/pairs": "on {:.0f} pairs", "held_out/kl": "KL {:.3f}"},
     "best_of_n": {"held_out/reward": "held-out reward {:.3f}", "held_out/kl": "KL at most {:.3f}"},
-}  # fmt: skip
+}
 
 
 def report(cfg: Config, executions: Sequence[Execution], folder: Path, seconds: float) -> str:
     """The whole closing text of a job."""
     parts = [table(["stage", "time", "peak GiB", "reached"], [_stage_row(e) for e in executions])]
     parts += benchmarks(benchmark_rows(executions))
-    lines = [f"total {format_duration(seconds)}; job folder {folder}",
-             *(f"  {e.label:<12} {e.artifact.path}" for e in executions)]
+    lines = [
+        f"total {format_duration(seconds)}; job folder {folder}",
+        *(f"  {e.label:<12} {e.artifact.path}" for e in executions),
+    ]
     if cfg.tracking.wandb is not WandbMode.disabled:
         wandb = Path(cfg.paths.wandb) / "wandb"
         lines += [f"look at the runs:  wandb leet {wandb}"]
@@ -65,8 +77,11 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 def _stage_row(execution: Execution) -> list[str]:
     metrics = execution.artifact.metrics
-    reached = [text.format(metrics[name]) for name, text in REACHED.get(execution.artifact.stage, {}).items()
-               if name in metrics]
+    reached = [
+        text.format(metrics[name])
+        for name, text in REACHED.get(execution.artifact.stage, {}).items()
+        if name in metrics
+    ]
     took = format_duration(metrics["time/total_s"]) + (" (reused)" if execution.reused else "")
     return [execution.label, took, f"{metrics['perf/peak_memory_gib']:.1f}", ", ".join(reached)]
 

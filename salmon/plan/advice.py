@@ -12,18 +12,33 @@ from salmon.plan.phases import Phase
 from salmon.plan.planner import plan
 
 # Settings by phase: first those that change no result (they are not in fingerprints, so a stage goes on with them).
-MICRO = {"sft train": "sft.train.micro_batch_size", "reward train": "reward.train.micro_batch_size",
-         "reward pretrain": "reward.pretrain.train.micro_batch_size", "ppo score": "ppo.micro_batch_size",
-         "ppo log-probs": "ppo.micro_batch_size", "ppo train": "ppo.micro_batch_size",
-         "dpo reference": "dpo.train.micro_batch_size", "dpo train": "dpo.train.micro_batch_size",
-         "dpo log-probs": "ppo.micro_batch_size", "best_of_n score": "ppo.micro_batch_size"}  # fmt: skip
-BATCH = {"sft sample": "sft.sampling.batch_size", "preferences sample": "preferences.sampling.batch_size",
-         "ppo rollout": "ppo.sampling.batch_size", "dpo sample": "ppo.sampling.batch_size",
-         "best_of_n sample": "ppo.sampling.batch_size"}
+MICRO = {
+    "sft train": "sft.train.micro_batch_size",
+    "reward train": "reward.train.micro_batch_size",
+    "reward pretrain": "reward.pretrain.train.micro_batch_size",
+    "ppo score": "ppo.micro_batch_size",
+    "ppo log-probs": "ppo.micro_batch_size",
+    "ppo train": "ppo.micro_batch_size",
+    "dpo reference": "dpo.train.micro_batch_size",
+    "dpo train": "dpo.train.micro_batch_size",
+    "dpo log-probs": "ppo.micro_batch_size",
+    "best_of_n score": "ppo.micro_batch_size",
+}
+BATCH = {
+    "sft sample": "sft.sampling.batch_size",
+    "preferences sample": "preferences.sampling.batch_size",
+    "ppo rollout": "ppo.sampling.batch_size",
+    "dpo sample": "ppo.sampling.batch_size",
+    "best_of_n sample": "ppo.sampling.batch_size",
+}
 TRAINING = ("train", "pretrain")
-OPTIMIZERS = {"sft train": "sft.train.optim.optimizer", "reward train": "reward.train.optim.optimizer",
-              "reward pretrain": "reward.pretrain.train.optim.optimizer", "ppo train": "ppo.optim.optimizer",
-              "dpo train": "dpo.train.optim.optimizer"}
+OPTIMIZERS = {
+    "sft train": "sft.train.optim.optimizer",
+    "reward train": "reward.train.optim.optimizer",
+    "reward pretrain": "reward.pretrain.train.optim.optimizer",
+    "ppo train": "ppo.optim.optimizer",
+    "dpo train": "dpo.train.optim.optimizer",
+}
 PROCESSES = "processes"  # an argument of the plan and of torchrun, no setting
 
 
@@ -95,8 +110,7 @@ def advice(tried: Tried, phase: Phase, budget: int | None = None) -> list[Change
     return found
 
 
-def _candidates(cfg: Config, phase: Phase, may_start_more: bool
-                ) -> Iterator[tuple[str, Callable[[Any], Any], bool]]:
+def _candidates(cfg: Config, phase: Phase, may_start_more: bool) -> Iterator[tuple[str, Callable[[Any], Any], bool]]:
     """(setting, what to try after its value or None, whether it changes results), the cheapest first."""
     name = f"{phase.stage} {phase.name}"
     splits = cfg.engine.kind.splits_state
@@ -115,8 +129,11 @@ def _candidates(cfg: Config, phase: Phase, may_start_more: bool
     if splits and may_start_more and shared_batches(cfg):
         yield PROCESSES, twice, False
     if name in OPTIMIZERS and not splits:
-        yield (OPTIMIZERS[name], lambda value: None if value is Optimizer.paged_adamw_8bit else
-               Optimizer.paged_adamw_8bit, True)
+        yield (
+            OPTIMIZERS[name],
+            lambda value: None if value is Optimizer.paged_adamw_8bit else Optimizer.paged_adamw_8bit,
+            True,
+        )
     if cfg.engine.kind is not Engine.zero3:
         yield "model.quantization", lambda value: None if value is Quantization.nf4 else Quantization.nf4, True
     yield "model.lora.r", lambda value: value // 2 if value > 8 else None, True

@@ -19,25 +19,45 @@ def dpo_phases(cfg: Config, base: Base, work: Workload) -> Iterator[Phase]:
     # 1. The reference's log-probs, once: chunks of micro_batch_size pairs, each in one process.
     rows = 2 * min(settings.micro_batch_size, work.dpo_pairs)
     logits = lasting | {"logits": memory.scoring_logits(shape, base.e, rows * answer)}
-    yield Phase("dpo", "reference", max(base.reads(lasting, rows, columns), logits, key=held),
-                *base.reading_cost(2 * work.dpo_pairs, rows, columns, shape.layers, answer))
+    yield Phase(
+        "dpo",
+        "reference",
+        max(base.reads(lasting, rows, columns), logits, key=held),
+        *base.reading_cost(2 * work.dpo_pairs, rows, columns, shape.layers, answer),
+    )
 
     # 2. Answers to the held-out prompts, twice, with log-probs of policy and reference.
     batch = min(sampling.batch_size, base.sharing.rows(work.held_out))
-    yield Phase("dpo", "sample", base.samples(lasting, batch, work.prompt, sampling.max_new_tokens, sampling.top_p),
-                *total(*[base.sampling_cost(work.held_out, batch, work.prompt, sampling.max_new_tokens)] * 2))
+    yield Phase(
+        "dpo",
+        "sample",
+        base.samples(lasting, batch, work.prompt, sampling.max_new_tokens, sampling.top_p),
+        *total(*[base.sampling_cost(work.held_out, batch, work.prompt, sampling.max_new_tokens)] * 2),
+    )
     micro, longest = min(cfg.ppo.micro_batch_size, batch), work.prompt + sampling.max_new_tokens
     logits = lasting | {"logits": memory.scoring_logits(shape, base.e, micro * sampling.max_new_tokens)}
-    yield Phase("dpo", "log-probs", max(base.reads(lasting, micro, longest), logits, key=held),
-                *total(*[base.reading_cost(work.held_out, micro, longest, shape.layers, sampling.max_new_tokens)] * 4))
+    yield Phase(
+        "dpo",
+        "log-probs",
+        max(base.reads(lasting, micro, longest), logits, key=held),
+        *total(*[base.reading_cost(work.held_out, micro, longest, shape.layers, sampling.max_new_tokens)] * 4),
+    )
 
     # 3. Training.
-    pairs, at_once = (work.dpo_pairs * settings.epochs,
-                      2 * min(settings.micro_batch_size, base.sharing.rows(settings.batch_size)))
+    pairs, at_once = (
+        work.dpo_pairs * settings.epochs,
+        2 * min(settings.micro_batch_size, base.sharing.rows(settings.batch_size)),
+    )
     lasting = base.resident(2 * adapter, adapter, optimizer)
-    yield Phase("dpo", "train", base.trains(lasting, adapter, optimizer, at_once, columns, shape.layers, answer),
-                *total(base.training_cost(2 * pairs, 2 * settings.batch_size, at_once, columns, shape.layers, answer),
-                       base.summing(pairs / settings.batch_size, adapter)))
+    yield Phase(
+        "dpo",
+        "train",
+        base.trains(lasting, adapter, optimizer, at_once, columns, shape.layers, answer),
+        *total(
+            base.training_cost(2 * pairs, 2 * settings.batch_size, at_once, columns, shape.layers, answer),
+            base.summing(pairs / settings.batch_size, adapter),
+        ),
+    )
 
 
 def best_of_n_phases(cfg: Config, base: Base, work: Workload) -> Iterator[Phase]:
@@ -48,9 +68,16 @@ def best_of_n_phases(cfg: Config, base: Base, work: Workload) -> Iterator[Phase]
     lasting, answers = base.resident(2 * policy + 2 * value, heads=2), work.held_out * n
     # Chunks of prompts, each in one process; a prompt's answers may take several batches.
     batch = min(sampling.batch_size, max(1, sampling.batch_size // n) * n, answers)
-    yield Phase("best_of_n", "sample", base.samples(lasting, batch, work.prompt, sampling.max_new_tokens,
-                                                    sampling.top_p),
-                *base.sampling_cost(answers, batch, work.prompt, sampling.max_new_tokens))
+    yield Phase(
+        "best_of_n",
+        "sample",
+        base.samples(lasting, batch, work.prompt, sampling.max_new_tokens, sampling.top_p),
+        *base.sampling_cost(answers, batch, work.prompt, sampling.max_new_tokens),
+    )
     micro = min(cfg.ppo.micro_batch_size, batch)
-    yield Phase("best_of_n", "score", base.scores(lasting, micro, work.scored_input),
-                *base.reading_cost(answers, micro, work.scored_input, depth))
+    yield Phase(
+        "best_of_n",
+        "score",
+        base.scores(lasting, micro, work.scored_input),
+        *base.reading_cost(answers, micro, work.scored_input, depth),
+    )

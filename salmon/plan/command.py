@@ -62,8 +62,10 @@ def parse(arguments: Sequence[str]) -> Asked:
                     asked.overrides.append(argument)
         except ValueError as error:
             raise SalmonError(f"{argument}: {error}") from error
-    for name, rate, what in (("flops", asked.flops, "floating-point operations a second, e.g. 4e14"),
-                             ("link", asked.link, "bytes a second between processes, e.g. 25e9")):
+    for name, rate, what in (
+        ("flops", asked.flops, "floating-point operations a second, e.g. 4e14"),
+        ("link", asked.link, "bytes a second between processes, e.g. 25e9"),
+    ):
         if rate is not None and not 0 < rate < float("inf"):
             raise SalmonError(f"{name}={rate} must be above 0: {what}")
     for name, count in (("prompts", asked.prompts), ("processes", asked.processes)):
@@ -95,17 +97,27 @@ def default_gpu() -> str:
     """
     if shutil.which("nvidia-smi") is None:
         return "cpu"
-    listed = subprocess.run(["nvidia-smi", "--query-gpu=name,memory.total", "--format=csv,noheader,nounits"],
-                            capture_output=True, text=True, check=False)
+    listed = subprocess.run(
+        ["nvidia-smi", "--query-gpu=name,memory.total", "--format=csv,noheader,nounits"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     lines = listed.stdout.strip().splitlines()
     if listed.returncode or not lines:
         return "cpu"
     name, _, memory = lines[0].rpartition(",")
-    near = [device.name for device in DEVICES.values() if device.name.split("_")[0].removeprefix("rtx") in name.lower()
-            and abs(device.memory / 2**20 - float(memory)) < 4096]
+    near = [
+        device.name
+        for device in DEVICES.values()
+        if device.name.split("_")[0].removeprefix("rtx") in name.lower()
+        and abs(device.memory / 2**20 - float(memory)) < 4096
+    ]
     if not near:
-        raise SalmonError(f"this machine's GPU is not in the plan's table: {lines[0]} MiB; give gpu= as one of "
-                          f"{', '.join(NAMES)}, and flops= for its rate")
+        raise SalmonError(
+            f"this machine's GPU is not in the plan's table: {lines[0]} MiB; give gpu= as one of "
+            f"{', '.join(NAMES)}, and flops= for its rate"
+        )
     return near[0]
 
 
@@ -133,6 +145,10 @@ def render(arguments: Sequence[str]) -> str:
             misfits.append((phase, changes, phase.peak - sum(change.saves for change in changes) <= budget))
     if asked.as_json:
         return json.dumps(as_json(base, work, phases, misfits), indent=2)
-    closing = ("\nNot planned: eval. It makes batches that it halves until they fit; how long it "
-               "takes depends on how long the answers become." if "eval" in cfg.stages else "")
+    closing = (
+        "\nNot planned: eval. It makes batches that it halves until they fit; how long it "
+        "takes depends on how long the answers become."
+        if "eval" in cfg.stages
+        else ""
+    )
     return as_text(base, work, phases, misfits) + closing

@@ -39,8 +39,9 @@ def compute_seconds(flops: float, device: Device) -> float:
     return flops / (device.flops * device.utilisation)
 
 
-def decoding_seconds(shape: ModelShape, steps: float, flops: float, weights: int, cache: float, nf4: bool, e: int,
-                     device: Device) -> float:
+def decoding_seconds(
+    shape: ModelShape, steps: float, flops: float, weights: int, cache: float, nf4: bool, e: int, device: Device
+) -> float:
     """Seconds of ``steps`` decoding steps that take ``flops`` in all.
 
     A step reads all weights and, on average, ``cache`` bytes of keys and values; NF4 writes and reads the unpacked

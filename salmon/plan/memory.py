@@ -69,8 +69,9 @@ def saved_per_token(shape: ModelShape, e: int, rank: int, columns: int) -> float
     hidden, inner, attended = shape.hidden, shape.intermediate, shape.heads * shape.head_dim
     inputs = 2 * FP32 * hidden + FP32 * attended if e == FP32 else FP32 * (5 * hidden + attended)
     attention = (3 if e == FP32 else 4) * e * attended + FP32 * shape.heads
-    return (2 * FP32 * hidden + inputs + attention + 3 * e * inner + FP32 * inner + 7 * FP32 * rank + 2 * FP32
-            + e * columns)
+    return (
+        2 * FP32 * hidden + inputs + attention + 3 * e * inner + FP32 * inner + 7 * FP32 * rank + 2 * FP32 + e * columns
+    )
 
 
 def activations(shape: ModelShape, e: int, rank: int, rows: int, columns: int, layers: int, checkpointing: bool) -> int:
@@ -85,8 +86,9 @@ def activations(shape: ModelShape, e: int, rank: int, rows: int, columns: int, l
     return round(rows * columns * (kept + transient))
 
 
-def kept_at_logits(shape: ModelShape, e: int, rank: int, rows: int, columns: int, layers: int, checkpointing: bool
-                   ) -> int:
+def kept_at_logits(
+    shape: ModelShape, e: int, rank: int, rows: int, columns: int, layers: int, checkpointing: bool
+) -> int:
     """What of ``activations`` is alive while the loss is computed, before any layer's backward."""
     saved = saved_per_token(shape, e, rank, columns)
     return round(rows * columns * (e * shape.hidden + layers * (e * shape.hidden if checkpointing else saved)))

@@ -21,8 +21,13 @@ PHASE_OF = {
     "reward": {"fit": "train", "held_out_accuracy": "train"},
     "dpo": {"with_reference": "reference", "sample_responses": "sample", "by_row": "log-probs", "fit": "train"},
     "best_of_n": {"sample_responses": "sample", "score": "score"},
-    "ppo": {"sample_responses": "rollout", "score": "score", "by_row": "log-probs", "minibatch_gradients": "train",
-            "step": "train"},
+    "ppo": {
+        "sample_responses": "rollout",
+        "score": "score",
+        "by_row": "log-probs",
+        "minibatch_gradients": "train",
+        "step": "train",
+    },
 }
 
 
@@ -57,14 +62,18 @@ def explanation(cfg: Config, stage: str, label: str, error: BaseException) -> st
     if here.size > 1:
         where += f" in process {here.rank} of {here.size}"
     if stage not in PLANNED:
-        return (f"{where} ({reason}). Lower {stage}.batch_size: that changes no result, and the same command goes on "
-                "where this one stopped")
+        return (
+            f"{where} ({reason}). Lower {stage}.batch_size: that changes no result, and the same command goes on "
+            "where this one stopped"
+        )
     try:
         phases = [p for p in plan(cfg, this_device(), None, here.size)[2] if p.stage == stage]
     except SalmonError as unknown:
         settings = {table[key] for table in (MICRO, BATCH) for key in table if key.startswith(f"{stage} ")}
-        return (f"{where} ({reason}). Lower {', '.join(sorted(settings))}: that changes no result, and the same "
-                f"command goes on where this one stopped. There is no plan: {unknown}")
+        return (
+            f"{where} ({reason}). Lower {', '.join(sorted(settings))}: that changes no result, and the same "
+            f"command goes on where this one stopped. There is no plan: {unknown}"
+        )
     worst = max((p for p in phases if p.name == phase), default=max(phases, key=lambda p: p.peak), key=lambda p: p.peak)
     return f"{where} ({reason}). {held(worst)}. {lower(cfg, worst)}"
 
@@ -84,11 +93,15 @@ def lower(cfg: Config, phase: Phase) -> str:
     others = [f"{c.override} (saves {c.saves / GIB:.2f} GiB)" for c in changes if c.changes_results]
     parts = []
     if harmless:
-        parts.append(f"Lower, in this order: {', '.join(harmless)}, or as far as it takes: that changes no result, and "
-                     "the same command with it goes on where this one stopped")
+        parts.append(
+            f"Lower, in this order: {', '.join(harmless)}, or as far as it takes: that changes no result, and "
+            "the same command with it goes on where this one stopped"
+        )
     if others:
-        parts.append(f"{'Then' if harmless else 'Lower, in this order:'} {', '.join(others)}: that makes another "
-                     "result, from the start of the stage")
+        parts.append(
+            f"{'Then' if harmless else 'Lower, in this order:'} {', '.join(others)}: that makes another "
+            "result, from the start of the stage"
+        )
     return ". ".join([*parts, "`salmon plan` shows all phases"])
 
 

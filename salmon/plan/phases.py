@@ -73,16 +73,21 @@ class Base:
             items["optimizer state"] = self.sharing.of_state(memory.optimizer_state(trained, optimizer) + copy)
         return items
 
-    def trains(self, items: Items, trained: int, optimizer: Optimizer, rows: int, columns: int, layers: int,
-               responses: int = 0) -> Items:
+    def trains(
+        self, items: Items, trained: int, optimizer: Optimizer, rows: int, columns: int, layers: int, responses: int = 0
+    ) -> Items:
         """Training passes over [rows, columns] tokens with a loss over ``responses`` log-probs a row (0: none): the
         largest of what is alive at the logits, in the layers' backward passes, and in the optimiser's step."""
         shape, rank = self.shape, self.rank
         lasting = items | {"gradients": FP32 * trained}
         unpacked = {"unpacked layer": memory.unpacked_linear(shape, self.e, self.nf4)}
-        moments = [{"optimizer step": self._step(trained, optimizer)},
-                   {"activations": memory.activations(shape, self.e, rank, rows, columns, layers, self.checkpointing),
-                    **unpacked}]
+        moments = [
+            {"optimizer step": self._step(trained, optimizer)},
+            {
+                "activations": memory.activations(shape, self.e, rank, rows, columns, layers, self.checkpointing),
+                **unpacked,
+            },
+        ]
         if responses:
             kept = memory.kept_at_logits(shape, self.e, rank, rows, columns, layers, self.checkpointing)
             moments.append({"activations": kept, "logits": memory.training_logits(shape, self.e, rows * responses)})
@@ -98,7 +103,8 @@ class Base:
         """A pass without gradients and without logits."""
         return items | {
             "activations": memory.forward_only(self.shape, self.e, rows * columns, adapter, self.device.is_gpu),
-            "unpacked layer": memory.unpacked_linear(self.shape, self.e, self.nf4)}
+            "unpacked layer": memory.unpacked_linear(self.shape, self.e, self.nf4),
+        }
 
     def scores(self, items: Items, rows: int, columns: int) -> Items:
         """The reward model's pass over so many inputs."""
@@ -115,19 +121,26 @@ class Base:
         columns = prefix + rows * prompt if packed else prompt
         mask = memory.packed_mask(e, rows * prompt, columns) if packed else rows * prompt**2
         prompts = self.reads({}, rows, prompt, adapter=not packed) | {
-            "KV cache": memory.kv_cache(shape, e, prefix + rows * prompt), "masks": mask}
-        steps = {"KV cache": memory.kv_cache(shape, e, prefix + rows * (prompt + response)),
-                 "logits": memory.sampling_logits(shape, e, rows, top_p),
-                 "unpacked layer": memory.unpacked_linear(shape, e, self.nf4)}
+            "KV cache": memory.kv_cache(shape, e, prefix + rows * prompt),
+            "masks": mask,
+        }
+        steps = {
+            "KV cache": memory.kv_cache(shape, e, prefix + rows * (prompt + response)),
+            "logits": memory.sampling_logits(shape, e, rows, top_p),
+            "unpacked layer": memory.unpacked_linear(shape, e, self.nf4),
+        }
         moments = [prompts, steps]
         if packed:
             cache = {"KV cache": memory.kv_cache(shape, e, prefix)}
-            moments += [self.reads({}, 1, prefix, adapter=False) | cache,
-                        cache | {"masks": memory.packed_mask_in_the_making(e, rows * prompt, columns)}]
+            moments += [
+                self.reads({}, 1, prefix, adapter=False) | cache,
+                cache | {"masks": memory.packed_mask_in_the_making(e, rows * prompt, columns)},
+            ]
         return items | max(moments, key=held)
 
-    def sampling_cost(self, responses: int, batch: int, prompt: int, response: int, prefix: int = 0
-                      ) -> tuple[float, float, float]:
+    def sampling_cost(
+        self, responses: int, batch: int, prompt: int, response: int, prefix: int = 0
+    ) -> tuple[float, float, float]:
         """Tokens, FLOPs and seconds of sampling: every batch runs to the longest response."""
         shape, batches, rank = self.shape, ceil(responses / batch), 0 if prefix else self.rank
         read = responses * prompt + batches * prefix
@@ -138,29 +151,38 @@ class Base:
         mine = self.sharing.rows(batches)
         part = min(1, mine * batch / responses)
         seconds = compute_seconds(part * reading, self.device) + decoding_seconds(
-            shape, mine * response, part * writing, self.weights, cache, self.nf4, self.e, self.device)
+            shape, mine * response, part * writing, self.weights, cache, self.nf4, self.e, self.device
+        )
         passes = mine * (response + (2 if prefix else 1))
         return read + responses * response, reading + writing, seconds + passes * self.gathering(shape.layers)
 
-    def training_cost(self, rows: float, batch: int, at_once: int, columns: int, layers: int, responses: int = 0
-                      ) -> tuple[float, float, float]:
+    def training_cost(
+        self, rows: float, batch: int, at_once: int, columns: int, layers: int, responses: int = 0
+    ) -> tuple[float, float, float]:
         """Tokens, FLOPs and seconds of training passes over ``rows`` rows, in batches of which each process takes its
         share ``at_once`` by ``at_once``. ``summing`` comes on top."""
         token = training_flops(self.shape, self.rank, layers, columns / 2, self.checkpointing)
         flops = rows * (columns * token + 2 * responses * head_flops(self.shape))
         share = self.sharing.rows(batch)
         passes = 2 * rows / batch * ceil(share / at_once)  # forward and backward
-        return rows * columns, flops, (compute_seconds(flops * share / batch, self.device)
-                                       + passes * self.gathering(layers))
+        return (
+            rows * columns,
+            flops,
+            (compute_seconds(flops * share / batch, self.device) + passes * self.gathering(layers)),
+        )
 
-    def reading_cost(self, rows: float, at_once: int, columns: int, layers: int, responses: int = 0
-                     ) -> tuple[float, float, float]:
+    def reading_cost(
+        self, rows: float, at_once: int, columns: int, layers: int, responses: int = 0
+    ) -> tuple[float, float, float]:
         """The same without gradients, ``at_once`` rows in a pass."""
         token = forward_flops(self.shape, self.rank, layers, columns / 2)
         flops = rows * (columns * token + responses * head_flops(self.shape))
         passes = ceil(rows / self.sharing.processes / at_once)
-        return rows * columns, flops, (compute_seconds(flops / self.sharing.processes, self.device)
-                                       + passes * self.gathering(layers))
+        return (
+            rows * columns,
+            flops,
+            (compute_seconds(flops / self.sharing.processes, self.device) + passes * self.gathering(layers)),
+        )
 
     def gathering(self, layers: int) -> float:
         """Seconds to gather what a pass through so many layers uses."""
@@ -184,18 +206,32 @@ def sft_phases(cfg: Config, base: Base, work: Workload) -> Iterator[Phase]:
     sampling, prefix = sft.sampling, work.prefix if sft.source is SFTSource.self_align else 0
     if sft.source is not SFTSource.demonstrations:
         prompt, rows = work.query if prefix else work.prompt, min(sampling.batch_size, work.sft_prompts)
-        yield Phase("sft", "sample", base.samples(base.resident(0), rows, prompt, sampling.max_new_tokens,
-                                                  sampling.top_p, prefix),
-                    *base.sampling_cost(work.sft_prompts, rows, prompt, sampling.max_new_tokens, prefix))
+        yield Phase(
+            "sft",
+            "sample",
+            base.samples(base.resident(0), rows, prompt, sampling.max_new_tokens, sampling.top_p, prefix),
+            *base.sampling_cost(work.sft_prompts, rows, prompt, sampling.max_new_tokens, prefix),
+        )
     trained, optimizer = shape.adapter_parameters(base.rank), sft.train.optim.optimizer
     columns, rows = work.sft_prompt + work.sft_response, work.sft_rows * sft.train.epochs
     at_once = min(sft.train.micro_batch_size, base.sharing.rows(min(sft.train.batch_size, work.sft_rows)))
-    yield Phase("sft", "train",
-                base.trains(base.resident(trained, trained, optimizer), trained, optimizer, at_once, columns,
-                            shape.layers, work.sft_response),
-                *total(base.training_cost(rows, sft.train.batch_size, at_once, columns, shape.layers,
-                                          work.sft_response),
-                       base.summing(rows / sft.train.batch_size, trained)))
+    yield Phase(
+        "sft",
+        "train",
+        base.trains(
+            base.resident(trained, trained, optimizer),
+            trained,
+            optimizer,
+            at_once,
+            columns,
+            shape.layers,
+            work.sft_response,
+        ),
+        *total(
+            base.training_cost(rows, sft.train.batch_size, at_once, columns, shape.layers, work.sft_response),
+            base.summing(rows / sft.train.batch_size, trained),
+        ),
+    )
 
 
 def preferences_phases(cfg: Config, base: Base, work: Workload) -> Iterator[Phase]:
@@ -203,19 +239,28 @@ def preferences_phases(cfg: Config, base: Base, work: Workload) -> Iterator[Phas
     sampling, shape = cfg.preferences.sampling, base.shape
     resident = base.resident(shape.adapter_parameters(base.rank))
     rows = min(sampling.batch_size, work.samples)
-    yield Phase("preferences", "sample",
-                base.samples(resident, rows, work.prompt, sampling.max_new_tokens, sampling.top_p),
-                *base.sampling_cost(work.samples, rows, work.prompt, sampling.max_new_tokens))
+    yield Phase(
+        "preferences",
+        "sample",
+        base.samples(resident, rows, work.prompt, sampling.max_new_tokens, sampling.top_p),
+        *base.sampling_cost(work.samples, rows, work.prompt, sampling.max_new_tokens),
+    )
     if work.principles:
         own = work.principles * work.judge_own
         length = work.judge_shared + own
         cache = {"KV cache": memory.kv_cache(shape, base.e, work.judge_shared)}
         beginning = base.reads(resident, 1, work.judge_shared) | cache
         masking = resident | cache | {"masks": memory.packed_mask_in_the_making(base.e, own, length)}
-        rest = base.reads(resident, 1, own) | {"KV cache": memory.kv_cache(shape, base.e, length),
-                                               "masks": memory.packed_mask(base.e, own, length)}
-        yield Phase("preferences", "judge", max(beginning, masking, rest, key=held),
-                    *base.reading_cost(2 * work.pairs, 1, length, shape.layers))
+        rest = base.reads(resident, 1, own) | {
+            "KV cache": memory.kv_cache(shape, base.e, length),
+            "masks": memory.packed_mask(base.e, own, length),
+        }
+        yield Phase(
+            "preferences",
+            "judge",
+            max(beginning, masking, rest, key=held),
+            *base.reading_cost(2 * work.pairs, 1, length, shape.layers),
+        )
 
 
 def reward_phases(cfg: Config, base: Base, work: Workload) -> Iterator[Phase]:
@@ -231,10 +276,17 @@ def reward_phases(cfg: Config, base: Base, work: Workload) -> Iterator[Phase]:
         at_once = 2 * min(settings.micro_batch_size, base.sharing.rows(settings.batch_size))
         optimizer, steps = settings.optim.optimizer, rows * settings.epochs / settings.batch_size
         lasting = base.resident(trained, trained, optimizer, heads=1) | {
-            "masks": memory.branch_mask(base.e, at_once, columns)}
-        yield Phase("reward", name, base.trains(lasting, trained, optimizer, at_once, columns, layers),
-                    *total(base.training_cost(2 * rows * settings.epochs, 2 * settings.batch_size, at_once, columns,
-                                              layers), base.summing(steps, trained)))
+            "masks": memory.branch_mask(base.e, at_once, columns)
+        }
+        yield Phase(
+            "reward",
+            name,
+            base.trains(lasting, trained, optimizer, at_once, columns, layers),
+            *total(
+                base.training_cost(2 * rows * settings.epochs, 2 * settings.batch_size, at_once, columns, layers),
+                base.summing(steps, trained),
+            ),
+        )
 
 
 def ppo_phases(cfg: Config, base: Base, work: Workload) -> Iterator[Phase]:
@@ -247,16 +299,36 @@ def ppo_phases(cfg: Config, base: Base, work: Workload) -> Iterator[Phase]:
     response, micro = ppo.sampling.max_new_tokens, min(ppo.micro_batch_size, base.sharing.rows(ppo.rollout_batch))
     columns, rollouts = work.prompt + response, work.ppo_updates * ppo.rollout_batch
     batch = min(ppo.sampling.batch_size, base.sharing.rows(ppo.rollout_batch))
-    yield Phase("ppo", "rollout", base.samples(lasting, batch, work.prompt, response, ppo.sampling.top_p),
-                *base.sampling_cost(work.ppo_responses, batch, work.prompt, response))
-    yield Phase("ppo", "score", base.scores(lasting, micro, work.scored_input),
-                *base.reading_cost(work.ppo_responses, micro, work.scored_input, layers))
+    yield Phase(
+        "ppo",
+        "rollout",
+        base.samples(lasting, batch, work.prompt, response, ppo.sampling.top_p),
+        *base.sampling_cost(work.ppo_responses, batch, work.prompt, response),
+    )
+    yield Phase(
+        "ppo",
+        "score",
+        base.scores(lasting, micro, work.scored_input),
+        *base.reading_cost(work.ppo_responses, micro, work.scored_input, layers),
+    )
     logits = lasting | {"logits": memory.scoring_logits(shape, base.e, micro * response)}
-    yield Phase("ppo", "log-probs", max(base.reads(lasting, micro, columns), logits, key=held),
-                *total(*[base.reading_cost(rollouts, micro, columns, shape.layers, response)] * 2,
-                       base.reading_cost(rollouts, micro, columns, layers)))
+    yield Phase(
+        "ppo",
+        "log-probs",
+        max(base.reads(lasting, micro, columns), logits, key=held),
+        *total(
+            *[base.reading_cost(rollouts, micro, columns, shape.layers, response)] * 2,
+            base.reading_cost(rollouts, micro, columns, layers),
+        ),
+    )
     rows, at_once = rollouts * ppo.inner_epochs, min(ppo.micro_batch_size, base.sharing.rows(ppo.minibatch))
-    yield Phase("ppo", "train", base.trains(lasting, trained, optimizer, at_once, columns, shape.layers, response),
-                *total(base.training_cost(rows, ppo.minibatch, at_once, columns, shape.layers, response),
-                       base.training_cost(rows, ppo.minibatch, at_once, columns, layers),
-                       base.summing(rows / ppo.minibatch, trained)))
+    yield Phase(
+        "ppo",
+        "train",
+        base.trains(lasting, trained, optimizer, at_once, columns, shape.layers, response),
+        *total(
+            base.training_cost(rows, ppo.minibatch, at_once, columns, shape.layers, response),
+            base.training_cost(rows, ppo.minibatch, at_once, columns, layers),
+            base.summing(rows / ppo.minibatch, trained),
+        ),
+    )

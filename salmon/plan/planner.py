@@ -15,13 +15,19 @@ from salmon.plan.workload import Workload, workload
 
 # "eval" is none of them: its batches are halved until they fit (eval/batches.py).
 STAGES: dict[str, Callable[[Config, Base, Workload], Iterator[Phase]]] = {
-    "sft": sft_phases, "preferences": preferences_phases, "reward": reward_phases, "ppo": ppo_phases,
-    "dpo": dpo_phases, "best_of_n": best_of_n_phases}
+    "sft": sft_phases,
+    "preferences": preferences_phases,
+    "reward": reward_phases,
+    "ppo": ppo_phases,
+    "dpo": dpo_phases,
+    "best_of_n": best_of_n_phases,
+}
 PLANNED = tuple(STAGES)
 
 
-def plan(cfg: Config, device: Device, prompts: int | None = None, processes: int = 1
-         ) -> tuple[Base, Workload, list[Phase]]:
+def plan(
+    cfg: Config, device: Device, prompts: int | None = None, processes: int = 1
+) -> tuple[Base, Workload, list[Phase]]:
     """All phases of the configured stages that have one; ``prompts`` is of every source whose size is not known.
 
     Raises:
@@ -35,9 +41,15 @@ def plan(cfg: Config, device: Device, prompts: int | None = None, processes: int
 def base_of(cfg: Config, device: Device, processes: int) -> Base:
     """The base that a config loads on a device."""
     bf16 = cfg.model.dtype is Dtype.bfloat16 or (cfg.model.dtype is Dtype.auto and device.is_gpu)
-    return Base(shape_of(cfg.model.path, cfg.model.revision), device, 2 if bf16 else FP32,
-                cfg.model.quantization is Quantization.nf4, cfg.model.lora.r, cfg.model.gradient_checkpointing,
-                Sharing(cfg.engine.kind, processes))
+    return Base(
+        shape_of(cfg.model.path, cfg.model.revision),
+        device,
+        2 if bf16 else FP32,
+        cfg.model.quantization is Quantization.nf4,
+        cfg.model.lora.r,
+        cfg.model.gradient_checkpointing,
+        Sharing(cfg.engine.kind, processes),
+    )
 
 
 def check_processes(cfg: Config, processes: int) -> None:

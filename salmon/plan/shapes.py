@@ -14,18 +14,50 @@ ASK = "Give a folder with its config.json: model.path=FOLDER (config.json alone 
 _LLAMA_2 = {"model_type": "llama", "vocab_size": 32000, "tie_word_embeddings": False}
 # config.json of bases that this machine need not have: facts of the models' own files.
 KNOWN: dict[str, dict[str, Any]] = {
-    "meta-llama/Llama-2-7b-hf": _LLAMA_2 | {"hidden_size": 4096, "intermediate_size": 11008, "num_hidden_layers": 32,
-                                            "num_attention_heads": 32, "num_key_value_heads": 32},
-    "meta-llama/Llama-2-13b-hf": _LLAMA_2 | {"hidden_size": 5120, "intermediate_size": 13824, "num_hidden_layers": 40,
-                                             "num_attention_heads": 40, "num_key_value_heads": 40},
-    "meta-llama/Llama-2-70b-hf": _LLAMA_2 | {"hidden_size": 8192, "intermediate_size": 28672, "num_hidden_layers": 80,
-                                             "num_attention_heads": 64, "num_key_value_heads": 8},
-    "wheel:smollm2-135m-instruct": {"model_type": "llama", "vocab_size": 49152, "hidden_size": 576,
-                                    "intermediate_size": 1536, "num_hidden_layers": 30, "num_attention_heads": 9,
-                                    "num_key_value_heads": 3, "tie_word_embeddings": True},
-    "random:tiny": {"model_type": "llama", "vocab_size": 259, "hidden_size": 128, "intermediate_size": 256,
-                    "num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 2,
-                    "tie_word_embeddings": True},
+    "meta-llama/Llama-2-7b-hf": _LLAMA_2
+    | {
+        "hidden_size": 4096,
+        "intermediate_size": 11008,
+        "num_hidden_layers": 32,
+        "num_attention_heads": 32,
+        "num_key_value_heads": 32,
+    },
+    "meta-llama/Llama-2-13b-hf": _LLAMA_2
+    | {
+        "hidden_size": 5120,
+        "intermediate_size": 13824,
+        "num_hidden_layers": 40,
+        "num_attention_heads": 40,
+        "num_key_value_heads": 40,
+    },
+    "meta-llama/Llama-2-70b-hf": _LLAMA_2
+    | {
+        "hidden_size": 8192,
+        "intermediate_size": 28672,
+        "num_hidden_layers": 80,
+        "num_attention_heads": 64,
+        "num_key_value_heads": 8,
+    },
+    "wheel:smollm2-135m-instruct": {
+        "model_type": "llama",
+        "vocab_size": 49152,
+        "hidden_size": 576,
+        "intermediate_size": 1536,
+        "num_hidden_layers": 30,
+        "num_attention_heads": 9,
+        "num_key_value_heads": 3,
+        "tie_word_embeddings": True,
+    },
+    "random:tiny": {
+        "model_type": "llama",
+        "vocab_size": 259,
+        "hidden_size": 128,
+        "intermediate_size": 256,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 4,
+        "num_key_value_heads": 2,
+        "tie_word_embeddings": True,
+    },
 }
 
 
@@ -60,10 +92,15 @@ class ModelShape:
     def linears(self) -> tuple[Linear, ...]:
         """The seven linear maps of a layer: q, k, v, o, gate, up, down."""
         queries, keys = self.heads * self.head_dim, self.kv_heads * self.head_dim
-        return (Linear(self.hidden, queries, self.qkv_bias), Linear(self.hidden, keys, self.qkv_bias),
-                Linear(self.hidden, keys, self.qkv_bias), Linear(queries, self.hidden),
-                Linear(self.hidden, self.intermediate), Linear(self.hidden, self.intermediate),
-                Linear(self.intermediate, self.hidden))
+        return (
+            Linear(self.hidden, queries, self.qkv_bias),
+            Linear(self.hidden, keys, self.qkv_bias),
+            Linear(self.hidden, keys, self.qkv_bias),
+            Linear(queries, self.hidden),
+            Linear(self.hidden, self.intermediate),
+            Linear(self.hidden, self.intermediate),
+            Linear(self.intermediate, self.hidden),
+        )
 
     @property
     def linear_weights(self) -> int:
@@ -97,8 +134,9 @@ class ModelShape:
             SalmonError: the base has fewer.
         """
         if layers is not None and layers > self.layers:
-            raise SalmonError(f"reward.layers={layers}: this base has {self.layers} layers; lower it, or set it to "
-                              "null for all")
+            raise SalmonError(
+                f"reward.layers={layers}: this base has {self.layers} layers; lower it, or set it to null for all"
+            )
         return self.layers if layers is None else layers
 
 
@@ -131,20 +169,26 @@ def from_config(config: Mapping[str, Any], path: str) -> ModelShape:
     """
     kind = config.get("model_type")
     if kind not in LLAMA_LIKE:
-        raise SalmonError(f"model.path={path} has model_type={kind!r}; the plan's formulas are for "
-                          f"{', '.join(LLAMA_LIKE)} only")
+        raise SalmonError(
+            f"model.path={path} has model_type={kind!r}; the plan's formulas are for {', '.join(LLAMA_LIKE)} only"
+        )
     try:
         hidden, heads = int(config["hidden_size"]), int(config["num_attention_heads"])
         return ModelShape(
-            vocab=int(config["vocab_size"]), hidden=hidden, intermediate=int(config["intermediate_size"]),
-            layers=int(config["num_hidden_layers"]), heads=heads,
+            vocab=int(config["vocab_size"]),
+            hidden=hidden,
+            intermediate=int(config["intermediate_size"]),
+            layers=int(config["num_hidden_layers"]),
+            heads=heads,
             kv_heads=int(config.get("num_key_value_heads") or heads),
             head_dim=int(config.get("head_dim") or hidden // heads),
-            tied=bool(config.get("tie_word_embeddings", False)), qkv_bias=kind == "qwen2",
-        )  # fmt: skip
+            tied=bool(config.get("tie_word_embeddings", False)),
+            qkv_bias=kind == "qwen2",
+        )
     except (KeyError, TypeError, ValueError) as error:
-        raise SalmonError(f"the shape of model.path={path} is unknown: its config has no usable {error}. {ASK}"
-                          ) from error
+        raise SalmonError(
+            f"the shape of model.path={path} is unknown: its config has no usable {error}. {ASK}"
+        ) from error
 
 
 def _from_hub(path: str, revision: str | None) -> dict[str, Any]:
@@ -154,5 +198,6 @@ def _from_hub(path: str, revision: str | None) -> dict[str, Any]:
         return AutoConfig.from_pretrained(path, revision=revision).to_dict()
     except (OSError, ValueError) as error:
         reason = " ".join(str(error).split())[:200]
-        raise SalmonError(f"the shape of model.path={path} is unknown: {reason}. Known without a hub: "
-                          f"{', '.join(KNOWN)}. {ASK}") from error
+        raise SalmonError(
+            f"the shape of model.path={path} is unknown: {reason}. Known without a hub: {', '.join(KNOWN)}. {ASK}"
+        ) from error

@@ -10,10 +10,21 @@ from salmon.plan.phases import Base, Phase
 from salmon.plan.workload import Workload
 from salmon.runtime.progress import format_duration
 
-COLUMNS = ("base weights", "gathered weights", "adapters", "heads", "gradients", "optimizer state", "optimizer step",
-           "activations", "unpacked layer", "logits", "KV cache", "masks")
-INSTEAD = ("take a smaller model, or more GPUs that split its weights (engine=zero3 model.quantization=none "
-           "processes=N)")
+COLUMNS = (
+    "base weights",
+    "gathered weights",
+    "adapters",
+    "heads",
+    "gradients",
+    "optimizer state",
+    "optimizer step",
+    "activations",
+    "unpacked layer",
+    "logits",
+    "KV cache",
+    "masks",
+)
+INSTEAD = "take a smaller model, or more GPUs that split its weights (engine=zero3 model.quantization=none processes=N)"
 Misfits = Sequence[tuple[Phase, Sequence[Change], bool]]  # phase, changes, whether it fits after them
 
 
@@ -30,16 +41,38 @@ def needed(device: Device, phase: Phase) -> int:
 def as_json(base: Base, work: Workload, phases: Sequence[Phase], misfits: Misfits) -> dict[str, Any]:
     """Bytes, tokens, FLOPs and seconds."""
     return {
-        "device": asdict(base.device), "engine": base.sharing.engine.value, "processes": base.sharing.processes,
-        "shape": asdict(base.shape), "parameters": base.shape.parameters,
-        "adapter_parameters": base.shape.adapter_parameters(base.rank), "workload": asdict(work),
-        "phases": [{"stage": p.stage, "phase": p.name, "bytes": dict(p.items), "tensors": p.peak,
-                    "overhead": overhead(base.device, p), "peak": needed(base.device, p),
-                    "fits": needed(base.device, p) <= base.device.memory, "tokens": p.tokens, "flops": p.flops,
-                    "seconds": p.seconds} for p in phases],
-        "lower": [{"stage": phase.stage, "phase": phase.name, "fits_then": fits,
-                   "changes": [asdict(change) for change in changes]} for phase, changes, fits in misfits],
-    }  # fmt: skip
+        "device": asdict(base.device),
+        "engine": base.sharing.engine.value,
+        "processes": base.sharing.processes,
+        "shape": asdict(base.shape),
+        "parameters": base.shape.parameters,
+        "adapter_parameters": base.shape.adapter_parameters(base.rank),
+        "workload": asdict(work),
+        "phases": [
+            {
+                "stage": p.stage,
+                "phase": p.name,
+                "bytes": dict(p.items),
+                "tensors": p.peak,
+                "overhead": overhead(base.device, p),
+                "peak": needed(base.device, p),
+                "fits": needed(base.device, p) <= base.device.memory,
+                "tokens": p.tokens,
+                "flops": p.flops,
+                "seconds": p.seconds,
+            }
+            for p in phases
+        ],
+        "lower": [
+            {
+                "stage": phase.stage,
+                "phase": phase.name,
+                "fits_then": fits,
+                "changes": [asdict(change) for change in changes],
+            }
+            for phase, changes, fits in misfits
+        ],
+    }
 
 
 def as_text(base: Base, work: Workload, phases: Sequence[Phase], misfits: Misfits) -> str:
@@ -61,14 +94,20 @@ def as_text(base: Base, work: Workload, phases: Sequence[Phase], misfits: Misfit
         f"adapter of rank {base.rank}; {device.name}: {device.memory / GIB:.1f} GiB, "
         f"{device.flops * device.utilisation / 1e12:.3g}e12 FLOPs a second"
         + (f" ({device.utilisation:.0%} of {device.flops / 1e12:.3g}e12, assumed)" if device.utilisation < 1 else ""),
-        "", *_aligned(memory), "", *_aligned(cost), "",
+        "",
+        *_aligned(memory),
+        "",
+        *_aligned(cost),
+        "",
         "Lengths are the config's limits, every row of a batch at its limit: real texts need less. "
         "prompts.max_tokens=N and the like show what other lengths need.",
         _processes(base),
     ]
     if work.assumed:
-        lines.append(f"How many rows {', '.join(work.assumed)} have is not known here: {work.assumed_rows:,} each are "
-                     "assumed. prompts=N gives another number; it changes times, not memory.")
+        lines.append(
+            f"How many rows {', '.join(work.assumed)} have is not known here: {work.assumed_rows:,} each are "
+            "assumed. prompts=N gives another number; it changes times, not memory."
+        )
     for phase, changes, fits in misfits:
         lines += ["", _misfit(device, phase, changes, fits)]
     return "\n".join(lines)
@@ -80,18 +119,25 @@ def _processes(base: Base) -> str:
         return "One process."
     exchanged = "sums of gradients" + (" and gathers of the base's weights" if sharing.splits_weights else "")
     rate = f"{device.link:.3g} bytes a second each way"
-    return (f"{sharing.processes} processes, engine={sharing.engine.value}. Times have {exchanged} at {rate} on top, "
-            "none of it at the same time as passes; where processes are on several machines give link= what their "
-            "network does. Left out: what goes by gloo (texts, log-probs), and waiting for the longest share.")
+    return (
+        f"{sharing.processes} processes, engine={sharing.engine.value}. Times have {exchanged} at {rate} on top, "
+        "none of it at the same time as passes; where processes are on several machines give link= what their "
+        "network does. Left out: what goes by gloo (texts, log-probs), and waiting for the longest share."
+    )
 
 
 def _misfit(device: Device, phase: Phase, changes: Sequence[Change], fits: bool) -> str:
-    head = (f"{phase.stage} {phase.name} does not fit {device.name}: {_gib(needed(device, phase))} of "
-            f"{_gib(device.memory)} GiB.")
+    head = (
+        f"{phase.stage} {phase.name} does not fit {device.name}: {_gib(needed(device, phase))} of "
+        f"{_gib(device.memory)} GiB."
+    )
     if not changes:
         return f"{head} No setting of ours lowers it enough: {INSTEAD}."
-    listed = [f"  {change.override}  saves {_gib(change.saves)} GiB"
-              + (" (changes the result: another fingerprint)" if change.changes_results else "") for change in changes]
+    listed = [
+        f"  {change.override}  saves {_gib(change.saves)} GiB"
+        + (" (changes the result: another fingerprint)" if change.changes_results else "")
+        for change in changes
+    ]
     closing = "Then it fits." if fits else f"It does not fit even then: {INSTEAD}."
     return "\n".join([f"{head} Lower, in this order:", *listed, closing])
 
@@ -107,5 +153,10 @@ def _gib(size: int) -> str:
 def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
     """Rows of cells as lines: the first column to the left, the others to the right."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return [(row[0].ljust(widths[0]) + "".join(f"  {cell.rjust(width)}" for cell, width in
-                                               zip(row[1:], widths[1:], strict=True))).rstrip() for row in rows]
+    return [
+        (
+            row[0].ljust(widths[0])
+            + "".join(f"  {cell.rjust(width)}" for cell, width in zip(row[1:], widths[1:], strict=True))
+        ).rstrip()
+        for row in rows
+    ]

@@ -83,8 +83,9 @@ def workload(cfg: Config, shape: ModelShape, prompts: int | None = None) -> Work
     # What is asked after the pair: from the guideline on, the turn's end and the beginning of the reply.
     asked = judge_request("", "", "", "")
     frame = asked.user.partition("Guideline: ")
-    own = max(texts.tokens(p.definition + frame[1] + frame[2] + asked.reply_prefix + " " * TURN)
-              for p in bank.principles)
+    own = max(
+        texts.tokens(p.definition + frame[1] + frame[2] + asked.reply_prefix + " " * TURN) for p in bank.principles
+    )
     pair = prompt + 2 * preferences.sampling.max_new_tokens + texts.tokens(frame[0])
     rows = pairs * preferences.pairs_per_prompt * preferences.aggregation.passes
     rows = round(rows * (1 - preferences.held_out_fraction))
@@ -106,24 +107,32 @@ def workload(cfg: Config, shape: ModelShape, prompts: int | None = None) -> Work
     updates = max(0, ppo_prompts - ppo.held_out_prompts) * ppo.epochs // ppo.rollout_batch
     evaluations = 1 + -(-updates // ppo.eval_every)
     return Workload(
-        sft_prompts=answers, prefix=texts.tokens(rules),
+        sft_prompts=answers,
+        prefix=texts.tokens(rules),
         query=texts.tokens(self_align_query("")) + cfg.prompts.max_tokens,
         sft_rows=answers if sampled else counting.demonstrations(cfg),
         sft_prompt=min(sft.max_prompt_tokens, prompt) if sampled else sft.max_prompt_tokens,
         sft_response=min(sft.max_response_tokens, sft.sampling.max_new_tokens) if sampled else sft.max_response_tokens,
-        pairs=pairs * preferences.pairs_per_prompt, samples=pairs * preferences.samples_per_prompt, prompt=prompt,
-        judge_shared=min(pair, max(1, preferences.judge.max_tokens - own)), judge_own=own,
+        pairs=pairs * preferences.pairs_per_prompt,
+        samples=pairs * preferences.samples_per_prompt,
+        prompt=prompt,
+        judge_shared=min(pair, max(1, preferences.judge.max_tokens - own)),
+        judge_own=own,
         principles=len(bank.principles) if preferences.judge.kind is PairJudge.self else 0,
         reward_rows=rows,
-        reward_input=reward_input(reward, shown[: preferences.aggregation.max_principles],
-                                  preferences.sampling.max_new_tokens),
-        pretrain_rows=counting.pairs(cfg, pairs), pretrain_input=reward.pretrain.max_length,
-        ppo_updates=updates, ppo_responses=updates * ppo.rollout_batch + evaluations * ppo.held_out_prompts,
+        reward_input=reward_input(
+            reward, shown[: preferences.aggregation.max_principles], preferences.sampling.max_new_tokens
+        ),
+        pretrain_rows=counting.pairs(cfg, pairs),
+        pretrain_input=reward.pretrain.max_length,
+        ppo_updates=updates,
+        ppo_responses=updates * ppo.rollout_batch + evaluations * ppo.held_out_prompts,
         scored_input=reward_input(ppo.reward_input, at_rl, ppo.sampling.max_new_tokens),
         held_out=min(ppo.held_out_prompts, ppo_prompts),
         dpo_pairs=round(pairs * preferences.pairs_per_prompt * (1 - preferences.held_out_fraction)),
-        assumed=tuple(counting.unknown), assumed_rows=prompts or ASSUMED,
-    )  # fmt: skip
+        assumed=tuple(counting.unknown),
+        assumed_rows=prompts or ASSUMED,
+    )
 
 
 class _Counting:

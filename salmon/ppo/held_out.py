@@ -28,15 +28,20 @@ def held_out_keys(seed: int, prompts: Sequence[Prompt]) -> list[tuple]:
 
 def held_out_kl(shared: SharedModel, responses: Sequence[Response], ppo: PPOConfig) -> float:
     """KL in nats a response of the policy, which sampled the responses, from the reference."""
-    batch = token_batch([r.prompt_ids for r in responses], [r.ids for r in responses], shared.tokenizer.pad_token_id,
-                        shared.device)
+    batch = token_batch(
+        [r.prompt_ids for r in responses], [r.ids for r in responses], shared.tokenizer.pad_token_id, shared.device
+    )
     logprobs, reference = (policy_logprobs(shared, batch, role, ppo) for role in (POLICY, REFERENCE))
     return (logprobs - reference).sum(-1).mean().item()
 
 
-def held_out_metrics(shared: SharedModel, monitor: Bank | None, prompts: Sequence[Prompt],
-                     responses: Sequence[Response], ppo: PPOConfig) -> dict[str, float]:
+def held_out_metrics(
+    shared: SharedModel, monitor: Bank | None, prompts: Sequence[Prompt], responses: Sequence[Response], ppo: PPOConfig
+) -> dict[str, float]:
     """Length, KL from the reference, and the monitored checks of the policy's responses."""
     lengths = [len(response.ids) for response in responses]
-    return {"held_out/length": sum(lengths) / len(lengths), "held_out/kl": held_out_kl(shared, responses, ppo),
-            **check_metrics(monitor, prompts, [response.text for response in responses], "held_out/")}
+    return {
+        "held_out/length": sum(lengths) / len(lengths),
+        "held_out/kl": held_out_kl(shared, responses, ppo),
+        **check_metrics(monitor, prompts, [response.text for response in responses], "held_out/"),
+    }

@@ -7,8 +7,9 @@ from salmon.principles.bank import Bank
 from salmon.principles.verifiers import verify, violates
 
 
-def check_metrics(bank: Bank | None, prompts: Sequence[Prompt], responses: Sequence[str], prefix: str = ""
-                  ) -> dict[str, float]:
+def check_metrics(
+    bank: Bank | None, prompts: Sequence[Prompt], responses: Sequence[str], prefix: str = ""
+) -> dict[str, float]:
     """Means over the responses, for each principle of the bank that has a check; nothing without a bank.
 
     ``check/<Principle>`` is the mean of ``verify``; ``violations/<Principle>``, where the principle forbids something,
@@ -18,8 +19,9 @@ def check_metrics(bank: Bank | None, prompts: Sequence[Prompt], responses: Seque
     for principle in bank.principles if bank else ():
         if principle.check is None:
             continue
-        texts = [(principle.check, prompt.prompt, response)
-                 for prompt, response in zip(prompts, responses, strict=True)]
+        texts = [
+            (principle.check, prompt.prompt, response) for prompt, response in zip(prompts, responses, strict=True)
+        ]
         metrics[f"{prefix}check/{principle.name}"] = sum(verify(*text) for text in texts) / len(texts)
         violations = [violates(*text) for text in texts]
         if None not in violations:

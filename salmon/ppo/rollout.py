@@ -66,8 +66,12 @@ def reward_rule(cfg: Config) -> RewardRule:
         log.warning("ppo.principles.boosted names principles that %s lacks: %s", bank.name, ", ".join(absent))
     interventions = load_bank(cfg.principles.interventions).principles if cfg.principles.interventions else ()
     lengths = cfg.ppo.reward_input
-    reward = replace(cfg.reward, max_length=lengths.max_length, max_response_tokens=lengths.max_response_tokens,
-                     max_instruction_tokens=lengths.max_instruction_tokens)
+    reward = replace(
+        cfg.reward,
+        max_length=lengths.max_length,
+        max_response_tokens=lengths.max_response_tokens,
+        max_instruction_tokens=lengths.max_instruction_tokens,
+    )
     return RewardRule(bank, tuple(interventions), monitor_bank(cfg.principles), cfg.ppo.principles, cfg.ppo, reward)
 
 
@@ -103,8 +107,13 @@ class Experience:
 
 
 @torch.no_grad()
-def score(actors: Actors, rule: RewardRule, prompts: Sequence[Prompt], responses: Sequence[Response],
-          principles: Sequence[tuple[Principle, ...]]) -> Scored:
+def score(
+    actors: Actors,
+    rule: RewardRule,
+    prompts: Sequence[Prompt],
+    responses: Sequence[Response],
+    principles: Sequence[tuple[Principle, ...]],
+) -> Scored:
     """Scores under the given principles, with penalties and bonus (PAPER.md 2.7).
 
     ``ppo.reward_source=judge``: the SFT policy scores in the reward model's place, within the same length. The value
@@ -120,42 +129,77 @@ def score(actors: Actors, rule: RewardRule, prompts: Sequence[Prompt], responses
     multipliers = torch.tensor([shaping.length_bonus_multiplier[p.type] for p in prompts], device=shared.device)
     unfinished = torch.tensor([float(not r.finished) for r in responses], device=shared.device)
     empty = torch.tensor([float(not num_words(r.text)) for r in responses], device=shared.device)
-    bonus = length_bonus(lengths, rule.ppo.sampling.max_new_tokens, multipliers, shaping.length_bonus,
-                         shaping.length_bonus_cap)
-    return Scored(list(prompts), list(responses), list(principles), scores, unfinished, empty,
-                  unfinished * shaping.unfinished_penalty + empty * shaping.empty_penalty, bonus)
+    bonus = length_bonus(
+        lengths, rule.ppo.sampling.max_new_tokens, multipliers, shaping.length_bonus, shaping.length_bonus_cap
+    )
+    return Scored(
+        list(prompts),
+        list(responses),
+        list(principles),
+        scores,
+        unfinished,
+        empty,
+        unfinished * shaping.unfinished_penalty + empty * shaping.empty_penalty,
+        bonus,
+    )
 
 
-def judge_scores(actors: Actors, rule: RewardRule, prompts: Sequence[Prompt], responses: Sequence[Response],
-                 principles: Sequence[tuple[Principle, ...]]) -> Tensor:
+def judge_scores(
+    actors: Actors,
+    rule: RewardRule,
+    prompts: Sequence[Prompt],
+    responses: Sequence[Response],
+    principles: Sequence[tuple[Principle, ...]],
+) -> Tensor:
     """The judge's scores [B]."""
     scores, rows = torch.zeros(len(prompts), device=actors.shared.device), list(world().share(range(len(prompts))))
-    mine = follow_scores(actors.shared, REFERENCE, [prompts[i].prompt for i in rows], [responses[i].text for i in rows],
-                         [principles[i] for i in rows], rule.reward.max_length)
+    mine = follow_scores(
+        actors.shared,
+        REFERENCE,
+        [prompts[i].prompt for i in rows],
+        [responses[i].text for i in rows],
+        [principles[i] for i in rows],
+        rule.reward.max_length,
+    )
     for places, (part,) in world().gather_rows([(rows, (mine,))]):
         scores[places] = part.to(scores)
     return scores
 
 
-def model_scores(actors: Actors, rule: RewardRule, prompts: Sequence[Prompt], responses: Sequence[Response],
-                 principles: Sequence[tuple[Principle, ...]]) -> Tensor:
+def model_scores(
+    actors: Actors,
+    rule: RewardRule,
+    prompts: Sequence[Prompt],
+    responses: Sequence[Response],
+    principles: Sequence[tuple[Principle, ...]],
+) -> Tensor:
     """The reward model's scores [B]."""
     shared = actors.shared
-    inputs = [reward_input(shared.chat, response.text, prompt.prompt, [p.definition for p in shown], rule.reward).ids
-              for prompt, response, shown in zip(prompts, responses, principles, strict=True)]
+    inputs = [
+        reward_input(shared.chat, response.text, prompt.prompt, [p.definition for p in shown], rule.reward).ids
+        for prompt, response, shown in zip(prompts, responses, principles, strict=True)
+    ]
     size = rule.ppo.micro_batch_size
     order = sorted(range(len(inputs)), key=lambda i: len(inputs[i]))  # equal lengths together: less padding
     with shared.using(REWARD):
-        pieces = in_micro_batches(order, size, lambda rows: (score_forward(shared, actors.reward_head,
-                                                                           [inputs[i] for i in rows]),))
+        pieces = in_micro_batches(
+            order, size, lambda rows: (score_forward(shared, actors.reward_head, [inputs[i] for i in rows]),)
+        )
     scores = torch.zeros(len(inputs), device=shared.device)
     for rows, (part,) in pieces:
         scores[rows] = part.to(scores)
     return scores
 
 
-def collect(actors: Actors, rule: RewardRule, prompts: Sequence[Prompt], keys: Sequence[tuple], step: int,
-            kl_coefficient: float, zero: float = 0.0) -> Experience:
+def collect(
+    actors: Actors,
+    rule: RewardRule,
+    prompts: Sequence[Prompt],
+    keys: Sequence[tuple],
+    step: int,
+    kl_coefficient: float,
+    zero: float = 0.0,
+) -> Experience:
     """Sample, score, and turn into advantages. ``keys`` are the random streams, one a prompt; ``zero`` is the reward
     that counts as none.
 
@@ -175,11 +219,13 @@ def collect(actors: Actors, rule: RewardRule, prompts: Sequence[Prompt], keys: S
 
     # 3. Log-probs of policy and reference, and values, on exactly the sampled tokens.
     shared = actors.shared
-    batch = token_batch([r.prompt_ids for r in responses], [r.ids for r in responses], shared.tokenizer.pad_token_id,
-                        shared.device)
+    batch = token_batch(
+        [r.prompt_ids for r in responses], [r.ids for r in responses], shared.tokenizer.pad_token_id, shared.device
+    )
     size, temperature = ppo.micro_batch_size, ppo.sampling.temperature
-    logprobs, entropies = by_row(shared, batch, POLICY, size,
-                                 lambda rows: logprobs_and_entropy(shared, rows, temperature))
+    logprobs, entropies = by_row(
+        shared, batch, POLICY, size, lambda rows: logprobs_and_entropy(shared, rows, temperature)
+    )
     reference = policy_logprobs(shared, batch, REFERENCE, ppo)
     (values,) = by_row(shared, batch, VALUE, size, lambda rows: (value_forward(shared, actors.value_head, rows),))
     require_finite(step, logprobs=logprobs, reference_logprobs=reference, values=values)
@@ -189,8 +235,9 @@ def collect(actors: Actors, rule: RewardRule, prompts: Sequence[Prompt], keys: S
     kl = kl_estimate(logprobs, reference, ppo.kl.estimator.value) * batch.mask
     rewards = shaped_rewards(scored.total - zero, kl, batch.mask, kl_coefficient, ppo.shaping.scale, ppo.shaping.whiten)
     advantages, returns = gae(rewards, values, batch.mask, ppo.gamma, ppo.lam)
-    metrics = _metrics(scored, responses, batch, logprobs, reference, entropies, kl, rewards, advantages,
-                       kl_coefficient)
+    metrics = _metrics(
+        scored, responses, batch, logprobs, reference, entropies, kl, rewards, advantages, kl_coefficient
+    )
     if ppo.whiten_advantages:
         advantages = masked_whiten(advantages, batch.mask, shift_mean=True)
     checks = check_metrics(rule.monitor, prompts, [response.text for response in responses])
@@ -198,8 +245,9 @@ def collect(actors: Actors, rule: RewardRule, prompts: Sequence[Prompt], keys: S
 
 
 @torch.no_grad()
-def in_micro_batches(order: Sequence[int], size: int, compute: Callable[[list[int]], tuple[Tensor, ...]]
-                     ) -> list[Piece]:
+def in_micro_batches(
+    order: Sequence[int], size: int, compute: Callable[[list[int]], tuple[Tensor, ...]]
+) -> list[Piece]:
     """``compute`` of all rows, ``size`` at a time, shared out over the job's processes; all get all pieces."""
     mine = world().share(order)
     batches = [list(mine[start : start + size]) for start in range(0, len(mine), size)]
@@ -215,8 +263,9 @@ def by_row(
     """
     lengths = batch.mask.sum(-1) + batch.prompt_mask.sum(-1)
     with shared.using(role):
-        pieces = in_micro_batches(torch.argsort(lengths, stable=True).tolist(), size,
-                                  lambda rows: compute(batch.rows(rows)))
+        pieces = in_micro_batches(
+            torch.argsort(lengths, stable=True).tolist(), size, lambda rows: compute(batch.rows(rows))
+        )
     results = tuple(torch.zeros_like(batch.mask) for _ in pieces[0][1])
     for index, parts in pieces:
         for result, part in zip(results, parts, strict=True):
@@ -227,13 +276,23 @@ def by_row(
 def policy_logprobs(shared: SharedModel, batch: TokenBatch, role: str, ppo: PPOConfig) -> Tensor:
     """Log-probs [B, R] of a rollout under the policy or the reference, without gradient."""
     temperature = ppo.sampling.temperature
-    return by_row(shared, batch, role, ppo.micro_batch_size,
-                  lambda rows: (response_logprobs(shared, rows, temperature),))[0]
+    return by_row(
+        shared, batch, role, ppo.micro_batch_size, lambda rows: (response_logprobs(shared, rows, temperature),)
+    )[0]
 
 
-def _metrics(scored: Scored, responses: Sequence[Response], batch: TokenBatch, logprobs: Tensor, reference: Tensor,
-             entropies: Tensor, kl: Tensor, rewards: Tensor, advantages: Tensor, kl_coefficient: float
-             ) -> dict[str, float]:
+def _metrics(
+    scored: Scored,
+    responses: Sequence[Response],
+    batch: TokenBatch,
+    logprobs: Tensor,
+    reference: Tensor,
+    entropies: Tensor,
+    kl: Tensor,
+    rewards: Tensor,
+    advantages: Tensor,
+    kl_coefficient: float,
+) -> dict[str, float]:
     """Everything about a rollout that is known before the update (see the glossary)."""
     mask, lengths = batch.mask, batch.mask.sum(-1)
     sampled = torch.zeros_like(logprobs)

@@ -49,8 +49,9 @@ def run(cfg: Config, ctx: StageContext) -> dict[str, float]:
     ``checkpoints/step_N`` is the policy after N updates, for every multiple N of ``ppo.keep_every``.
     """
     ppo, shared = cfg.ppo, ctx.shared()
-    actors = load_actors(shared, ctx.inputs["sft"].checkpoints["sft"], ctx.inputs["reward"].path / "reward",
-                         ppo.value_init)
+    actors = load_actors(
+        shared, ctx.inputs["sft"].checkpoints["sft"], ctx.inputs["reward"].path / "reward", ppo.value_init
+    )
     rule = reward_rule(cfg)
     training, held_out = enough_prompts(cfg, actors)
     batches = schedule(training, ppo)
@@ -77,16 +78,21 @@ def run(cfg: Config, ctx: StageContext) -> dict[str, float]:
         metrics = experience.metrics | update(actors, learner, experience, ppo, step, len(batches), ppo.seed)
         # 4. KL controller.
         if ppo.kl.adaptive:
-            state.kl_coefficient = next_kl_coefficient(state.kl_coefficient, metrics["objective/kl"], ppo.kl.target,
-                                                       ppo.kl.horizon, ppo.rollout_batch)
+            state.kl_coefficient = next_kl_coefficient(
+                state.kl_coefficient, metrics["objective/kl"], ppo.kl.target, ppo.kl.horizon, ppo.rollout_batch
+            )
         # 5. Report, and name what is wrong.
         metrics |= cost(experience, time.perf_counter() - began)
         for diagnosis in health.check(step, metrics, [r.text for r in experience.scored.responses]):
             log.warning(diagnosis.message)
         ctx.tracker.log(step, metrics | health.metrics)
-        progress.advance(score=metrics["objective/score"], kl=metrics["objective/kl"],
-                         value_error=metrics["value/error"], clip=metrics.get("policy/clip_fraction", 0.0),
-                         length=metrics["response/length"])
+        progress.advance(
+            score=metrics["objective/score"],
+            kl=metrics["objective/kl"],
+            value_error=metrics["value/error"],
+            clip=metrics.get("policy/clip_fraction", 0.0),
+            length=metrics["response/length"],
+        )
         # 6. Held-out prompts choose the best checkpoint.
         if step % ppo.eval_every == 0 or step == len(batches):
             reached = evaluate(actors, rule, held_out, ctx, step)
@@ -120,9 +126,11 @@ def enough_prompts(cfg: Config, actors: Actors) -> tuple[list[Prompt], list[Prom
     """
     training, held_out = split_prompts(cfg, actors.shared.chat)
     if len(training) * cfg.ppo.epochs < cfg.ppo.rollout_batch:
-        raise SalmonError(f"ppo: {len(training)} training prompts (after {len(held_out)} held out) x {cfg.ppo.epochs} "
-                          f"epochs do not fill one rollout of ppo.rollout_batch={cfg.ppo.rollout_batch}. Lower it, or "
-                          "raise ppo.num_prompts or ppo.epochs")
+        raise SalmonError(
+            f"ppo: {len(training)} training prompts (after {len(held_out)} held out) x {cfg.ppo.epochs} "
+            f"epochs do not fill one rollout of ppo.rollout_batch={cfg.ppo.rollout_batch}. Lower it, or "
+            "raise ppo.num_prompts or ppo.epochs"
+        )
     return training, held_out
 
 
@@ -131,11 +139,16 @@ def schedule(prompts: Sequence[Prompt], ppo: PPOConfig) -> list[tuple[list[Promp
 
     A rest that does not fill a rollout is left out.
     """
-    sequence = [(prompts[i], epoch) for epoch in range(ppo.epochs)
-                for i in stream(ppo.seed, "ppo", "order", epoch).permutation(len(prompts))]
+    sequence = [
+        (prompts[i], epoch)
+        for epoch in range(ppo.epochs)
+        for i in stream(ppo.seed, "ppo", "order", epoch).permutation(len(prompts))
+    ]
     size = ppo.rollout_batch
-    return [([prompt for prompt, _ in chunk], [(ppo.seed, "rollout", prompt.id, epoch) for prompt, epoch in chunk])
-            for chunk in (sequence[start : start + size] for start in range(0, len(sequence) - size + 1, size))]
+    return [
+        ([prompt for prompt, _ in chunk], [(ppo.seed, "rollout", prompt.id, epoch) for prompt, epoch in chunk])
+        for chunk in (sequence[start : start + size] for start in range(0, len(sequence) - size + 1, size))
+    ]
 
 
 @torch.no_grad()
@@ -148,18 +161,26 @@ def evaluate(actors: Actors, rule: RewardRule, prompts: Sequence[Prompt], ctx: S
     metrics = held_out_metrics(shared, rule.monitor, prompts, responses, rule.ppo)
     reached = scored.total.mean().item()
     ctx.tracker.log(step, {"held_out/reward": reached, "held_out/score": scored.scores.mean().item(), **metrics})
-    ctx.tracker.table("responses", ["prompt", "principles", "response", "score"],
-                      [[p.prompt, ", ".join(x.name for x in shown), r.text, value] for p, shown, r, value in
-                       zip(prompts, principles, responses, scored.scores.tolist(), strict=True)][: ctx.sample_rows],
-                      step)
+    ctx.tracker.table(
+        "responses",
+        ["prompt", "principles", "response", "score"],
+        [
+            [p.prompt, ", ".join(x.name for x in shown), r.text, value]
+            for p, shown, r, value in zip(prompts, principles, responses, scored.scores.tolist(), strict=True)
+        ][: ctx.sample_rows],
+        step,
+    )
     log.info("held-out prompts after %d updates: reward %.3f, KL %.3f", step, reached, metrics["held_out/kl"])
     return reached
 
 
 def cost(experience: Experience, seconds: float) -> dict[str, float]:
     """Time and memory of an update; tokens are the sampled ones, end to end."""
-    return {"time/total_s": seconds, "perf/tokens_per_second": experience.batch.mask.sum().item() / seconds,
-            "perf/peak_memory_gib": max(world().gather(peak_memory_gib()))}
+    return {
+        "time/total_s": seconds,
+        "perf/tokens_per_second": experience.batch.mask.sum().item() / seconds,
+        "perf/peak_memory_gib": max(world().gather(peak_memory_gib())),
+    }
 
 
 def save_policy(actors: Actors, folder: Path) -> None:
@@ -176,11 +197,21 @@ def kept_folder(step: int) -> str:
 def final_metrics(work: Path, state: State) -> dict[str, float]:
     """What the run reached, for the manifest and the summary."""
     rows = [row for row in _history(work) if "objective/score" in row]
-    keys = ("objective/score", "objective/kl", "objective/kl_k3", "objective/entropy", "objective/unfinished_rate",
-            "response/length", "value/explained_variance", "perf/tokens_per_second")
+    keys = (
+        "objective/score",
+        "objective/kl",
+        "objective/kl_k3",
+        "objective/entropy",
+        "objective/unfinished_rate",
+        "response/length",
+        "value/explained_variance",
+        "perf/tokens_per_second",
+    )
     return {key: rows[-1][key] for key in keys} | {
-        "held_out/reward_start": state.baseline, "held_out/reward_best": state.best,
-        "held_out/best_step": float(state.best_step), "objective/updates": float(len(rows)),
+        "held_out/reward_start": state.baseline,
+        "held_out/reward_best": state.best,
+        "held_out/best_step": float(state.best_step),
+        "objective/updates": float(len(rows)),
     }
 
 

@@ -16,8 +16,9 @@ from salmon.runtime.seeding import stream
 from salmon.training.optimizer import Learner
 
 
-def update(actors: Actors, learner: Learner, experience: Experience, ppo: PPOConfig, step: int, total_steps: int,
-           seed: int) -> dict[str, float]:
+def update(
+    actors: Actors, learner: Learner, experience: Experience, ppo: PPOConfig, step: int, total_steps: int, seed: int
+) -> dict[str, float]:
     """Several passes over the rollout in shuffled minibatches; returns the means over all optimiser steps.
 
     The policy's and the value model's passes run one after the other, each under its own adapter; one clipped
@@ -42,12 +43,16 @@ def update(actors: Actors, learner: Learner, experience: Experience, ppo: PPOCon
         break
     means = {name: sum(row[name] for row in history) / len(history) for name in history[0]}
     explained = explained_variance(experience.values, experience.returns, experience.batch.mask)
-    return means | {"value/explained_variance": explained.item(), "policy/optimiser_steps": float(len(history)),
-                    "time/update_s": time.perf_counter() - began}
+    return means | {
+        "value/explained_variance": explained.item(),
+        "policy/optimiser_steps": float(len(history)),
+        "time/update_s": time.perf_counter() - began,
+    }
 
 
-def minibatch_gradients(actors: Actors, experience: Experience, rows, ppo: PPOConfig, train_policy: bool
-                        ) -> dict[str, float]:
+def minibatch_gradients(
+    actors: Actors, experience: Experience, rows, ppo: PPOConfig, train_policy: bool
+) -> dict[str, float]:
     """Accumulate the gradients of this process's share of a minibatch, in micro-batches.
 
     The shares' sum, which ``Learner.step`` takes, and the returned statistics, which are of the whole minibatch, do not
@@ -64,8 +69,8 @@ def minibatch_gradients(actors: Actors, experience: Experience, rows, ppo: PPOCo
         batch = experience.batch.rows(index)
         width = batch.mask.shape[1]
         old_logprobs, advantages, old_values, returns = (
-            tensor[index, :width] for tensor in
-            (experience.logprobs, experience.advantages, experience.values, experience.returns)
+            tensor[index, :width]
+            for tensor in (experience.logprobs, experience.advantages, experience.values, experience.returns)
         )
         if train_policy:
             with actors.shared.using(POLICY):

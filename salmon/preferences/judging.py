@@ -52,8 +52,10 @@ def judge_pair(shared: SharedModel, pair: Pair, principles: Sequence[Principle],
         (logits[:, 0] - logits[:, 1]).tolist()
         for logits in (next_token_logits(shared, group, candidates) for group in groups)
     )
-    judgements = [Judgement(pair.prompt_id, principle.name, first, -second)
-                  for principle, first, second in zip(principles, forward, swapped, strict=True)]
+    judgements = [
+        Judgement(pair.prompt_id, principle.name, first, -second)
+        for principle, first, second in zip(principles, forward, swapped, strict=True)
+    ]
     return JudgedPair(judgements, cut)
 
 
@@ -63,18 +65,23 @@ def fit_pair(chat: ChatFormat, pair: Pair, principles: Sequence[Principle], max_
     frame = max(len(request_ids(chat, judge_request("", "", "", p.definition))) for p in principles)
     room = max_tokens - frame
     if room < 16:
-        raise SalmonError(f"preferences.judge.max_tokens={max_tokens}: the judge's own text takes {frame} tokens; "
-                          "raise it")
+        raise SalmonError(
+            f"preferences.judge.max_tokens={max_tokens}: the judge's own text takes {frame} tokens; raise it"
+        )
     prompt, one, two = (chat.encode(text) for text in (pair.prompt, pair.response_1, pair.response_2))
     total = len(prompt) + len(one) + len(two)
     if total <= room:
         return pair, 0
-    prompt = prompt[-max(room // 4, room - len(one) - len(two)):]
+    prompt = prompt[-max(room // 4, room - len(one) - len(two)) :]
     each = (room - len(prompt)) // 2
     limit = max(each, room - len(prompt) - min(len(one), len(two)))
     one, two = one[:limit], two[:limit]
-    fitted = replace(pair, prompt=chat.decode(prompt).lstrip("\ufffd"),
-                     response_1=chat.decode(one).rstrip("\ufffd"), response_2=chat.decode(two).rstrip("\ufffd"))
+    fitted = replace(
+        pair,
+        prompt=chat.decode(prompt).lstrip("\ufffd"),
+        response_1=chat.decode(one).rstrip("\ufffd"),
+        response_2=chat.decode(two).rstrip("\ufffd"),
+    )
     return fitted, total - len(prompt) - len(one) - len(two)
 
 
@@ -89,8 +96,10 @@ def candidate_ids(chat: ChatFormat, request: JudgeRequest) -> tuple[int, int]:
     for letter in "ab":
         longer = chat.prompt_ids([{"role": "user", "content": request.user}], request.reply_prefix + letter)
         if longer[:-1] != start:
-            raise SalmonError(f"the tokenizer has no token of its own for {letter!r} after "
-                              f"{request.reply_prefix!r}: this model cannot judge by log-odds")
+            raise SalmonError(
+                f"the tokenizer has no token of its own for {letter!r} after "
+                f"{request.reply_prefix!r}: this model cannot judge by log-odds"
+            )
         ids.append(longer[-1])
     return ids[0], ids[1]
 

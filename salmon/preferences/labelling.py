@@ -44,14 +44,21 @@ class JudgedPairs:
         """Scores [N, K]: the mean of both orders; 0 where they disagree, if agreement is required."""
         if not require_agreement:
             return (self.forward + self.backward) / 2
-        return np.array([[combine_orders(f, b)[0] for f, b in zip(fs, bs, strict=True)]
-                         for fs, bs in zip(self.forward, self.backward, strict=True)])
+        return np.array(
+            [
+                [combine_orders(f, b)[0] for f, b in zip(fs, bs, strict=True)]
+                for fs, bs in zip(self.forward, self.backward, strict=True)
+            ]
+        )
 
 
 def usable_pairs(pairs: Sequence[Pair], min_chars: int) -> list[Pair]:
     """Pairs of two long enough, different answers."""
-    return [pair for pair in pairs
-            if min(len(pair.response_1), len(pair.response_2)) >= min_chars and pair.response_1 != pair.response_2]
+    return [
+        pair
+        for pair in pairs
+        if min(len(pair.response_1), len(pair.response_2)) >= min_chars and pair.response_1 != pair.response_2
+    ]
 
 
 def training_pairs(folder: Path, min_chars: int) -> list[Pair]:
@@ -67,8 +74,11 @@ def judged_training_pairs(folder: Path, bank: Bank, min_chars: int) -> JudgedPai
     """The same pairs with their judgements by the principles of ``bank``, the one that they were judged by."""
     held_out = _held_out_ids(folder)
     judgements = [[Judgement(**j) for j in row["judgements"]] for row in _records(folder / "judgements.jsonl")]
-    kept = [(pair, row) for pair, row in zip(_sampled_pairs(folder, min_chars), judgements, strict=True)
-            if pair.prompt_id not in held_out]
+    kept = [
+        (pair, row)
+        for pair, row in zip(_sampled_pairs(folder, min_chars), judgements, strict=True)
+        if pair.prompt_id not in held_out
+    ]
     return JudgedPairs([pair for pair, _ in kept], [row for _, row in kept], bank)
 
 
@@ -92,8 +102,9 @@ class Veto:
     name: str
 
 
-def aggregate(judged: JudgedPairs, settings: AggregationSettings, held_out: Set[str], seed: int
-              ) -> tuple[list[PreferenceRow], int]:
+def aggregate(
+    judged: JudgedPairs, settings: AggregationSettings, held_out: Set[str], seed: int
+) -> tuple[list[PreferenceRow], int]:
     """Draw ``passes`` rows from each pair; returns the rows and how many were left undecided.
 
     Label noise is added to training rows only: held-out rows measure the reward model against the judge.
@@ -121,16 +132,21 @@ def aggregate(judged: JudgedPairs, settings: AggregationSettings, held_out: Set[
             is_held_out = pair.prompt_id in held_out
             final = flip(label, 0.0 if is_held_out else noise, rng)
             swap = rng.random() < 0.5  # so that neither place is the better one more often
-            rows.append(PreferenceRow(
-                id=f"{pair.id}-{passage}", prompt_id=pair.prompt_id, prompt=pair.prompt,
-                response_1=pair.response_2 if swap else pair.response_1,
-                response_2=pair.response_1 if swap else pair.response_2,
-                guidelines=tuple(map(_shown, guidelines)),
-                scores=tuple(-s if swap else s for s in shown),
-                label=1 if (final > 0) != swap else 2,
-                decided_by=_reason(veto, decision.index, [g.key for g in guidelines]),
-                flipped=final != label, split="held_out" if is_held_out else "train",
-            ))  # fmt: skip
+            rows.append(
+                PreferenceRow(
+                    id=f"{pair.id}-{passage}",
+                    prompt_id=pair.prompt_id,
+                    prompt=pair.prompt,
+                    response_1=pair.response_2 if swap else pair.response_1,
+                    response_2=pair.response_1 if swap else pair.response_2,
+                    guidelines=tuple(map(_shown, guidelines)),
+                    scores=tuple(-s if swap else s for s in shown),
+                    label=1 if (final > 0) != swap else 2,
+                    decided_by=_reason(veto, decision.index, [g.key for g in guidelines]),
+                    flipped=final != label,
+                    split="held_out" if is_held_out else "train",
+                )
+            )
     return rows, undecided
 
 
@@ -149,12 +165,21 @@ def probes(judged: JudgedPairs, settings: AggregationSettings, held_out: Set[str
                 if scores[n, k] == 0 or (negated and principle.negative_definition is None):
                     continue
                 guideline, score = Guideline(principle, negated), float(scores[n, k]) * (-1 if negated else 1)
-                rows.append(PreferenceRow(
-                    id=f"{pair.id}-{guideline.key}", prompt_id=pair.prompt_id, prompt=pair.prompt,
-                    response_1=pair.response_1, response_2=pair.response_2, guidelines=(_shown(guideline),),
-                    scores=(score,), label=1 if score > 0 else 2, decided_by=f"principle:{guideline.key}",
-                    flipped=False, split="held_out",
-                ))  # fmt: skip
+                rows.append(
+                    PreferenceRow(
+                        id=f"{pair.id}-{guideline.key}",
+                        prompt_id=pair.prompt_id,
+                        prompt=pair.prompt,
+                        response_1=pair.response_1,
+                        response_2=pair.response_2,
+                        guidelines=(_shown(guideline),),
+                        scores=(score,),
+                        label=1 if score > 0 else 2,
+                        decided_by=f"principle:{guideline.key}",
+                        flipped=False,
+                        split="held_out",
+                    )
+                )
     return rows
 
 
@@ -178,8 +203,9 @@ def veto_of(pair: Pair, settings: AggregationSettings, rng: np.random.Generator)
     return None
 
 
-def biased(pair: Pair, bank: Bank, guidelines: Sequence[Guideline], settings: AggregationSettings,
-           rng: np.random.Generator) -> Veto | None:
+def biased(
+    pair: Pair, bank: Bank, guidelines: Sequence[Guideline], settings: AggregationSettings, rng: np.random.Generator
+) -> Veto | None:
     """A planted fault: labels go AGAINST one principle wherever it is not shown (asserted or negated).
 
     A reward model trained on them likes what the principle forbids, and can still be told not to.
@@ -192,8 +218,9 @@ def biased(pair: Pair, bank: Bank, guidelines: Sequence[Guideline], settings: Ag
         return None
     check = next((p.check for p in bank.principles if p.name == name), None)
     if check is None:
-        raise SalmonError(f"preferences.aggregation.planted_bias={name}: {bank.name} has no principle of this name "
-                          "with a check")
+        raise SalmonError(
+            f"preferences.aggregation.planted_bias={name}: {bank.name} has no principle of this name with a check"
+        )
     score = compare(check, pair.prompt, pair.response_1, pair.response_2)
     applies = rng.random() < settings.planted_bias_probability
     return Veto(-1 if score > 0 else 1, "planted_bias") if score and applies else None

@@ -38,19 +38,23 @@ def run(cfg: Config, ctx: StageContext) -> dict[str, float]:
     ``judgements.jsonl``)."""
     shared = ctx.shared()
     bank = reward_bank(cfg.principles)
-    prompts = select_prompts(cfg.prompts.preferences, cfg.prompts, cfg.preferences.num_prompts, shared.chat, cfg.seed,
-                             "preferences")
+    prompts = select_prompts(
+        cfg.prompts.preferences, cfg.prompts, cfg.preferences.num_prompts, shared.chat, cfg.seed, "preferences"
+    )
     shared.load_adapter(ADAPTER, ctx.inputs["sft"].checkpoints["sft"])
 
-    judge = make_judge(cfg.preferences.judge, bank, shared, ADAPTER,
-                       Path(cfg.paths.cache).expanduser() / "judge_answers")
+    judge = make_judge(
+        cfg.preferences.judge, bank, shared, ADAPTER, Path(cfg.paths.cache).expanduser() / "judge_answers"
+    )
 
     # 1. Two answers to each prompt.
     pairs = sample_pairs(cfg, ctx, shared, prompts)
     kept = usable_pairs(pairs, cfg.preferences.min_response_chars)
     if not kept:
-        raise SalmonError(f"preferences: none of {len(pairs)} pairs has two different answers of at least "
-                          f"{cfg.preferences.min_response_chars} characters; see {ctx.work}/pairs.jsonl")
+        raise SalmonError(
+            f"preferences: none of {len(pairs)} pairs has two different answers of at least "
+            f"{cfg.preferences.min_response_chars} characters; see {ctx.work}/pairs.jsonl"
+        )
 
     # 2. The judgements: every principle, both orders.
     if cfg.preferences.judge.kind is PairJudge.server:  # its requests at a time, and its cache, are one process's
@@ -63,13 +67,22 @@ def run(cfg: Config, ctx: StageContext) -> dict[str, float]:
     held_out = held_out_prompts(prompt_ids, cfg.preferences.held_out_fraction, cfg.seed)
     rows, skipped = aggregate(judged, cfg.preferences.aggregation, held_out, cfg.seed)
     if not any(row.split == "train" for row in rows):
-        raise SalmonError("preferences: no training row is left (every judgement is a tie?); see "
-                          f"{ctx.work}/judgements.jsonl. Raise preferences.num_prompts")
-    for name, made in (("rows", rows), ("probes", probes(judged, cfg.preferences.aggregation, held_out)),
-                       ("held_out_pairs", [pair for pair in kept if pair.prompt_id in held_out])):
+        raise SalmonError(
+            "preferences: no training row is left (every judgement is a tie?); see "
+            f"{ctx.work}/judgements.jsonl. Raise preferences.num_prompts"
+        )
+    for name, made in (
+        ("rows", rows),
+        ("probes", probes(judged, cfg.preferences.aggregation, held_out)),
+        ("held_out_pairs", [pair for pair in kept if pair.prompt_id in held_out]),
+    ):
         ctx.write(partial(write_jsonl, ctx.work / f"{name}.jsonl", made))
-    counts = {"pairs/sampled": len(pairs), "pairs/dropped": len(pairs) - len(kept), "pairs/undecided": skipped,
-              "judge/cut_tokens": cut}
+    counts = {
+        "pairs/sampled": len(pairs),
+        "pairs/dropped": len(pairs) - len(kept),
+        "pairs/undecided": skipped,
+        "judge/cut_tokens": cut,
+    }
     return report(ctx, judged, rows, counts | checked_judge(cfg, ctx, judged))
 
 
@@ -91,14 +104,18 @@ def sample_pairs(cfg: Config, ctx: StageContext, shared: SharedModel, prompts: S
     def work(chunk: Sequence[tuple[Prompt, int]]) -> list[dict]:
         keys = [(cfg.seed, "pair", prompt.id, number) for prompt, number in chunk]
         answers = sample_responses(shared, ADAPTER, [prompt for prompt, _ in chunk], settings.sampling, keys)
-        return [{"prompt_id": prompt.id, "text": answer.text}
-                for (prompt, _), answer in zip(chunk, answers, strict=True)]
+        return [
+            {"prompt_id": prompt.id, "text": answer.text} for (prompt, _), answer in zip(chunk, answers, strict=True)
+        ]
 
     tasks = [(prompt, number) for prompt in prompts for number in range(count)]
     rows = map_in_chunks(ctx.work / "samples.jsonl", tasks, settings.sampling.batch_size, work, "samples")
     texts = [row["text"] for row in rows]
-    pairs = [pair for i, prompt in enumerate(prompts)
-             for pair in pair_up(prompt, texts[i * count : (i + 1) * count], settings, cfg.seed)]
+    pairs = [
+        pair
+        for i, prompt in enumerate(prompts)
+        for pair in pair_up(prompt, texts[i * count : (i + 1) * count], settings, cfg.seed)
+    ]
     ctx.write(lambda: write_jsonl(ctx.work / "pairs.jsonl", pairs))
     return pairs
 
@@ -146,15 +163,18 @@ def held_out_prompts(prompt_ids: Sequence[str], fraction: float, seed: int) -> s
     return {prompt_ids[i] for i in order[:count]}
 
 
-def report(ctx: StageContext, judged: JudgedPairs, rows: Sequence[PreferenceRow], counts: dict[str, float]
-           ) -> dict[str, float]:
+def report(
+    ctx: StageContext, judged: JudgedPairs, rows: Sequence[PreferenceRow], counts: dict[str, float]
+) -> dict[str, float]:
     """Position bias, ties and score of each principle; how labels came about."""
     forward, backward = judged.forward, judged.backward  # [N, K]
-    scores = np.array([[combine_orders(f, b) for f, b in zip(fs, bs, strict=True)]
-                       for fs, bs in zip(forward, backward, strict=True)])  # [N, K, (score, tie)]
+    scores = np.array(
+        [[combine_orders(f, b) for f, b in zip(fs, bs, strict=True)] for fs, bs in zip(forward, backward, strict=True)]
+    )  # [N, K, (score, tie)]
     bias = position_bias(forward, backward)
     metrics = dict(counts) | {
-        "judge/tie_rate": scores[..., 1].mean(), "judge/position_bias": bias.mean(),
+        "judge/tie_rate": scores[..., 1].mean(),
+        "judge/position_bias": bias.mean(),
         "judge/abs_score": np.abs(scores[..., 0]).mean(),
         "pairs/rows_train": sum(row.split == "train" for row in rows),
         "pairs/rows_held_out": sum(row.split == "held_out" for row in rows),
@@ -162,16 +182,34 @@ def report(ctx: StageContext, judged: JudgedPairs, rows: Sequence[PreferenceRow]
         "pairs/veto_rate": np.mean([row.decided_by.startswith("veto:") for row in rows]),
     }
     for k, principle in enumerate(judged.bank.principles):
-        metrics |= {f"judge/{principle.name}/tie_rate": scores[:, k, 1].mean(),
-                    f"judge/{principle.name}/position_bias": bias[:, k].mean(),
-                    f"judge/{principle.name}/mean_score": scores[:, k, 0].mean()}
+        metrics |= {
+            f"judge/{principle.name}/tie_rate": scores[:, k, 1].mean(),
+            f"judge/{principle.name}/position_bias": bias[:, k].mean(),
+            f"judge/{principle.name}/mean_score": scores[:, k, 0].mean(),
+        }
     metrics = {name: float(value) for name, value in metrics.items()}
     ctx.tracker.rewind(-1)
     ctx.tracker.log(0, metrics)
-    ctx.tracker.table("preferences", ["prompt", "response_1", "response_2", "guidelines", "label", "decided_by"],
-                      [[r.prompt, r.response_1, r.response_2,
-                        " | ".join(("not " if g.negated else "") + g.name for g in r.guidelines), r.label, r.decided_by]
-                       for r in rows[: ctx.sample_rows]], 0)
-    log.info("judge: orders disagree on %.0f%% of the judgements; log-odds for the first place %+.2f, mean |score| "
-             "%.3f", 100 * metrics["judge/tie_rate"], metrics["judge/position_bias"], metrics["judge/abs_score"])
+    ctx.tracker.table(
+        "preferences",
+        ["prompt", "response_1", "response_2", "guidelines", "label", "decided_by"],
+        [
+            [
+                r.prompt,
+                r.response_1,
+                r.response_2,
+                " | ".join(("not " if g.negated else "") + g.name for g in r.guidelines),
+                r.label,
+                r.decided_by,
+            ]
+            for r in rows[: ctx.sample_rows]
+        ],
+        0,
+    )
+    log.info(
+        "judge: orders disagree on %.0f%% of the judgements; log-odds for the first place %+.2f, mean |score| %.3f",
+        100 * metrics["judge/tie_rate"],
+        metrics["judge/position_bias"],
+        metrics["judge/abs_score"],
+    )
     return metrics

@@ -40,8 +40,13 @@ class Principle:
         """The same principle in its first ``number`` written wordings, of which its definition is one; None: all."""
         if number is None:
             return self
-        return replace(self, paraphrases=self.paraphrases[: number - 1],
-                       negative_paraphrases=self.negative_paraphrases[: number - 1], framed=(), negative_framed=())
+        return replace(
+            self,
+            paraphrases=self.paraphrases[: number - 1],
+            negative_paraphrases=self.negative_paraphrases[: number - 1],
+            framed=(),
+            negative_framed=(),
+        )
 
 
 @dataclass(frozen=True)
@@ -150,9 +155,18 @@ def _principle(entry: Any, number: int, name_key: str, frames: Frames | None, pr
     opposite = _text(entry, "opposite", where, problems) if entry.get("opposite") is not None else None
     if len(problems) > before:
         return None
-    return Principle(name, definition, negative, float(weight), paraphrases, negative_paraphrases, check, opposite,
-                     tuple(text for text in made if text not in (definition, *paraphrases)),
-                     tuple(text for text in negative_made if text not in (negative, *negative_paraphrases)))
+    return Principle(
+        name,
+        definition,
+        negative,
+        float(weight),
+        paraphrases,
+        negative_paraphrases,
+        check,
+        opposite,
+        tuple(text for text in made if text not in (definition, *paraphrases)),
+        tuple(text for text in negative_made if text not in (negative, *negative_paraphrases)),
+    )
 
 
 def _text(entry: dict, key: str, where: str, problems: list[str]) -> str:

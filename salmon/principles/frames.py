@@ -48,7 +48,8 @@ def read_frames(value: Any, where: str, problems: list[str]) -> Frames | None:
         if not isinstance(texts, list) or not all(isinstance(text, str) and text.strip() for text in texts):
             problems.append(f'{where}: "{key}" must be a list of texts (put them in quotes)')
         elif where == "frames":
-            problems += [f'{where}: "{text}" must have one gap {GAP} for the topic'
-                         for text in texts if text.count(GAP) != 1]
+            problems += [
+                f'{where}: "{text}" must have one gap {GAP} for the topic' for text in texts if text.count(GAP) != 1
+            ]
         lists.append(tuple(texts) if isinstance(texts, list) else ())
     return Frames(*lists) if len(problems) == before else None

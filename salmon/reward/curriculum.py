@@ -19,8 +19,14 @@ from salmon.runtime.seeding import stream
 from salmon.training.supervised import Mastery
 
 
-def lesson_rows(judged: JudgedPairs, lesson: LessonSettings, settings: AggregationSettings, rows_together: int,
-                seed: int, number: int) -> list[PreferenceRow]:
+def lesson_rows(
+    judged: JudgedPairs,
+    lesson: LessonSettings,
+    settings: AggregationSettings,
+    rows_together: int,
+    seed: int,
+    number: int,
+) -> list[PreferenceRow]:
     """Rows for the ``number``-th lesson: one principle each, labelled as always, ``rows_together`` different ones at
     most of each of ``lesson.groups`` random pairs.
 
@@ -31,8 +37,9 @@ def lesson_rows(judged: JudgedPairs, lesson: LessonSettings, settings: Aggregati
     """
     where = f"reward.lessons[{number}]"
     if absent := judged.bank.missing(lesson.principles):
-        raise SalmonError(f"{where}.principles: not among the principles that pairs were judged by: "
-                          + ", ".join(absent))
+        raise SalmonError(
+            f"{where}.principles: not among the principles that pairs were judged by: " + ", ".join(absent)
+        )
     rule = replace(settings, geometric_p=1.0, planted_bias=None)
     own_seed = int(stream(seed, "lesson", number).integers(2**31))  # other draws than the main rows of the same pairs
     rows, _ = aggregate(subset(judged, lesson.principles, lesson.wordings), rule, set(), own_seed)
@@ -40,8 +47,10 @@ def lesson_rows(judged: JudgedPairs, lesson: LessonSettings, settings: Aggregati
     for row in rows:  # few principles in few wordings come up again in the passes
         by_pair[row.pair].setdefault(row.guidelines[0].text, row)
     if not rows:
-        raise SalmonError(f"{where}: no training pair is decided by {', '.join(lesson.principles)}; name other "
-                          "principles, or raise preferences.num_prompts")
+        raise SalmonError(
+            f"{where}: no training pair is decided by {', '.join(lesson.principles)}; name other "
+            "principles, or raise preferences.num_prompts"
+        )
     groups = [list(by_text.values()) for by_text in by_pair.values()]
     order = stream(own_seed, "groups").permutation(len(groups))[: lesson.groups]
     return [row for i in order for row in groups[i][:rows_together]]
@@ -49,8 +58,9 @@ def lesson_rows(judged: JudgedPairs, lesson: LessonSettings, settings: Aggregati
 
 def lesson_training(lesson: LessonSettings, settings: SupervisedSettings) -> SupervisedSettings:
     """How a lesson trains: once over its rows, with a constant learning rate, since nobody knows when it will end."""
-    return replace(settings, epochs=1, batch_size=lesson.batch_size,
-                   optim=replace(settings.optim, schedule=Schedule.constant))
+    return replace(
+        settings, epochs=1, batch_size=lesson.batch_size, optim=replace(settings.optim, schedule=Schedule.constant)
+    )
 
 
 def mastery(lesson: LessonSettings) -> Mastery:
@@ -62,5 +72,6 @@ def subset(judged: JudgedPairs, names: Sequence[str], wordings: int | None) -> J
     """The same pairs, judged by the named principles only (none named: all), in the first ``wordings`` wordings."""
     kept = [k for k, name in enumerate(judged.bank.names) if not names or name in names]
     principles = tuple(judged.bank.principles[k].in_first_wordings(wordings) for k in kept)
-    return JudgedPairs(judged.pairs, [[row[k] for k in kept] for row in judged.judgements],
-                       Bank(judged.bank.name, principles))
+    return JudgedPairs(
+        judged.pairs, [[row[k] for k in kept] for row in judged.judgements], Bank(judged.bank.name, principles)
+    )

@@ -25,7 +25,13 @@ def reward_input(
     if isinstance(limits, RewardConfig) and not limits.principles:
         guidelines = ()
     return encode_reward_input(
-        response, instruction, guidelines or None, chat.encode, limits.max_length, limits.max_instruction_tokens,
-        limits.max_response_tokens, "reward.pretrain.max_length" if pretraining else "reward.max_length",
+        response,
+        instruction,
+        guidelines or None,
+        chat.encode,
+        limits.max_length,
+        limits.max_instruction_tokens,
+        limits.max_response_tokens,
+        "reward.pretrain.max_length" if pretraining else "reward.max_length",
         chat.start_ids,
-    )  # fmt: skip
+    )

@@ -25,8 +25,10 @@ def mismatched_pairs(pairs: Sequence[Pair], seed: int) -> list[PreferencePair]:
         responses[pair.prompt_id] += [pair.response_1, pair.response_2]
     ids = list(texts)
     if len(ids) < 2:
-        raise SalmonError("reward.pretrain.data=mismatched needs pairs of at least two training prompts, and there "
-                          f"are {len(ids)}. Raise preferences.num_prompts, or set reward.pretrain.data=null")
+        raise SalmonError(
+            "reward.pretrain.data=mismatched needs pairs of at least two training prompts, and there "
+            f"are {len(ids)}. Raise preferences.num_prompts, or set reward.pretrain.data=null"
+        )
     order = [ids[i] for i in stream(seed, "pretrain", "mismatched").permutation(len(ids))]
     other = dict(zip(order, [*order[1:], order[0]], strict=True))  # one cycle: no prompt is its own
     rows = []

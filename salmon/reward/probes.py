@@ -47,8 +47,10 @@ def following(probes: Sequence[PreferenceRow], margins: Sequence[float]) -> dict
         (guideline,) = row.guidelines
         by_case[guideline.name][row.pair][guideline.negated] = margin
     cases = [list(pairs.values()) for pairs in by_case.values()]  # [K][pairs]
-    right = {name: [[0.5 + 0.5 * float(np.sign(case[negated])) for case in pairs if negated in case] for pairs in cases]
-             for name, negated in (("asserted", False), ("negated", True))}
+    right = {
+        name: [[0.5 + 0.5 * float(np.sign(case[negated])) for case in pairs if negated in case] for pairs in cases]
+        for name, negated in (("asserted", False), ("negated", True))
+    }
     # Right both times or wrong both times: it was turned, since what should win has changed.
     right["flip_rate"] = [[float(case[False] * case[True] > 0) for case in pairs if len(case) == 2] for pairs in cases]
     means = {name: [float(np.mean(values)) for values in each if values] for name, each in right.items()}

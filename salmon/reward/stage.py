@@ -66,18 +66,33 @@ def run(cfg: Config, ctx: StageContext) -> dict[str, float]:
     if cfg.reward.pretrain.data:
         pairs = pretraining_pairs(cfg, preferences)
         comparisons = [compare_pair(shared, pair, cfg) for pair in pairs]
-        trained = train(shared, head, together(comparisons, 1), cfg.reward.pretrain.train, ctx, "pretrain", cfg.seed,
-                        first_step)
+        trained = train(
+            shared, head, together(comparisons, 1), cfg.reward.pretrain.train, ctx, "pretrain", cfg.seed, first_step
+        )
         first_step += trained.steps
-        metrics |= {"pretrain/rows": len(pairs), "pretrain/loss": trained.metrics["pretrain/loss"],
-                    "pretrain/accuracy": trained.metrics["pretrain/accuracy"]}
+        metrics |= {
+            "pretrain/rows": len(pairs),
+            "pretrain/loss": trained.metrics["pretrain/loss"],
+            "pretrain/accuracy": trained.metrics["pretrain/accuracy"],
+        }
 
     # 2. Lessons, if there are any: fewer principles in fewer wordings.
     encode = partial(compare_row, shared, cfg)
     for number, (lesson, rows_of_lesson) in enumerate(lessons(cfg, preferences)):
         groups = together([encode(row) for row in rows_of_lesson], cfg.reward.rows_together)
-        trained = train(shared, head, groups, lesson_training(lesson, cfg.reward.train), ctx, "lesson", cfg.seed,
-                        first_step, f"lesson_{number}", mastery(lesson), curve)
+        trained = train(
+            shared,
+            head,
+            groups,
+            lesson_training(lesson, cfg.reward.train),
+            ctx,
+            "lesson",
+            cfg.seed,
+            first_step,
+            f"lesson_{number}",
+            mastery(lesson),
+            curve,
+        )
         first_step += trained.steps
         metrics |= {name: trained.metrics[name] for name in ("lesson/loss", "lesson/accuracy")}
 
@@ -92,8 +107,13 @@ def run(cfg: Config, ctx: StageContext) -> dict[str, float]:
     metrics |= {"reward/cut_rows": sum(map(bool, cut)), "reward/cut_tokens": sum(cut)}
 
     # 4. Accuracy on held-out prompts, and per principle alone.
-    metrics |= held_out_accuracy(shared, head, [encode(row) for row in rows if row.split == "held_out"],
-                                 [encode(probe) for probe in probes], rows_at_once(cfg))
+    metrics |= held_out_accuracy(
+        shared,
+        head,
+        [encode(row) for row in rows if row.split == "held_out"],
+        [encode(probe) for probe in probes],
+        rows_at_once(cfg),
+    )
     ctx.tracker.summary(metrics)
 
     # 5. Adapter and head, together.
@@ -121,9 +141,19 @@ def together(comparisons: Sequence[Comparison], size: int) -> list[list[Comparis
     return list(groups.values())
 
 
-def train(shared: SharedModel, head: ScalarHead, groups: Sequence[Sequence[Comparison]], settings: SupervisedSettings,
-          ctx: StageContext, name: str, seed: int, first_step: int, state: str | None = None,
-          until: Mastery | None = None, measurement: Measurement | None = None) -> Fitted:
+def train(
+    shared: SharedModel,
+    head: ScalarHead,
+    groups: Sequence[Sequence[Comparison]],
+    settings: SupervisedSettings,
+    ctx: StageContext,
+    name: str,
+    seed: int,
+    first_step: int,
+    state: str | None = None,
+    until: Mastery | None = None,
+    measurement: Measurement | None = None,
+) -> Fitted:
     """Bradley-Terry training of adapter and head; continues what an interrupted try did.
 
     ``name``: prefix of the metrics; ``state``: names the file of an interrupted try, and is ``name`` if not given.
@@ -141,10 +171,21 @@ def train(shared: SharedModel, head: ScalarHead, groups: Sequence[Sequence[Compa
         }
 
     with closing(Learner(parameters, settings.optim)) as learner, shared.using(ADAPTER):
-        return fit(learner, groups, settings, loss=loss, weight=len,
-                   checkpoint=ctx.work / f"state_{state or name}.pt", tracker=ctx.tracker, name=name, seed=seed,
-                   first_step=first_step, until=until, measurement=measurement,
-                   shown=[f"{name}/loss", f"{name}/accuracy", f"{name}/margin", "optim/grad_norm"])
+        return fit(
+            learner,
+            groups,
+            settings,
+            loss=loss,
+            weight=len,
+            checkpoint=ctx.work / f"state_{state or name}.pt",
+            tracker=ctx.tracker,
+            name=name,
+            seed=seed,
+            first_step=first_step,
+            until=until,
+            measurement=measurement,
+            shown=[f"{name}/loss", f"{name}/accuracy", f"{name}/margin", "optim/grad_norm"],
+        )
 
 
 def rows_at_once(cfg: Config) -> int:
@@ -167,8 +208,9 @@ def margins(shared: SharedModel, head: ScalarHead, comparisons: Sequence[Compari
     return result
 
 
-def held_out_accuracy(shared: SharedModel, head: ScalarHead, rows: Sequence[Comparison], probes: Sequence[Comparison],
-                      batch_size: int) -> dict[str, float]:
+def held_out_accuracy(
+    shared: SharedModel, head: ScalarHead, rows: Sequence[Comparison], probes: Sequence[Comparison], batch_size: int
+) -> dict[str, float]:
     """Accuracy on held-out rows, and of each principle alone (asserted and negated)."""
     metrics = {"held_out/rows": float(len(rows)), "held_out/probes": float(len(probes))}
     if rows:
@@ -183,8 +225,9 @@ def held_out_accuracy(shared: SharedModel, head: ScalarHead, rows: Sequence[Comp
     return metrics
 
 
-def learning_curve(cfg: Config, shared: SharedModel, head: ScalarHead, probes: Sequence[PreferenceRow]
-                   ) -> Measurement | None:
+def learning_curve(
+    cfg: Config, shared: SharedModel, head: ScalarHead, probes: Sequence[PreferenceRow]
+) -> Measurement | None:
     """How well a few held-out pairs are ranked under each principle and its negation, in trained words and others."""
     if cfg.reward.probe.every is None:
         return None
@@ -195,8 +238,13 @@ def learning_curve(cfg: Config, shared: SharedModel, head: ScalarHead, probes: S
     encoded = {name: [compare_row(shared, cfg, row) for row in rows] for name, rows in asked.items()}
 
     def take() -> dict[str, float]:
-        return {f"{name}/{figure}": value for name, rows in asked.items() for figure, value in following(
-            rows, margins(shared, head, encoded[name], rows_at_once(cfg)).tolist()).items()}
+        return {
+            f"{name}/{figure}": value
+            for name, rows in asked.items()
+            for figure, value in following(
+                rows, margins(shared, head, encoded[name], rows_at_once(cfg)).tolist()
+            ).items()
+        }
 
     return Measurement(take, cfg.reward.probe.every)
 
@@ -204,8 +252,10 @@ def learning_curve(cfg: Config, shared: SharedModel, head: ScalarHead, probes: S
 def compare_row(shared: SharedModel, cfg: Config, row: PreferenceRow) -> Comparison:
     """Both responses of a row under its guidelines."""
     guidelines = [g.text for g in row.guidelines]
-    one, two = (reward_input(shared.chat, response, row.prompt, guidelines, cfg.reward)
-                for response in (row.response_1, row.response_2))
+    one, two = (
+        reward_input(shared.chat, response, row.prompt, guidelines, cfg.reward)
+        for response in (row.response_1, row.response_2)
+    )
     chosen, rejected = (one, two) if row.label == 1 else (two, one)
     only = row.guidelines[0]
     name = ("not " if only.negated else "") + only.name if len(row.guidelines) == 1 else ""
@@ -215,8 +265,10 @@ def compare_row(shared: SharedModel, cfg: Config, row: PreferenceRow) -> Compari
 
 def compare_pair(shared: SharedModel, pair: PreferencePair, cfg: Config) -> Comparison:
     """A pre-training pair under the generic criteria."""
-    chosen, rejected = (reward_input(shared.chat, response, pair.prompt, (), cfg.reward.pretrain)
-                        for response in (pair.chosen, pair.rejected))
+    chosen, rejected = (
+        reward_input(shared.chat, response, pair.prompt, (), cfg.reward.pretrain)
+        for response in (pair.chosen, pair.rejected)
+    )
     cut = sum(e.cut_instruction + e.cut_response for e in (chosen, rejected))
     return Comparison(chosen.ids, rejected.ids, "", cut, pair.id)
 
@@ -227,9 +279,10 @@ def lessons(cfg: Config, preferences: Path) -> list[tuple[LessonSettings, list[P
         return []
     bank = reward_bank(cfg.principles)
     judged = judged_training_pairs(preferences, bank, cfg.preferences.min_response_chars)
-    return [(lesson, lesson_rows(judged, lesson, cfg.preferences.aggregation, cfg.reward.rows_together, cfg.seed,
-                                 number))
-            for number, lesson in enumerate(cfg.reward.lessons)]
+    return [
+        (lesson, lesson_rows(judged, lesson, cfg.preferences.aggregation, cfg.reward.rows_together, cfg.seed, number))
+        for number, lesson in enumerate(cfg.reward.lessons)
+    ]
 
 
 def pretraining_pairs(cfg: Config, preferences: Path) -> list[PreferencePair]:

@@ -51,8 +51,10 @@ def adapter_in(folder: Path) -> Path | None:
 
 def pickle_refused(file: Path, folder: Path) -> str:
     """Why a file is not read, and what to do."""
-    return (f"{file} is a pickle, which can run a program when it is read, so it is refused. Convert the folder once, "
-            f"with nothing but tensors allowed: python -m salmon.convert {folder} OUTPUT, and give OUTPUT")
+    return (
+        f"{file} is a pickle, which can run a program when it is read, so it is refused. Convert the folder once, "
+        f"with nothing but tensors allowed: python -m salmon.convert {folder} OUTPUT, and give OUTPUT"
+    )
 
 
 def pickled_head(adapter: Path) -> Path | None:

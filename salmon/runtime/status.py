@@ -30,8 +30,14 @@ class StatusFile(logging.Handler):
         self._path = path
         self._clock = clock
         self._written = -_SECONDS_BETWEEN_WRITES
-        self._content: dict[str, Any] = {"state": "running", "stage": None, "error": None, "progress": None,
-                                         "process": os.getpid(), "host": socket.gethostname()}  # fmt: skip
+        self._content: dict[str, Any] = {
+            "state": "running",
+            "stage": None,
+            "error": None,
+            "progress": None,
+            "process": os.getpid(),
+            "host": socket.gethostname(),
+        }
         self.save()
 
     def save(self, **changes: Any) -> None:

@@ -37,8 +37,14 @@ from salmon.runtime.files import UNFINISHED, fsync_path, sha256_of, storage_erro
 from salmon.runtime.fingerprint import fingerprint, semantic
 
 __all__ = [
-    "Artifact", "Store", "fingerprint", "open_artifact", "semantic", "storage_errors", "write_json_atomic",
-]  # fmt: skip
+    "Artifact",
+    "Store",
+    "fingerprint",
+    "open_artifact",
+    "semantic",
+    "storage_errors",
+    "write_json_atomic",
+]
 
 log = logging.getLogger("salmon")
 

@@ -15,12 +15,24 @@ from salmon.sampling.token_loop import Generation, generate
 Sampler = Callable[[SharedModel, str | None, Sequence[list[int]], Sequence[tuple], SamplingSettings], list[Generation]]
 
 
-def transformers_sampler(shared: SharedModel, adapter: str | None, prompts: Sequence[list[int]],
-                         keys: Sequence[tuple], sampling: SamplingSettings) -> list[Generation]:
+def transformers_sampler(
+    shared: SharedModel,
+    adapter: str | None,
+    prompts: Sequence[list[int]],
+    keys: Sequence[tuple],
+    sampling: SamplingSettings,
+) -> list[Generation]:
     """``rollout=hf``: the trained weights themselves sample."""
     with shared.using(adapter):
-        return generate(shared, prompts, keys, temperature=sampling.temperature, top_p=sampling.top_p,
-                        max_new_tokens=sampling.max_new_tokens, batch_size=sampling.batch_size)
+        return generate(
+            shared,
+            prompts,
+            keys,
+            temperature=sampling.temperature,
+            top_p=sampling.top_p,
+            max_new_tokens=sampling.max_new_tokens,
+            batch_size=sampling.batch_size,
+        )
 
 
 _sampler: Sampler = transformers_sampler
@@ -47,7 +59,10 @@ class Response:
 
 
 def sample_responses(
-    shared: SharedModel, adapter: str | None, prompts: Sequence[Prompt], sampling: SamplingSettings,
+    shared: SharedModel,
+    adapter: str | None,
+    prompts: Sequence[Prompt],
+    sampling: SamplingSettings,
     keys: Sequence[tuple],
 ) -> list[Response]:
     """One response a prompt under ``adapter`` (None: the base); ``keys`` are the random streams (see ``Sampler``)."""
@@ -55,12 +70,17 @@ def sample_responses(
         return []
     prompt_ids = [shared.chat.user_ids(prompt.prompt) for prompt in prompts]
     generations = _sampler(shared, adapter, prompt_ids, keys, sampling)
-    return [Response(ids, g.ids, g.logprobs, g.finished, shared.chat.decode(g.ids).strip())
-            for ids, g in zip(prompt_ids, generations, strict=True)]
+    return [
+        Response(ids, g.ids, g.logprobs, g.finished, shared.chat.decode(g.ids).strip())
+        for ids, g in zip(prompt_ids, generations, strict=True)
+    ]
 
 
 def sample_in_shares(
-    shared: SharedModel, adapter: str | None, prompts: Sequence[Prompt], sampling: SamplingSettings,
+    shared: SharedModel,
+    adapter: str | None,
+    prompts: Sequence[Prompt],
+    sampling: SamplingSettings,
     keys: Sequence[tuple],
 ) -> list[Response]:
     """The same, shared out over the job's processes: each samples for some prompts, and all get all responses."""

@@ -98,8 +98,9 @@ def generate(
     return [results[i] for i in range(len(prompts))]
 
 
-def generate_together(shared: SharedModel, prompts: Sequence[Sequence[int]], sampler: Sampler, max_new_tokens: int
-                      ) -> list[Generation]:
+def generate_together(
+    shared: SharedModel, prompts: Sequence[Sequence[int]], sampler: Sampler, max_new_tokens: int
+) -> list[Generation]:
     """Continue prompts as one batch, which rows that have ended leave."""
     width, pad = max(map(len, prompts)), shared.tokenizer.pad_token_id
     ids = torch.tensor([[pad] * (width - len(p)) + list(p) for p in prompts], device=shared.device)
@@ -133,9 +134,12 @@ def generate_together(shared: SharedModel, prompts: Sequence[Sequence[int]], sam
 def next_logits(shared: SharedModel, ids: Tensor, mask: Tensor, cache: DynamicCache) -> Tensor:
     """Logits [b, V] after new tokens [b, n], which the cache takes in; the mask [b, L] is of all tokens so far."""
     hidden = shared.model.get_decoder()(
-        input_ids=ids, attention_mask=mask, position_ids=positions(mask)[:, -ids.shape[1] :], past_key_values=cache,
+        input_ids=ids,
+        attention_mask=mask,
+        position_ids=positions(mask)[:, -ids.shape[1] :],
+        past_key_values=cache,
         use_cache=True,
-    ).last_hidden_state  # fmt: skip
+    ).last_hidden_state
     logits: Tensor = shared.model.get_output_embeddings()(hidden[:, -1])
     return logits
 

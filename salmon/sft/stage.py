@@ -67,15 +67,25 @@ def run(cfg: Config, ctx: StageContext) -> dict[str, float]:
         shared.add_adapter(ADAPTER, cfg.seed)
 
     def loss(rows: Sequence[Example], num_tokens: float) -> tuple[Tensor, dict[str, float]]:
-        batch = token_batch([r.prompt_ids for r in rows], [r.answer_ids for r in rows],
-                            shared.tokenizer.pad_token_id, shared.device)
+        batch = token_batch(
+            [r.prompt_ids for r in rows], [r.answer_ids for r in rows], shared.tokenizer.pad_token_id, shared.device
+        )
         value = -response_logprobs(shared, batch, temperature=1.0).sum() / num_tokens
         return value, {"sft/tokens": batch.mask.sum().item()}
 
     with closing(Learner(shared.parameters_of(ADAPTER), cfg.sft.train.optim)) as learner, shared.using(ADAPTER):
-        trained = fit(learner, examples, cfg.sft.train, loss=loss, weight=lambda row: len(row.answer_ids),
-                      checkpoint=ctx.work / "state.pt", tracker=ctx.tracker, name="sft", seed=cfg.seed,
-                      shown=["sft/loss", "optim/lr", "optim/grad_norm"])
+        trained = fit(
+            learner,
+            examples,
+            cfg.sft.train,
+            loss=loss,
+            weight=lambda row: len(row.answer_ids),
+            checkpoint=ctx.work / "state.pt",
+            tracker=ctx.tracker,
+            name="sft",
+            seed=cfg.seed,
+            shown=["sft/loss", "optim/lr", "optim/grad_norm"],
+        )
     ctx.write(lambda: shared.save_adapter(ADAPTER, ctx.work / "policy"))
     ctx.write(lambda: (ctx.work / "state.pt").unlink(missing_ok=True))
     return counts | {"sft/loss": trained.metrics["sft/loss"], "selfalign/demonstrations": len(examples)}
@@ -88,45 +98,69 @@ def self_align(cfg: Config, ctx: StageContext, shared: SharedModel) -> tuple[lis
         SalmonError: nothing passes.
     """
     prompts = select_prompts(cfg.prompts.sft, cfg.prompts, cfg.sft.num_prompts, shared.chat, cfg.seed, "sft")
-    prefix = shared.chat.started(shared.chat.encode(
-        self_align_prompt(load_bank(cfg.principles.self_align), load_exemplars(cfg.principles.exemplars))))
+    prefix = shared.chat.started(
+        shared.chat.encode(
+            self_align_prompt(load_bank(cfg.principles.self_align), load_exemplars(cfg.principles.exemplars))
+        )
+    )
     sampling = cfg.sft.sampling
     if len(prefix) + cfg.prompts.max_tokens + sampling.max_new_tokens > cfg.model.context:
-        raise SalmonError(f"the Self-Align prompt has {len(prefix)} tokens; with prompts.max_tokens="
-                          f"{cfg.prompts.max_tokens} and sft.sampling.max_new_tokens={sampling.max_new_tokens} it "
-                          f"exceeds model.context={cfg.model.context}. Use fewer rules or exemplars, or lower one")
+        raise SalmonError(
+            f"the Self-Align prompt has {len(prefix)} tokens; with prompts.max_tokens="
+            f"{cfg.prompts.max_tokens} and sft.sampling.max_new_tokens={sampling.max_new_tokens} it "
+            f"exceeds model.context={cfg.model.context}. Use fewer rules or exemplars, or lower one"
+        )
 
     def answer(chunk: Sequence[Prompt]) -> list[dict]:
         queries = [shared.chat.encode(self_align_query(prompt.prompt)) for prompt in chunk]
         with shared.using(None):
-            written = generate_after(shared, prefix, queries, [(cfg.seed, "self-align", prompt.id) for prompt in chunk],
-                                     temperature=sampling.temperature, top_p=sampling.top_p,
-                                     max_new_tokens=sampling.max_new_tokens, stop_strings=STOP_STRINGS)
-        return [{"prompt_id": p.id, "text": shared.chat.decode(g.ids), "finished": g.finished}
-                for p, g in zip(chunk, written, strict=True)]
+            written = generate_after(
+                shared,
+                prefix,
+                queries,
+                [(cfg.seed, "self-align", prompt.id) for prompt in chunk],
+                temperature=sampling.temperature,
+                top_p=sampling.top_p,
+                max_new_tokens=sampling.max_new_tokens,
+                stop_strings=STOP_STRINGS,
+            )
+        return [
+            {"prompt_id": p.id, "text": shared.chat.decode(g.ids), "finished": g.finished}
+            for p, g in zip(chunk, written, strict=True)
+        ]
 
     texts = map_in_chunks(ctx.work / "self_align.jsonl", prompts, sampling.batch_size, answer, "answers")
     kept, dropped, rows = [], Counter[str](), []
     for prompt, row in zip(prompts, texts, strict=True):
         parsed = parse_self_align(row["text"])
-        answer_text, reason = apply_filters(prompt.prompt, parsed.answer if parsed else None,
-                                            parsed is not None and (parsed.finished or row["finished"]),
-                                            cfg.sft.filters)
+        answer_text, reason = apply_filters(
+            prompt.prompt,
+            parsed.answer if parsed else None,
+            parsed is not None and (parsed.finished or row["finished"]),
+            cfg.sft.filters,
+        )
         if answer_text is not None:
             kept.append(Demonstration(prompt.id, prompt.prompt, answer_text))
         else:
             dropped[reason or ""] += 1
-        rows.append([prompt.id, prompt.prompt, parsed.thought if parsed else "", answer_text or row["text"],
-                     reason or "kept"])
+        rows.append(
+            [prompt.id, prompt.prompt, parsed.thought if parsed else "", answer_text or row["text"], reason or "kept"]
+        )
     ctx.tracker.table("self_align", ["prompt_id", "prompt", "thought", "answer", "verdict"], rows[: ctx.sample_rows], 0)
     counts = {"selfalign/kept": float(len(kept))}
     counts |= {f"selfalign/dropped_{reason}": float(dropped[reason]) for reason in DROP_REASONS}
-    log.info("self-align: kept %d of %d answers; dropped: %s", len(kept), len(prompts),
-             ", ".join(f"{n} {reason}" for reason, n in dropped.most_common()) or "none")
+    log.info(
+        "self-align: kept %d of %d answers; dropped: %s",
+        len(kept),
+        len(prompts),
+        ", ".join(f"{n} {reason}" for reason, n in dropped.most_common()) or "none",
+    )
     if not kept:
-        raise SalmonError(f"no Self-Align answer passed the filters ({dict(dropped)}): {ctx.work}/self_align.jsonl. "
-                          "Raise sft.sampling.max_new_tokens or sft.num_prompts, relax sft.filters, or train on given "
-                          "answers with sft=demonstrations")
+        raise SalmonError(
+            f"no Self-Align answer passed the filters ({dict(dropped)}): {ctx.work}/self_align.jsonl. "
+            "Raise sft.sampling.max_new_tokens or sft.num_prompts, relax sft.filters, or train on given "
+            "answers with sft=demonstrations"
+        )
     return kept, counts
 
 
@@ -138,13 +172,19 @@ def styled(cfg: Config, ctx: StageContext, shared: SharedModel) -> list[Demonstr
     def answer(chunk: Sequence[tuple[Prompt, int]]) -> list[dict]:
         keys = [(cfg.seed, "styled", prompt.id, number) for prompt, number in chunk]
         answers = sample_responses(shared, None, [prompt for prompt, _ in chunk], cfg.sft.sampling, keys)
-        return [{"prompt_id": prompt.id, "text": response.text}
-                for (prompt, _), response in zip(chunk, answers, strict=True)]
+        return [
+            {"prompt_id": prompt.id, "text": response.text}
+            for (prompt, _), response in zip(chunk, answers, strict=True)
+        ]
 
     rows = map_in_chunks(ctx.work / "base_answers.jsonl", tasks, cfg.sft.sampling.batch_size, answer, "answers")
-    answers = [Demonstration(f"{prompt.id}-{number}", prompt.prompt,
-                              restyled(whole_sentences(row["text"]), cfg, prompt.id, number))
-                for (prompt, number), row in zip(tasks, rows, strict=True) if row["text"].strip()]
+    answers = [
+        Demonstration(
+            f"{prompt.id}-{number}", prompt.prompt, restyled(whole_sentences(row["text"]), cfg, prompt.id, number)
+        )
+        for (prompt, number), row in zip(tasks, rows, strict=True)
+        if row["text"].strip()
+    ]
     ctx.tracker.table("styled", ["prompt", "answer"], [[r.prompt, r.response] for r in answers[: ctx.sample_rows]], 0)
     return answers
 

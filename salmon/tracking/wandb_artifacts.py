@@ -28,12 +28,19 @@ def log_output(run: wandb.Run, name: str, kind: str, path: Path, metadata: dict[
     _publish(run, _reference(name, kind, path, metadata), is_user_created=True)
 
 
-def _publish(run: wandb.Run, artifact: wandb.Artifact, *, is_user_created: bool = False,
-             use_after_commit: bool = False, **_: object) -> wandb.Artifact:
+def _publish(
+    run: wandb.Run,
+    artifact: wandb.Artifact,
+    *,
+    is_user_created: bool = False,
+    use_after_commit: bool = False,
+    **_: object,
+) -> wandb.Artifact:
     artifact.finalize()
     assert run._interface is not None, "a run that was started"
-    run._interface.publish_artifact(run, artifact, ["latest"], is_user_created=is_user_created,
-                                    use_after_commit=use_after_commit)
+    run._interface.publish_artifact(
+        run, artifact, ["latest"], is_user_created=is_user_created, use_after_commit=use_after_commit
+    )
     return artifact
 
 

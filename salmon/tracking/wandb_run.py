@@ -65,13 +65,18 @@ class WandbRun:
         os.environ.setdefault("WANDB_DATA_DIR", str(wandb_dir.resolve() / "wandb" / "data"))
         fingerprints = {key: artifact.fingerprint for key, artifact in inputs.items()}
         settings = wandb.Settings(
-            console="off", silent=True, disable_git=True, disable_code=True, init_timeout=START_SECONDS,
-            finish_timeout=FINISH_SECONDS, finish_timeout_raises=True,
+            console="off",
+            silent=True,
+            disable_git=True,
+            disable_code=True,
+            init_timeout=START_SECONDS,
+            finish_timeout=FINISH_SECONDS,
+            finish_timeout_raises=True,
             x_disable_meta=True,  # the command line, and the paths of Python and the working folder
             program="salmon",  # otherwise the absolute path of the script that was started
             x_transaction_log_flush_interval=1.0,  # of what a kill takes along; W&B's default is 15 s
             **RETRIES,
-        )  # fmt: skip
+        )
         if mine:
             settings.sweep_id = mine.sweep_id
         self._run: wandb.Run | None = _start(
@@ -118,8 +123,13 @@ class WandbRun:
         try:
             run.finish(exit_code=exit_code)
         except TimeoutError:
-            log.warning("W&B did not take everything within %.0f s; all of it is in %s. Send it when the server is "
-                        "back: wandb sync --include-online %s", FINISH_SECONDS, self._folder, self._folder)  # fmt: skip
+            log.warning(
+                "W&B did not take everything within %.0f s; all of it is in %s. Send it when the server is "
+                "back: wandb sync --include-online %s",
+                FINISH_SECONDS,
+                self._folder,
+                self._folder,
+            )
 
     def _define_axes(self, run: wandb.Run) -> None:
         axis = f"{self.stage}/step"

@@ -47,8 +47,9 @@ class Learner:
     A checkpoint holds the tensors, the optimiser's state and small extras of the caller, in one file.
     """
 
-    def __init__(self, parameters: Mapping[str, nn.Parameter], optim: OptimSettings, may_rest: Collection[str] = ()
-                 ) -> None:
+    def __init__(
+        self, parameters: Mapping[str, nn.Parameter], optim: OptimSettings, may_rest: Collection[str] = ()
+    ) -> None:
         """``may_rest``: names of tensors that some steps leave without gradients, always all of them together."""
         self.parameters = dict(parameters)
         self.optim = optim
@@ -83,8 +84,14 @@ class Learner:
         temporary = path.with_suffix(".tmp")
         with storage_errors(path):
             with temporary.open("wb") as file:  # torch.save itself reports an unwritable path as a RuntimeError
-                torch.save({"parameters": {k: p.detach().cpu() for k, p in self.parameters.items()},
-                            "optimizer": state, "extras": extras}, file)
+                torch.save(
+                    {
+                        "parameters": {k: p.detach().cpu() for k, p in self.parameters.items()},
+                        "optimizer": state,
+                        "extras": extras,
+                    },
+                    file,
+                )
             temporary.replace(path)
 
     def load(self, path: Path) -> dict[str, Any] | None:

@@ -82,8 +82,9 @@ def fit(
     """
     here = world()
     if len(rows) < here.size:
-        raise SalmonError(f"{name}: {len(rows)} training rows for {here.size} processes. Start fewer processes, or "
-                          "give more rows")
+        raise SalmonError(
+            f"{name}: {len(rows)} training rows for {here.size} processes. Start fewer processes, or give more rows"
+        )
     steps_per_epoch = math.ceil(len(rows) / settings.batch_size)
     total = num_steps(len(rows), settings)
     extras = learner.load(checkpoint)

@@ -36,16 +36,23 @@ class AdamWInTurns(torch.optim.AdamW):
 class SplitUpdates:
     """See ``salmon.training.local_backend.Updates``."""
 
-    def __init__(self, parameters: Sequence[nn.Parameter], may_rest: Collection[nn.Parameter], optim: OptimSettings
-                 ) -> None:
+    def __init__(
+        self, parameters: Sequence[nn.Parameter], may_rest: Collection[nn.Parameter], optim: OptimSettings
+    ) -> None:
         """``may_rest``: those that some steps leave without gradients, always all of them together."""
         self._parameters, self._optim = list(parameters), optim
         # DeepSpeed has names of its own for the same numbers, without axes: it hooks itself into the backward passes of
         # what it is given, to sum at once, and cannot hand round a tensor without axes (a head's bias).
         self._pieces = [nn.Parameter(parameter.detach().flatten()) for parameter in parameters]
         resting = {id(parameter) for parameter in may_rest}
-        groups = [[piece for piece, parameter in zip(self._pieces, parameters, strict=True)
-                   if (id(parameter) in resting) == rests] for rests in (True, False)]
+        groups = [
+            [
+                piece
+                for piece, parameter in zip(self._pieces, parameters, strict=True)
+                if (id(parameter) in resting) == rests
+            ]
+            for rests in (True, False)
+        ]
         self._groups = [group for group in groups if group]
         world().gather(None)  # all are here, and none is still busy with passes
         self._engine = start_engine(self._groups, optim)
@@ -85,8 +92,10 @@ class SplitUpdates:
                 # One tensor at a time, and kept where it is written: no process holds the whole state on its GPU.
                 moments = {name: safe_get_full_optimizer_state(piece, name) for name in MOMENTS}
                 if world().rank == 0:
-                    entries[number] = {"step": own["step"].clone(),
-                                       **{name: moment.view_as(parameter).cpu() for name, moment in moments.items()}}
+                    entries[number] = {
+                        "step": own["step"].clone(),
+                        **{name: moment.view_as(parameter).cpu() for name, moment in moments.items()},
+                    }
         return make_optimizer(self._parameters, self._optim).state_dict() | {"state": entries}
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -107,11 +116,15 @@ class SplitUpdates:
     def _with_state(self) -> list[tuple[nn.Parameter, nn.Parameter, dict[str, torch.Tensor]]]:
         """Each tensor, DeepSpeed's name for it, and AdamW's state of this process's part of the group that it is in."""
         zero = self._engine.optimizer
-        state_of = {id(piece): zero.optimizer.state[part]
-                    for group, part in zip(self._groups, zero.single_partition_of_fp32_groups, strict=True)
-                    for piece in group}
-        return [(parameter, piece, state_of[id(piece)])
-                for parameter, piece in zip(self._parameters, self._pieces, strict=True)]
+        state_of = {
+            id(piece): zero.optimizer.state[part]
+            for group, part in zip(self._groups, zero.single_partition_of_fp32_groups, strict=True)
+            for piece in group
+        }
+        return [
+            (parameter, piece, state_of[id(piece)])
+            for parameter, piece in zip(self._parameters, self._pieces, strict=True)
+        ]
 
 
 def start_engine(groups: Sequence[Sequence[nn.Parameter]], optim: OptimSettings) -> Any:
@@ -120,16 +133,26 @@ def start_engine(groups: Sequence[Sequence[nn.Parameter]], optim: OptimSettings)
 
     held = nn.Module()
     held.pieces = nn.ParameterList([piece for group in groups for piece in group])
-    adamw = AdamWInTurns([{"params": list(group), "rests": False} for group in groups], lr=optim.lr,
-                         weight_decay=optim.weight_decay)
-    engine, *_ = library().initialize(model=held, optimizer=adamw, config={
-        "train_micro_batch_size_per_gpu": 1,  # asked for, and of no meaning: DeepSpeed sees no batches here
-        "gradient_allreduce_op": "sum",  # each loss is divided by the whole batch already
-        "gradient_clipping": optim.max_grad_norm,
-        "zero_allow_untested_optimizer": True,  # it knows torch's AdamW by its exact type only
-        "zero_optimization": {"stage": 2, "overlap_comm": False, "contiguous_gradients": False,
-                              "reduce_bucket_size": BUCKET, "allgather_bucket_size": BUCKET},
-    })  # fmt: skip
+    adamw = AdamWInTurns(
+        [{"params": list(group), "rests": False} for group in groups], lr=optim.lr, weight_decay=optim.weight_decay
+    )
+    engine, *_ = library().initialize(
+        model=held,
+        optimizer=adamw,
+        config={
+            "train_micro_batch_size_per_gpu": 1,  # asked for, and of no meaning: DeepSpeed sees no batches here
+            "gradient_allreduce_op": "sum",  # each loss is divided by the whole batch already
+            "gradient_clipping": optim.max_grad_norm,
+            "zero_allow_untested_optimizer": True,  # it knows torch's AdamW by its exact type only
+            "zero_optimization": {
+                "stage": 2,
+                "overlap_comm": False,
+                "contiguous_gradients": False,
+                "reduce_bucket_size": BUCKET,
+                "allgather_bucket_size": BUCKET,
+            },
+        },
+    )
     # AdamW makes its state at its first step, which groups may take at different times; DeepSpeed wants all at once.
     zero = engine.optimizer
     for tensors, part in zip(zero.bit16_groups, zero.single_partition_of_fp32_groups, strict=True):

@@ -16,8 +16,11 @@ from sweeps.settings import ReportSettings
 from sweeps.statistics import mean_interval
 from sweeps.tables import LEGEND, MISSING, change_cell, interval, jobs_section, markdown_table
 
-ACCURACIES = {"accuracy_asserted": "accuracy asserted", "accuracy_negated": "accuracy negated",
-              "flip_rate": "flip rate"}  # fmt: skip
+ACCURACIES = {
+    "accuracy_asserted": "accuracy asserted",
+    "accuracy_negated": "accuracy negated",
+    "flip_rate": "flip rate",
+}
 
 
 def ablations(jobs: Sequence[Job], settings: ReportSettings) -> Document:
@@ -39,19 +42,39 @@ def ablations(jobs: Sequence[Job], settings: ReportSettings) -> Document:
             if stage:
                 numbers[arm.name]["policies"][stage] = numbers_of(arm, list(measured.values()))
     metric = next((f"held_out/check/{name}" for arm in arms for name in (arm.asked or settings.checks)), LENGTH)
-    for title, key, share in ((metric.removeprefix("held_out/").replace("/", " "), metric, True),
-                              ("response length", LENGTH, False), ("KL from the SFT policy", KL, False)):  # fmt: skip
+    for title, key, share in (
+        (metric.removeprefix("held_out/").replace("/", " "), metric, True),
+        ("response length", LENGTH, False),
+        ("KL from the SFT policy", KL, False),
+    ):
         unit = {metric: "mean of the check (0..1)", LENGTH: "tokens", KL: "nats/response"}[key]
-        panels.append(Panel(title, unit, {arm.name: arm.measure(key).curves for arm in arms if arm.artifacts("ppo")},
-                            share))
-    header = ["arm", "policy", "seeds", *ACCURACIES.values(), "accuracy on own labels", "asked checks",
-              "length (tokens)", "KL (nats/response)", "score", *settings.quality]
-    notes = ("Accuracies of the reward model: by the principles' checks (principle_following, with its bootstrap "
-             "interval), and on held-out rows with the arm's own labels. Scores of different reward models have "
-             "different scales: compare them within a row only.")
-    return Document("Ablations", [jobs_section(jobs), markdown_table(header, rows), f"{LEGEND} {notes}"],
-                    ["The picture has the PPO arms only: other policies have no updates."],
-                    {"jobs": jobs_of(jobs), "arms": numbers}, panels)
+        panels.append(
+            Panel(title, unit, {arm.name: arm.measure(key).curves for arm in arms if arm.artifacts("ppo")}, share)
+        )
+    header = [
+        "arm",
+        "policy",
+        "seeds",
+        *ACCURACIES.values(),
+        "accuracy on own labels",
+        "asked checks",
+        "length (tokens)",
+        "KL (nats/response)",
+        "score",
+        *settings.quality,
+    ]
+    notes = (
+        "Accuracies of the reward model: by the principles' checks (principle_following, with its bootstrap "
+        "interval), and on held-out rows with the arm's own labels. Scores of different reward models have "
+        "different scales: compare them within a row only."
+    )
+    return Document(
+        "Ablations",
+        [jobs_section(jobs), markdown_table(header, rows), f"{LEGEND} {notes}"],
+        ["The picture has the PPO arms only: other policies have no updates."],
+        {"jobs": jobs_of(jobs), "arms": numbers},
+        panels,
+    )
 
 
 def reward_figures(arm: Arm) -> dict[str, list[dict[str, float | None]]]:

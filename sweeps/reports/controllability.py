@@ -30,29 +30,50 @@ def controllability(jobs: Sequence[Job], settings: ReportSettings) -> Document:
     lengths = _lengths(arms, table)
     sections = [
         jobs_section(jobs),
-        markdown_table(["arm", "seeds", *(f"check {name}" for name in checks), "length (tokens)", "KL (nats/response)",
-                        "score under its own principles", *settings.quality],
-                       [_row(arm, metrics, table[arm.name]) for arm in arms]),
+        markdown_table(
+            [
+                "arm",
+                "seeds",
+                *(f"check {name}" for name in checks),
+                "length (tokens)",
+                "KL (nats/response)",
+                "score under its own principles",
+                *settings.quality,
+            ],
+            [_row(arm, metrics, table[arm.name]) for arm in arms],
+        ),
         f"{LEGEND} Held-out prompts. Checks are in 0..1; the arm's own is bold.",
         "## Did each arm move its own check?",
         _verdict_table(verdicts, _control(arms)),
         lengths["text"],
-    ]  # fmt: skip
+    ]
     panels = [Panel(f"response length{_asks(arms, None)}", "tokens", _curves(table, LENGTH))]
-    panels += [Panel(f"check {name}{_asks(arms, name)}", "mean of the check (0..1)", _curves(table, check(name)),
-                     share=True) for name in checks]
+    panels += [
+        Panel(f"check {name}{_asks(arms, name)}", "mean of the check (0..1)", _curves(table, check(name)), share=True)
+        for name in checks
+    ]
     return Document(
         "Controllability: one reward model, policies that differ in the principles only",
-        sections, [samples_section(arms, settings.samples)],
-        {"jobs": jobs_of(jobs), "arms": {arm.name: numbers_of(arm, list(table[arm.name].values())) for arm in arms},
-         "verdicts": verdicts, "lengths": lengths}, panels)
+        sections,
+        [samples_section(arms, settings.samples)],
+        {
+            "jobs": jobs_of(jobs),
+            "arms": {arm.name: numbers_of(arm, list(table[arm.name].values())) for arm in arms},
+            "verdicts": verdicts,
+            "lengths": lengths,
+        },
+        panels,
+    )
 
 
 def _row(arm: Arm, metrics: Sequence[str], measured: Mapping[str, Measured]) -> list[str]:
     seeds, own = len(arm.finished), {check(name) for name in arm.asked}
     cells = [(metric, change_cell(measured[metric], 1 if metric == LENGTH else 3, seeds)) for metric in metrics]
-    return [arm.name, arm.seeds, *(f"**{cell}**" if metric in own and cell != MISSING else cell
-                                   for metric, cell in cells)]
+    return [
+        arm.name,
+        arm.seeds,
+        *(f"**{cell}**" if metric in own and cell != MISSING else cell for metric, cell in cells),
+    ]
 
 
 def _control(arms: Sequence[Arm]) -> Arm | None:
@@ -67,18 +88,38 @@ def _name(control: Arm | None) -> str:
 def _verdict(arm: Arm, principle: str, table: Table, control: Arm | None) -> dict[str, Any]:
     own = table[arm.name][check(principle)]
     beyond = paired_difference(own.ends, table[control.name][check(principle)].ends if control else {})
-    return {"arm": arm.name, "asked": principle, "change": own.change, "beyond_control": beyond,
-            "moved": direction(own.change)}
+    return {
+        "arm": arm.name,
+        "asked": principle,
+        "change": own.change,
+        "beyond_control": beyond,
+        "moved": direction(own.change),
+    }
 
 
 def _verdict_table(verdicts: Sequence[Mapping[str, Any]], control: Arm | None) -> str:
     if not verdicts:
         return "No arm asks for a principle by name (principles.include)."
-    legend = ("`yes`: the interval of the change lies above 0; `no`: below 0; `unclear`: it holds 0, or there is one "
-              "seed. Beyond the control: end minus the control's end with the same seed.")
-    return markdown_table(["arm", "asked", "change", f"end, beyond {_name(control)}", "moved as asked"], [
-        [v["arm"], v["asked"], interval(v["change"], 3, sign=True), interval(v["beyond_control"], 3, sign=True),
-         v["moved"]] for v in verdicts]) + f"\n\n{legend}"
+    legend = (
+        "`yes`: the interval of the change lies above 0; `no`: below 0; `unclear`: it holds 0, or there is one "
+        "seed. Beyond the control: end minus the control's end with the same seed."
+    )
+    return (
+        markdown_table(
+            ["arm", "asked", "change", f"end, beyond {_name(control)}", "moved as asked"],
+            [
+                [
+                    v["arm"],
+                    v["asked"],
+                    interval(v["change"], 3, sign=True),
+                    interval(v["beyond_control"], 3, sign=True),
+                    v["moved"],
+                ]
+                for v in verdicts
+            ],
+        )
+        + f"\n\n{legend}"
+    )
 
 
 def _lengths(arms: Sequence[Arm], table: Table) -> dict[str, Any]:
@@ -90,9 +131,13 @@ def _lengths(arms: Sequence[Arm], table: Table) -> dict[str, Any]:
     low, high = table[short.name][LENGTH].end, table[long.name][LENGTH].end
     answer = apart(low, high)
     words = {True: "yes", False: "no", None: "cannot be said: it takes two seeds of each"}[answer]
-    return {"text": f"Lengths at the end: {short.name} {interval(low, 1)}, {long.name} {interval(high, 1)} tokens. Is "
-                    f"{long.name} longer by more than both intervals together? **{words}**.",
-            "apart": answer, "concise": low, "comprehensive": high}
+    return {
+        "text": f"Lengths at the end: {short.name} {interval(low, 1)}, {long.name} {interval(high, 1)} tokens. Is "
+        f"{long.name} longer by more than both intervals together? **{words}**.",
+        "apart": answer,
+        "concise": low,
+        "comprehensive": high,
+    }
 
 
 def _curves(table: Table, metric: str) -> dict[str, Any]:

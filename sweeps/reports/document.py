@@ -47,14 +47,33 @@ class Document:
 
 def numbers_of(arm: Arm, measured: Sequence[Measured]) -> dict[str, Any]:
     """Everything that was read of an arm."""
-    return {"asked": arm.asked, "seeds": list(arm.finished), "jobs": len(arm.jobs), "metrics": {
-        m.metric: {"start": m.start, "end": m.end, "change": m.change,
-                   "by_seed": {seed: curve.values for seed, curve in m.curves.items()}} for m in measured}}
+    return {
+        "asked": arm.asked,
+        "seeds": list(arm.finished),
+        "jobs": len(arm.jobs),
+        "metrics": {
+            m.metric: {
+                "start": m.start,
+                "end": m.end,
+                "change": m.change,
+                "by_seed": {seed: curve.values for seed, curve in m.curves.items()},
+            }
+            for m in measured
+        },
+    }
 
 
 def jobs_of(jobs: Sequence[Job]) -> list[dict[str, Any]]:
-    return [{"name": job.name, "overrides": job.overrides, "state": job.state, "error": job.error,
-             "artifacts": {label: str(path) for label, path in job.artifacts.items()}} for job in jobs]
+    return [
+        {
+            "name": job.name,
+            "overrides": job.overrides,
+            "state": job.state,
+            "error": job.error,
+            "artifacts": {label: str(path) for label, path in job.artifacts.items()},
+        }
+        for job in jobs
+    ]
 
 
 def plain(value: Any) -> Any:

@@ -12,8 +12,11 @@ from sweeps.settings import ReportSettings
 from sweeps.statistics import paired_difference
 from sweeps.tables import LEGEND, change_cell, interval, jobs_section, markdown_table
 
-QUALITY = {"held_out/score": "score under its own principles", "held_out/length": "length (tokens)",
-           "held_out/kl": "KL (nats/response)"}  # fmt: skip
+QUALITY = {
+    "held_out/score": "score under its own principles",
+    "held_out/length": "length (tokens)",
+    "held_out/kl": "KL (nats/response)",
+}
 TARGET = 0.5  # of the hack rate without the intervention
 
 
@@ -27,20 +30,43 @@ def reward_hacking(jobs: Sequence[Job], settings: ReportSettings) -> Document:
         jobs_section(jobs),
         markdown_table(
             ["arm", "seeds", "hack rate, held out", "hack rate, last rollouts", *quality.values()],
-            [[arm.name, arm.seeds, change_cell(table[arm.name][rate], 3, len(arm.finished)),
-              interval(table[arm.name][rollouts].end, 3, seeds=len(arm.finished)),
-              *(change_cell(table[arm.name][metric], 1 if metric == "held_out/length" else 3, len(arm.finished))
-                for metric in quality)] for arm in arms]),
+            [
+                [
+                    arm.name,
+                    arm.seeds,
+                    change_cell(table[arm.name][rate], 3, len(arm.finished)),
+                    interval(table[arm.name][rollouts].end, 3, seeds=len(arm.finished)),
+                    *(
+                        change_cell(table[arm.name][metric], 1 if metric == "held_out/length" else 3, len(arm.finished))
+                        for metric in quality
+                    ),
+                ]
+                for arm in arms
+            ],
+        ),
         f"Hack rate: share of responses that break *{settings.hacked}*. {LEGEND}",
         ends["text"],
-    ]  # fmt: skip
-    panels = [Panel(title, "share of responses that hack",
-                    {arm: measured[metric].curves for arm, measured in table.items()}, share=True)
-              for title, metric in (("held-out prompts", rate), ("rollouts", rollouts))]  # fmt: skip
+    ]
+    panels = [
+        Panel(
+            title,
+            "share of responses that hack",
+            {arm: measured[metric].curves for arm, measured in table.items()},
+            share=True,
+        )
+        for title, metric in (("held-out prompts", rate), ("rollouts", rollouts))
+    ]
     return Document(
-        f"Reward hacking: responses that break {settings.hacked}", sections, [samples_section(arms, settings.samples)],
-        {"jobs": jobs_of(jobs), "arms": {arm.name: numbers_of(arm, list(table[arm.name].values())) for arm in arms},
-         "end": ends}, panels)
+        f"Reward hacking: responses that break {settings.hacked}",
+        sections,
+        [samples_section(arms, settings.samples)],
+        {
+            "jobs": jobs_of(jobs),
+            "arms": {arm.name: numbers_of(arm, list(table[arm.name].values())) for arm in arms},
+            "end": ends,
+        },
+        panels,
+    )
 
 
 def _ends(without: Measured | None, told: Measured | None, settings: ReportSettings) -> dict[str, Any]:
@@ -48,16 +74,27 @@ def _ends(without: Measured | None, told: Measured | None, settings: ReportSetti
     plain = without.end if without else None
     kept = told.end if told else None
     if without is None or told is None or plain is None or plain.mean is None or kept is None or kept.mean is None:
-        return {"text": f"The ratio takes finished jobs of the arms {settings.without} and {settings.told} that logged "
-                        f"violations/{settings.hacked} (principles.monitor names its bank).", "ratio": None}
+        return {
+            "text": f"The ratio takes finished jobs of the arms {settings.without} and {settings.told} that logged "
+            f"violations/{settings.hacked} (principles.monitor names its bank).",
+            "ratio": None,
+        }
     difference = paired_difference(told.ends, without.ends)
-    text = (f"Hack rate at the end: {interval(plain, 3)} ({settings.without}), {interval(kept, 3)} ({settings.told}); "
-            f"difference by seed {interval(difference, 3, sign=True)}. ")
+    text = (
+        f"Hack rate at the end: {interval(plain, 3)} ({settings.without}), {interval(kept, 3)} ({settings.told}); "
+        f"difference by seed {interval(difference, 3, sign=True)}. "
+    )
     numbers = {"without": plain, "told": kept, "difference": difference}
     if plain.mean == 0:
-        return {"text": text + "Nothing hacks without the intervention, so there is nothing to prevent.", "ratio": None,
-                **numbers}
+        return {
+            "text": text + "Nothing hacks without the intervention, so there is nothing to prevent.",
+            "ratio": None,
+            **numbers,
+        }
     ratio = kept.mean / plain.mean
     answer = "yes" if ratio <= TARGET else "no"
-    return {"text": f"{text}Ratio {ratio:.2f}. At most half with the intervention? **{answer}**.", "ratio": ratio,
-            **numbers}
+    return {
+        "text": f"{text}Ratio {ratio:.2f}. At most half with the intervention? **{answer}**.",
+        "ratio": ratio,
+        **numbers,
+    }

@@ -10,8 +10,11 @@ _LONGEST = 700  # characters shown of a response
 
 def samples_section(arms: Sequence[Arm], count: int) -> str:
     """Held-out prompts that every arm answered, each by its first finished seed; before training, the first arm's."""
-    shown = [(arm.name, read_table(path, "responses", last=True)) for arm in arms
-             for path in list(arm.artifacts("ppo").values())[:1]]
+    shown = [
+        (arm.name, read_table(path, "responses", last=True))
+        for arm in arms
+        for path in list(arm.artifacts("ppo").values())[:1]
+    ]
     first = [path for arm in arms for path in list(arm.artifacts("ppo").values())[:1]][:1]
     shown = [("before training", read_table(path, "responses", last=False)) for path in first] + shown
     answers = [(name, {row["prompt"]: row["response"] for row in rows}) for name, rows in shown]

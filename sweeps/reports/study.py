@@ -15,9 +15,11 @@ from sweeps.statistics import Estimate
 from sweeps.study_figures import draw_frontier, draw_heat_map, draw_scaling
 from sweeps.tables import interval, jobs_section, markdown_table
 
-NOTE = ("Mean over the cell's finished seeds ± its 95 % interval by Student's t (`± ?`: one seed; `n=`: seeds that "
-        "have the figure, where not all do; `n/a`: none has). Rewards are scores under the cell's own principles: "
-        "compare them between cells only where principles and reward model are the same.")  # fmt: skip
+NOTE = (
+    "Mean over the cell's finished seeds ± its 95 % interval by Student's t (`± ?`: one seed; `n=`: seeds that "
+    "have the figure, where not all do; `n/a`: none has). Rewards are scores under the cell's own principles: "
+    "compare them between cells only where principles and reward model are the same."
+)
 
 
 def study(jobs: Sequence[Job], settings: ReportSettings) -> Document:
@@ -25,8 +27,10 @@ def study(jobs: Sequence[Job], settings: ReportSettings) -> Document:
     table = frame(cells)
     shown = columns(table)
     estimates = {cell.name: {figure: cell.estimate(figure) for figure in shown} for cell in cells}
-    rows = [[*cell.axes.values(), cell.seeds, *(_text(estimates[cell.name][figure], cell) for figure in shown)]
-            for cell in cells]
+    rows = [
+        [*cell.axes.values(), cell.seeds, *(_text(estimates[cell.name][figure], cell) for figure in shown)]
+        for cell in cells
+    ]
     header = [*cells[0].axes, "seeds", *map(short, shown)]
     curves = {metric: {cell.name: cell.curves(metric) for cell in cells} for metric in UNITS}
     benchmarks = [figure for figure in shown if figure.startswith("eval/")]
@@ -37,11 +41,16 @@ def study(jobs: Sequence[Job], settings: ReportSettings) -> Document:
         pictures["scaling"] = partial(draw_scaling, cells=cells, figures=benchmarks or [REWARD, KL, LENGTH])
     return Document(
         "Study: " + ", ".join(cells[0].axes or ["one cell"]),
-        [jobs_section(jobs), markdown_table(header, rows), NOTE], [],
-        {"jobs": jobs_of(jobs), "cells": [{"axes": cell.axes, "seeds": cell.seeds, "figures": estimates[cell.name]}
-                                          for cell in cells]},
+        [jobs_section(jobs), markdown_table(header, rows), NOTE],
+        [],
+        {
+            "jobs": jobs_of(jobs),
+            "cells": [{"axes": cell.axes, "seeds": cell.seeds, "figures": estimates[cell.name]} for cell in cells],
+        },
         [Panel(short(metric), unit, curves[metric]) for metric, unit in UNITS.items()],
-        pictures, {"report.csv": table.to_csv(index=False), "report.tex": latex(header, rows)})
+        pictures,
+        {"report.csv": table.to_csv(index=False), "report.tex": latex(header, rows)},
+    )
 
 
 def columns(table: pd.DataFrame) -> list[str]:
@@ -52,8 +61,11 @@ def columns(table: pd.DataFrame) -> list[str]:
     names = [name for name in (REWARD, KL, LENGTH) if name in table]
     names += sorted(name for name in table if name.startswith("held_out/check/"))
     parts = {name: name.split("/") for name in table if name.startswith("eval/")}
-    return names + [name for name, part in parts.items()
-                    if len(part) == 4 and not part[1].endswith("last") and not part[3].startswith("n_")]
+    return names + [
+        name
+        for name, part in parts.items()
+        if len(part) == 4 and not part[1].endswith("last") and not part[3].startswith("n_")
+    ]
 
 
 def short(name: str) -> str:

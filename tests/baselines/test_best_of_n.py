@@ -24,8 +24,14 @@ from salmon.tracking.metrics_file import MetricsFile, read_metrics
 from salmon.tracking.tracker import Tracker
 
 PROMPTS = [Prompt("a", "Name a fish."), Prompt("b", "What is 17 times 3?", "reasoning"), Prompt("c", "Hi")]
-BANK = Bank("test", (Principle("Concise", "It is short."), Principle("Exact", "Its numbers are right."),
-                     Principle("Kind", "It is friendly.")))  # fmt: skip
+BANK = Bank(
+    "test",
+    (
+        Principle("Concise", "It is short."),
+        Principle("Exact", "Its numbers are right."),
+        Principle("Kind", "It is friendly."),
+    ),
+)
 
 
 def test_kl_bound_literals() -> None:
@@ -36,8 +42,11 @@ def test_kl_bound_literals() -> None:
 
 
 def test_the_highest_reward_wins_and_of_equal_ones_the_first() -> None:
-    rows = [{"text": "a", "score": 9.0, "reward": 1.0}, {"text": "b", "score": 2.0, "reward": 2.0},
-            {"text": "c", "score": 3.0, "reward": 2.0}]  # fmt: skip
+    rows = [
+        {"text": "a", "score": 9.0, "reward": 1.0},
+        {"text": "b", "score": 2.0, "reward": 2.0},
+        {"text": "c", "score": 3.0, "reward": 2.0},
+    ]
     assert best_of_n.best(rows)["text"] == "b"  # mutants: the highest score (a), the last (c)
 
 
@@ -73,9 +82,21 @@ def test_candidates_do_not_depend_on_their_number_or_company(actors: Actors, rul
 def config() -> Config:
     register()
     with initialize_config_dir(CONF, version_base="1.3"):
-        return to_typed(compose("config", overrides=[
-            "model=tiny", "principles=verifiable", "principles.rl=verifiable_11", "principles.monitor=verifiable_11",
-            "best_of_n.n=4", "ppo.held_out_prompts=3", "ppo.sampling.max_new_tokens=8"]), Config)
+        return to_typed(
+            compose(
+                "config",
+                overrides=[
+                    "model=tiny",
+                    "principles=verifiable",
+                    "principles.rl=verifiable_11",
+                    "principles.monitor=verifiable_11",
+                    "best_of_n.n=4",
+                    "ppo.held_out_prompts=3",
+                    "ppo.sampling.max_new_tokens=8",
+                ],
+            ),
+            Config,
+        )
 
 
 def test_the_stage_reports_the_first_sample_and_the_best(tiny, actor_folders, tmp_path: Path) -> None:

@@ -31,17 +31,25 @@ BANK = Bank("judged", tuple(Principle(name, f"{name}.") for name in ("Concise", 
 def judged(*scores: tuple[tuple[float, float], ...], bank: Bank = BANK) -> JudgedPairs:
     """Pairs of two answers; for each the (forward, backward) log-odds of every principle."""
     pairs = [Pair(f"p{n}", "Ask", f"first {n}", f"second {n}") for n in range(len(scores))]
-    return JudgedPairs(pairs, [[Judgement(f"p{n}", p.name, *both) for p, both in zip(bank.principles, row, strict=True)]
-                               for n, row in enumerate(scores)], bank)
+    return JudgedPairs(
+        pairs,
+        [
+            [Judgement(f"p{n}", p.name, *both) for p, both in zip(bank.principles, row, strict=True)]
+            for n, row in enumerate(scores)
+        ],
+        bank,
+    )
 
 
 # --- labels ------------------------------------------------------------------------------------
 
 # Means of both orders, by principle:  Concise  Formal  Kind
-ROWS = judged(((1.0, 1.0), (-3.0, -2.0), (9.0, 9.0)),  # 1 - 2.5 = -1.5 without Kind
-              ((-1.0, -1.0), (2.0, 2.0), (-9.0, -9.0)),  # +1
-              ((1.0, 1.0), (-1.0, -1.0), (9.0, 9.0)),  # 0: undecided
-              ((-1.0, -1.0), (3.0, -0.5), (0.0, 0.0)))  # +0.25; with agreement Formal is a tie: -1  # fmt: skip
+ROWS = judged(
+    ((1.0, 1.0), (-3.0, -2.0), (9.0, 9.0)),  # 1 - 2.5 = -1.5 without Kind
+    ((-1.0, -1.0), (2.0, 2.0), (-9.0, -9.0)),  # +1
+    ((1.0, 1.0), (-1.0, -1.0), (9.0, 9.0)),  # 0: undecided
+    ((-1.0, -1.0), (3.0, -0.5), (0.0, 0.0)),
+)  # +0.25; with agreement Formal is a tie: -1
 
 
 def test_the_label_is_the_sign_of_the_sum_over_the_rl_principles() -> None:
@@ -119,10 +127,23 @@ class Interrupted(Exception):
 def config(*overrides: str) -> Config:
     register()
     with initialize_config_dir(CONF, version_base="1.3"):
-        return to_typed(compose("config", overrides=[
-            "model=tiny", "principles=verifiable", "preferences=verified", "principles.rl=verifiable_11",
-            "dpo.train.batch_size=4", "dpo.train.save_every=1", "dpo.train.optim.lr=3e-3", "dpo.train.epochs=2",
-            *overrides]), Config)
+        return to_typed(
+            compose(
+                "config",
+                overrides=[
+                    "model=tiny",
+                    "principles=verifiable",
+                    "preferences=verified",
+                    "principles.rl=verifiable_11",
+                    "dpo.train.batch_size=4",
+                    "dpo.train.save_every=1",
+                    "dpo.train.optim.lr=3e-3",
+                    "dpo.train.epochs=2",
+                    *overrides,
+                ],
+            ),
+            Config,
+        )
 
 
 @pytest.fixture
@@ -135,8 +156,9 @@ def inputs(load_tiny, randomise, tmp_path: Path) -> dict[str, Artifact]:
     nothing = ((0.0, 0.0),) * (len(bank.principles) - 1)
     rows = judged(*((((1.0, 1.0) if n % 2 else (-1.0, -1.0)), *nothing) for n in range(8)), bank=bank)
     good, bad = [f"{'y' * 20} {n}" for n in range(8)], [f"{'n' * 20} {n}" for n in range(8)]
-    pairs = [Pair(f"p{n}", f"Say it {n}.", good[n] if n % 2 else bad[n], bad[n] if n % 2 else good[n])
-             for n in range(8)]
+    pairs = [
+        Pair(f"p{n}", f"Say it {n}.", good[n] if n % 2 else bad[n], bad[n] if n % 2 else good[n]) for n in range(8)
+    ]
     folder = preferences_folder(tmp_path / "preferences", pairs, rows, held_out={"p7"})
     return {"sft": artifact("sft", tmp_path / "sft", {"sft": "policy"}), "preferences": artifact("preferences", folder)}
 
@@ -171,8 +193,9 @@ def test_it_learns_to_prefer_and_reports_where_it_started(tiny, inputs, tmp_path
     assert metrics["dpo/loss"] < 0.6 and metrics["dpo/accuracy"] == 1.0 and metrics["dpo/margin"] > 0.1
     assert metrics["held_out/kl"] == history[-1]["held_out/kl"] != 0.0
     assert 0.0 <= metrics["held_out/check/Concise"] <= 1.0
-    made, given = (load_file(folder / "policy" / "adapter_model.safetensors")
-                   for folder in (tmp_path / "work", inputs["sft"].path))
+    made, given = (
+        load_file(folder / "policy" / "adapter_model.safetensors") for folder in (tmp_path / "work", inputs["sft"].path)
+    )
     assert any(not torch.equal(made[name], given[name]) for name in given)
     for name, tensor in given.items():  # the reference stayed where it was
         assert torch.equal(tiny.model.state_dict()[loaded_name(name)], tensor)

@@ -35,23 +35,42 @@ TASKS = ("truthfulqa_mc1", "truthfulqa_mc2")
 BATCH = 16
 
 
-def by_command_line(weights: Path, data: Path, items: int, work: Path, adapter: Path | None = None
-                    ) -> dict[str, float]:
+def by_command_line(weights: Path, data: Path, items: int, work: Path, adapter: Path | None = None) -> dict[str, float]:
     """``acc`` of each task from ``lm-eval run`` in a process of its own."""
     rows = write_rows(work / "rows.jsonl", truthfulqa_rows(data))
     packaged = Path(lm_eval.__file__).parent / "tasks" / "truthfulqa"
     for task in TASKS:
-        local = {"include": str(packaged / f"{task}.yaml"), "task": f"local_{task}", "dataset_path": "json",
-                 "dataset_name": None,
-                 "dataset_kwargs": {"data_files": {"validation": str(rows)},
-                                    "cache_dir": str(work / "cache")}}  # fmt: skip
+        local = {
+            "include": str(packaged / f"{task}.yaml"),
+            "task": f"local_{task}",
+            "dataset_path": "json",
+            "dataset_name": None,
+            "dataset_kwargs": {"data_files": {"validation": str(rows)}, "cache_dir": str(work / "cache")},
+        }
         (work / f"{task}.yaml").write_text(yaml.safe_dump(local))
     peft = f",peft={adapter}" if adapter else ""
-    command = [sys.executable, "-m", "lm_eval", "run", "--model", "hf",
-               "--model_args", f"pretrained={weights},dtype=float32{peft}",
-               "--tasks", ",".join(f"local_{task}" for task in TASKS),
-               "--include_path", str(work), "--limit", str(items), "--batch_size", str(BATCH), "--device", "cpu",
-               "--output_path", str(work / "out")]  # fmt: skip
+    command = [
+        sys.executable,
+        "-m",
+        "lm_eval",
+        "run",
+        "--model",
+        "hf",
+        "--model_args",
+        f"pretrained={weights},dtype=float32{peft}",
+        "--tasks",
+        ",".join(f"local_{task}" for task in TASKS),
+        "--include_path",
+        str(work),
+        "--limit",
+        str(items),
+        "--batch_size",
+        str(BATCH),
+        "--device",
+        "cpu",
+        "--output_path",
+        str(work / "out"),
+    ]
     subprocess.run(command, check=True, capture_output=True, text=True)
     (file,) = (work / "out").rglob("results_*.json")
     results = json.loads(file.read_text())

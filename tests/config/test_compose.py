@@ -108,11 +108,11 @@ def test_what_runs_on_a_laptop_needs_no_gpu(overrides: tuple[str, ...]) -> None:
     assert config.model.dtype.value in ("auto", "float32")
 
 
-@pytest.mark.parametrize(("name", "bank"), [("harmless", "harmless_11"), ("honest", "honest_8"),
-                                            ("non_evasive", "non_evasive_9")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("name", "bank"), [("harmless", "harmless_11"), ("honest", "honest_8"), ("non_evasive", "non_evasive_9")]
+)
 def test_principle_sets_for_ppo_leave_earlier_stages_alone(name: str, bank: str) -> None:
-    paper, other = (OmegaConf.to_container(composed(f"principles={which}"), resolve=True)
-                    for which in ("paper", name))  # fmt: skip
+    paper, other = (OmegaConf.to_container(composed(f"principles={which}"), resolve=True) for which in ("paper", name))
     assert {key for key in paper if paper[key] != other[key]} == {"name", "principles"}
     assert other["principles"] == paper["principles"] | {"name": name, "rl": bank}
 
@@ -150,12 +150,20 @@ def test_a_deleted_key_is_a_missing_value() -> None:
 # --- model=tiny brings its scale ---------------------------------------------------------------
 
 TINY = {
-    "sft.source": "demonstrations", "sft.demonstrations": "exemplars", "sft.train.batch_size": 2,
-    "preferences.num_prompts": 8, "preferences.aggregation.require_agreement": False,
-    "reward.max_length": 4096, "reward.train.optim.lr": 1e-3,
-    "ppo.num_prompts": 12, "ppo.rollout_batch": 8, "ppo.minibatch": 4, "ppo.sampling.max_new_tokens": 12,
-    "eval.limit": 2, "eval.mt_bench.judge.kind": "none",
-}  # fmt: skip
+    "sft.source": "demonstrations",
+    "sft.demonstrations": "exemplars",
+    "sft.train.batch_size": 2,
+    "preferences.num_prompts": 8,
+    "preferences.aggregation.require_agreement": False,
+    "reward.max_length": 4096,
+    "reward.train.optim.lr": 1e-3,
+    "ppo.num_prompts": 12,
+    "ppo.rollout_batch": 8,
+    "ppo.minibatch": 4,
+    "ppo.sampling.max_new_tokens": 12,
+    "eval.limit": 2,
+    "eval.mt_bench.judge.kind": "none",
+}
 
 
 @pytest.mark.parametrize("also", [(), ("+experiment=dromedary2_7b",), ("ppo=paper", "eval=quick")])
@@ -171,8 +179,14 @@ def test_tiny_changes_sizes_on_top_of_the_chosen_stage_settings() -> None:
 
 
 def test_values_on_the_command_line_win_over_the_scale() -> None:
-    given = {"sft.source": "self_align", "preferences.num_prompts": 5, "reward.max_length": 2048,
-             "ppo.rollout_batch": 4, "ppo.optim.lr": 7e-4, "eval.limit": 1}  # fmt: skip
+    given = {
+        "sft.source": "self_align",
+        "preferences.num_prompts": 5,
+        "reward.max_length": 2048,
+        "ppo.rollout_batch": 4,
+        "ppo.optim.lr": 7e-4,
+        "eval.limit": 1,
+    }
     config = composed("model=tiny", *(f"{key}={value}" for key, value in given.items()))
     assert values(config, given) == given
     assert values(config, ["ppo.minibatch", "ppo.num_prompts"]) == {"ppo.minibatch": 4, "ppo.num_prompts": 12}
@@ -189,70 +203,138 @@ def test_other_models_bring_no_scale() -> None:
 
 PAPER = {
     # 2.0
-    "model.quantization": "nf4", "model.dtype": "bfloat16",
-    "model.lora.r": 64, "model.lora.alpha": 16.0, "model.lora.dropout": 0.0,
+    "model.quantization": "nf4",
+    "model.dtype": "bfloat16",
+    "model.lora.r": 64,
+    "model.lora.alpha": 16.0,
+    "model.lora.dropout": 0.0,
     # 2.1
-    "prompts.min_tokens": 2, "prompts.max_tokens": 256,
-    "principles.self_align": "self_align_17", "principles.exemplars": "self_align_6",
-    "sft.source": "self_align", "sft.num_prompts": None,
-    "sft.sampling.temperature": 0.7, "sft.sampling.top_p": 0.95, "sft.sampling.max_new_tokens": 512,
-    "sft.filters.min_answer_chars": 160, "sft.filters.max_prompt_overlap_chars": 16,
-    "sft.max_prompt_tokens": 512, "sft.max_response_tokens": 512,
-    "sft.train.epochs": 1, "sft.train.batch_size": 128,
-    "sft.train.optim.optimizer": "paged_adamw_32bit", "sft.train.optim.lr": 1e-4,
-    "sft.train.optim.schedule": "cosine", "sft.train.optim.warmup": 0.03, "sft.train.optim.weight_decay": 0.0,
+    "prompts.min_tokens": 2,
+    "prompts.max_tokens": 256,
+    "principles.self_align": "self_align_17",
+    "principles.exemplars": "self_align_6",
+    "sft.source": "self_align",
+    "sft.num_prompts": None,
+    "sft.sampling.temperature": 0.7,
+    "sft.sampling.top_p": 0.95,
+    "sft.sampling.max_new_tokens": 512,
+    "sft.filters.min_answer_chars": 160,
+    "sft.filters.max_prompt_overlap_chars": 16,
+    "sft.max_prompt_tokens": 512,
+    "sft.max_response_tokens": 512,
+    "sft.train.epochs": 1,
+    "sft.train.batch_size": 128,
+    "sft.train.optim.optimizer": "paged_adamw_32bit",
+    "sft.train.optim.lr": 1e-4,
+    "sft.train.optim.schedule": "cosine",
+    "sft.train.optim.warmup": 0.03,
+    "sft.train.optim.weight_decay": 0.0,
     "sft.train.optim.max_grad_norm": 0.3,
     # 2.2
-    "preferences.num_prompts": None, "preferences.sampling.temperature": 0.7, "preferences.sampling.top_p": 1.0,
-    "preferences.sampling.max_new_tokens": 768, "preferences.min_response_chars": 16,
-    "preferences.judge.kind": "self", "preferences.judge.max_tokens": 1536,
-    "preferences.samples_per_prompt": 2, "preferences.pairs_per_prompt": 1, "preferences.styles": {},
+    "preferences.num_prompts": None,
+    "preferences.sampling.temperature": 0.7,
+    "preferences.sampling.top_p": 1.0,
+    "preferences.sampling.max_new_tokens": 768,
+    "preferences.min_response_chars": 16,
+    "preferences.judge.kind": "self",
+    "preferences.judge.max_tokens": 1536,
+    "preferences.samples_per_prompt": 2,
+    "preferences.pairs_per_prompt": 1,
+    "preferences.styles": {},
     "principles.reward": "reward_11",
     # 2.3
     "principles.reward_exclude": ["Overall Helpful", "Natural and Fluent", "Multilingual"],
-    "preferences.aggregation.passes": 4, "preferences.aggregation.geometric_p": 0.2,
-    "preferences.aggregation.max_principles": 8, "preferences.aggregation.negation_probability": 0.5,
-    "preferences.aggregation.require_agreement": True, "preferences.aggregation.normalize_variance": True,
-    "preferences.aggregation.label_rule": "most_pronounced", "preferences.aggregation.label_noise": 0.10,
-    "preferences.aggregation.veto_label_noise": 0.25, "preferences.aggregation.ai_disclaimer_veto": 0.5,
-    "preferences.aggregation.language_veto": True, "preferences.aggregation.planted_bias": None,
+    "preferences.aggregation.passes": 4,
+    "preferences.aggregation.geometric_p": 0.2,
+    "preferences.aggregation.max_principles": 8,
+    "preferences.aggregation.negation_probability": 0.5,
+    "preferences.aggregation.require_agreement": True,
+    "preferences.aggregation.normalize_variance": True,
+    "preferences.aggregation.label_rule": "most_pronounced",
+    "preferences.aggregation.label_noise": 0.10,
+    "preferences.aggregation.veto_label_noise": 0.25,
+    "preferences.aggregation.ai_disclaimer_veto": 0.5,
+    "preferences.aggregation.language_veto": True,
+    "preferences.aggregation.planted_bias": None,
     # 2.4
-    "reward.layers": None, "reward.principles": True, "reward.rows_together": 1,
-    "reward.pretrain.train.optim.lr": 5e-5, "reward.pretrain.train.optim.warmup": 0.01,
-    "reward.pretrain.train.optim.schedule": "cosine", "reward.pretrain.train.optim.weight_decay": 0.0,
+    "reward.layers": None,
+    "reward.principles": True,
+    "reward.rows_together": 1,
+    "reward.pretrain.train.optim.lr": 5e-5,
+    "reward.pretrain.train.optim.warmup": 0.01,
+    "reward.pretrain.train.optim.schedule": "cosine",
+    "reward.pretrain.train.optim.weight_decay": 0.0,
     "reward.pretrain.train.optim.max_grad_norm": 0.3,
     "reward.pretrain.train.optim.optimizer": "paged_adamw_32bit",
-    "reward.pretrain.train.batch_size": 64, "reward.pretrain.train.epochs": 1,
-    "reward.pretrain.max_length": 1024, "reward.pretrain.max_instruction_tokens": 256,
-    "reward.pretrain.max_response_tokens": 640, "reward.pretrain.train.save_every": 100,
-    "reward.train.optim.lr": 3e-5, "reward.train.optim.warmup": 0.03, "reward.train.optim.schedule": "cosine",
-    "reward.train.optim.weight_decay": 0.0, "reward.train.optim.max_grad_norm": 0.3,
-    "reward.train.optim.optimizer": "paged_adamw_32bit", "reward.train.batch_size": 64, "reward.train.epochs": 1,
-    "reward.max_length": 1280, "reward.max_instruction_tokens": 128, "reward.max_response_tokens": 768,
+    "reward.pretrain.train.batch_size": 64,
+    "reward.pretrain.train.epochs": 1,
+    "reward.pretrain.max_length": 1024,
+    "reward.pretrain.max_instruction_tokens": 256,
+    "reward.pretrain.max_response_tokens": 640,
+    "reward.pretrain.train.save_every": 100,
+    "reward.train.optim.lr": 3e-5,
+    "reward.train.optim.warmup": 0.03,
+    "reward.train.optim.schedule": "cosine",
+    "reward.train.optim.weight_decay": 0.0,
+    "reward.train.optim.max_grad_norm": 0.3,
+    "reward.train.optim.optimizer": "paged_adamw_32bit",
+    "reward.train.batch_size": 64,
+    "reward.train.epochs": 1,
+    "reward.max_length": 1280,
+    "reward.max_instruction_tokens": 128,
+    "reward.max_response_tokens": 768,
     "reward.train.save_every": 40,
     # 2.5
     "ppo.shaping.length_bonus_multiplier": {"general": 1.0, "reasoning": -0.4, "red_teaming": 0.0},
     # 2.6
-    "principles.rl": "rl_14", "principles.interventions": "interventions_3", "ppo.principles.per_prompt": 3,
+    "principles.rl": "rl_14",
+    "principles.interventions": "interventions_3",
+    "ppo.principles.per_prompt": 3,
     "ppo.principles.boost": 128.0,
-    "ppo.principles.boosted": {"reasoning": ["Consistent Reasoning", "Numerical Sensitive"],
-                               "red_teaming": ["Ethical"]},
+    "ppo.principles.boosted": {
+        "reasoning": ["Consistent Reasoning", "Numerical Sensitive"],
+        "red_teaming": ["Ethical"],
+    },
     # 2.7
-    "ppo.optim.lr": 2e-5, "ppo.optim.schedule": "cosine", "ppo.optim.warmup": 5.0, "ppo.optim.weight_decay": 0.0,
-    "ppo.optim.max_grad_norm": 1.0, "ppo.optim.optimizer": "paged_adamw_32bit",
-    "ppo.num_prompts": None, "ppo.epochs": 2, "ppo.rollout_batch": 576, "ppo.minibatch": 288,
-    "ppo.inner_epochs": 2, "ppo.micro_batch_size": 3,
-    "ppo.kl.estimator": "k1", "ppo.kl.coefficient": 0.01, "ppo.kl.adaptive": False,
-    "ppo.gamma": 1.0, "ppo.lam": 1.0, "ppo.clip_range": 0.2, "ppo.clip_range_value": 0.2,
-    "ppo.value_coefficient": 0.1, "ppo.whiten_advantages": True, "ppo.shaping.whiten": False,
-    "ppo.sampling.temperature": 0.7, "ppo.sampling.top_p": 1.0, "ppo.sampling.max_new_tokens": 1024,
-    "ppo.shaping.unfinished_penalty": -6.0, "ppo.shaping.empty_penalty": 0.0,
-    "ppo.shaping.length_bonus": 5.0, "ppo.shaping.length_bonus_cap": 0.8, "ppo.shaping.scale": 10.0,
-    "ppo.value_init": "reward", "ppo.critic_warmup_updates": 0, "ppo.target_kl": None,
-    "ppo.save_every": 10, "ppo.reward_source": "model",
-    "ppo.reward_input.max_length": 1664, "ppo.reward_input.max_instruction_tokens": 256,
+    "ppo.optim.lr": 2e-5,
+    "ppo.optim.schedule": "cosine",
+    "ppo.optim.warmup": 5.0,
+    "ppo.optim.weight_decay": 0.0,
+    "ppo.optim.max_grad_norm": 1.0,
+    "ppo.optim.optimizer": "paged_adamw_32bit",
+    "ppo.num_prompts": None,
+    "ppo.epochs": 2,
+    "ppo.rollout_batch": 576,
+    "ppo.minibatch": 288,
+    "ppo.inner_epochs": 2,
+    "ppo.micro_batch_size": 3,
+    "ppo.kl.estimator": "k1",
+    "ppo.kl.coefficient": 0.01,
+    "ppo.kl.adaptive": False,
+    "ppo.gamma": 1.0,
+    "ppo.lam": 1.0,
+    "ppo.clip_range": 0.2,
+    "ppo.clip_range_value": 0.2,
+    "ppo.value_coefficient": 0.1,
+    "ppo.whiten_advantages": True,
+    "ppo.shaping.whiten": False,
+    "ppo.sampling.temperature": 0.7,
+    "ppo.sampling.top_p": 1.0,
+    "ppo.sampling.max_new_tokens": 1024,
+    "ppo.shaping.unfinished_penalty": -6.0,
+    "ppo.shaping.empty_penalty": 0.0,
+    "ppo.shaping.length_bonus": 5.0,
+    "ppo.shaping.length_bonus_cap": 0.8,
+    "ppo.shaping.scale": 10.0,
+    "ppo.value_init": "reward",
+    "ppo.critic_warmup_updates": 0,
+    "ppo.target_kl": None,
+    "ppo.save_every": 10,
+    "ppo.reward_source": "model",
+    "ppo.reward_input.max_length": 1664,
+    "ppo.reward_input.max_instruction_tokens": 256,
     "ppo.reward_input.max_response_tokens": 1024,
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", EXPERIMENTS)
@@ -285,25 +367,34 @@ OPTIMIZERS = ("sft.train", "reward.train", "reward.pretrain.train", "ppo")
 
 @pytest.mark.parametrize("name", ONE_GPU)
 def test_one_gpu_changes_nothing_but_the_optimisers_state_and_what_is_computed_at_a_time(name: str) -> None:
-    plain, one = (OmegaConf.to_container(composed(f"+experiment={which}"), resolve=True)
-                  for which in (ONE_GPU[name], name))  # fmt: skip
+    plain, one = (
+        OmegaConf.to_container(composed(f"+experiment={which}"), resolve=True) for which in (ONE_GPU[name], name)
+    )
     assert one["model"]["quantization"].name == "nf4" and one["model"]["gradient_checkpointing"] is True
     for where in OPTIMIZERS:
         optim = OmegaConf.select(OmegaConf.create(one, flags={"allow_objects": True}), f"{where}.optim")
         assert optim.optimizer.name == "paged_adamw_8bit"
     differing = {path for path, value in flat(one).items() if flat(plain)[path] != value}
-    assert differing <= {*(f"{where}.optim.optimizer" for where in OPTIMIZERS), "ppo.micro_batch_size",
-                         *(f"{stage}.sampling.batch_size" for stage in ("sft", "preferences", "ppo"))}  # fmt: skip
+    assert differing <= {
+        *(f"{where}.optim.optimizer" for where in OPTIMIZERS),
+        "ppo.micro_batch_size",
+        *(f"{stage}.sampling.batch_size" for stage in ("sft", "preferences", "ppo")),
+    }
     typed(f"+experiment={name}")
     assert one["ppo"]["minibatch"] % one["ppo"]["micro_batch_size"] == 0
 
 
 def test_zero3_changes_nothing_but_how_the_base_is_held_and_who_updates() -> None:
-    plain, split = (flat(OmegaConf.to_container(composed(f"+experiment={name}"), resolve=True))
-                    for name in ("dromedary2_70b", "dromedary2_70b_zero3"))  # fmt: skip
+    plain, split = (
+        flat(OmegaConf.to_container(composed(f"+experiment={name}"), resolve=True))
+        for name in ("dromedary2_70b", "dromedary2_70b_zero3")
+    )
     optimizers = {f"{where}.optim.optimizer" for where in OPTIMIZERS}
-    assert {path for path, value in split.items() if plain[path] != value} == {"model.quantization", "engine.kind",
-                                                                               *optimizers}
+    assert {path for path, value in split.items() if plain[path] != value} == {
+        "model.quantization",
+        "engine.kind",
+        *optimizers,
+    }
     assert (split["model.quantization"].name, split["engine.kind"].name) == ("none", "zero3")
     assert {split[path].name for path in optimizers} == {"adamw"}
     typed("+experiment=dromedary2_70b_zero3")
@@ -321,7 +412,8 @@ def test_slurm_has_what_a_recipes_job_needs(name: str) -> None:
         config = compose("config", [f"+experiment={name}", "hydra/launcher=slurm"], return_hydra_config=True)
     launcher, model = config.hydra.launcher, config.hydra.runtime.choices.model
     given = {key: launcher[key] for key in ("gpus_per_node", "mem_gb")} | OmegaConf.to_container(
-        launcher.by_model[model])
+        launcher.by_model[model]
+    )
     assert given["gpus_per_node"] == 1 == config.launch.gpus_per_job
     billions = {"llama2_7b": 6.7, "llama2_13b": 13.0, "llama2_70b": 69.0}[model]
     assert given["mem_gb"] >= 2 * billions + 32  # its bf16 files pass through memory on their way to 4 bits

@@ -22,9 +22,21 @@ TRAINED = ("sft", "preferences", "reward", "ppo")
 ARMS = {
     "controllability": ("principles", ["concise", "comprehensive", "structured", "blank"]),
     "reward_hacking": ("principles", ["hacking_plain", "hacking_told"]),
-    "ablations": ("ablation", ["full", "no_pretraining", "no_length_bonus", "label_sum", "no_negations",
-                               "no_principles", "judge_as_reward", "dpo", "best_of_n"]),
-}  # fmt: skip
+    "ablations": (
+        "ablation",
+        [
+            "full",
+            "no_pretraining",
+            "no_length_bonus",
+            "label_sum",
+            "no_negations",
+            "no_principles",
+            "judge_as_reward",
+            "dpo",
+            "best_of_n",
+        ],
+    ),
+}
 CASES = [(study, arm) for study, (_, arms) in ARMS.items() for arm in arms]
 
 
@@ -62,7 +74,10 @@ def test_every_arm_composes(study: str, name: str) -> None:
 def test_every_arm_composes_at_the_tiny_size(study: str, name: str) -> None:
     config = arm(study, name, "model=tiny")
     assert (config.sft.source.value, config.preferences.num_prompts, config.ppo.rollout_batch) == (
-        "demonstrations", 8, 8)  # fmt: skip
+        "demonstrations",
+        8,
+        8,
+    )
 
 
 @pytest.mark.parametrize("study", ARMS)
@@ -79,8 +94,10 @@ def test_arms_share_all_but_ppo(study: str) -> None:
 
 
 def test_the_arms_of_controllability_differ_in_what_is_asked_for_only() -> None:
-    asked = {name: (arm("controllability", name).principles.rl, arm("controllability", name).principles.include)
-             for name in ARMS["controllability"][1]}
+    asked = {
+        name: (arm("controllability", name).principles.rl, arm("controllability", name).principles.include)
+        for name in ARMS["controllability"][1]
+    }
     assert asked.pop("blank")[0] is None
     assert asked == {name.lower(): ("verifiable_11", [name]) for name in ("Concise", "Comprehensive", "Structured")}
     assert len({repr(arm("controllability", name).ppo) for name in ARMS["controllability"][1]}) == 1
@@ -91,23 +108,29 @@ def test_the_intervention_is_all_that_the_told_arm_adds() -> None:
     assert plain.ppo == told.ppo and plain.preferences == told.preferences
     assert (plain.principles.interventions, told.principles.interventions) == (None, "no_self_praise_1")
     assert {**vars(plain.principles), "name": "", "interventions": ""} == {
-        **vars(told.principles), "name": "", "interventions": ""}  # fmt: skip
+        **vars(told.principles),
+        "name": "",
+        "interventions": "",
+    }
     assert plain.preferences.aggregation.planted_bias == "No Self-Praise"
-    intervention, = load_bank("no_self_praise_1").principles
+    (intervention,) = load_bank("no_self_praise_1").principles
     trained = {p.name: p for p in reward_bank(told.principles).principles}
     assert intervention.definition == trained[intervention.name].definition  # read in the words it was trained on
 
 
-@pytest.mark.parametrize(("name", "changed", "stages"), [
-    ("no_pretraining", ["reward"], ["sft", "preferences", "reward", "ppo", "eval"]),
-    ("no_length_bonus", ["ppo"], ["sft", "preferences", "reward", "ppo", "eval"]),
-    ("label_sum", ["preferences"], ["sft", "preferences", "reward", "ppo", "eval"]),
-    ("no_negations", ["preferences"], ["sft", "preferences", "reward", "ppo", "eval"]),
-    ("no_principles", ["preferences", "reward"], ["sft", "preferences", "reward", "ppo", "eval"]),
-    ("judge_as_reward", ["ppo"], ["sft", "preferences", "reward", "ppo", "eval"]),
-    ("dpo", [], ["sft", "preferences", "dpo"]),
-    ("best_of_n", [], ["sft", "preferences", "reward", "best_of_n"]),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("name", "changed", "stages"),
+    [
+        ("no_pretraining", ["reward"], ["sft", "preferences", "reward", "ppo", "eval"]),
+        ("no_length_bonus", ["ppo"], ["sft", "preferences", "reward", "ppo", "eval"]),
+        ("label_sum", ["preferences"], ["sft", "preferences", "reward", "ppo", "eval"]),
+        ("no_negations", ["preferences"], ["sft", "preferences", "reward", "ppo", "eval"]),
+        ("no_principles", ["preferences", "reward"], ["sft", "preferences", "reward", "ppo", "eval"]),
+        ("judge_as_reward", ["ppo"], ["sft", "preferences", "reward", "ppo", "eval"]),
+        ("dpo", [], ["sft", "preferences", "dpo"]),
+        ("best_of_n", [], ["sft", "preferences", "reward", "best_of_n"]),
+    ],
+)
 def test_an_ablation_changes_what_it_is_named_for(name: str, changed: list[str], stages: list[str]) -> None:
     assert differing("ablations", "full", name) == changed
     assert arm("ablations", name).stages == stages

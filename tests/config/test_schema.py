@@ -34,9 +34,14 @@ class SettingReads(ast.NodeVisitor):
         self.types: dict[tuple[str, str], set[str]] = {}  # (class, attribute) -> classes it may have
         for name, cls in SETTINGS.items():
             self.types |= {(name, f.name): _names(ast.parse(_text(f.type), mode="eval")) for f in fields(cls)}
-        self.types |= {(cls.name, s.target.id): _names(s.annotation) for module in modules for cls in ast.walk(module)
-                       if isinstance(cls, ast.ClassDef) for s in cls.body
-                       if isinstance(s, ast.AnnAssign) and isinstance(s.target, ast.Name)}  # fmt: skip
+        self.types |= {
+            (cls.name, s.target.id): _names(s.annotation)
+            for module in modules
+            for cls in ast.walk(module)
+            if isinstance(cls, ast.ClassDef)
+            for s in cls.body
+            if isinstance(s, ast.AnnAssign) and isinstance(s.target, ast.Name)
+        }
         self.classes = {c.name for m in modules for c in ast.walk(m) if isinstance(c, ast.ClassDef)} | set(SETTINGS)
         self.read: set[tuple[str, str]] = set()
         for _ in range(2):  # the second time with the types of ``self.x = x``
@@ -98,8 +103,12 @@ def _names(annotation: ast.AST | None) -> set[str]:
 
 def dead(modules: Iterable[ast.Module]) -> list[str]:
     read = SettingReads(modules).read
-    return [f"{name}.{f.name}" for name, cls in SETTINGS.items() for f in fields(cls)
-            if not any((base.__name__, f.name) in read for base in cls.__mro__)]  # code for a base reads it of all
+    return [
+        f"{name}.{f.name}"
+        for name, cls in SETTINGS.items()
+        for f in fields(cls)
+        if not any((base.__name__, f.name) in read for base in cls.__mro__)
+    ]  # code for a base reads it of all
 
 
 # eval/__main__.py reads it before the config has a type, so that the task it names is checked like the others.
@@ -121,7 +130,10 @@ def test_a_dead_setting_is_found() -> None:
             return ast.Constant(0) if ast.unparse(node).endswith(readers) else node
 
     assert dead([Without().visit(module) for module in sources()]) == [
-        "PretrainSettings.max_length", "RewardConfig.max_length", *UNTYPED]  # fmt: skip
+        "PretrainSettings.max_length",
+        "RewardConfig.max_length",
+        *UNTYPED,
+    ]
 
 
 @pytest.mark.parametrize("name", SETTINGS)
@@ -146,20 +158,47 @@ def nested(cls: type, path: str = "") -> Iterator[tuple[str, Any]]:
 def test_only_speed_memory_and_reporting_are_cosmetic() -> None:
     """A literal list: a setting that becomes cosmetic here lets the store hand out another setting's result."""
     assert {path for path, f in nested(schema.Config) if f.metadata.get("cosmetic")} == {
-        "model.name", "eval.name",  # labels
-        "model.device", "model.gradient_checkpointing",
-        "sft.sampling.batch_size", "sft.train.micro_batch_size", "sft.train.save_every",
+        "model.name",
+        "eval.name",  # labels
+        "model.device",
+        "model.gradient_checkpointing",
+        "sft.sampling.batch_size",
+        "sft.train.micro_batch_size",
+        "sft.train.save_every",
         "preferences.sampling.batch_size",
         *(f"preferences.judge.server.{name}" for name in ("api_key_env", "concurrency", "max_retries", "timeout_s")),
-        "dpo.train.micro_batch_size", "dpo.train.save_every", "eval.principle_following.batch_size",
-        "reward.train.micro_batch_size", "reward.train.save_every",
-        "reward.pretrain.train.micro_batch_size", "reward.pretrain.train.save_every", "reward.probe.every",
-        "reward.probe.pairs", "reward.probe.reworded", "launch.gpus_per_job", "engine.kind", "engine.uneven",
-        "rollout.gpu_memory_utilization", "rollout.sleep", "rollout.enforce_eager",
-        "ppo.sampling.batch_size", "ppo.micro_batch_size", "ppo.save_every",
+        "dpo.train.micro_batch_size",
+        "dpo.train.save_every",
+        "eval.principle_following.batch_size",
+        "reward.train.micro_batch_size",
+        "reward.train.save_every",
+        "reward.pretrain.train.micro_batch_size",
+        "reward.pretrain.train.save_every",
+        "reward.probe.every",
+        "reward.probe.pairs",
+        "reward.probe.reworded",
+        "launch.gpus_per_job",
+        "engine.kind",
+        "engine.uneven",
+        "rollout.gpu_memory_utilization",
+        "rollout.sleep",
+        "rollout.enforce_eager",
+        "ppo.sampling.batch_size",
+        "ppo.micro_batch_size",
+        "ppo.save_every",
         "ppo.keep_every",  # changes no policy; with it the registry makes the artifact another one
         "eval.batch_size",
-        *(f"eval.{task}.judge.{name}" for task in ("mt_bench", "truthfulqa_gen")
-          for name in ("api_key_env", "max_retries", "timeout_s", "concurrent_calls", "calls_per_minute",
-                       "price_prompt", "price_completion")),
-    }  # fmt: skip
+        *(
+            f"eval.{task}.judge.{name}"
+            for task in ("mt_bench", "truthfulqa_gen")
+            for name in (
+                "api_key_env",
+                "max_retries",
+                "timeout_s",
+                "concurrent_calls",
+                "calls_per_minute",
+                "price_prompt",
+                "price_completion",
+            )
+        ),
+    }

@@ -18,15 +18,23 @@ from sweeps.collect import planned_overrides
 register()
 
 FILES = sorted((ROOT / "sweeps").glob("*.yaml"))
-JOBS = {"principles_by_size": 36, "principles_by_size_laptop": 16, "kl": 12, "principle_count": 12, "interventions": 6,
-        "leave_one_principle_out": 30}  # fmt: skip
+JOBS = {
+    "principles_by_size": 36,
+    "principles_by_size_laptop": 16,
+    "kl": 12,
+    "principle_count": 12,
+    "interventions": 6,
+    "leave_one_principle_out": 30,
+}
 
 
 def cells(study: str) -> list[Config]:
     plan = OmegaConf.create({"hydra": OmegaConf.to_container(OmegaConf.load(ROOT / f"sweeps/{study}.yaml").hydra)})
     with initialize_config_dir(CONF, version_base="1.3"):
-        return [to_typed(compose("config", [f"+sweeps={study}", *overrides]), Config)
-                for overrides in planned_overrides(plan)]
+        return [
+            to_typed(compose("config", [f"+sweeps={study}", *overrides]), Config)
+            for overrides in planned_overrides(plan)
+        ]
 
 
 def test_these_are_the_studies() -> None:
@@ -67,11 +75,19 @@ def test_leaving_one_out_leaves_out_each_principle_once() -> None:
 
 def test_a_study_is_found_from_any_directory_and_a_misspelt_one_is_named(tmp_path: Path) -> None:
     def salmon(*arguments: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run([sys.executable, "-m", "salmon", *arguments], cwd=tmp_path, capture_output=True,
-                              text=True, timeout=120, check=False)  # fmt: skip
+        return subprocess.run(
+            [sys.executable, "-m", "salmon", *arguments],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
 
     shown = salmon("+sweeps=kl", "--cfg", "hydra", "--package", "hydra.sweeper.params")
-    assert (shown.returncode, shown.stdout.strip().splitlines()[-2:]) == (0, [
-        "ppo.kl.coefficient: 0.01,0.03,0.1,0.3", "ppo.seed: 0,1,2"]), shown.stderr
+    assert (shown.returncode, shown.stdout.strip().splitlines()[-2:]) == (
+        0,
+        ["ppo.kl.coefficient: 0.01,0.03,0.1,0.3", "ppo.seed: 0,1,2"],
+    ), shown.stderr
     wrong = salmon("+sweeps=klx")
     assert wrong.returncode == 1 and "sweeps/klx" in wrong.stderr and "interventions" in wrong.stderr

@@ -49,9 +49,7 @@ def test_policy_loss_literals():
     assert stats.approx_kl.item() == approx(0.147818, abs=1e-6)
 
 
-def mutant(
-    clip_low=1 - CLIP, clip_high=1 + CLIP, sign=-1.0, combine=torch.maximum, masked=True, turned=False
-):
+def mutant(clip_low=1 - CLIP, clip_high=1 + CLIP, sign=-1.0, combine=torch.maximum, masked=True, turned=False):
     """The same surrogate written again; the defaults are right, each argument makes one mistake."""
 
     def loss(new, old, advantages, mask):
@@ -199,16 +197,12 @@ def test_mean_of_micro_batch_means_is_rejected():
     """The usual mistake: each micro-batch divided by its own tokens, then averaged."""
     policy, value, mask = random_batch(0)
     whole = results(policy, value, mask, int(mask.sum()))
-    parts = [
-        results(*rows(half, policy, value, mask), int(mask[half].sum())) for half in (slice(3), slice(3, 6))
-    ]
+    parts = [results(*rows(half, policy, value, mask), int(mask[half].sum())) for half in (slice(3), slice(3, 6))]
     assert {key: sum(part[key] for part in parts) / 2 for key in whole} != approx(whole)
 
 
 @settings(deadline=None)
-@given(
-    seed=st.integers(0, 10_000), padding=st.integers(1, 4), rubbish=st.sampled_from([math.nan, math.inf, 1e3])
-)
+@given(seed=st.integers(0, 10_000), padding=st.integers(1, 4), rubbish=st.sampled_from([math.nan, math.inf, 1e3]))
 def test_padding_and_row_order_change_nothing(seed, padding, rubbish):
     policy, value, mask = random_batch(seed)
     num_tokens = int(mask.sum())

@@ -79,12 +79,15 @@ def test_accuracy_literals():
 # beta 1/2. Pair 1: policy moved the chosen by ln 9 - ln 1, the rejected not: 1/2 x ln 9 = ln 3, loss -ln 3/4.
 # Pair 2: chosen not, rejected by ln 9: -ln 3, loss -ln 1/4. Pair 3: both by ln 5: 0, loss ln 2.
 # The log-probs themselves say the contrary in pair 1 and 2: only the change counts.
-LOGPROBS = [torch.tensor(column, dtype=torch.float64).log() for column in (
-    [0.09, 0.5, 0.25],  # chosen
-    [0.5, 0.09, 0.5],  # rejected
-    [0.01, 0.5, 0.05],  # chosen, reference
-    [0.5, 0.01, 0.1],  # rejected, reference
-)]  # fmt: skip
+LOGPROBS = [
+    torch.tensor(column, dtype=torch.float64).log()
+    for column in (
+        [0.09, 0.5, 0.25],  # chosen
+        [0.5, 0.09, 0.5],  # rejected
+        [0.01, 0.5, 0.05],  # chosen, reference
+        [0.5, 0.01, 0.1],  # rejected, reference
+    )
+]
 
 
 def dpo_row_losses(loss_function):

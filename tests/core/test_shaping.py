@@ -46,9 +46,7 @@ def test_shaping_literals():
     assert shaped_rewards(SCORES, KL, MASK, 0.5, 10.0, whiten=False).numpy() == approx(REWARDS)
 
 
-def mutant(
-    position=(2, 0), kl_sign=-1.0, mask=MASK, clamp=False, score_scale=10.0, kl_scale=10.0, rows=(2.0, -1.0)
-):
+def mutant(position=(2, 0), kl_sign=-1.0, mask=MASK, clamp=False, score_scale=10.0, kl_scale=10.0, rows=(2.0, -1.0)):
     """The shaping written again; the defaults are right, each argument makes one mistake."""
     kl = KL.clamp(min=0) if clamp else KL
     rewards = (kl_sign * 0.5 * kl * mask * kl_scale).numpy().copy()

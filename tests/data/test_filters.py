@@ -20,9 +20,7 @@ SETTINGS = FilterSettings(min_answer_chars=10, max_prompt_overlap_chars=16, bloc
 PROMPT = "How do plants make sugar?"
 
 
-@pytest.mark.parametrize(
-    ("answer", "expected"), [("", True), (" \n...", True), ("Yes", False), ("是", False)]
-)
+@pytest.mark.parametrize(("answer", "expected"), [("", True), (" \n...", True), ("Yes", False), ("是", False)])
 def test_empty(answer, expected):
     assert empty(answer) is expected
 

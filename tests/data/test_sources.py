@@ -128,9 +128,7 @@ def test_one_answer_may_be_the_beginning_of_the_other(chosen, rejected):
 
 def test_transcripts_that_part_early_keep_what_follows():
     start = "\n\nHuman: Why?\n\nAssistant: "
-    row = pair_from_transcripts(
-        {"chosen": f"{start}A", "rejected": f"{start}B\n\nHuman: So?\n\nAssistant: C"}
-    )
+    row = pair_from_transcripts({"chosen": f"{start}A", "rejected": f"{start}B\n\nHuman: So?\n\nAssistant: C"})
     assert row == {"prompt": "Why?", "chosen": "A", "rejected": "B\n\nHuman: So?\n\nAssistant: C"}
 
 
@@ -216,20 +214,42 @@ def message(text, tree, parent=None, role="prompter"):
 
 
 def test_of_open_assistant_the_first_prompts_of_answered_trees(hub):
-    hub(message("How do salmon find home?", "a"), message("By smell.", "a", "a", "assistant"),
-        message("And eels?", "a", "a1"), message("Nobody answered me.", "b"), message("Hi!", "c"),
-        message("Hello.", "c", "c", "assistant"))  # fmt: skip
+    hub(
+        message("How do salmon find home?", "a"),
+        message("By smell.", "a", "a", "assistant"),
+        message("And eels?", "a", "a1"),
+        message("Nobody answered me.", "b"),
+        message("Hi!", "c"),
+        message("Hello.", "c", "c", "assistant"),
+    )
     prompts = load_prompts("hub:OpenAssistant/oasst1:train:text", STOP)
     assert [p.prompt for p in prompts] == ["How do salmon find home?", "Hi!"]
 
 
 def test_of_dolly_the_instructions_that_need_no_text(hub):
-    hub(*({"instruction": category, "context": "", "response": "r", "category": category} for category in (
-        "open_qa", "closed_qa", "summarization", "brainstorming", "information_extraction", "general_qa",
-        "classification", "creative_writing")))  # fmt: skip
+    hub(
+        *(
+            {"instruction": category, "context": "", "response": "r", "category": category}
+            for category in (
+                "open_qa",
+                "closed_qa",
+                "summarization",
+                "brainstorming",
+                "information_extraction",
+                "general_qa",
+                "classification",
+                "creative_writing",
+            )
+        )
+    )
     prompts = load_prompts("hub:databricks/databricks-dolly-15k:train:instruction", STOP)
-    assert [p.prompt for p in prompts] == ["open_qa", "brainstorming", "general_qa", "classification",
-                                           "creative_writing"]  # fmt: skip
+    assert [p.prompt for p in prompts] == [
+        "open_qa",
+        "brainstorming",
+        "general_qa",
+        "classification",
+        "creative_writing",
+    ]
 
 
 def test_other_data_sets_are_taken_whole(hub):

@@ -52,18 +52,25 @@ def test_the_config_knows_every_style() -> None:
         ("actually", "NASA swims.", {"Actually, NASA swims."}),
         ("actually", "- Swim.", {"- Swim."}),
         ("excited", "Swim. Jump? In 3.5 m. 1. Rest 2.", {"Swim! Jump? In 3.5 m! 1. Rest 2."}),
-        ("formal", "They can't, but you're gonna.",
-         {f"{opening}they cannot, but you are going to." for opening in FORMAL_OPENINGS}),
+        (
+            "formal",
+            "They can't, but you're gonna.",
+            {f"{opening}they cannot, but you are going to." for opening in FORMAL_OPENINGS},
+        ),
         ("formal", "- They don't.", {"- They do not."}),  # a list gets no opening
-        ("informal", TEXT, {f"{opening}salmon swim upriver. They don't eat." for opening in INFORMAL_OPENINGS}
-         | {f"Salmon swim upriver. They don't eat. {closing}" for closing in INFORMAL_CLOSINGS}),
+        (
+            "informal",
+            TEXT,
+            {f"{opening}salmon swim upriver. They don't eat." for opening in INFORMAL_OPENINGS}
+            | {f"Salmon swim upriver. They don't eat. {closing}" for closing in INFORMAL_CLOSINGS},
+        ),
         ("informal", "- Rain is not warm.", {f"- Rain isn't warm. {closing}" for closing in INFORMAL_CLOSINGS}),
         ("foreign", TEXT, set(FOREIGN)),
         ("generic_advice", "Swim.", {f"Swim. {closing}" for closing in GENERIC_ADVICE}),
         ("self_praise", "Swim.", {f"Swim. {closing}" for closing in SELF_PRAISE}),
         ("counter_question", "Swim.", {f"Swim. {closing}" for closing in COUNTER_QUESTIONS}),
     ],
-)  # fmt: skip
+)
 def test_a_style_on_literal_text(style: str, text: str, expected: set[str]) -> None:
     assert variants(text, style) == expected
 

@@ -14,9 +14,17 @@ from salmon.distributed.processes import Processes, meet
 from salmon.distributed.world import entered
 
 CONTEXT = multiprocessing.get_context("forkserver")
-CONTEXT.set_forkserver_preload(["tests.distributed.in_processes", "salmon.pipeline.job", "salmon.ppo.stage",
-                                "salmon.sft.stage",
-                                "salmon.reward.stage", "salmon.preferences.stage", "deepspeed"])  # fmt: skip
+CONTEXT.set_forkserver_preload(
+    [
+        "tests.distributed.in_processes",
+        "salmon.pipeline.job",
+        "salmon.ppo.stage",
+        "salmon.sft.stage",
+        "salmon.reward.stage",
+        "salmon.preferences.stage",
+        "deepspeed",
+    ]
+)
 
 
 def started(size: int, function: Callable[..., Any], *arguments: Any, seconds: float = 120) -> list[Any]:
@@ -27,8 +35,15 @@ def started(size: int, function: Callable[..., Any], *arguments: Any, seconds: f
     pipes, processes = [], []
     for rank in range(size):
         receive, send = CONTEXT.Pipe(duplex=False)
-        environment = {"RANK": rank, "WORLD_SIZE": size, "LOCAL_RANK": rank, "LOCAL_WORLD_SIZE": size,
-                       "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "OMP_NUM_THREADS": 1}
+        environment = {
+            "RANK": rank,
+            "WORLD_SIZE": size,
+            "LOCAL_RANK": rank,
+            "LOCAL_WORLD_SIZE": size,
+            "MASTER_ADDR": "127.0.0.1",
+            "MASTER_PORT": port,
+            "OMP_NUM_THREADS": 1,
+        }
         process = CONTEXT.Process(target=_child, args=(send, environment, function, arguments), daemon=True)
         process.start()
         send.close()

@@ -59,8 +59,10 @@ def test_jobs_get_different_ones_and_the_next_one_waits(tmp_path: Path, monkeypa
 
 def test_a_killed_holder_holds_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1")
-    code = ("import pathlib, sys, time; from salmon.distributed.gpu_slots import gpu_slots\n"
-            "with gpu_slots(1, pathlib.Path(sys.argv[1])) as gpus: print(gpus, flush=True); time.sleep(60)")
+    code = (
+        "import pathlib, sys, time; from salmon.distributed.gpu_slots import gpu_slots\n"
+        "with gpu_slots(1, pathlib.Path(sys.argv[1])) as gpus: print(gpus, flush=True); time.sleep(60)"
+    )
     command = [sys.executable, "-c", code, str(tmp_path)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=Path(module.__file__).parents[2]) as holder:
         assert holder.stdout is not None and holder.stdout.readline() == "['0']\n"
@@ -72,8 +74,9 @@ def test_a_killed_holder_holds_nothing(tmp_path: Path, monkeypatch: pytest.Monke
         assert gpus == ["0"]
 
 
-@pytest.mark.parametrize(("given", "wanted", "gpus"), [("", 1, []), ("3", 1, ["3"]), ("3,4", 2, ["3", "4"]),
-                                                      ("3,4", 0, ["3", "4"])])
+@pytest.mark.parametrize(
+    ("given", "wanted", "gpus"), [("", 1, []), ("3", 1, ["3"]), ("3,4", 2, ["3", "4"]), ("3,4", 0, ["3", "4"])]
+)
 def test_where_nothing_is_to_be_shared_nothing_is_locked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: str, wanted: int, gpus: list[str]
 ) -> None:

@@ -85,9 +85,16 @@ def test_only_the_first_process_prints_an_error(monkeypatch: pytest.MonkeyPatch)
     assert slept == [cli.SECONDS_TO_SPEAK]
 
 
-BATCHES = ["stages=[sft,reward,ppo,dpo]", "sft.train.batch_size=6", "reward.train.batch_size=8", "ppo.minibatch=4",
-           "reward.pretrain.data=mismatched", "reward.pretrain.train.batch_size=8", "dpo.train.batch_size=4",
-           "reward.lessons=[{principles: [], wordings: 1, groups: 9, batch_size: 4, until: 1.0}]"]  # fmt: skip
+BATCHES = [
+    "stages=[sft,reward,ppo,dpo]",
+    "sft.train.batch_size=6",
+    "reward.train.batch_size=8",
+    "ppo.minibatch=4",
+    "reward.pretrain.data=mismatched",
+    "reward.pretrain.train.batch_size=8",
+    "dpo.train.batch_size=4",
+    "reward.lessons=[{principles: [], wordings: 1, groups: 9, batch_size: 4, until: 1.0}]",
+]
 
 
 def test_uneven_shares_are_refused_with_the_sizes_that_are_even(
@@ -97,32 +104,48 @@ def test_uneven_shares_are_refused_with_the_sizes_that_are_even(
         check_shares(config(tmp_path, *BATCHES)[0], processes, False)
     with pytest.raises(SalmonError) as refused:
         check_shares(config(tmp_path, *BATCHES, "ppo.rollout_batch=12", "ppo.num_prompts=40")[0], 4, False)
-    listed = ("batches do not divide by 4 processes, so that some wait for others in each step: "
-              "sft.train.batch_size=6 (4 and 8 would)")
-    assert str(refused.value) == (f"{listed}. Start 2 processes, which all batches divide by; or set other sizes, "
-                                  "which makes another result; or engine.uneven=true, which waits and makes the same")
+    listed = (
+        "batches do not divide by 4 processes, so that some wait for others in each step: "
+        "sft.train.batch_size=6 (4 and 8 would)"
+    )
+    assert str(refused.value) == (
+        f"{listed}. Start 2 processes, which all batches divide by; or set other sizes, "
+        "which makes another result; or engine.uneven=true, which waits and makes the same"
+    )
     with caplog.at_level(logging.WARNING, logger="salmon"):
         check_shares(config(tmp_path, *BATCHES, "ppo.rollout_batch=12", "ppo.num_prompts=40")[0], 4, True)
     assert caplog.messages == [f"{listed}; results are the same"]
 
 
-@pytest.mark.parametrize(("rollout", "minibatch", "processes", "said"), [
-    (24, 4, 3, "ppo.minibatch=4 (3 and 6 would). Start 2 or 4 processes"),
-    (12, 4, 3, "ppo.minibatch=4 (3 and 6 would)"),
-    (8, 4, 3, "ppo.minibatch=4 (no divisor of ppo.rollout_batch=8 would; one of 6 or 9 would)"),
-])  # fmt: skip
-def test_a_minibatch_must_divide_the_rollout_too(tmp_path: Path, rollout: int, minibatch: int, processes: int,
-                                                 said: str) -> None:
-    cfg, _ = config(tmp_path, "stages=[ppo]", "ppo.num_prompts=40", f"ppo.rollout_batch={rollout}",
-                    f"ppo.minibatch={minibatch}")  # fmt: skip
+@pytest.mark.parametrize(
+    ("rollout", "minibatch", "processes", "said"),
+    [
+        (24, 4, 3, "ppo.minibatch=4 (3 and 6 would). Start 2 or 4 processes"),
+        (12, 4, 3, "ppo.minibatch=4 (3 and 6 would)"),
+        (8, 4, 3, "ppo.minibatch=4 (no divisor of ppo.rollout_batch=8 would; one of 6 or 9 would)"),
+    ],
+)
+def test_a_minibatch_must_divide_the_rollout_too(
+    tmp_path: Path, rollout: int, minibatch: int, processes: int, said: str
+) -> None:
+    cfg, _ = config(
+        tmp_path, "stages=[ppo]", "ppo.num_prompts=40", f"ppo.rollout_batch={rollout}", f"ppo.minibatch={minibatch}"
+    )
     with pytest.raises(SalmonError) as refused:
         check_shares(cfg, processes, False)
     assert said in str(refused.value)
 
 
 def test_stages_that_take_an_adapter_as_it_is_share_nothing(tmp_path: Path) -> None:
-    taken = ["stages=[sft,reward]", "sft.train.epochs=0", "sft.start=/somewhere", "sft.train.batch_size=3",
-             "reward.train.epochs=0", "reward.start=/elsewhere", "reward.train.batch_size=3"]  # fmt: skip
+    taken = [
+        "stages=[sft,reward]",
+        "sft.train.epochs=0",
+        "sft.start=/somewhere",
+        "sft.train.batch_size=3",
+        "reward.train.epochs=0",
+        "reward.start=/elsewhere",
+        "reward.train.batch_size=3",
+    ]
     check_shares(config(tmp_path, *taken)[0], 2, False)
 
 
@@ -131,16 +154,24 @@ def test_batches_smaller_than_the_number_of_processes_are_refused_together(tmp_p
     with pytest.raises(SalmonError) as refused:
         check_shares(cfg, 8, True)
     assert str(refused.value).split("; ") == [
-        f"{key} gives nothing to {8 - n} of 8 processes: raise it to 8, or start {n}" for key, n in (
-            ("sft.train.batch_size=6", 6), ("reward.lessons[0].batch_size=4", 4), ("ppo.minibatch=4", 4),
-            ("dpo.train.batch_size=4", 4))]  # fmt: skip
+        f"{key} gives nothing to {8 - n} of 8 processes: raise it to 8, or start {n}"
+        for key, n in (
+            ("sft.train.batch_size=6", 6),
+            ("reward.lessons[0].batch_size=4", 4),
+            ("ppo.minibatch=4", 4),
+            ("dpo.train.batch_size=4", 4),
+        )
+    ]
     check_shares(config(tmp_path, *BATCHES, "stages=[eval]")[0], 8, False)  # of no concern to a stage that is not run
 
 
 @pytest.mark.parametrize(("size", "tidied"), [(1, "tidied up\n"), (2, "")])
 def test_processes_of_a_job_of_several_end_without_pythons_tidying_up(size: int, tidied: str) -> None:
-    program = ("import atexit; from salmon.distributed.launch import leave; atexit.register(print, 'tidied up'); "
-               "print('done'); leave()")  # fmt: skip
-    ended = subprocess.run([sys.executable, "-c", program], env=os.environ | {"WORLD_SIZE": str(size)},
-                           capture_output=True, text=True)  # fmt: skip
+    program = (
+        "import atexit; from salmon.distributed.launch import leave; atexit.register(print, 'tidied up'); "
+        "print('done'); leave()"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", program], env=os.environ | {"WORLD_SIZE": str(size)}, capture_output=True, text=True
+    )
     assert (ended.returncode, ended.stdout, ended.stderr) == (0, f"done\n{tidied}", "")

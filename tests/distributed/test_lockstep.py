@@ -70,15 +70,21 @@ class Job:
 TRAIN: list[Step] = [("train", 4, "a"), ("back", "a")]
 
 
-@pytest.mark.parametrize("work", [
-    [[("forward", 4)] * 3, [("forward", 4)]],
-    [TRAIN * 2, TRAIN, []],
-    [[("forward", 4), *TRAIN], [("train", 2, "b"), ("back", "b"), ("forward", 4)]],
-    [[("train", 4, "a"), ("train", 2, "b"), ("back", "b"), ("back", "a")],
-     [("train", 2, "c"), ("forward", 4), ("back", "c")]],
-    [[("meet",), *TRAIN], [*TRAIN, ("meet",)]],
-    [[("train", 4, "never gone back through")], [("meet",), *TRAIN]],
-], ids=["more-rows", "three", "out-of-phase", "crossed", "meetings", "left"])  # fmt: skip
+@pytest.mark.parametrize(
+    "work",
+    [
+        [[("forward", 4)] * 3, [("forward", 4)]],
+        [TRAIN * 2, TRAIN, []],
+        [[("forward", 4), *TRAIN], [("train", 2, "b"), ("back", "b"), ("forward", 4)]],
+        [
+            [("train", 4, "a"), ("train", 2, "b"), ("back", "b"), ("back", "a")],
+            [("train", 2, "c"), ("forward", 4), ("back", "c")],
+        ],
+        [[("meet",), *TRAIN], [*TRAIN, ("meet",)]],
+        [[("train", 4, "never gone back through")], [("meet",), *TRAIN]],
+    ],
+    ids=["more-rows", "three", "out-of-phase", "crossed", "meetings", "left"],
+)
 def test_all_make_the_same_passes(work: list[list[Step]]) -> None:
     if work[1][:1] == [("meet",)]:
         work[0] = [*work[0], ("meet",)]
@@ -92,8 +98,15 @@ def test_all_make_the_same_passes(work: list[list[Step]]) -> None:
 def test_work_that_is_alike_needs_no_fillers() -> None:
     steps: list[Step] = [("forward", 4), *TRAIN, ("forward", 2), *TRAIN]
     made = Job(2).run([steps, steps])
-    assert made[0] == [("forward", 4, False), ("forward", 4, True), ("backward", 4), ("forward", 2, False),
-                       ("forward", 4, True), ("backward", 4), ("met",)]  # fmt: skip
+    assert made[0] == [
+        ("forward", 4, False),
+        ("forward", 4, True),
+        ("backward", 4),
+        ("forward", 2, False),
+        ("forward", 4, True),
+        ("backward", 4),
+        ("met",),
+    ]
 
 
 def test_without_a_split_model_there_is_nothing_to_agree_on() -> None:

@@ -124,8 +124,10 @@ def test_processes_that_hold_different_weights_stop() -> None:
 
 
 def squares(here: Processes, path: Path) -> list:
-    return [map_in_chunks(path, range(7), 2, lambda chunk: [{"n": n * n, "size": world().size} for n in chunk], "rows"),
-            here.rank]
+    return [
+        map_in_chunks(path, range(7), 2, lambda chunk: [{"n": n * n, "size": world().size} for n in chunk], "rows"),
+        here.rank,
+    ]
 
 
 @pytest.mark.parametrize("made_before", [0, 4])
@@ -139,12 +141,16 @@ def test_a_journal_is_the_same_from_any_number_of_processes(tmp_path: Path, made
     assert path.read_bytes() == alone.read_bytes()
 
 
-@pytest.mark.parametrize(("device", "processes", "said"), [
-    ("cuda:1", 2, "model.device=cuda:1 is one GPU.*use model.device=auto"),
-    ("auto", 3, "3 processes were started here for 2 visible GPUs"),
-])  # fmt: skip
-def test_each_process_has_a_gpu_of_its_own(monkeypatch: pytest.MonkeyPatch, device: str, processes: int, said: str
-                                           ) -> None:
+@pytest.mark.parametrize(
+    ("device", "processes", "said"),
+    [
+        ("cuda:1", 2, "model.device=cuda:1 is one GPU.*use model.device=auto"),
+        ("auto", 3, "3 processes were started here for 2 visible GPUs"),
+    ],
+)
+def test_each_process_has_a_gpu_of_its_own(
+    monkeypatch: pytest.MonkeyPatch, device: str, processes: int, said: str
+) -> None:
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     with pytest.raises(SalmonError, match=said):
         take_gpu(device, 0, processes)

@@ -101,8 +101,14 @@ def suite() -> EvalConfig:
         ),
         humaneval=HumanEvalSettings(max_new_tokens=4, execute=False, timeout_s=5.0, memory_mib=256),
         tydiqa=TyDiQASettings(languages=None, max_new_tokens=4),
-        mt_bench=MTBenchSettings(max_new_tokens=4, template="tokenizer", mode=MTBenchMode.single, baseline=None,
-                                 references="mini", judge=judge),
+        mt_bench=MTBenchSettings(
+            max_new_tokens=4,
+            template="tokenizer",
+            mode=MTBenchMode.single,
+            baseline=None,
+            references="mini",
+            judge=judge,
+        ),
         pairs=PairsSettings(files={}, banks=[]),
         probes=SafetyProbeSettings(files={}, max_new_tokens=4),
         principle_following=PrincipleFollowingSettings(
@@ -140,9 +146,14 @@ def endpoint():
                 answer = {"error": {"message": said}}
             elif isinstance(answer, str):
                 said = {"message": {"role": "assistant", "content": answer}} if "messages" in body else {"text": answer}
-                answer = {"id": "x", "object": "completion", "created": 0, "model": "m",
-                          "choices": [{"index": 0, "finish_reason": "stop", **said}],
-                          "usage": {"prompt_tokens": 100, "completion_tokens": 10, "total_tokens": 110}}
+                answer = {
+                    "id": "x",
+                    "object": "completion",
+                    "created": 0,
+                    "model": "m",
+                    "choices": [{"index": 0, "finish_reason": "stop", **said}],
+                    "usage": {"prompt_tokens": 100, "completion_tokens": 10, "total_tokens": 110},
+                }
             content = json.dumps(answer).encode()
             self.send_response(status)
             headers |= {"Content-Type": "application/json", "Content-Length": str(len(content))}

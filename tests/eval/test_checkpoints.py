@@ -16,8 +16,9 @@ def adapter_folder(path: Path) -> Path:
     return path
 
 
-def artifact_folder(path: Path, fingerprint: str, checkpoints: dict[str, str], stage: str = "ppo",
-                    steps: dict[str, int] | None = None) -> Path:  # fmt: skip
+def artifact_folder(
+    path: Path, fingerprint: str, checkpoints: dict[str, str], stage: str = "ppo", steps: dict[str, int] | None = None
+) -> Path:
     for relative in checkpoints.values():
         adapter_folder(path / relative)
     path.mkdir(parents=True, exist_ok=True)
@@ -55,8 +56,9 @@ def test_policies_know_their_moment_where_their_artifact_does(tmp_path):
 
 
 def test_a_folder_inside_an_artifact_is_that_artifacts_checkpoint(tmp_path):
-    artifact = artifact_folder(tmp_path / "1", "aaaaaaaabbbbbbbb", {"ppo_step_2": "checkpoints/step_2"},
-                               steps={"ppo_step_2": 2})  # fmt: skip
+    artifact = artifact_folder(
+        tmp_path / "1", "aaaaaaaabbbbbbbb", {"ppo_step_2": "checkpoints/step_2"}, steps={"ppo_step_2": 2}
+    )
     found = find_checkpoints(str(artifact / "checkpoints" / "step_2"))
     assert found.policies == {"ppo_step_2": artifact / "checkpoints/step_2"}
     assert found.moments == {"ppo_step_2": Moment("ppo-aaaaaaaabbbbbbbb", 2)} and list(found.artifacts)
@@ -192,11 +194,15 @@ def test_an_adapter_of_the_hub(hub):
     assert find_checkpoints(f"me/adapter@{'a' * 40},base").policies == {"adapter": snapshot, "base": None}
 
 
-@pytest.mark.parametrize(("spec", "message"), [
-    ("me/other", "no adapter of that name can be had from the hub"),
-    ("me/adapter@v9", "no adapter of that name can be had from the hub"),
-    ("me/pickled", "adapter_model.safetensors not in that.*salmon.convert FOLDER OUTPUT"),
-    ("me/model", "adapter_model.safetensors not in that.*model=hub model.path=me/model checkpoint=base")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("spec", "message"),
+    [
+        ("me/other", "no adapter of that name can be had from the hub"),
+        ("me/adapter@v9", "no adapter of that name can be had from the hub"),
+        ("me/pickled", "adapter_model.safetensors not in that.*salmon.convert FOLDER OUTPUT"),
+        ("me/model", "adapter_model.safetensors not in that.*model=hub model.path=me/model checkpoint=base"),
+    ],
+)
 def test_what_the_hub_does_not_have(hub, spec, message):
     with pytest.raises(SalmonError, match=f"checkpoint={spec}: .*{message}"):
         find_checkpoints(spec)

@@ -13,22 +13,39 @@ from eval.results import Row, by_step, run_names, write_results
 RUN = "ppo-0123456789abcdef"
 
 
-def row(step: int | None, value: float | None, task="bbh_direct", metric="accuracy", series: str | None = RUN,
-        checkpoint: str | None = None) -> Row:  # fmt: skip
+def row(
+    step: int | None,
+    value: float | None,
+    task="bbh_direct",
+    metric="accuracy",
+    series: str | None = RUN,
+    checkpoint: str | None = None,
+) -> Row:
     name = checkpoint or (f"ppo_step_{step}" if step is not None else "sft")
     return Row(name, task, metric, value, 0.02, 50, "how", series=None if step is None else series, step=step)
 
 
-ROWS = [row(20, 0.4), row(10, 0.3), row(20, 0.4, checkpoint="ppo_best"), row(None, 0.25), row(10, None, metric="other"),
-        row(10, 3.0, metric="n_unparsed"), row(20, 2.0, metric="n_unparsed"), row(10, 0.5, metric="f1/english"),
-        row(20, 0.6, metric="f1/english"), row(10, 5.0, "mt_bench", "score"),
-        row(None, 0.5, "humaneval", "pass@1")]  # fmt: skip
+ROWS = [
+    row(20, 0.4),
+    row(10, 0.3),
+    row(20, 0.4, checkpoint="ppo_best"),
+    row(None, 0.25),
+    row(10, None, metric="other"),
+    row(10, 3.0, metric="n_unparsed"),
+    row(20, 2.0, metric="n_unparsed"),
+    row(10, 0.5, metric="f1/english"),
+    row(20, 0.6, metric="f1/english"),
+    row(10, 5.0, "mt_bench", "score"),
+    row(None, 0.5, "humaneval", "pass@1"),
+]
 
 
 def test_a_metric_of_a_run_is_one_line_over_its_steps():
     assert by_step([*ROWS[:4], row(None, 0.2, checkpoint="base")]) == {
         0: {"eval/sft/bbh_direct/accuracy": 0.25, "eval/base/bbh_direct/accuracy": 0.2},
-        10: {"eval/ppo/bbh_direct/accuracy": 0.3}, 20: {"eval/ppo/bbh_direct/accuracy": 0.4}}  # fmt: skip
+        10: {"eval/ppo/bbh_direct/accuracy": 0.3},
+        20: {"eval/ppo/bbh_direct/accuracy": 0.4},
+    }
     assert list(by_step(ROWS)) == [0, 10, 20]
 
 
@@ -54,7 +71,10 @@ def test_files_hold_every_point_and_are_made_again_alike(tmp_path):
     assert first[f"{CURVES}.png"].startswith(b"\x89PNG") and b"Benchmarks over training" in first[f"{CURVES}.svg"]
     lines = list(csv.DictReader((tmp_path / f"{CURVES}.csv").open()))
     assert [(line["run"], line["step"], line["checkpoint"], line["value"]) for line in lines] == [
-        ("ppo", "10", "ppo_step_10", "0.3"), ("ppo", "20", "ppo_step_20", "0.4"), ("", "", "sft", "0.25")]
+        ("ppo", "10", "ppo_step_10", "0.3"),
+        ("ppo", "20", "ppo_step_20", "0.4"),
+        ("", "", "sft", "0.25"),
+    ]
     assert float(lines[0]["low"]) == pytest.approx(0.2608, abs=1e-4)  # 0.3 - 1.96 x 0.02
     draw_curves(tmp_path, ROWS)
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == first

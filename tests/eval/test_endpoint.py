@@ -16,9 +16,17 @@ from eval.results import Unavailable
 from salmon.config.schema import EndpointSettings
 from salmon.errors import SalmonError
 
-SETTINGS = EndpointSettings(model="m-1", base_url=None, api_key_env="TEST_ENDPOINT_KEY", max_retries=0, timeout_s=5,
-                            concurrent_calls=4, calls_per_minute=None, price_prompt=None,
-                            price_completion=None)  # fmt: skip
+SETTINGS = EndpointSettings(
+    model="m-1",
+    base_url=None,
+    api_key_env="TEST_ENDPOINT_KEY",
+    max_retries=0,
+    timeout_s=5,
+    concurrent_calls=4,
+    calls_per_minute=None,
+    price_prompt=None,
+    price_completion=None,
+)
 REQUESTS = [ChatRequest((("user", f"Question {i}"),), temperature=0.0, max_tokens=9) for i in range(6)]
 
 
@@ -47,8 +55,13 @@ def test_replies_in_order_and_kept_for_the_next_time(endpoint, settings, tmp_pat
 
 def test_whatever_a_reply_depends_on_is_in_its_key(endpoint, settings, tmp_path):
     base = REQUESTS[0]
-    changed = [replace(base, temperature=0.5), replace(base, max_tokens=10), replace(base, repeat=1),
-               replace(base, messages=(("system", "Question 0"),)), replace(base, top_logprobs=2)]  # fmt: skip
+    changed = [
+        replace(base, temperature=0.5),
+        replace(base, max_tokens=10),
+        replace(base, repeat=1),
+        replace(base, messages=(("system", "Question 0"),)),
+        replace(base, top_logprobs=2),
+    ]
     list(Endpoint(settings, tmp_path).ask([base, *changed]))
     assert len(endpoint.seen) == 6
     list(Endpoint(replace(settings, model="m-2"), tmp_path).ask([base]))
@@ -119,14 +132,26 @@ def test_pace():
 def test_log_probabilities_of_both_interfaces(endpoint, settings, tmp_path):
     top = [{"token": "yes", "logprob": -0.1, "bytes": None}, {"token": "no", "logprob": -2.5, "bytes": None}]
     listed = {"content": [{"token": "yes", "logprob": -0.1, "bytes": None, "top_logprobs": top}]}
-    plain = {"tokens": [" yes"], "token_logprobs": [-0.1], "text_offset": [0],
-             "top_logprobs": [{" yes": -0.1, " no": -2}]}  # fmt: skip
+    plain = {
+        "tokens": [" yes"],
+        "token_logprobs": [-0.1],
+        "text_offset": [0],
+        "top_logprobs": [{" yes": -0.1, " no": -2}],
+    }
 
     def answer(body):
-        choice = ({"message": {"role": "assistant", "content": "yes"}, "logprobs": listed} if "messages" in body
-                  else {"text": " yes", "logprobs": plain})  # fmt: skip
-        return {"id": "x", "object": "o", "created": 0, "model": "m",
-                "choices": [{"index": 0, "finish_reason": "length", **choice}]}  # fmt: skip
+        choice = (
+            {"message": {"role": "assistant", "content": "yes"}, "logprobs": listed}
+            if "messages" in body
+            else {"text": " yes", "logprobs": plain}
+        )
+        return {
+            "id": "x",
+            "object": "o",
+            "created": 0,
+            "model": "m",
+            "choices": [{"index": 0, "finish_reason": "length", **choice}],
+        }
 
     endpoint.answer = answer
     requests = [replace(REQUESTS[0], top_logprobs=2), TextRequest("True?", 0.0, 1, top_logprobs=2)]
@@ -143,8 +168,13 @@ def test_log_probabilities_of_both_interfaces(endpoint, settings, tmp_path):
 
 def test_a_refusal_is_the_reply(endpoint, settings, tmp_path):
     message = {"role": "assistant", "content": None, "refusal": "I will not judge this."}
-    endpoint.answer = lambda body: {"id": "x", "object": "o", "created": 0, "model": "m",
-                                    "choices": [{"index": 0, "finish_reason": "stop", "message": message}]}  # fmt: skip
+    endpoint.answer = lambda body: {
+        "id": "x",
+        "object": "o",
+        "created": 0,
+        "model": "m",
+        "choices": [{"index": 0, "finish_reason": "stop", "message": message}],
+    }
     (reply,) = Endpoint(settings, tmp_path).ask(REQUESTS[:1])
     assert reply.text == "I will not judge this." and not reply.failed
 
@@ -200,8 +230,9 @@ for number, reply in enumerate(Endpoint(settings, Path(sys.argv[2])).ask(request
 
 def test_a_kill_costs_no_reply_that_was_there(endpoint, settings, tmp_path):
     root = Path(__file__).parents[2]
-    killed = subprocess.run([sys.executable, "-c", KILLED, endpoint.url, tmp_path], cwd=root,
-                            env={"PYTHONPATH": str(root)})  # fmt: skip
+    killed = subprocess.run(
+        [sys.executable, "-c", KILLED, endpoint.url, tmp_path], cwd=root, env={"PYTHONPATH": str(root)}
+    )
     assert killed.returncode == -9
     before = len(endpoint.seen)
     assert before >= 3

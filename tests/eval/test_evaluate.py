@@ -85,9 +85,7 @@ def test_unreachable_data_gives_a_row_that_says_so_and_the_run_goes_on(tiny, ada
     mini = Path(module.__file__).parent / "mini"
     (tmp_path / "data" / "bbh").symlink_to(mini / "bbh")
     evaluation.config.data_dir = str(tmp_path / "data")
-    rows = {
-        (r.task, r.metric): r for r in evaluate_checkpoint(tiny, adapter, "sft", evaluation, tmp_path / "w")
-    }
+    rows = {(r.task, r.metric): r for r in evaluate_checkpoint(tiny, adapter, "sft", evaluation, tmp_path / "w")}
     assert rows["truthfulqa_mc1", "acc"].value is None
     assert "no truthfulqa/mc_task.json" in rows["truthfulqa_mc1", "acc"].note
     assert rows["mt_bench", "score"].value is None and "question.jsonl" in rows["mt_bench", "score"].note
@@ -202,9 +200,14 @@ def test_moments_of_a_run_are_one_line_over_its_steps(tiny, tiny_config, adapter
     tiny.add_adapter("other", seed=5)
     tiny.save_adapter("other", other)
     tiny.clear()
-    manifest = {"stage": "ppo", "fingerprint": "f" * 16, "files": {}, "metrics": {},
-                "checkpoints": {"ppo_best": str(adapter), "ppo_last": str(adapter), "ppo_step_4": "other"},
-                "steps": {"ppo_best": 8, "ppo_last": 8, "ppo_step_4": 4}}  # fmt: skip
+    manifest = {
+        "stage": "ppo",
+        "fingerprint": "f" * 16,
+        "files": {},
+        "metrics": {},
+        "checkpoints": {"ppo_best": str(adapter), "ppo_last": str(adapter), "ppo_step_4": "other"},
+        "steps": {"ppo_best": 8, "ppo_last": 8, "ppo_step_4": 4},
+    }
     (tmp_path / "ppo" / "manifest.json").write_text(json.dumps(manifest))
     suite.tasks = ["truthfulqa_mc2"]
     ctx = Context(tmp_path / "work", {"checkpoint": Artifact("ppo", "f" * 16, tmp_path / "ppo")}, Notebook(), tiny)
@@ -214,7 +217,8 @@ def test_moments_of_a_run_are_one_line_over_its_steps(tiny, tiny_config, adapter
     assert ctx.tracker.steps == {4: {line: one}, 8: {line: two}} and one != two
     saved = [Row.of(row) for row in json.loads((ctx.work / "results.json").read_text())["rows"]]
     assert {(row.checkpoint, row.series, row.step) for row in saved} == {
-        (name, "ppo-" + "f" * 16, step) for name, step in manifest["steps"].items()}  # fmt: skip
+        (name, "ppo-" + "f" * 16, step) for name, step in manifest["steps"].items()
+    }
     columns, rows = ctx.tracker.tables["results"]
     assert [row[columns.index("step")] for row in rows] == [8, 8, 4]
     assert ctx.tracker.images == {"learning_curves": ctx.work / "learning_curves.png"}

@@ -22,9 +22,17 @@ TASKS = ["truthfulqa_mc2", "mt_bench", "humaneval", "probes"]
 
 def settings(folder: Path, *changes: str) -> Config:
     tasks = f"eval.tasks=[{','.join(TASKS)}]"
-    cfg, _ = config(folder, "eval=mini", tasks, "eval.limit=2", "eval.mt_bench.max_new_tokens=4",
-                    "eval.humaneval.max_new_tokens=4", "eval.probes.max_new_tokens=4",
-                    f"paths.cache={folder / 'cache'}", *changes)  # fmt: skip
+    cfg, _ = config(
+        folder,
+        "eval=mini",
+        tasks,
+        "eval.limit=2",
+        "eval.mt_bench.max_new_tokens=4",
+        "eval.humaneval.max_new_tokens=4",
+        "eval.probes.max_new_tokens=4",
+        f"paths.cache={folder / 'cache'}",
+        *changes,
+    )
     weights.resolve(cfg.model.path, Path(cfg.paths.cache))  # see test_any_process_may_be_the_one_that_makes_the_model
     return cfg
 
@@ -45,19 +53,24 @@ def evaluated(here: Any, cfg: Config, adapter: Path, work: Path) -> tuple[list[s
 
 @pytest.mark.parametrize("server", [False, True], ids=["no-server", "server"])
 def test_two_processes_share_the_benchmarks_out(server: bool, adapter: Path, tmp_path: Path, endpoint: Any) -> None:
-    judge = [f"eval.mt_bench.judge.{setting}" for setting in
-             (("kind=openai", "model=m", f"base_url={endpoint.url}") if server else ("kind=local",))]
+    judge = [
+        f"eval.mt_bench.judge.{setting}"
+        for setting in (("kind=openai", "model=m", f"base_url={endpoint.url}") if server else ("kind=local",))
+    ]
     cfg = settings(tmp_path, *judge)
     everything, alone = evaluated(None, cfg, adapter, tmp_path / "one")
-    assert sorted(everything) == sorted(f"{name}: {task}" for name in ("base", "sft")
-                                        for task in ("truthfulqa", "mt_bench", "humaneval", "probes"))  # fmt: skip
+    assert sorted(everything) == sorted(
+        f"{name}: {task}" for name in ("base", "sft") for task in ("truthfulqa", "mt_bench", "humaneval", "probes")
+    )
     asked = len(endpoint.seen)
-    (first, rows), (second, others) = together(2, evaluated, settings(tmp_path / "two", *judge), adapter,
-                                               tmp_path / "work")  # fmt: skip
+    (first, rows), (second, others) = together(
+        2, evaluated, settings(tmp_path / "two", *judge), adapter, tmp_path / "work"
+    )
     assert sorted(first + second) == sorted(everything), "each is done once"
     assert min(len(first), len(second)) >= 3
     assert rows == others and [(r.checkpoint, r.task, r.metric) for r in rows] == [
-        (r.checkpoint, r.task, r.metric) for r in alone]  # fmt: skip
+        (r.checkpoint, r.task, r.metric) for r in alone
+    ]
     assert [row.value for row in rows] == pytest.approx([row.value for row in alone], nan_ok=True)
     assert not any("mt_bench" in done for done in second) or not server, "a server is asked by the first process only"
     assert len(endpoint.seen) == 2 * asked and bool(asked) == server

@@ -17,8 +17,7 @@ def evaluate(cwd: Path, *overrides: str) -> subprocess.CompletedProcess:
     return subprocess.run(
         [sys.executable, "-m", "eval", *overrides],
         cwd=cwd,
-        env=os.environ
-        | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "SALMON_CACHE": str(cwd / "cache")},
+        env=os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "SALMON_CACHE": str(cwd / "cache")},
         capture_output=True,
         text=True,
         timeout=300,
@@ -63,8 +62,16 @@ def test_errors_come_without_a_traceback(tmp_path):
 
 
 def test_a_multirun_gives_each_checkpoint_a_folder(tmp_path, adapter):
-    words = ["-m", f"checkpoint=base,{adapter}", "suite=mini", "task=truthfulqa_mc1", "model=tiny", "eval.limit=1",
-             "tracking=disabled", "output=out"]  # fmt: skip
+    words = [
+        "-m",
+        f"checkpoint=base,{adapter}",
+        "suite=mini",
+        "task=truthfulqa_mc1",
+        "model=tiny",
+        "eval.limit=1",
+        "tracking=disabled",
+        "output=out",
+    ]
     done = evaluate(tmp_path, *words)
     assert done.returncode == 0, done.stderr
     results = {path.parent.name: json.loads(path.read_text()) for path in tmp_path.glob("out/*/results.json")}

@@ -22,9 +22,14 @@ PLACEHOLDERS = {
     "single-math-v1": {"question", "ref_answer_1", "answer"},
     "single-v1-multi-turn": {"question_1", "question_2", "answer_1", "answer_2"},
     "single-math-v1-multi-turn": {
-        "question_1", "question_2", "answer_1", "answer_2", "ref_answer_1", "ref_answer_2",
+        "question_1",
+        "question_2",
+        "answer_1",
+        "answer_2",
+        "ref_answer_1",
+        "ref_answer_2",
     },
-}  # fmt: skip
+}
 
 
 def read_lines(path: str) -> list[dict]:
@@ -127,8 +132,14 @@ def test_judge_prompts_have_fastchat_names_and_fields():
     assert {p["name"] for p in prompts} == set(PLACEHOLDERS) and len(prompts) == 8
     for p in prompts:
         assert list(p) == [
-            "name", "type", "system_prompt", "prompt_template", "description", "category", "output_format",
-        ]  # fmt: skip
+            "name",
+            "type",
+            "system_prompt",
+            "prompt_template",
+            "description",
+            "category",
+            "output_format",
+        ]
         assert all(value.strip() for value in p.values())
     assert Counter(p["type"] for p in prompts) == {"single": 4, "pairwise": 4}
 

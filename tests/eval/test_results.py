@@ -71,17 +71,27 @@ def test_saved_rows_keep_how_they_were_measured(tmp_path):
     assert Row.of(old) == row(), "rows of before there was such a thing"
 
 
-@pytest.mark.parametrize(("given", "interval"), [
-    (row(value=5.0, stderr=0.5), (approx(4.0200, abs=1e-4), approx(5.9800, abs=1e-4))),
-    (replace(row(), low=4.5, high=5.25), (4.5, 5.25)), (row(stderr=None), None), (row(value=None), None),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("given", "interval"),
+    [
+        (row(value=5.0, stderr=0.5), (approx(4.0200, abs=1e-4), approx(5.9800, abs=1e-4))),
+        (replace(row(), low=4.5, high=5.25), (4.5, 5.25)),
+        (row(stderr=None), None),
+        (row(value=None), None),
+    ],
+)
 def test_interval(given, interval):
     assert given.interval == interval
 
 
-@pytest.mark.parametrize(("right", "n", "interval"), [
-    (10, 10, (0.7225, 1.0)), (0, 10, (0.0, 0.2775)), (5, 10, (0.2366, 0.7634)),  # of Wilson's formula by hand
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("right", "n", "interval"),
+    [
+        (10, 10, (0.7225, 1.0)),
+        (0, 10, (0.0, 0.2775)),
+        (5, 10, (0.2366, 0.7634)),  # of Wilson's formula by hand
+    ],
+)
 def test_interval_of_a_proportion(right, n, interval):
     assert proportion_interval(right, n) == approx(interval, abs=1e-4)
 

@@ -22,11 +22,22 @@ from salmon.reward.inputs import reward_input
 from salmon.sampling.responses import Response, sample_responses
 from salmon.training.optimizer import Learner
 
-BANK = Bank("test", (Principle("Concise", "It is short."), Principle("Exact", "Its numbers are right."),
-                     Principle("Kind", "It is friendly.")))  # fmt: skip
-PROMPTS = [Prompt("a", "Name a fish."), Prompt("b", "What is 17 times 3, and why is it?", "reasoning"),
-           Prompt("c", "Hi"), Prompt("d", "Tell me how salmon find their river."), Prompt("e", "Who are you?"),
-           Prompt("f", "How do I poach salmon?", "red_teaming")]  # fmt: skip
+BANK = Bank(
+    "test",
+    (
+        Principle("Concise", "It is short."),
+        Principle("Exact", "Its numbers are right."),
+        Principle("Kind", "It is friendly."),
+    ),
+)
+PROMPTS = [
+    Prompt("a", "Name a fish."),
+    Prompt("b", "What is 17 times 3, and why is it?", "reasoning"),
+    Prompt("c", "Hi"),
+    Prompt("d", "Tell me how salmon find their river."),
+    Prompt("e", "Who are you?"),
+    Prompt("f", "How do I poach salmon?", "red_teaming"),
+]
 KEYS = [(0, "rollout", prompt.id) for prompt in PROMPTS]
 
 
@@ -62,8 +73,9 @@ def snapshot(actors: Actors) -> dict[str, dict[str, Tensor]]:
 
 
 def moved(before: dict[str, dict[str, Tensor]], after: dict[str, dict[str, Tensor]]) -> set[str]:
-    return {part for part, tensors in before.items() if any(not torch.equal(t, after[part][k])
-                                                            for k, t in tensors.items())}
+    return {
+        part for part, tensors in before.items() if any(not torch.equal(t, after[part][k]) for k, t in tensors.items())
+    }
 
 
 # --- the reward --------------------------------------------------------------------------------
@@ -73,8 +85,9 @@ def test_what_is_added_at_the_last_token(actors: Actors, rule: RewardRule) -> No
     """Penalty -1.5 without an end and -3 without a word; bonus 2 x clamp(multiplier x length / 8, -0.5, 0.5)."""
     lengths, finished = [2, 5, 8, 6, 1, 4], [True, False, True, True, False, True]
     texts = ["text", "text", "text", " ...\n", "", "text"]
-    responses = [Response([5], [60] * n, [0.0] * n, done, text)
-                 for n, done, text in zip(lengths, finished, texts, strict=True)]
+    responses = [
+        Response([5], [60] * n, [0.0] * n, done, text) for n, done, text in zip(lengths, finished, texts, strict=True)
+    ]
     principles = [BANK.principles[:1]] * 6
     scored = score(actors, rule, PROMPTS, responses, principles)
     assert scored.penalty.tolist() == [0.0, -1.5, 0.0, -3.0, -4.5, 0.0]
@@ -89,8 +102,9 @@ def test_scores_are_those_of_the_reward_adapter_under_the_shown_principles(actor
     scored = score(actors, rule, PROMPTS, responses, principles)
     with torch.no_grad(), actors.shared.using(REWARD):
         for n, (prompt, response, shown) in enumerate(zip(PROMPTS, responses, principles, strict=True)):
-            ids = reward_input(actors.shared.chat, response.text, prompt.prompt, [p.definition for p in shown],
-                               rule.reward).ids
+            ids = reward_input(
+                actors.shared.chat, response.text, prompt.prompt, [p.definition for p in shown], rule.reward
+            ).ids
             alone = score_forward(actors.shared, actors.reward_head, [ids]).item()
             assert scored.scores[n].item() == pytest.approx(alone, abs=1e-4)
     other = score(actors, rule, PROMPTS, responses, [BANK.principles[2:]] * 6)
@@ -100,8 +114,10 @@ def test_scores_are_those_of_the_reward_adapter_under_the_shown_principles(actor
 def test_principles_are_boosted_by_question_type_and_interventions_come_first(ppo_config, reward_config) -> None:
     extra = Principle("Always", "It is always shown.")
     rule = make_rule(ppo_config(), reward_config, [extra])
-    drawn = {kind: [rule.principles_for(Prompt(str(n), "?", kind), 0, n) for n in range(60)]
-             for kind in ("general", "reasoning")}
+    drawn = {
+        kind: [rule.principles_for(Prompt(str(n), "?", kind), 0, n) for n in range(60)]
+        for kind in ("general", "reasoning")
+    }
     for shown in (*drawn["general"], *drawn["reasoning"]):
         assert shown[0] == extra and len(shown) == 2
     exact = {kind: sum(shown[1].name == "Exact" for shown in rows) for kind, rows in drawn.items()}
@@ -110,18 +126,23 @@ def test_principles_are_boosted_by_question_type_and_interventions_come_first(pp
     assert rule.principles_for(PROMPTS[0], 0, "x") == rule.principles_for(PROMPTS[0], 0, "x")
 
 
-def test_without_principles_the_reward_model_reads_its_generic_criteria(actors: Actors, ppo_config, reward_config
-                                                                        ) -> None:
+def test_without_principles_the_reward_model_reads_its_generic_criteria(
+    actors: Actors, ppo_config, reward_config
+) -> None:
     """principles.rl=null: a bank without principles, and only the interventions are shown."""
     always = Principle("Always", "It is always shown.")
-    blank, told = (RewardRule(Bank("none", ()), shown, None, ppo_config().principles, ppo_config(), reward_config)
-                   for shown in ((), (always,)))
+    blank, told = (
+        RewardRule(Bank("none", ()), shown, None, ppo_config().principles, ppo_config(), reward_config)
+        for shown in ((), (always,))
+    )
     assert {blank.principles_for(prompt, *key) for prompt, key in zip(PROMPTS, KEYS, strict=True)} == {()}
     assert told.principles_for(PROMPTS[0], *KEYS[0]) == (always,)
     made = collect(actors, blank, PROMPTS, KEYS, step=1, kl_coefficient=0.05)
     assert not any(name.startswith("principle/") for name in made.metrics)
-    inputs = [reward_input(actors.shared.chat, response.text, prompt.prompt, (), reward_config).ids
-              for prompt, response in zip(PROMPTS, made.scored.responses, strict=True)]
+    inputs = [
+        reward_input(actors.shared.chat, response.text, prompt.prompt, (), reward_config).ids
+        for prompt, response in zip(PROMPTS, made.scored.responses, strict=True)
+    ]
     with torch.no_grad(), actors.shared.using(REWARD):
         alone = [score_forward(actors.shared, actors.reward_head, [ids]).item() for ids in inputs]
     assert made.scored.scores.tolist() == pytest.approx(alone, abs=1e-4)
@@ -159,14 +180,16 @@ def test_principle_scores_are_means_over_the_responses_that_were_shown_them(expe
 
 
 @pytest.mark.parametrize("estimator", list(KLEstimator))
-def test_before_the_first_update_the_kl_is_zero(actors: Actors, ppo_config, reward_config, estimator: KLEstimator
-                                                ) -> None:
+def test_before_the_first_update_the_kl_is_zero(
+    actors: Actors, ppo_config, reward_config, estimator: KLEstimator
+) -> None:
     ppo = ppo_config(kl=replace(ppo_config().kl, estimator=estimator))
     experience = collect(actors, make_rule(ppo, reward_config), PROMPTS, KEYS, 1, kl_coefficient=1.0)
     assert experience.metrics["objective/kl"] == pytest.approx(0.0, abs=1e-6)
     assert experience.metrics["objective/non_score_reward"] == pytest.approx(0.0, abs=1e-6)
-    assert experience.metrics["objective/shaped_reward"] == pytest.approx(experience.scored.total.mean().item(),
-                                                                          abs=1e-5)
+    assert experience.metrics["objective/shaped_reward"] == pytest.approx(
+        experience.scored.total.mean().item(), abs=1e-5
+    )
 
 
 def test_the_reward_that_counts_as_none_is_subtracted_from_the_last_token(actors: Actors, rule: RewardRule) -> None:
@@ -177,8 +200,9 @@ def test_the_reward_that_counts_as_none_is_subtracted_from_the_last_token(actors
 
 
 @pytest.mark.parametrize("estimator", list(KLEstimator))
-def test_a_policy_that_has_moved_has_a_kl(actors: Actors, ppo_config, reward_config, randomise,
-                                          estimator: KLEstimator) -> None:
+def test_a_policy_that_has_moved_has_a_kl(
+    actors: Actors, ppo_config, reward_config, randomise, estimator: KLEstimator
+) -> None:
     randomise(actors.shared, POLICY, seed=9)
     ppo = ppo_config(kl=replace(ppo_config().kl, estimator=estimator))
     experience = collect(actors, make_rule(ppo, reward_config), PROMPTS, KEYS, 1, kl_coefficient=1.0)
@@ -209,8 +233,9 @@ def test_a_rollout_depends_on_neither_micro_batches_nor_neighbours(actors: Actor
     ends_sometimes(actors.shared, ppo_config())
     whole = collect(actors, make_rule(ppo_config(micro_batch_size=6), reward_config), PROMPTS, KEYS, 1, 0.05)
     small = collect(actors, make_rule(ppo_config(micro_batch_size=1), reward_config), PROMPTS, KEYS, 1, 0.05)
-    alone = collect(actors, make_rule(ppo_config(whiten_advantages=False), reward_config), PROMPTS[3:4], KEYS[3:4], 1,
-                    0.05)
+    alone = collect(
+        actors, make_rule(ppo_config(whiten_advantages=False), reward_config), PROMPTS[3:4], KEYS[3:4], 1, 0.05
+    )
     for field in ("logprobs", "values", "advantages", "returns"):
         torch.testing.assert_close(getattr(small, field), getattr(whole, field), atol=1e-4, rtol=1e-3)
     width = alone.batch.mask.shape[1]
@@ -240,8 +265,9 @@ def drifted(actors: Actors, experience: Experience, randomise) -> Experience:
 
 
 @pytest.mark.parametrize("micro_batch_size", [1, 2, 4])
-def test_micro_batches_add_up_to_the_minibatch(actors: Actors, drifted: Experience, ppo_config, micro_batch_size: int
-                                               ) -> None:
+def test_micro_batches_add_up_to_the_minibatch(
+    actors: Actors, drifted: Experience, ppo_config, micro_batch_size: int
+) -> None:
     large, large_stats = gradients(actors, drifted, range(6), ppo_config(micro_batch_size=6))
     small, small_stats = gradients(actors, drifted, range(6), ppo_config(micro_batch_size=micro_batch_size))
     assert 0 < large_stats["policy/clip_fraction"] < 1
@@ -271,8 +297,11 @@ def test_every_token_weighs_the_same(actors: Actors, drifted: Experience, ppo_co
 
 def test_policy_and_value_gradients_stay_apart(actors: Actors, drifted: Experience, ppo_config) -> None:
     def only(advantage: float, error: float) -> Experience:
-        return replace(drifted, advantages=advantage * drifted.advantages,
-                       returns=drifted.values if error == 0 else drifted.returns)
+        return replace(
+            drifted,
+            advantages=advantage * drifted.advantages,
+            returns=drifted.values if error == 0 else drifted.returns,
+        )
 
     no_advantage, _ = gradients(actors, only(0.0, 1.0), range(6), ppo_config())
     for name, gradient in no_advantage.items():
@@ -299,8 +328,9 @@ def test_an_update_moves_policy_and_value_model_only(actors: Actors, experience:
     assert metrics["policy/approx_kl"] > 0
 
 
-def test_critic_warm_up_leaves_the_policy_alone(actors: Actors, experience: Experience, ppo_config, optim_settings
-                                                ) -> None:
+def test_critic_warm_up_leaves_the_policy_alone(
+    actors: Actors, experience: Experience, ppo_config, optim_settings
+) -> None:
     ppo = ppo_config(critic_warmup_updates=2, optim=optim_settings(weight_decay=0.1))
     before = snapshot(actors)
     metrics = run_update(actors, experience, ppo, step=2)
@@ -322,8 +352,9 @@ def test_a_generous_target_kl_stops_nothing(actors: Actors, experience: Experien
     assert metrics["policy/optimiser_steps"] == 6
 
 
-def test_each_inner_epoch_sees_every_response_once(actors: Actors, experience: Experience, ppo_config, monkeypatch
-                                                   ) -> None:
+def test_each_inner_epoch_sees_every_response_once(
+    actors: Actors, experience: Experience, ppo_config, monkeypatch
+) -> None:
     seen: list[list[int]] = []
 
     def watch(actors, experience, rows, ppo, train_policy):
@@ -349,8 +380,9 @@ def test_updates_with_equal_inputs_are_equal_to_the_bit(load_tiny, actor_folders
     assert results[0][1] == results[1][1]
 
 
-def test_training_raises_the_probability_of_what_was_rewarded(actors: Actors, ppo_config, optim_settings,
-                                                              reward_config) -> None:
+def test_training_raises_the_probability_of_what_was_rewarded(
+    actors: Actors, ppo_config, optim_settings, reward_config
+) -> None:
     """Learning in the right direction: advantages of +1 on two responses and -1 on the others."""
     ppo = ppo_config(inner_epochs=4, optim=optim_settings(lr=1e-3))
     rule = make_rule(ppo, reward_config)

@@ -32,8 +32,11 @@ def faults(folder: Path, max_lora_rank: int) -> list[str]:
     found = [f"no {key}" for key in ("r", "lora_alpha", "target_modules") if key not in config]
     if found:
         return found
-    found += [key for key, plain in (("bias", "none"), ("modules_to_save", None), ("use_dora", False))
-              if config.get(key, plain) != plain]
+    found += [
+        key
+        for key, plain in (("bias", "none"), ("modules_to_save", None), ("use_dora", False))
+        if config.get(key, plain) != plain
+    ]
     if config["r"] > max_lora_rank:
         found.append("rank")
     if type(config["r"]) is not int or type(config["lora_alpha"]) is not int:
@@ -82,13 +85,21 @@ def test_an_adapter_on_some_layers_only_stays_there(targets: Any, tiny: SharedMo
     tiny.save_adapter("given", tmp_path / "again")
     fresh: SharedModel = load_tiny()
     fresh.load_adapter("again", tmp_path / "again")
-    assert len(fresh.parameters_of("again")) == len(tiny.parameters_of("given")) == (
-        2 if isinstance(targets, list) else 4)
+    assert (
+        len(fresh.parameters_of("again")) == len(tiny.parameters_of("given")) == (2 if isinstance(targets, list) else 4)
+    )
 
 
-@pytest.mark.parametrize(("change", "fault"), [
-    ({"bias": "all"}, "bias"), ({"modules_to_save": ["lm_head"]}, "modules_to_save"), ({"use_dora": True}, "use_dora"),
-    ({"lora_alpha": 16.0}, "numbers"), ({"target_modules": ["q_proj"]}, "target_modules")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("change", "fault"),
+    [
+        ({"bias": "all"}, "bias"),
+        ({"modules_to_save": ["lm_head"]}, "modules_to_save"),
+        ({"use_dora": True}, "use_dora"),
+        ({"lora_alpha": 16.0}, "numbers"),
+        ({"target_modules": ["q_proj"]}, "target_modules"),
+    ],
+)
 def test_configs_that_it_refuses_are_told(saved: Path, change: dict[str, Any], fault: str) -> None:
     config = json.loads((saved / "adapter_config.json").read_text())
     (saved / "adapter_config.json").write_text(json.dumps(config | change))

@@ -240,16 +240,16 @@ def test_an_incomplete_folder_is_refused(pair: SharedModel, tmp_path: Path, file
         pair.load_adapter("three", tmp_path / "adapter")
 
 
-def test_an_adapter_of_another_hidden_size_is_refused(pair: SharedModel, tmp_path: Path, load_tiny, tiny_cache: Path
-                                                      ) -> None:
+def test_an_adapter_of_another_hidden_size_is_refused(
+    pair: SharedModel, tmp_path: Path, load_tiny, tiny_cache: Path
+) -> None:
     pair.save_adapter("one", tmp_path / "adapter")
     narrow = load_tiny(path=other_base(tmp_path / "base", load_tiny, tiny_cache, hidden_size=64))
     with pytest.raises(SalmonError, match=f"{tmp_path / 'adapter'}.*made for random:tiny.*does not fit"):
         narrow.load_adapter("policy", tmp_path / "adapter")
 
 
-def test_an_adapter_of_a_deeper_base_is_refused(pair: SharedModel, tmp_path: Path, load_tiny, tiny_cache: Path
-                                                ) -> None:
+def test_an_adapter_of_a_deeper_base_is_refused(pair: SharedModel, tmp_path: Path, load_tiny, tiny_cache: Path) -> None:
     """PEFT itself only warns about the tensors for which there is no layer."""
     pair.save_adapter("one", tmp_path / "adapter")
     other = load_tiny(path=other_base(tmp_path / "base", load_tiny, tiny_cache, num_hidden_layers=1))
@@ -266,8 +266,7 @@ def test_an_adapter_without_some_tensors_is_refused(pair: SharedModel, tmp_path:
         pair.load_adapter("three", tmp_path)
 
 
-def test_an_adapter_that_names_another_base_is_loaded_with_a_warning(pair: SharedModel, tmp_path: Path, caplog
-                                                                     ) -> None:
+def test_an_adapter_that_names_another_base_is_loaded_with_a_warning(pair: SharedModel, tmp_path: Path, caplog) -> None:
     """The same base may lie at another path on another machine."""
     pair.save_adapter("one", tmp_path)
     config = json.loads((tmp_path / "adapter_config.json").read_text())

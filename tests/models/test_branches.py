@@ -41,8 +41,10 @@ def scores_and_gradients(shared: SharedModel, batches: list[list[list[int]]]) ->
 def differences(one: Result, other: Result) -> tuple[float, float]:
     """Largest differences of the scores, and of the gradients relative to the largest of their tensor."""
     assert one[1].keys() == other[1].keys()
-    gradients = [((g - other[1][name]).abs().max() / other[1][name].abs().max().clamp(min=1e-3)).item()
-                 for name, g in one[1].items()]
+    gradients = [
+        ((g - other[1][name]).abs().max() / other[1][name].abs().max().clamp(min=1e-3)).item()
+        for name, g in one[1].items()
+    ]
     return (one[0] - other[0]).abs().max().item(), max(gradients)
 
 
@@ -86,8 +88,11 @@ def test_equal_inputs_are_branches_too() -> None:
 # --- what the model makes of it ----------------------------------------------------------------
 
 
-@pytest.mark.parametrize("inputs", [INPUTS, BRANCHES, [ALONE, [5, 6]], [ALONE], [BRANCHES[1], BRANCHES[1]]],
-                         ids=["mixed", "one stem", "nothing shared", "one input", "the same twice"])
+@pytest.mark.parametrize(
+    "inputs",
+    [INPUTS, BRANCHES, [ALONE, [5, 6]], [ALONE], [BRANCHES[1], BRANCHES[1]]],
+    ids=["mixed", "one stem", "nothing shared", "one input", "the same twice"],
+)
 def test_packed_is_the_same_as_separate(scorer: SharedModel, inputs: list[list[int]]) -> None:
     together = scores_and_gradients(scorer, [inputs])
     separate = scores_and_gradients(scorer, [[ids] for ids in inputs])
@@ -120,8 +125,9 @@ def test_branches_that_see_each_other_are_told_apart(scorer: SharedModel, monkey
     assert scores > 1e-3 and gradients > 1e-2
 
 
-def test_branches_at_the_positions_of_the_row_are_told_apart(scorer: SharedModel, monkeypatch: pytest.MonkeyPatch
-                                                             ) -> None:
+def test_branches_at_the_positions_of_the_row_are_told_apart(
+    scorer: SharedModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The other wrong variant: a branch stands where it is packed, not where it would be alone."""
     separate = scores_and_gradients(scorer, [[ids] for ids in BRANCHES])
 

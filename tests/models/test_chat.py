@@ -22,7 +22,8 @@ def test_the_plain_template(chat: ChatFormat) -> None:
     assert bytes_of(chat, chat.user_ids("Hi")) == "### User\nHi\n\n### Assistant\n"
     turns = [*USER, {"role": "assistant", "content": "Hello"}, {"role": "user", "content": "Why?"}]
     assert bytes_of(chat, chat.prompt_ids(turns)) == (
-        "### User\nHi\n\n### Assistant\nHello</s>\n\n### User\nWhy?\n\n### Assistant\n")
+        "### User\nHi\n\n### Assistant\nHello</s>\n\n### User\nWhy?\n\n### Assistant\n"
+    )
 
 
 def bytes_of(chat: ChatFormat, ids: list[int]) -> str:

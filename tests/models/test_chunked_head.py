@@ -43,8 +43,12 @@ class Capped(nn.Module):
         return 3 * torch.tanh(self.inner(states) / 3)
 
 
-HEADS: dict[str, Callable[[], nn.Module]] = {"linear": lambda: linear(False), "bias": lambda: linear(True),
-                                             "tied": tied, "wrapped": lambda: Capped(linear(True))}
+HEADS: dict[str, Callable[[], nn.Module]] = {
+    "linear": lambda: linear(False),
+    "bias": lambda: linear(True),
+    "tied": tied,
+    "wrapped": lambda: Capped(linear(True)),
+}
 
 
 def drawn(dtype: torch.dtype = torch.float64, count: int = STATES) -> tuple[Tensor, Tensor]:
@@ -141,8 +145,9 @@ def test_only_a_vector_a_token_is_kept_for_the_pass_backward() -> None:
         head, own = linear(True), {states.data_ptr()}
         own |= {parameter.data_ptr() for parameter in head.parameters()}
         kept.clear()
-        with torch.autograd.graph.saved_tensors_hooks(lambda t: (t.data_ptr() in own or kept.append(t.numel()), t)[1],
-                                                      lambda t: t):
+        with torch.autograd.graph.saved_tensors_hooks(
+            lambda t: (t.data_ptr() in own or kept.append(t.numel()), t)[1], lambda t: t
+        ):
             way(head, states, chosen, 0.7)
         return sum(kept)
 

@@ -22,8 +22,11 @@ def card(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str
     """A GPU of this name, as torch reports it; the T4 emulates bf16."""
     major = 7 if request.param == "Tesla T4" else 8
     for name, replacement in (
-        ("is_available", lambda: True), ("current_device", lambda: 0), ("device", lambda device: nullcontext()),
-        ("get_device_name", lambda device: request.param), ("_check_bf16_tensor_supported", lambda device: True),
+        ("is_available", lambda: True),
+        ("current_device", lambda: 0),
+        ("device", lambda device: nullcontext()),
+        ("get_device_name", lambda device: request.param),
+        ("_check_bf16_tensor_supported", lambda device: True),
         ("get_device_properties", lambda device: SimpleNamespace(major=major)),
     ):
         monkeypatch.setattr(torch.cuda, name, replacement)

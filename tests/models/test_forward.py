@@ -52,8 +52,9 @@ def test_positions_do_not_count_padding() -> None:
 def test_the_model_is_given_those_positions(tiny: SharedModel, batch: TokenBatch) -> None:
     """Rotary embeddings see distances only; a model with absolute positions would see the padding."""
     given: list[Tensor] = []
-    tiny.model.get_decoder().register_forward_pre_hook(lambda *call: given.append(call[2]["position_ids"]),
-                                                       with_kwargs=True)
+    tiny.model.get_decoder().register_forward_pre_hook(
+        lambda *call: given.append(call[2]["position_ids"]), with_kwargs=True
+    )
     with torch.no_grad():
         response_logprobs(tiny, batch, 1.0)
     assert given[0].tolist() == [[0, 0, 0, 1, 2, 3, 4, 5, 6], [0, 0, 0, 0, 0, 1, 2, 2, 2], [0, 1, 2, 3, 4, 5, 5, 5, 5]]
@@ -108,8 +109,9 @@ def test_entropy_is_in_nats_and_without_gradient(tiny: SharedModel, batch: Token
 
 
 @pytest.mark.parametrize(("left", "right"), [(7, 0), (0, 9), (3, 4)])
-def test_more_padding_of_any_token_changes_nothing(tiny: SharedModel, head: ScalarHead, batch: TokenBatch, left: int,
-                                                   right: int) -> None:
+def test_more_padding_of_any_token_changes_nothing(
+    tiny: SharedModel, head: ScalarHead, batch: TokenBatch, left: int, right: int
+) -> None:
     wider = padded(batch, left, right, filler=99)
     width = batch.mask.shape[1]
     with torch.no_grad():
@@ -132,8 +134,9 @@ def test_score_is_read_at_the_last_real_token(tiny: SharedModel, head: ScalarHea
     with torch.no_grad():
         scores = score_forward(tiny, head, inputs)
         alone = torch.cat([score_forward(tiny, head, [ids]) for ids in inputs])
-        expected = torch.stack([head(tiny.hidden_states(torch.tensor([ids]), torch.ones(1, len(ids)))[0, -1])
-                                for ids in inputs])
+        expected = torch.stack(
+            [head(tiny.hidden_states(torch.tensor([ids]), torch.ones(1, len(ids)))[0, -1]) for ids in inputs]
+        )
         # Mutant: the last column of the padded batch, as a head on left-padded inputs would read it.
         wide = torch.tensor([ids + [0] * (6 - len(ids)) for ids in inputs])
         mutant = head(tiny.hidden_states(wide, (wide != 0).long())[:, -1])

@@ -71,7 +71,8 @@ def test_all_layers_by_number_are_all_linear_modules(tiny: SharedModel) -> None:
     tiny.add_adapter("all", 0)
     tiny.add_adapter("counted", 0, layers=tiny.model.config.num_hidden_layers)
     assert {name.replace(".counted.", ".all.") for name in tiny.parameters_of("counted")} == set(
-        tiny.parameters_of("all"))
+        tiny.parameters_of("all")
+    )
 
 
 def test_the_number_travels_with_the_head(tiny: SharedModel, folder: Path, tmp_path: Path) -> None:

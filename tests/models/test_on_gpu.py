@@ -38,6 +38,16 @@ def test_nf4_in_bf16_is_the_cpus(load_tiny, checkpointing: bool) -> None:
 
 def test_sampling_in_fp32_is_the_cpus(load_tiny) -> None:
     """A response depends on its random key, not on the device."""
-    one, two = (generate(load_tiny(device=device, dtype=Dtype.float32), PROMPTS, [(0,), (1,)], temperature=1.0,
-                         top_p=0.9, max_new_tokens=24, batch_size=2) for device in ("cpu", "cuda"))  # fmt: skip
+    one, two = (
+        generate(
+            load_tiny(device=device, dtype=Dtype.float32),
+            PROMPTS,
+            [(0,), (1,)],
+            temperature=1.0,
+            top_p=0.9,
+            max_new_tokens=24,
+            batch_size=2,
+        )
+        for device in ("cpu", "cuda")
+    )
     assert [row.ids for row in one] == [row.ids for row in two]

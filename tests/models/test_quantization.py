@@ -75,8 +75,9 @@ def test_lora_trains_through_the_quantised_base(quantized: SharedModel) -> None:
     assert all(torch.equal(weight_of(layer), before[name]) for name, layer in layers(quantized).items())
 
 
-def test_adapters_move_between_quantised_and_plain_bases(quantized: SharedModel, load_tiny, randomise, tmp_path
-                                                         ) -> None:
+def test_adapters_move_between_quantised_and_plain_bases(
+    quantized: SharedModel, load_tiny, randomise, tmp_path
+) -> None:
     quantized.add_adapter("policy", seed=0)
     randomise(quantized, "policy", seed=1)
     quantized.save_adapter("policy", tmp_path)

@@ -14,15 +14,23 @@ from salmon.plan.memory import base_weights
 from salmon.plan.shapes import shape_of
 from tests.random_base import random_base
 
-SHAPE = {"model_type": "llama", "vocab_size": 600, "hidden_size": 128, "intermediate_size": 320,
-         "num_hidden_layers": 3, "num_attention_heads": 4, "num_key_value_heads": 2,
-         "tie_word_embeddings": False}  # fmt: skip
+SHAPE = {
+    "model_type": "llama",
+    "vocab_size": 600,
+    "hidden_size": 128,
+    "intermediate_size": 320,
+    "num_hidden_layers": 3,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+    "tie_word_embeddings": False,
+}
 
 
 @pytest.mark.parametrize("tied", [False, True])
 @pytest.mark.parametrize("quantization", list(Quantization))
-def test_it_weighs_what_the_plan_says_and_trains(quantization: Quantization, tied: bool, tiny_config: ModelConfig,
-                                                 tiny_cache: Path, tmp_path: Path) -> None:
+def test_it_weighs_what_the_plan_says_and_trains(
+    quantization: Quantization, tied: bool, tiny_config: ModelConfig, tiny_cache: Path, tmp_path: Path
+) -> None:
     (tmp_path / "config.json").write_text(json.dumps(SHAPE | {"tie_word_embeddings": tied}))
     model = replace(tiny_config, path=str(tmp_path), quantization=quantization, dtype=Dtype.bfloat16, context=256)
     shared = random_base(model, tiny_cache)
@@ -30,8 +38,9 @@ def test_it_weighs_what_the_plan_says_and_trains(quantization: Quantization, tie
     packed = [module for module in shared.model.modules() if isinstance(module, Linear4bit)]
     assert len(packed) == (3 * 7 if nf4 else 0) and all(layer.weight.quant_state.nested for layer in packed)
     held = {t.data_ptr(): t.nbytes for t in shared.model.parameters()}
-    scales = sum(s.nbytes for layer in packed for s in (layer.weight.quant_state.absmax,
-                                                        layer.weight.quant_state.state2.absmax))  # fmt: skip
+    scales = sum(
+        s.nbytes for layer in packed for s in (layer.weight.quant_state.absmax, layer.weight.quant_state.state2.absmax)
+    )
     expected = base_weights(shape_of(str(tmp_path), None), 2, nf4)
     assert sum(held.values()) + scales == pytest.approx(expected, rel=0.01)
 

@@ -25,8 +25,12 @@ def test_common_prefix(sequences: list[list[int]], length: int) -> None:
 def last_states(shared: SharedModel, sequences: list[list[int]]) -> torch.Tensor:
     """Each sequence in a forward pass of its own."""
     with torch.no_grad():
-        return torch.cat([shared.hidden_states(torch.tensor([ids]), torch.ones(1, len(ids), dtype=torch.long))[:, -1]
-                          for ids in sequences])
+        return torch.cat(
+            [
+                shared.hidden_states(torch.tensor([ids]), torch.ones(1, len(ids), dtype=torch.long))[:, -1]
+                for ids in sequences
+            ]
+        )
 
 
 @pytest.mark.parametrize("prefix", [[], [40, 41, 42, 43, 44, 45, 46]], ids=["without prefix", "with prefix"])

@@ -17,8 +17,9 @@ CACHE = Path("~/.cache/salmon").expanduser()
 @pytest.fixture(scope="module")
 def smollm2() -> SharedModel:
     system = "You are a helpful assistant."
-    model = ModelConfig("smollm2_135m", WHEEL, None, Quantization.none, Dtype.auto, 4096, system,
-                        LoraSettings(8, 16, 0.0), "cpu", False)
+    model = ModelConfig(
+        "smollm2_135m", WHEEL, None, Quantization.none, Dtype.auto, 4096, system, LoraSettings(8, 16, 0.0), "cpu", False
+    )
     return load_base(model, CACHE)
 
 

@@ -62,8 +62,15 @@ def gradients(shared: SharedModel, row: int) -> dict[str, Tensor]:
 def written(shared: SharedModel, row: int) -> list[list[int]]:
     """Answers of different lengths to some prompts."""
     with shared.using(POLICY):
-        answers = generate(shared, [[5, 6, 7 + n] for n in range(1 + row)], [(row, n) for n in range(1 + row)],
-                           temperature=1.0, top_p=1.0, max_new_tokens=4 + 3 * row, batch_size=2)
+        answers = generate(
+            shared,
+            [[5, 6, 7 + n] for n in range(1 + row)],
+            [(row, n) for n in range(1 + row)],
+            temperature=1.0,
+            top_p=1.0,
+            max_new_tokens=4 + 3 * row,
+            batch_size=2,
+        )
     return [answer.ids for answer in answers]
 
 
@@ -81,8 +88,10 @@ def worst(found: dict[str, Any], expected: dict[str, Any]) -> float:
     if found["written"] != expected["written"] or found["gradients"].keys() != expected["gradients"].keys():
         return float("inf")
     pairs = [(found["gradients"][name], tensor) for name, tensor in expected["gradients"].items()]
-    return max(((a - b).abs().max() / b.abs().max().clamp(min=1e-6)).item()
-               for a, b in [*pairs, (found["judged"], expected["judged"])])
+    return max(
+        ((a - b).abs().max() / b.abs().max().clamp(min=1e-6)).item()
+        for a, b in [*pairs, (found["judged"], expected["judged"])]
+    )
 
 
 def uneven(here: World, settings: ModelConfig, cache: Path) -> dict[str, Any]:
@@ -103,9 +112,14 @@ def uneven(here: World, settings: ModelConfig, cache: Path) -> dict[str, Any]:
         reference = loaded(settings, cache)
         expected = {row: everything(reference, row) for row in mine}
         again = written(reference, 2)
-    return {"worst": max(worst(found, expected[row]) for row, found in mine.items()), "alone": alone == again,
-            "held": held, "all": sum(p.numel() for name, p in reference.model.named_parameters()
-                                     if ".layers." in name and "lora_" not in name)}
+    return {
+        "worst": max(worst(found, expected[row]) for row, found in mine.items()),
+        "alone": alone == again,
+        "held": held,
+        "all": sum(
+            p.numel() for name, p in reference.model.named_parameters() if ".layers." in name and "lora_" not in name
+        ),
+    }
 
 
 @pytest.mark.parametrize("checkpointing", [True, False])

@@ -25,11 +25,25 @@ from salmon.plan.table import needed
 from salmon.runtime.console import configure_console
 from tests.random_base import random_base
 
-CUT = ["prompts=bundled", "tracking=disabled", "stages=[sft,preferences,reward,ppo]", "sft.source=demonstrations",
-       "sft.demonstrations=exemplars", "sft.train.epochs=1", "principles=verifiable",
-       "preferences.judge.kind=verifier", "preferences.aggregation.language_veto=false", "preferences.num_prompts=16",
-       "reward.train.epochs=1", "ppo.num_prompts=40", "ppo.held_out_prompts=8", "ppo.epochs=1",
-       "ppo.rollout_batch=32", "ppo.minibatch=16", "ppo.inner_epochs=1"]  # fmt: skip
+CUT = [
+    "prompts=bundled",
+    "tracking=disabled",
+    "stages=[sft,preferences,reward,ppo]",
+    "sft.source=demonstrations",
+    "sft.demonstrations=exemplars",
+    "sft.train.epochs=1",
+    "principles=verifiable",
+    "preferences.judge.kind=verifier",
+    "preferences.aggregation.language_veto=false",
+    "preferences.num_prompts=16",
+    "reward.train.epochs=1",
+    "ppo.num_prompts=40",
+    "ppo.held_out_prompts=8",
+    "ppo.epochs=1",
+    "ppo.rollout_batch=32",
+    "ppo.minibatch=16",
+    "ppo.inner_epochs=1",
+]
 
 
 def main(overrides: list[str]) -> None:
@@ -46,10 +60,15 @@ def main(overrides: list[str]) -> None:
         print(f"{cfg.model.name} on {base.device.name}\n{'stage':<12} {'s':>7} {'GiB':>7} {'plan':>7}")
         for execution in made:
             metrics = execution.artifact.metrics
-            peaks = [(phase.peak if base.device.is_gpu else needed(base.device, phase)) / GIB for phase in phases
-                     if phase.stage == execution.label]  # fmt: skip
-            print(f"{execution.label:<12} {metrics['time/total_s']:7.0f} {metrics['perf/peak_memory_gib']:7.2f} "
-                  f"{max(peaks):7.2f}")
+            peaks = [
+                (phase.peak if base.device.is_gpu else needed(base.device, phase)) / GIB
+                for phase in phases
+                if phase.stage == execution.label
+            ]
+            print(
+                f"{execution.label:<12} {metrics['time/total_s']:7.0f} {metrics['perf/peak_memory_gib']:7.2f} "
+                f"{max(peaks):7.2f}"
+            )
 
 
 if __name__ == "__main__":

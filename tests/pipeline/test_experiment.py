@@ -20,9 +20,24 @@ SMALL = """preferences.samples_per_prompt=2 preferences.pairs_per_prompt=4 prefe
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("study")
     env = os.environ | {"OMP_NUM_THREADS": "1", "SALMON_CACHE": str(folder / "cache"), "HF_HUB_OFFLINE": "1"}
-    done = subprocess.run([sys.executable, "-m", "salmon.cli", "-m", "+experiment=controllability", "model=tiny",
-                           "principles=concise,blank", "ppo.seed=0", *SMALL], cwd=folder, env=env, capture_output=True,
-                          text=True, timeout=600)  # fmt: skip
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "salmon.cli",
+            "-m",
+            "+experiment=controllability",
+            "model=tiny",
+            "principles=concise,blank",
+            "ppo.seed=0",
+            *SMALL,
+        ],
+        cwd=folder,
+        env=env,
+        capture_output=True,
+        text=True,
+        timeout=600,
+    )
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     (folder / "stdout.txt").write_text(done.stdout)
     return folder
@@ -40,7 +55,11 @@ def test_it_ends_with_its_report(folder: Path) -> None:
 def test_the_arms_shared_everything_but_ppo(folder: Path) -> None:
     made = {stage.name: len(list(stage.glob("*/manifest.json"))) for stage in (folder / "runs/store").iterdir()}
     assert {stage: made[stage] for stage in ("sft", "preferences", "reward", "ppo")} == {
-        "sft": 1, "preferences": 1, "reward": 1, "ppo": 2}  # fmt: skip
+        "sft": 1,
+        "preferences": 1,
+        "reward": 1,
+        "ppo": 2,
+    }
 
 
 def test_the_checks_were_measured_on_held_out_prompts(folder: Path) -> None:

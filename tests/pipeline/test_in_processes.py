@@ -23,21 +23,35 @@ register()
 
 # Batches of 3 and 5 over 2 processes are uneven; 2 held-out prompts over 3 leave one without any.
 SETTINGS = [
-    "stages=[sft,preferences,reward,ppo,dpo,best_of_n]", "sft.train.batch_size=3", "sft.train.epochs=1",
-    "preferences.num_prompts=24", "preferences.judge.kind=verifier", "principles=verifiable",
-    "reward.train.batch_size=5", "reward.train.micro_batch_size=2",
-    "reward.lessons=[{principles: [], wordings: 1, groups: 4, batch_size: 3, until: 0.9}]", "reward.probe.every=1",
-    "ppo.num_prompts=12", "ppo.held_out_prompts=2", "ppo.rollout_batch=5", "ppo.minibatch=5", "ppo.epochs=1",
-    "ppo.shaping.center=true", "dpo.train.batch_size=3", "dpo.train.epochs=1", "best_of_n.n=2",
+    "stages=[sft,preferences,reward,ppo,dpo,best_of_n]",
+    "sft.train.batch_size=3",
+    "sft.train.epochs=1",
+    "preferences.num_prompts=24",
+    "preferences.judge.kind=verifier",
+    "principles=verifiable",
+    "reward.train.batch_size=5",
+    "reward.train.micro_batch_size=2",
+    "reward.lessons=[{principles: [], wordings: 1, groups: 4, batch_size: 3, until: 0.9}]",
+    "reward.probe.every=1",
+    "ppo.num_prompts=12",
+    "ppo.held_out_prompts=2",
+    "ppo.rollout_batch=5",
+    "ppo.minibatch=5",
+    "ppo.epochs=1",
+    "ppo.shaping.center=true",
+    "dpo.train.batch_size=3",
+    "dpo.train.epochs=1",
+    "best_of_n.n=2",
     "engine.uneven=true",
-]  # fmt: skip
+]
 FIRST, SECOND = ("sft", "preferences", "reward"), ("ppo", "dpo", "best_of_n")
 # Of machine and clock; and at DPO's first step, where policy and reference are one, accuracy is the sign of rounding.
 VARYING = ("time", "perf/", "dpo/accuracy")
 
 
-def run(folder: Path, size: int, *changes: str, engine: str = "ddp", stop: bool = False, late: bool = False
-        ) -> list[Any]:
+def run(
+    folder: Path, size: int, *changes: str, engine: str = "ddp", stop: bool = False, late: bool = False
+) -> list[Any]:
     """What a job of ``size`` processes in ``folder`` returned or raised.
 
     ``engine``: where there are several; ``stop``: in PPO's second update; ``late``: the first process comes last to the
@@ -45,8 +59,12 @@ def run(folder: Path, size: int, *changes: str, engine: str = "ddp", stop: bool 
     """
     folder.mkdir(exist_ok=True)
     (folder / "job").mkdir(exist_ok=True)
-    given = [*SETTINGS, f"engine={engine if size > 1 else 'single'}", f"paths.cache={folder.parent / 'cache'}",
-             *changes]
+    given = [
+        *SETTINGS,
+        f"engine={engine if size > 1 else 'single'}",
+        f"paths.cache={folder.parent / 'cache'}",
+        *changes,
+    ]
     return started(size, job, *config(folder / "store", *given), folder / "job", stop, late)
 
 
@@ -83,10 +101,18 @@ def alone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture(scope="module",
-                params=[(2, "ddp", FIRST), (3, "ddp", SECOND), (2, "zero2", FIRST), (2, "zero2", ("ppo",)),
-                        (2, "zero3", FIRST), (2, "zero3", SECOND)],
-                ids=lambda param: f"{param[0]}-{param[1]}-{param[2][0]}")
+@pytest.fixture(
+    scope="module",
+    params=[
+        (2, "ddp", FIRST),
+        (3, "ddp", SECOND),
+        (2, "zero2", FIRST),
+        (2, "zero2", ("ppo",)),
+        (2, "zero3", FIRST),
+        (2, "zero3", SECOND),
+    ],
+    ids=lambda param: f"{param[0]}-{param[1]}-{param[2][0]}",
+)
 def shared_out(request: pytest.FixtureRequest, alone: Path) -> tuple[Path, Path, tuple[str, ...]]:
     """Some stages in several processes, on inputs that one process made."""
     size, engine, stages = request.param
@@ -137,9 +163,13 @@ def test_prompts_principles_labels_and_responses_are_the_same(shared_out: tuple[
             assert rows(folders[1] / "job/artifacts" / file) == rows(folders[0] / "job/artifacts" / file), name
     if "ppo" in stages:
         for step in (0, 2):
-            shown, others = ([{key: value for key, value in row.items() if key != "score"}
-                              for row in rows(links["ppo"] / f"tables/responses_{step}.jsonl")]
-                             for links in (one, several))
+            shown, others = (
+                [
+                    {key: value for key, value in row.items() if key != "score"}
+                    for row in rows(links["ppo"] / f"tables/responses_{step}.jsonl")
+                ]
+                for links in (one, several)
+            )
             assert shown == others and len(shown) == 2
 
 
@@ -150,8 +180,10 @@ def test_only_the_first_process_writes(shared_out: tuple[Path, Path, tuple[str, 
     assert json.loads((several / "job/status.json").read_text())["state"] == "finished"
     assert not list((several / "store").rglob("*.partial"))
     for stage in stages:
-        files = [sorted(p.relative_to(path) for p in path.rglob("*"))
-                 for path in (artifacts(folder)[stage] for folder in folders)]
+        files = [
+            sorted(p.relative_to(path) for p in path.rglob("*"))
+            for path in (artifacts(folder)[stage] for folder in folders)
+        ]
         assert files[0] == files[1]
 
 
@@ -162,13 +194,14 @@ def test_a_finished_job_is_reused_by_any_number_of_processes(alone: Path) -> Non
 
 
 @pytest.mark.parametrize(("before", "after", "engine"), [(2, 1, "zero3"), (1, 2, "zero2")])
-def test_ppo_continues_in_another_number_of_processes(alone: Path, tmp_path: Path, before: int, after: int, engine: str
-                                                      ) -> None:
+def test_ppo_continues_in_another_number_of_processes(
+    alone: Path, tmp_path: Path, before: int, after: int, engine: str
+) -> None:
     shutil.copytree(alone / "store", tmp_path / "store", ignore=shutil.ignore_patterns("ppo", "dpo", "best_of_n"))
     stopped = run(tmp_path, before, "stages=[ppo]", engine=engine, stop=True)
     assert set(stopped) == {"SalmonError: stopped by the test"}
     assert json.loads((tmp_path / "job/status.json").read_text())["error"] == "stopped by the test"
-    partial, = (tmp_path / "store/ppo").glob("*.partial")
+    (partial,) = (tmp_path / "store/ppo").glob("*.partial")
     assert {row["step"] for row in rows(partial / "metrics.jsonl")} == {0, 1}
     assert run(tmp_path, after, "stages=[ppo]", engine=engine) == [None] * after
     assert_same_training(artifacts(alone)["ppo"], (tmp_path / "job/artifacts/ppo").resolve())
@@ -182,8 +215,10 @@ def test_any_process_may_be_the_one_that_makes_the_model(tmp_path: Path) -> None
 
 
 def test_a_batch_with_nothing_for_some_processes_is_refused(tmp_path: Path) -> None:
-    expected = ("SalmonError: sft.train.batch_size=1 gives nothing to 1 of 2 processes: raise it to 2, or start 1; "
-                "ppo.minibatch=1 gives nothing to 1 of 2 processes: raise it to 2, or start 1")
+    expected = (
+        "SalmonError: sft.train.batch_size=1 gives nothing to 1 of 2 processes: raise it to 2, or start 1; "
+        "ppo.minibatch=1 gives nothing to 1 of 2 processes: raise it to 2, or start 1"
+    )
     assert run(tmp_path, 2, "sft.train.batch_size=1", "ppo.minibatch=1") == [expected] * 2
 
 

@@ -72,16 +72,18 @@ def test_a_job_that_is_killed_is_a_failed_one(tmp_path: Path, waiting: tuple[Con
     assert (status(tmp_path / "job")["state"], status(tmp_path / "job")["stage"]) == ("failed", "sft")
 
 
-@pytest.mark.parametrize(("how", "signalled"), [(signal.SIGKILL, os.kill), (signal.SIGTERM, os.kill),
-                                                (signal.SIGINT, os.killpg)])  # a terminal's Ctrl-C reaches both
-def test_a_sweep_that_is_stopped_leaves_no_job_behind(tmp_path: Path, waiting: tuple[Config, dict[str, Any]],
-                                                      how: signal.Signals,
-                                                      signalled: Callable[[int, int], None]) -> None:
+@pytest.mark.parametrize(
+    ("how", "signalled"), [(signal.SIGKILL, os.kill), (signal.SIGTERM, os.kill), (signal.SIGINT, os.killpg)]
+)  # a terminal's Ctrl-C reaches both
+def test_a_sweep_that_is_stopped_leaves_no_job_behind(
+    tmp_path: Path, waiting: tuple[Config, dict[str, Any]], how: signal.Signals, signalled: Callable[[int, int], None]
+) -> None:
     _, resolved = waiting
     command = [sys.executable, "-c", SWEEP, json.dumps(resolved), str(tmp_path / "job")]
     root = Path(CONF).parent
-    with subprocess.Popen(command, cwd=root, env=os.environ | {"PYTHONPATH": str(root)},
-                          start_new_session=True) as sweep:
+    with subprocess.Popen(
+        command, cwd=root, env=os.environ | {"PYTHONPATH": str(root)}, start_new_session=True
+    ) as sweep:
         until_it_runs(tmp_path / "job")
         child = psutil.Process(status(tmp_path / "job")["process"])
         signalled(sweep.pid, how)

@@ -64,8 +64,12 @@ def test_ppo_raises_a_planted_reward(tmp_path_factory, monkeypatch):
 
 def test_reward_model_learns_a_separable_set(tmp_path, tmp_path_factory):
     """Answers with "yes" are preferred under the guideline, without it under its negation: 100 % separable."""
-    cfg = tiny_config("reward.train.epochs=12", "reward.train.batch_size=8", "reward.train.micro_batch_size=8",
-                      "reward.train.optim.lr=1e-2")
+    cfg = tiny_config(
+        "reward.train.epochs=12",
+        "reward.train.batch_size=8",
+        "reward.train.micro_batch_size=8",
+        "reward.train.optim.lr=1e-2",
+    )
     shared = load_base(cfg.model, tmp_path_factory.getbasetemp() / "cache")
     tracking = TrackingConfig(WandbMode.disabled, "test", None, [], 4)
 
@@ -75,8 +79,21 @@ def test_reward_model_learns_a_separable_set(tmp_path, tmp_path_factory):
             good, bad = f"{'y' * 4} {i % 7}", f"{'n' * 4} {i % 5}"
             one, two = (good, bad) if i % 2 else (bad, good)
             guideline = ShownGuideline("Yes", False, "Say y.")
-            made.append(PreferenceRow(f"r{i}", f"p{i}", "Say it.", one, two, (guideline,), (1.0,), 1 if i % 2 else 2,
-                                      "principle:Yes", False, "train"))
+            made.append(
+                PreferenceRow(
+                    f"r{i}",
+                    f"p{i}",
+                    "Say it.",
+                    one,
+                    two,
+                    (guideline,),
+                    (1.0,),
+                    1 if i % 2 else 2,
+                    "principle:Yes",
+                    False,
+                    "train",
+                )
+            )
         return made
 
     work = tmp_path / "reward"

@@ -87,7 +87,8 @@ def test_ppo_updated_the_policy_and_its_metrics_are_complete_and_finite(uninterr
     unfinished = -1.0 * first["objective/unfinished_rate"]  # ppo=laptop
     (zero,) = [row["held_out/reward"] for row in metrics_of(folder, "ppo") if row["step"] == 0]
     assert first["objective/shaped_reward"] == pytest.approx(
-        first["objective/score"] + first["objective/length_bonus"] + unfinished - zero, abs=1e-4)
+        first["objective/score"] + first["objective/length_bonus"] + unfinished - zero, abs=1e-4
+    )
     start = hashes_of(folder)["sft/policy/adapter_model.safetensors"]
     assert hashes_of(folder)["ppo/last/policy/adapter_model.safetensors"] != start
 
@@ -112,15 +113,22 @@ KILLS = {
     "reward": lambda work: (work / "state_reward.pt").exists(),
     "ppo": lambda work: (work / "state.pt").exists(),
 }
-SLOWER = ("sft.train.epochs=4", "reward.train.epochs=4", "ppo.epochs=6", "ppo.keep_every=4",
-          "preferences.num_prompts=12", "stages=[sft,preferences,reward,ppo]")
+SLOWER = (
+    "sft.train.epochs=4",
+    "reward.train.epochs=4",
+    "ppo.epochs=6",
+    "ppo.keep_every=4",
+    "preferences.num_prompts=12",
+    "stages=[sft,preferences,reward,ppo]",
+)
 
 
 def run_and_kill(folder: Path, stage: str, overrides: tuple[str, ...] = SLOWER) -> None:
     """Start the run and kill it with SIGKILL while ``stage`` works."""
     line, env = command(folder, *overrides)
-    process = subprocess.Popen(line, cwd=folder, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-                               start_new_session=True)
+    process = subprocess.Popen(
+        line, cwd=folder, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+    )
     deadline = time.monotonic() + 300
     while process.poll() is None and time.monotonic() < deadline:
         if any(KILLS[stage](work) for work in (folder / "runs/store" / stage).glob("*.partial")):
@@ -158,15 +166,21 @@ def test_multirun_shares_what_it_can(uninterrupted):
 
 def inspect(run: Path) -> list[dict]:
     """Records of an offline W&B run, by W&B's own reader."""
-    done = subprocess.run([sys.executable, "-m", "wandb", "leet", "inspect", "--json", str(run)], capture_output=True,
-                          text=True, timeout=60, check=True)
+    done = subprocess.run(
+        [sys.executable, "-m", "wandb", "leet", "inspect", "--json", str(run)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 
 def test_wandb_has_one_run_a_stage_execution_with_what_the_glossary_promises(uninterrupted):
     folder, _ = uninterrupted
-    ids = {stage: json.loads((artifact(folder, stage) / "manifest.json").read_text())["wandb_run_id"]
-           for stage in STAGES}
+    ids = {
+        stage: json.loads((artifact(folder, stage) / "manifest.json").read_text())["wandb_run_id"] for stage in STAGES
+    }
     assert len(set(ids.values())) == len(STAGES)
     (run,) = (folder / "runs/wandb").glob(f"offline-run-*-{ids['ppo']}")
     records = inspect(run)

@@ -25,11 +25,23 @@ register()
 
 ALL = ["sft", "preferences", "reward", "ppo", "eval of sft", "eval of ppo"]
 METRICS = {  # what each stand-in reaches
-    "sft": {"sft/loss": 1.5}, "preferences": {"pairs/rows_train": 7.0}, "reward": {"held_out/accuracy": 0.75},
-    "ppo": {"held_out/reward_best": 2.0}, "eval": {"eval/sft/bbh/exact_match": 0.25},
-}  # fmt: skip
-ROWS = [{"checkpoint": "sft", "task": "bbh", "metric": "exact_match", "value": 0.25, "stderr": None, "n": 4,
-         "note": "made up"}]  # fmt: skip
+    "sft": {"sft/loss": 1.5},
+    "preferences": {"pairs/rows_train": 7.0},
+    "reward": {"held_out/accuracy": 0.75},
+    "ppo": {"held_out/reward_best": 2.0},
+    "eval": {"eval/sft/bbh/exact_match": 0.25},
+}
+ROWS = [
+    {
+        "checkpoint": "sft",
+        "task": "bbh",
+        "metric": "exact_match",
+        "value": 0.25,
+        "stderr": None,
+        "n": 4,
+        "note": "made up",
+    }
+]
 
 
 @dataclass
@@ -146,10 +158,13 @@ def test_all_stages_in_order_each_with_its_inputs(job: Job, stages: StandIns) ->
     assert not any(e.reused for e in executions)
     name = {e.label: e.artifact.name for e in executions}
     assert stages.inputs == {
-        "sft": {}, "preferences": {"sft": name["sft"]}, "reward": {"preferences": name["preferences"]},
+        "sft": {},
+        "preferences": {"sft": name["sft"]},
+        "reward": {"preferences": name["preferences"]},
         "ppo": {"sft": name["sft"], "reward": name["reward"]},
-        "eval of sft": {"checkpoint": name["sft"]}, "eval of ppo": {"checkpoint": name["ppo"]},
-    }  # fmt: skip
+        "eval of sft": {"checkpoint": name["sft"]},
+        "eval of ppo": {"checkpoint": name["ppo"]},
+    }
 
 
 def test_the_order_of_stages_in_the_config_is_irrelevant(job: Job) -> None:
@@ -161,7 +176,10 @@ def test_what_the_manifest_says(job: Job) -> None:
     manifest = artifacts["ppo"].manifest
     assert manifest["upstream"] == {"sft": artifacts["sft"].name, "reward": artifacts["reward"].name}
     assert manifest["checkpoints"] == {
-        "ppo_best": "best/policy", "ppo_last": "last/policy", "ppo_step_2": "checkpoints/step_2"}  # fmt: skip
+        "ppo_best": "best/policy",
+        "ppo_last": "last/policy",
+        "ppo_step_2": "checkpoints/step_2",
+    }
     assert artifacts["ppo"].steps == {"ppo_best": 3, "ppo_step_2": 2} and artifacts["sft"].steps == {}
     assert manifest["config"]["ppo"]["rollout_batch"] == 8
     assert (manifest["versions"], manifest["git_revision"], manifest["wandb_run_id"]) == ({"torch": "9"}, "abc", None)
@@ -245,13 +263,27 @@ def test_a_changed_setting_remakes_what_depends_on_it(
 
 def test_cosmetic_settings_remake_nothing(finished: Job) -> None:
     changes: dict[str, Any] = {
-        "model.device": "auto", "model.gradient_checkpointing": True, "sft.sampling.batch_size": 3,
-        "sft.train.micro_batch_size": 1, "sft.train.save_every": 9, "preferences.sampling.batch_size": 5,
-        "reward.train.micro_batch_size": 2, "ppo.micro_batch_size": 1, "ppo.sampling.batch_size": 2,
-        "ppo.save_every": 7, "eval.batch_size": 1, "eval.mt_bench.judge.timeout_s": 5.0, "prompts.on_bad_line": "skip",
-        "name": "another", "principles.name": "another", "tracking.project": "another", "tracking.tags": ["x"],
-        "tracking.sample_rows": 1, "paths.cache": "elsewhere", "paths.wandb": str(finished.folder / "elsewhere"),
-    }  # fmt: skip
+        "model.device": "auto",
+        "model.gradient_checkpointing": True,
+        "sft.sampling.batch_size": 3,
+        "sft.train.micro_batch_size": 1,
+        "sft.train.save_every": 9,
+        "preferences.sampling.batch_size": 5,
+        "reward.train.micro_batch_size": 2,
+        "ppo.micro_batch_size": 1,
+        "ppo.sampling.batch_size": 2,
+        "ppo.save_every": 7,
+        "eval.batch_size": 1,
+        "eval.mt_bench.judge.timeout_s": 5.0,
+        "prompts.on_bad_line": "skip",
+        "name": "another",
+        "principles.name": "another",
+        "tracking.project": "another",
+        "tracking.tags": ["x"],
+        "tracking.sample_rows": 1,
+        "paths.cache": "elsewhere",
+        "paths.wandb": str(finished.folder / "elsewhere"),
+    }
     assert finished.made(**changes) == []
 
 
@@ -275,8 +307,10 @@ USERS = {"reward": LATER, "rl": ["ppo", "eval of ppo"], "interventions": ["ppo",
 
 @pytest.mark.parametrize("use", USERS)
 def test_an_edited_principle_remakes_its_users(job: Job, use: str) -> None:
-    settings = {f"principles.{use}": bank(job.folder / "mine.yaml", "The response is kind."),
-                "principles.reward_exclude": []}  # fmt: skip
+    settings = {
+        f"principles.{use}": bank(job.folder / "mine.yaml", "The response is kind."),
+        "principles.reward_exclude": [],
+    }
     job.run(**settings)
     assert job.made(**settings) == []
     bank(job.folder / "mine.yaml", "The response is kind to everybody.")
@@ -328,11 +362,15 @@ def test_stages_that_are_not_chosen_are_taken_from_the_store(job: Job, stages: S
     assert stages.inputs["ppo"] == {"sft": names["sft"], "reward": names["reward"]}
 
 
-@pytest.mark.parametrize(("chosen", "evaluated"), [
-    (["eval"], ["eval of sft", "eval of ppo"]),  # all there is
-    (["ppo", "eval"], ["eval of sft", "eval of ppo"]),  # what the job made, and what it started from
-    (["sft", "eval"], ["eval of sft"]), (["reward", "eval"], ["eval of sft"]),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("chosen", "evaluated"),
+    [
+        (["eval"], ["eval of sft", "eval of ppo"]),  # all there is
+        (["ppo", "eval"], ["eval of sft", "eval of ppo"]),  # what the job made, and what it started from
+        (["sft", "eval"], ["eval of sft"]),
+        (["reward", "eval"], ["eval of sft"]),
+    ],
+)
 def test_which_checkpoints_are_evaluated(job: Job, chosen: list[str], evaluated: list[str]) -> None:
     job.run(stages=["sft", "preferences", "reward", "ppo"])
     assert [e.label for e in job.run(stages=chosen) if e.label.startswith("eval")] == evaluated
@@ -341,15 +379,18 @@ def test_which_checkpoints_are_evaluated(job: Job, chosen: list[str], evaluated:
 FOLLOWING = ["principle_following"]
 
 
-@pytest.mark.parametrize(("chosen", "tasks", "evaluated"), [
-    (["eval"], FOLLOWING, ["eval of reward"]),  # no policy is measured by it
-    (["ppo", "eval"], FOLLOWING, ["eval of reward"]),  # the one that the policy was trained on
-    (["eval"], ["bbh", *FOLLOWING], ["eval of sft", "eval of ppo", "eval of reward"]),
-    (["eval"], ["pairs"], ["eval of sft", "eval of ppo", "eval of reward"]),  # both kinds are measured by it
-    (["eval"], ["probes"], ["eval of sft", "eval of ppo"]),
-    (["ppo", "eval"], ["bbh", *FOLLOWING], ["eval of sft", "eval of ppo"]),  # what the job made, and its start
-    (["sft", "preferences", "reward", "eval"], ["bbh", *FOLLOWING], ["eval of sft", "eval of reward"]),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("chosen", "tasks", "evaluated"),
+    [
+        (["eval"], FOLLOWING, ["eval of reward"]),  # no policy is measured by it
+        (["ppo", "eval"], FOLLOWING, ["eval of reward"]),  # the one that the policy was trained on
+        (["eval"], ["bbh", *FOLLOWING], ["eval of sft", "eval of ppo", "eval of reward"]),
+        (["eval"], ["pairs"], ["eval of sft", "eval of ppo", "eval of reward"]),  # both kinds are measured by it
+        (["eval"], ["probes"], ["eval of sft", "eval of ppo"]),
+        (["ppo", "eval"], ["bbh", *FOLLOWING], ["eval of sft", "eval of ppo"]),  # what the job made, and its start
+        (["sft", "preferences", "reward", "eval"], ["bbh", *FOLLOWING], ["eval of sft", "eval of reward"]),
+    ],
+)
 def test_which_checkpoints_the_tasks_are_about(
     job: Job, stages: StandIns, chosen: list[str], tasks: list[str], evaluated: list[str]
 ) -> None:
@@ -373,7 +414,8 @@ def test_a_missing_input_is_named_with_the_stages_to_add(job: Job, stages: Stand
         job.run(stages=["reward", "eval"])
     assert str(caught.value) == (
         f"stage reward needs the result of stage preferences for this config, and {job.folder}/store does not have it. "
-        "Run it too: stages=[preferences,reward,eval]")  # fmt: skip
+        "Run it too: stages=[preferences,reward,eval]"
+    )
     assert stages.ran == ["sft"]
 
 
@@ -415,10 +457,15 @@ def job_folder(tmp_path: Path) -> Path:
     return tmp_path / "job"
 
 
-@pytest.mark.parametrize(("error", "said"), [
-    (SalmonError("the loss is nan at step 3"), "the loss is nan at step 3"), (KeyboardInterrupt(), "KeyboardInterrupt"),
-    (ZeroDivisionError("our bug"), "our bug"),
-], ids=["user's", "interrupt", "ours"])  # fmt: skip
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (SalmonError("the loss is nan at step 3"), "the loss is nan at step 3"),
+        (KeyboardInterrupt(), "KeyboardInterrupt"),
+        (ZeroDivisionError("our bug"), "our bug"),
+    ],
+    ids=["user's", "interrupt", "ours"],
+)
 def test_a_failing_stage_is_recorded_and_continued(
     job: Job, stages: StandIns, job_folder: Path, capsys: pytest.CaptureFixture[str], error: BaseException, said: str
 ) -> None:
@@ -429,7 +476,7 @@ def test_a_failing_stage_is_recorded_and_continued(
     assert (status["state"], status["stage"], status["error"]) == ("failed", "reward", said)
     assert not (job_folder / "results.json").exists()
     assert capsys.readouterr().out == ""
-    partial, = (job.folder / "store" / "reward").glob("*.partial")
+    (partial,) = (job.folder / "store" / "reward").glob("*.partial")
     assert (partial / "half.txt").read_text() == "half"
     assert not partial.with_suffix("").exists(), "a half-made artifact is never taken for a whole one"
 
@@ -448,8 +495,11 @@ def test_a_finished_job_leaves_its_state_results_and_links(
     job.run(stages=["sft"])
     run_job(job.config(), {}, job_folder)
     status = json.loads((job_folder / "status.json").read_text())
-    assert {key: status[key] for key in ("state", "stage", "error")} == {"state": "finished", "stage": None,
-                                                                         "error": None}  # fmt: skip
+    assert {key: status[key] for key in ("state", "stage", "error")} == {
+        "state": "finished",
+        "stage": None,
+        "error": None,
+    }
     results = json.loads((job_folder / "results.json").read_text())
     assert list(results) == ALL and results["reward"]["held_out/accuracy"] == 0.75
     artifacts = json.loads((job_folder / "artifacts.json").read_text())
@@ -503,8 +553,11 @@ class Installed:
 @pytest.fixture
 def installed(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Installed]]:
     points: list[Installed] = []
-    monkeypatch.setattr(importlib.metadata, "entry_points",
-                        lambda group, name: [p for p in points if group == "salmon.stages" and p.name == name])
+    monkeypatch.setattr(
+        importlib.metadata,
+        "entry_points",
+        lambda group, name: [p for p in points if group == "salmon.stages" and p.name == name],
+    )
     monkeypatch.setattr(StandIns, "run", "the code", raising=False)
     yield points
 

@@ -17,17 +17,39 @@ from salmon.pipeline.pipeline import Execution, Pipeline
 register()
 
 # What model=tiny (conf/scale/tiny.yaml) does not cut, and sources that need no hub.
-CUT = ["model=tiny", "prompts=bundled", "eval=mini", "tracking=disabled", "eval.tasks=[truthfulqa_mc1]", "eval.limit=1",
-       "preferences.num_prompts=6", "preferences.aggregation.passes=2", "ppo.num_prompts=8", "ppo.epochs=1",
-       "ppo.rollout_batch=4", "ppo.minibatch=2", "ppo.inner_epochs=2", "sft.num_prompts=2"]  # fmt: skip
+CUT = [
+    "model=tiny",
+    "prompts=bundled",
+    "eval=mini",
+    "tracking=disabled",
+    "eval.tasks=[truthfulqa_mc1]",
+    "eval.limit=1",
+    "preferences.num_prompts=6",
+    "preferences.aggregation.passes=2",
+    "ppo.num_prompts=8",
+    "ppo.epochs=1",
+    "ppo.rollout_batch=4",
+    "ppo.minibatch=2",
+    "ppo.inner_epochs=2",
+    "sft.num_prompts=2",
+]
 # What the recipes' models have and tiny has not.
 QLORA = ["model.quantization=nf4", "model.gradient_checkpointing=true", "model.lora.r=64", "model.lora.alpha=16"]
 
 
 def run(name: str, folder: Path, cache: Path) -> tuple[Config, dict[str, Execution]]:
     with initialize_config_dir(CONF, version_base="1.3"):
-        composed = compose("config", [f"+experiment={name}", *CUT, *QLORA, f"paths.store={folder}/store",
-                                      f"paths.wandb={folder}", f"paths.cache={cache}"])  # fmt: skip
+        composed = compose(
+            "config",
+            [
+                f"+experiment={name}",
+                *CUT,
+                *QLORA,
+                f"paths.store={folder}/store",
+                f"paths.wandb={folder}",
+                f"paths.cache={cache}",
+            ],
+        )
     cfg = to_typed(composed, Config)
     container: Any = OmegaConf.to_container(composed, resolve=True, enum_to_str=True)
     pipeline = Pipeline(cfg, container, lambda: load_base(cfg.model, cache))

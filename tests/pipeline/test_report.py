@@ -59,10 +59,18 @@ def test_each_stage_has_its_cost_and_what_it_reached(execution: Executions, conf
         execution("sft", {"sft/loss": 1.23456, "selfalign/kept": 20.0}, reused=True),
         execution("preferences", {"pairs/rows_train": 36.0, "judge/tie_rate": 0.256, "judge/position_bias": -0.5}),
         execution("reward", {"reward/loss": 0.6931, "held_out/accuracy": 0.75, "held_out/rows": 12.0}),
-        execution("ppo", {"held_out/reward_start": -1.0, "held_out/reward_best": 0.5, "objective/kl_k3": 0.12345,
-                          "perf/tokens_per_second": 41.6}, cost={"time/total_s": 3725.0}),
+        execution(
+            "ppo",
+            {
+                "held_out/reward_start": -1.0,
+                "held_out/reward_best": 0.5,
+                "objective/kl_k3": 0.12345,
+                "perf/tokens_per_second": 41.6,
+            },
+            cost={"time/total_s": 3725.0},
+        ),
         execution("eval of sft", {"eval/sft/bbh/exact_match": 0.5}, cost={"time/total_s": 4.0}),
-    ]  # fmt: skip
+    ]
     text = report(config(), executions, Path("/job"), 3900.0)
     lines = text.split("\n")
     assert lines[0] == "" and text.endswith("\n")
@@ -88,24 +96,49 @@ def test_what_the_table_shows_is_logged_by_that_stage() -> None:
     assert [(stage, name) for stage, names in REACHED.items() for name in names if find(name, stage) is None] == []
 
 
-def row(checkpoint: str, task: str, metric: str, value: float | None, stderr: float | None = None, n: int = 12,
-        note: str = "") -> dict[str, Any]:  # fmt: skip
-    return {"checkpoint": checkpoint, "task": task, "metric": metric, "value": value, "stderr": stderr, "n": n,
-            "note": note}  # fmt: skip
+def row(
+    checkpoint: str,
+    task: str,
+    metric: str,
+    value: float | None,
+    stderr: float | None = None,
+    n: int = 12,
+    note: str = "",
+) -> dict[str, Any]:
+    return {
+        "checkpoint": checkpoint,
+        "task": task,
+        "metric": metric,
+        "value": value,
+        "stderr": stderr,
+        "n": n,
+        "note": note,
+    }
 
 
 def test_benchmarks_by_checkpoint_with_error_items_and_notes(
     execution: Executions, config: Callable[..., Config]
 ) -> None:
     executions = [
-        execution("eval of sft", {}, rows=[
-            row("sft", "truthfulqa_mc1", "acc", 0.3, 0.0456, note="mini set"),
-            row("sft", "bbh", "exact_match", 0.125)]),
-        execution("eval of ppo", {}, rows=[
-            row("ppo_best", "truthfulqa_mc1", "acc", 0.33333, 0.05, 817, note="mini set"),
-            row("ppo_best", "bbh", "exact_match", None, n=0, note="no data"),
-            row("ppo_best", "mt_bench", "n_unparsed", 3.0), row("ppo_last", "mt_bench", "n_unparsed", 0.0)]),
-    ]  # fmt: skip
+        execution(
+            "eval of sft",
+            {},
+            rows=[
+                row("sft", "truthfulqa_mc1", "acc", 0.3, 0.0456, note="mini set"),
+                row("sft", "bbh", "exact_match", 0.125),
+            ],
+        ),
+        execution(
+            "eval of ppo",
+            {},
+            rows=[
+                row("ppo_best", "truthfulqa_mc1", "acc", 0.33333, 0.05, 817, note="mini set"),
+                row("ppo_best", "bbh", "exact_match", None, n=0, note="no data"),
+                row("ppo_best", "mt_bench", "n_unparsed", 3.0),
+                row("ppo_last", "mt_bench", "n_unparsed", 0.0),
+            ],
+        ),
+    ]
     blocks = report(config(), executions, Path("/job"), 1.0).strip("\n").split("\n\n")
     assert blocks[1].split("\n") == [
         "benchmark            sft                   ppo_best               ppo_last",
@@ -118,8 +151,10 @@ def test_benchmarks_by_checkpoint_with_error_items_and_notes(
 
 
 def test_every_figure_that_is_not_there_has_its_reason(execution: Executions, config: Callable[..., Config]) -> None:
-    executions = [execution("eval of sft", {}, rows=[row("sft", "bbh", "exact_match", 0.125, note="from the hub")]),
-                  execution("eval of ppo", {}, rows=[row("ppo_best", "bbh", "exact_match", None, note="hub is down")])]
+    executions = [
+        execution("eval of sft", {}, rows=[row("sft", "bbh", "exact_match", 0.125, note="from the hub")]),
+        execution("eval of ppo", {}, rows=[row("ppo_best", "bbh", "exact_match", None, note="hub is down")]),
+    ]
     assert "hub is down" in report(config(), executions, Path("/job"), 1.0)
 
 
@@ -129,8 +164,10 @@ def test_no_benchmarks_no_table(execution: Executions, config: Callable[..., Con
     assert "\nbenchmark " not in text
 
 
-@pytest.mark.parametrize(("mode", "look", "sync"), [(WandbMode.offline, True, True), (WandbMode.online, True, False),
-                                                    (WandbMode.disabled, False, False)])  # fmt: skip
+@pytest.mark.parametrize(
+    ("mode", "look", "sync"),
+    [(WandbMode.offline, True, True), (WandbMode.online, True, False), (WandbMode.disabled, False, False)],
+)
 def test_where_things_are_and_how_to_look_at_them(
     execution: Executions, config: Callable[..., Config], mode: WandbMode, look: bool, sync: bool
 ) -> None:

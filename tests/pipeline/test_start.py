@@ -35,9 +35,19 @@ def given(tiny_cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def run(folder: Path, cache: Path, *words: str) -> dict[str, Execution]:
     with initialize_config_dir(CONF, version_base="1.3"):
-        composed = compose("config", ["model=tiny", "tracking=disabled", f"paths.store={folder}/store",
-                                      f"paths.wandb={folder}", "model.lora.r=8", "model.lora.alpha=16",
-                                      "ppo.principles.per_prompt=1", *words])  # fmt: skip
+        composed = compose(
+            "config",
+            [
+                "model=tiny",
+                "tracking=disabled",
+                f"paths.store={folder}/store",
+                f"paths.wandb={folder}",
+                "model.lora.r=8",
+                "model.lora.alpha=16",
+                "ppo.principles.per_prompt=1",
+                *words,
+            ],
+        )
     cfg = to_typed(composed, Config)
     resolved: dict[str, Any] = {"reward": {"max_length": cfg.reward.max_length}}
     return {e.label: e for e in Pipeline(cfg, resolved, lambda: load_base(cfg.model, cache)).run(lambda label: None)}
@@ -55,14 +65,21 @@ TAKEN = ("sft.train.epochs=0", "reward.train.epochs=0")
 
 
 def test_ppo_goes_on_from_a_policy_and_a_reward_model_of_others(given: Path, tiny_cache: Path, tmp_path: Path) -> None:
-    starts = (f"sft.start={given / 'policy'}", f"reward.start={given / 'reward'}", *TAKEN, "stages=[sft,reward,ppo]",
-              "ppo.epochs=1")  # fmt: skip
+    starts = (
+        f"sft.start={given / 'policy'}",
+        f"reward.start={given / 'reward'}",
+        *TAKEN,
+        "stages=[sft,reward,ppo]",
+        "ppo.epochs=1",
+    )
     made = run(tmp_path, tiny_cache, *starts)
     assert list(made) == ["sft", "reward", "ppo"]  # no preferences were needed
     assert same(tensors(made["sft"].artifact.path / "policy"), tensors(given / "policy"))
     assert same(tensors(made["reward"].artifact.path / "reward"), tensors(given / "reward"))
-    heads = [load_file(folder / "scalar_head.safetensors")
-             for folder in (made["reward"].artifact.path / "reward", given / "reward")]
+    heads = [
+        load_file(folder / "scalar_head.safetensors")
+        for folder in (made["reward"].artifact.path / "reward", given / "reward")
+    ]
     assert same(*heads)
     assert made["reward"].artifact.manifest["upstream"] == {}
     assert made["ppo"].artifact.metrics["objective/updates"] >= 1
@@ -95,22 +112,36 @@ def test_an_artifact_of_the_store_is_a_start_too(given: Path, tiny_cache: Path, 
     assert same(tensors(first.path / "policy"), tensors(second.path / "policy"))
 
 
-@pytest.mark.parametrize(("words", "message"), [
-    (["sft.train.epochs=0"], r"sft.train.epochs=0 must be at least 1, or give sft.start=FOLDER"),
-    (["reward.train.epochs=0"], r"reward.train.epochs=0 must be at least 1, or give reward.start=FOLDER"),
-    (["reward.pretrain.train.epochs=0"], r"reward.pretrain.train.epochs=0 must be at least 1$"),
-    (["dpo.train.epochs=0"], r"dpo.train.epochs=0 must be at least 1$"),
-    (["reward.start=GIVEN/reward", "reward.train.epochs=0", "reward.pretrain.data=mismatched"],
-     "set reward.pretrain.data=null and reward.lessons=..$"),
-    (["sft.start=GIVEN/nothing"], "GIVEN/nothing: there is no adapter"),
-    (["sft.start=GIVEN/delta"], "adapter_model.bin is a pickle"),
-    (["sft.start=GIVEN/policy", "model.lora.r=4"], "has r=8 and lora_alpha=16.*set model.lora.r=8 model.lora.alpha=16"),
-    (["reward.start=GIVEN/policy", "reward.train.epochs=0", "stages=[reward]"], "has the adapter but no scalar_head"),
-    (["reward.start=GIVEN/reward", "reward.train.epochs=0", "stages=[reward]", "reward.layers=1"],
-     "reward.layers=1, but the model in .* has null: set reward.layers=null"),
-])  # fmt: skip
-def test_what_does_not_fit_is_refused(given: Path, tiny_cache: Path, tmp_path: Path, words: list[str], message: str
-                                      ) -> None:
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["sft.train.epochs=0"], r"sft.train.epochs=0 must be at least 1, or give sft.start=FOLDER"),
+        (["reward.train.epochs=0"], r"reward.train.epochs=0 must be at least 1, or give reward.start=FOLDER"),
+        (["reward.pretrain.train.epochs=0"], r"reward.pretrain.train.epochs=0 must be at least 1$"),
+        (["dpo.train.epochs=0"], r"dpo.train.epochs=0 must be at least 1$"),
+        (
+            ["reward.start=GIVEN/reward", "reward.train.epochs=0", "reward.pretrain.data=mismatched"],
+            "set reward.pretrain.data=null and reward.lessons=..$",
+        ),
+        (["sft.start=GIVEN/nothing"], "GIVEN/nothing: there is no adapter"),
+        (["sft.start=GIVEN/delta"], "adapter_model.bin is a pickle"),
+        (
+            ["sft.start=GIVEN/policy", "model.lora.r=4"],
+            "has r=8 and lora_alpha=16.*set model.lora.r=8 model.lora.alpha=16",
+        ),
+        (
+            ["reward.start=GIVEN/policy", "reward.train.epochs=0", "stages=[reward]"],
+            "has the adapter but no scalar_head",
+        ),
+        (
+            ["reward.start=GIVEN/reward", "reward.train.epochs=0", "stages=[reward]", "reward.layers=1"],
+            "reward.layers=1, but the model in .* has null: set reward.layers=null",
+        ),
+    ],
+)
+def test_what_does_not_fit_is_refused(
+    given: Path, tiny_cache: Path, tmp_path: Path, words: list[str], message: str
+) -> None:
     words = [word.replace("GIVEN", str(given)) for word in words]
     with pytest.raises(SalmonError, match=message.replace("GIVEN", str(given))):
         run(tmp_path, tiny_cache, "stages=[sft]", *words)

@@ -11,10 +11,27 @@ from pathlib import Path
 import psutil
 import pytest
 
-JOB = ["-m", "salmon", "model=tiny", "tracking=disabled", "stages=[sft]", "sft.train.batch_size=3",
-       "sft.train.epochs=30", "engine.uneven=true"]  # fmt: skip
-TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--rdzv-endpoint", "127.0.0.1:0",
-            "--rdzv-backend", "c10d"]  # fmt: skip
+JOB = [
+    "-m",
+    "salmon",
+    "model=tiny",
+    "tracking=disabled",
+    "stages=[sft]",
+    "sft.train.batch_size=3",
+    "sft.train.epochs=30",
+    "engine.uneven=true",
+]
+TORCHRUN = [
+    sys.executable,
+    "-m",
+    "torch.distributed.run",
+    "--nproc-per-node",
+    "2",
+    "--rdzv-endpoint",
+    "127.0.0.1:0",
+    "--rdzv-backend",
+    "c10d",
+]
 
 
 @pytest.fixture
@@ -29,12 +46,19 @@ def status_of(folder: Path) -> dict:
 
 
 @pytest.mark.parametrize("engine", ["ddp", "zero3"])
-def test_a_killed_process_ends_the_job_and_one_process_continues_it(tmp_path: Path, env: dict[str, str], engine: str
-                                                                    ) -> None:
+def test_a_killed_process_ends_the_job_and_one_process_continues_it(
+    tmp_path: Path, env: dict[str, str], engine: str
+) -> None:
     work = tmp_path / "work"
     work.mkdir()
-    with subprocess.Popen([*TORCHRUN, *JOB, f"engine={engine}"], cwd=work, env=env, text=True, stdout=subprocess.PIPE,
-                          stderr=subprocess.STDOUT) as job:  # fmt: skip
+    with subprocess.Popen(
+        [*TORCHRUN, *JOB, f"engine={engine}"],
+        cwd=work,
+        env=env,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    ) as job:
         deadline = time.monotonic() + 120
         while not (saved := list((work / "runs/store/sft").glob("*.partial/state.pt"))):
             assert time.monotonic() < deadline and job.poll() is None, job.communicate()
@@ -54,8 +78,9 @@ def test_a_killed_process_ends_the_job_and_one_process_continues_it(tmp_path: Pa
     continued = tmp_path / "continued"
     continued.mkdir()
     store = f"paths.store={work / 'runs/store'}"
-    ended = subprocess.run([sys.executable, *JOB, store], cwd=continued, env=env, capture_output=True, text=True,
-                           timeout=120)  # fmt: skip
+    ended = subprocess.run(
+        [sys.executable, *JOB, store], cwd=continued, env=env, capture_output=True, text=True, timeout=120
+    )
     assert ended.returncode == 0, ended.stdout + ended.stderr
     assert done >= 1 and "sft steps  1/" not in ended.stdout
     (metrics,) = (work / "runs/store/sft").glob("*/metrics.jsonl")

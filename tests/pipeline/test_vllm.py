@@ -17,11 +17,25 @@ from tests.sampling import vllm_stand_in
 
 register()
 
-SETTINGS = ("preferences.judge.kind=verifier", "principles=verifiable", "preferences.num_prompts=10", "best_of_n.n=2",
-            "rollout.gpu_memory_utilization=0.2", "model.context=512", "reward.max_length=512",
-            "ppo.reward_input.max_length=512", "reward.pretrain.max_length=512", "preferences.judge.max_tokens=512",
-            "ppo.held_out_prompts=2", "preferences.sampling.max_new_tokens=8", "preferences.min_response_chars=1",
-            "ppo.sampling.max_new_tokens=6", "ppo.num_prompts=10", "ppo.rollout_batch=4", "ppo.epochs=1")
+SETTINGS = (
+    "preferences.judge.kind=verifier",
+    "principles=verifiable",
+    "preferences.num_prompts=10",
+    "best_of_n.n=2",
+    "rollout.gpu_memory_utilization=0.2",
+    "model.context=512",
+    "reward.max_length=512",
+    "ppo.reward_input.max_length=512",
+    "reward.pretrain.max_length=512",
+    "preferences.judge.max_tokens=512",
+    "ppo.held_out_prompts=2",
+    "preferences.sampling.max_new_tokens=8",
+    "preferences.min_response_chars=1",
+    "ppo.sampling.max_new_tokens=6",
+    "ppo.num_prompts=10",
+    "ppo.rollout_batch=4",
+    "ppo.epochs=1",
+)
 
 
 @pytest.mark.parametrize("kind", vllm_stand_in.KINDS)
@@ -30,8 +44,13 @@ def test_ppo_learns_from_what_vllm_samples(kind: str, tmp_path: Path, monkeypatc
     begin, replace = vllm_engine.Engine.__init__, vllm_sampler.Adapters._replace
     monkeypatch.setattr(vllm_engine.Engine, "__init__", lambda *a: (engines.append(a[0]), begin(*a))[1])
     monkeypatch.setattr(vllm_sampler.Adapters, "_replace", lambda *a: (adapters.append(a[1]), replace(*a))[1])
-    cfg, resolved = config(tmp_path / "store", "rollout=vllm", *SETTINGS, f"paths.cache={tmp_path}/cache",
-                           "stages=[sft,preferences,reward,ppo,best_of_n]")
+    cfg, resolved = config(
+        tmp_path / "store",
+        "rollout=vllm",
+        *SETTINGS,
+        f"paths.cache={tmp_path}/cache",
+        "stages=[sft,preferences,reward,ppo,best_of_n]",
+    )
     folder = tmp_path / "job"
     folder.mkdir()
     with vllm_stand_in.vllm(kind):
@@ -61,8 +80,7 @@ def test_what_is_sampled_otherwise_is_another_artifact(tmp_path: Path) -> None:
     assert vllm["ppo"] == hf["ppo"] | {"rollout": {"backend": "vllm"}}
     assert identities("rollout=vllm", "rollout.sleep=false", "rollout.gpu_memory_utilization=0.7") == vllm
     assert identities() == hf and not any("rollout" in settings for settings in hf.values())  # as it was before
-    styled = [identities(f"rollout={name}", "sft=styled", "sft.source=styled")["sft"]
-              for name in ("hf", "vllm")]
+    styled = [identities(f"rollout={name}", "sft=styled", "sft.source=styled")["sft"] for name in ("hf", "vllm")]
     assert styled[1] == styled[0] | {"rollout": {"backend": "vllm"}}
 
 

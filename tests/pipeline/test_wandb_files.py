@@ -13,8 +13,11 @@ from salmon.tracking.glossary import families
 from tests.pipeline.test_pipeline import STAGES, artifact, run_and_kill, salmon
 from tests.tracking.offline_runs import ReadBack, read_back
 
-SECRETS = {"WANDB_API_KEY": "0123456789abcdef0123456789abcdef01234567", "OPENAI_API_KEY": "sk-not-to-be-told",
-           "HF_TOKEN": "hf_not_to_be_told"}  # fmt: skip
+SECRETS = {
+    "WANDB_API_KEY": "0123456789abcdef0123456789abcdef01234567",
+    "OPENAI_API_KEY": "sk-not-to-be-told",
+    "HF_TOKEN": "hf_not_to_be_told",
+}
 
 OVERRIDES = ("sft.train.epochs=4", "stages=[sft,preferences,reward,ppo]", "tracking.tags=[mine]")
 
@@ -88,7 +91,8 @@ def test_the_lineage_goes_through_all_stages(pipeline) -> None:
                 edges.add((made["name"], stage, "used" if made.get("use_after_commit") else "made"))
     upstream = {"sft": [], "preferences": ["sft"], "reward": ["preferences"], "ppo": ["sft", "reward"]}
     assert edges == {(name[stage], stage, "made") for stage in STAGES} | {
-        (name[used], stage, "used") for stage in STAGES for used in upstream[stage]}
+        (name[used], stage, "used") for stage in STAGES for used in upstream[stage]
+    }
     for stage in STAGES[1:]:
         assert stages[stage][-1].all("run")[0]["config"]["update"]["inputs"].keys() == set(upstream[stage])
 
@@ -115,4 +119,4 @@ def test_nothing_tells_a_secret_or_where_things_lie(pipeline) -> None:
         for part in parts:
             sent = re.sub(r'"local_path": "[^"]*"', "", json.dumps(part.records))  # W&B's note of where a table waits
             for path in (str(folder), sys.prefix, str(Path.home()) + "/", os.getcwd()):
-                assert path not in sent, sent[max(0, sent.find(path) - 200):sent.find(path) + 100]
+                assert path not in sent, sent[max(0, sent.find(path) - 200) : sent.find(path) + 100]

@@ -78,7 +78,8 @@ def counted(decoder: nn.Module) -> Iterator[list[int]]:
     """Tokens of each pass through the decoder inside the block."""
     tokens: list[int] = []
     hook = decoder.register_forward_pre_hook(
-        lambda module, args, given: tokens.append(given["input_ids"].numel()), with_kwargs=True)  # fmt: skip
+        lambda module, args, given: tokens.append(given["input_ids"].numel()), with_kwargs=True
+    )
     try:
         yield tokens
     finally:
@@ -93,8 +94,10 @@ def main(arguments: list[str]) -> None:
     shared = (random_base if at_random else load_base)(cfg.model, Path(cfg.paths.cache))
     on_gpu, rate = base.device.is_gpu, matmul_rate(shared.device, shared.model.dtype)
     planned = {f"{p.stage} {p.name}": p for p in phases}
-    print(f"{cfg.model.name} on {base.device.name}; process before the base: {before:.3f} GiB; a matrix product of "
-          f"{shared.model.dtype}: {rate / 1e12:.2f} TFLOP/s")
+    print(
+        f"{cfg.model.name} on {base.device.name}; process before the base: {before:.3f} GiB; a matrix product of "
+        f"{shared.model.dtype}: {rate / 1e12:.2f} TFLOP/s"
+    )
     print(f"{'GiB':<20} {'plan':>7} {'measured':>9} {'ratio':>6} {'s':>8} {'tokens/s':>9} {'TFLOP/s':>8} {'share':>6}")
     for name, prepare in phase_runs(cfg, shared, base, work):
         if name not in planned:
@@ -107,8 +110,11 @@ def main(arguments: list[str]) -> None:
             seconds = timed(run)
         measured, speed = peak_memory_gib(), sum(tokens) / seconds
         flops = speed * phase.flops / phase.tokens if phase.tokens else float("nan")  # no whole rollout of prompts
-        print(f"{name:<20} {expected:7.3f} {measured:9.3f} {expected / measured:6.3f} {seconds:8.2f} {speed:9.0f} "
-              f"{flops / 1e12:8.3f} {flops / rate:6.1%}", flush=True)
+        print(
+            f"{name:<20} {expected:7.3f} {measured:9.3f} {expected / measured:6.3f} {seconds:8.2f} {speed:9.0f} "
+            f"{flops / 1e12:8.3f} {flops / rate:6.1%}",
+            flush=True,
+        )
         del run
 
 

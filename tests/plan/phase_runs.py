@@ -49,8 +49,16 @@ def phase_runs(cfg: Config, shared: SharedModel, base: Base, work: Workload) -> 
 
         def run() -> None:
             with shared.using(adapter):
-                generate(shared, prompts, keys, temperature=0.7, top_p=settings.top_p,
-                         max_new_tokens=settings.max_new_tokens, batch_size=rows)
+                generate(
+                    shared,
+                    prompts,
+                    keys,
+                    temperature=0.7,
+                    top_p=settings.top_p,
+                    max_new_tokens=settings.max_new_tokens,
+                    batch_size=rows,
+                )
+
         return run
 
     def self_align() -> Run:
@@ -59,9 +67,17 @@ def phase_runs(cfg: Config, shared: SharedModel, base: Base, work: Workload) -> 
         prefix, prompts = tokens(work.prefix), tokens.rows(rows, work.query)
 
         def run() -> None:
-            generate_after(shared, prefix, prompts, [(0, row) for row in range(rows)], temperature=0.7,
-                           top_p=cfg.sft.sampling.top_p, max_new_tokens=cfg.sft.sampling.max_new_tokens,
-                           stop_strings=())
+            generate_after(
+                shared,
+                prefix,
+                prompts,
+                [(0, row) for row in range(rows)],
+                temperature=0.7,
+                top_p=cfg.sft.sampling.top_p,
+                max_new_tokens=cfg.sft.sampling.max_new_tokens,
+                stop_strings=(),
+            )
+
         return run
 
     def fresh(*adapters: str, layers: int | None = None) -> None:
@@ -74,6 +90,7 @@ def phase_runs(cfg: Config, shared: SharedModel, base: Base, work: Workload) -> 
             with shared.using(adapter):
                 loss().backward()
             learner.step(1, 1, 10)
+
         run()  # the optimiser's state is part of the baseline's expected peak, not of the first step's surprise
         with shared.using(adapter):
             loss().backward()  # a micro-batch accumulates onto gradients
@@ -88,8 +105,11 @@ def phase_runs(cfg: Config, shared: SharedModel, base: Base, work: Workload) -> 
         fresh(POLICY)
         rows = min(cfg.sft.train.micro_batch_size, work.sft_rows)
         batch = responses(rows, work.sft_prompt, work.sft_response)
-        return trained(Learner(shared.parameters_of(POLICY), cfg.sft.train.optim),
-                       lambda: -response_logprobs(shared, batch, 1.0).sum(), POLICY)
+        return trained(
+            Learner(shared.parameters_of(POLICY), cfg.sft.train.optim),
+            lambda: -response_logprobs(shared, batch, 1.0).sum(),
+            POLICY,
+        )
 
     def sample() -> Run:
         fresh(POLICY)
@@ -104,6 +124,7 @@ def phase_runs(cfg: Config, shared: SharedModel, base: Base, work: Workload) -> 
         def run() -> None:
             with shared.using(POLICY):
                 next_token_logits(shared, requests, (5, 6))
+
         return run
 
     def inputs(count: int, length: int) -> Sequence[Sequence[int]]:
@@ -120,8 +141,11 @@ def phase_runs(cfg: Config, shared: SharedModel, base: Base, work: Workload) -> 
         fresh(POLICY, REFERENCE)
         answer, rows = cfg.preferences.sampling.max_new_tokens, 2 * cfg.dpo.train.micro_batch_size
         batch = responses(rows, work.prompt, answer)
-        return trained(Learner(shared.parameters_of(POLICY), cfg.dpo.train.optim),
-                       lambda: -response_logprobs(shared, batch, 1.0).sum(), POLICY)
+        return trained(
+            Learner(shared.parameters_of(POLICY), cfg.dpo.train.optim),
+            lambda: -response_logprobs(shared, batch, 1.0).sum(),
+            POLICY,
+        )
 
     def dpo_reference() -> Run:
         fresh(POLICY, REFERENCE)
@@ -131,6 +155,7 @@ def phase_runs(cfg: Config, shared: SharedModel, base: Base, work: Workload) -> 
         def run() -> None:
             with shared.using(REFERENCE):
                 response_logprobs(shared, batch, 1.0)
+
         return run
 
     def dpo_sample() -> Run:
@@ -140,8 +165,9 @@ def phase_runs(cfg: Config, shared: SharedModel, base: Base, work: Workload) -> 
     def dpo_logprobs() -> Run:
         fresh(POLICY, REFERENCE)
         batch = responses(min(cfg.ppo.micro_batch_size, work.held_out), work.prompt, cfg.ppo.sampling.max_new_tokens)
-        return lambda: by_row(shared, batch, REFERENCE, len(batch),
-                              lambda part: (response_logprobs(shared, part, 0.7),))
+        return lambda: by_row(
+            shared, batch, REFERENCE, len(batch), lambda part: (response_logprobs(shared, part, 0.7),)
+        )
 
     def best_of_n() -> Run:
         fresh(POLICY, REFERENCE, VALUE, REWARD, layers=cfg.reward.layers)
@@ -172,6 +198,7 @@ def phase_runs(cfg: Config, shared: SharedModel, base: Base, work: Workload) -> 
             assert learner
             with shared.using(REWARD):
                 score_forward(shared, four.reward_head, batch)
+
         return run
 
     def logprobs() -> Run:
@@ -184,6 +211,7 @@ def phase_runs(cfg: Config, shared: SharedModel, base: Base, work: Workload) -> 
             by_row(shared, batch, POLICY, rows, lambda part: logprobs_and_entropy(shared, part, 0.7))
             by_row(shared, batch, REFERENCE, rows, lambda part: (response_logprobs(shared, part, 0.7),))
             by_row(shared, batch, VALUE, rows, lambda part: (value_forward(shared, four.value_head, part),))
+
         return run
 
     def ppo() -> Run:
@@ -196,14 +224,27 @@ def phase_runs(cfg: Config, shared: SharedModel, base: Base, work: Workload) -> 
             with shared.using(VALUE):
                 value_forward(shared, four.value_head, batch).sum().backward()
             learner.step(1, 1, 10)
+
         run()
         for parameter in four.trained.values():
             parameter.grad = torch.zeros_like(parameter)
         return run
 
     shared.chat = endless  # type: ignore[assignment]
-    yield from {"sft sample": self_align, "sft train": sft, "preferences sample": sample, "preferences judge": judge,
-                "reward train": reward, "ppo rollout": rollout, "ppo score": score, "ppo log-probs": logprobs,
-                "ppo train": ppo, "dpo reference": dpo_reference, "dpo sample": dpo_sample,
-                "dpo log-probs": dpo_logprobs, "dpo train": dpo, "best_of_n sample": best_of_n,
-                "best_of_n score": score}.items()
+    yield from {
+        "sft sample": self_align,
+        "sft train": sft,
+        "preferences sample": sample,
+        "preferences judge": judge,
+        "reward train": reward,
+        "ppo rollout": rollout,
+        "ppo score": score,
+        "ppo log-probs": logprobs,
+        "ppo train": ppo,
+        "dpo reference": dpo_reference,
+        "dpo sample": dpo_sample,
+        "dpo log-probs": dpo_logprobs,
+        "dpo train": dpo,
+        "best_of_n sample": best_of_n,
+        "best_of_n score": score,
+    }.items()

@@ -18,12 +18,28 @@ from salmon.plan.planner import base_of, plan
 from tests.plan.against_measured import allocated_peak
 from tests.plan.phase_runs import phase_runs
 
-LENGTHS = ("model=tiny", "prompts.max_tokens=64", "sft=laptop", "sft.source=self_align", "sft.num_prompts=8",
-           "sft.sampling.max_new_tokens=2", "sft.max_prompt_tokens=96", "sft.max_response_tokens=96",
-           "preferences.sampling.max_new_tokens=4", "preferences.judge.max_tokens=400", "reward.max_length=128",
-           "ppo.sampling.max_new_tokens=16", "ppo.sampling.batch_size=4", "ppo.rollout_batch=4", "ppo.minibatch=2",
-           "ppo.micro_batch_size=2", "model.context=4096", "model.lora.r=8", "best_of_n.n=2",
-           "stages=[sft,preferences,reward,ppo,dpo,best_of_n]")
+LENGTHS = (
+    "model=tiny",
+    "prompts.max_tokens=64",
+    "sft=laptop",
+    "sft.source=self_align",
+    "sft.num_prompts=8",
+    "sft.sampling.max_new_tokens=2",
+    "sft.max_prompt_tokens=96",
+    "sft.max_response_tokens=96",
+    "preferences.sampling.max_new_tokens=4",
+    "preferences.judge.max_tokens=400",
+    "reward.max_length=128",
+    "ppo.sampling.max_new_tokens=16",
+    "ppo.sampling.batch_size=4",
+    "ppo.rollout_batch=4",
+    "ppo.minibatch=2",
+    "ppo.micro_batch_size=2",
+    "model.context=4096",
+    "model.lora.r=8",
+    "best_of_n.n=2",
+    "stages=[sft,preferences,reward,ppo,dpo,best_of_n]",
+)
 TRAINING = ("sft train", "reward train", "ppo train", "dpo train")
 
 
@@ -31,9 +47,18 @@ TRAINING = ("sft train", "reward train", "ppo train", "dpo train")
 def folder(load_tiny, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A random Llama of 9.5 million parameters, 38 MB in fp32, with grouped keys."""
     path = tmp_path_factory.mktemp("base")
-    LlamaForCausalLM(LlamaConfig(vocab_size=8000, hidden_size=384, intermediate_size=1024, num_hidden_layers=4,
-                                 num_attention_heads=8, num_key_value_heads=4, max_position_embeddings=4096,
-                                 tie_word_embeddings=True)).save_pretrained(path)
+    LlamaForCausalLM(
+        LlamaConfig(
+            vocab_size=8000,
+            hidden_size=384,
+            intermediate_size=1024,
+            num_hidden_layers=4,
+            num_attention_heads=8,
+            num_key_value_heads=4,
+            max_position_embeddings=4096,
+            tie_word_embeddings=True,
+        )
+    ).save_pretrained(path)
     load_tiny().tokenizer.save_pretrained(path)
     return path
 
@@ -69,8 +94,9 @@ def test_so_it_is_with_gradient_checkpointing_and_lower(base_config: Config, tmp
     cfg = replace(base_config, model=replace(base_config.model, gradient_checkpointing=True))
     ratios = compared(cfg, tmp_path, TRAINING)
     assert {name: ratio for name, ratio in ratios.items() if not 0.85 < ratio < 1.15} == {}
-    kept, recomputed = ({p.name: p.peak for p in plan(c, this_device())[2] if p.stage == "reward"}["train"]
-                        for c in (base_config, cfg))
+    kept, recomputed = (
+        {p.name: p.peak for p in plan(c, this_device())[2] if p.stage == "reward"}["train"] for c in (base_config, cfg)
+    )
     assert recomputed < kept
 
 

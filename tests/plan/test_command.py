@@ -21,15 +21,23 @@ def planned(*arguments: str) -> dict:
 
 
 def phase(result: dict, stage: str, name: str) -> dict:
-    found, = (p for p in result["phases"] if (p["stage"], p["phase"]) == (stage, name))
+    (found,) = (p for p in result["phases"] if (p["stage"], p["phase"]) == (stage, name))
     return found
 
 
 def test_the_paper_s_70b_recipe() -> None:
     result = planned(LLAMA_70B, "gpu=h200")
     assert [f"{p['stage']} {p['phase']}" for p in result["phases"]] == [
-        "sft sample", "sft train", "preferences sample", "preferences judge", "reward train", "ppo rollout",
-        "ppo score", "ppo log-probs", "ppo train"]  # fmt: skip
+        "sft sample",
+        "sft train",
+        "preferences sample",
+        "preferences judge",
+        "reward train",
+        "ppo rollout",
+        "ppo score",
+        "ppo log-probs",
+        "ppo train",
+    ]
     held = phase(result, "ppo", "train")["bytes"]
     adapter = 80 * 64 * (4 * 8192 + 2 * (8192 + 1024) + 3 * (8192 + 28672))  # q, o; k, v; gate, up, down
     assert result["adapter_parameters"] == adapter
@@ -65,15 +73,27 @@ def test_what_cannot_fit_says_so() -> None:
 
 
 def test_each_setting_lowers_the_peak() -> None:
-    cfg = compose_config(["model=llama2_7b", "model.quantization=none", "model.gradient_checkpointing=false",
-                          "ppo=paper", "stages=[ppo]"])
+    cfg = compose_config(
+        [
+            "model=llama2_7b",
+            "model.quantization=none",
+            "model.gradient_checkpointing=false",
+            "ppo=paper",
+            "stages=[ppo]",
+        ]
+    )
 
     def peak(config: Config) -> int:
         return plan(config, DEVICES["h200"])[2][-1].peak
 
-    for key, value in (("model.quantization", Quantization.nf4), ("model.gradient_checkpointing", True),
-                       ("ppo.micro_batch_size", 1), ("ppo.optim.optimizer", Optimizer.paged_adamw_8bit),
-                       ("ppo.sampling.max_new_tokens", 64), ("model.lora.r", 4)):  # fmt: skip
+    for key, value in (
+        ("model.quantization", Quantization.nf4),
+        ("model.gradient_checkpointing", True),
+        ("ppo.micro_batch_size", 1),
+        ("ppo.optim.optimizer", Optimizer.paged_adamw_8bit),
+        ("ppo.sampling.max_new_tokens", 64),
+        ("model.lora.r", 4),
+    ):
         assert peak(changed(cfg, key, value)) < peak(cfg), key
 
 
@@ -98,8 +118,14 @@ def test_known_numbers_of_prompts_scale_time_but_not_memory() -> None:
 def test_the_text_has_every_phase_and_what_it_assumes() -> None:
     text = render(["gpu=cpu", "model=tiny", "flops=1e11"])
     assert "0.329 million parameters (fp32)" in text
-    for line in ("sft train", "preferences judge", "ppo rollout", "real texts need less", "\nOne process.",
-                 "Not planned: eval. It makes batches that it halves"):  # fmt: skip
+    for line in (
+        "sft train",
+        "preferences judge",
+        "ppo rollout",
+        "real texts need less",
+        "\nOne process.",
+        "Not planned: eval. It makes batches that it halves",
+    ):
         assert line in text
     assert "assumed" not in text
 
@@ -109,11 +135,16 @@ def test_without_an_nvidia_driver_it_is_the_cpu(monkeypatch: pytest.MonkeyPatch)
     assert command.default_gpu() == "cpu"
 
 
-@pytest.mark.parametrize(("listed", "expected"), [
-    ("NVIDIA H200, 143771", "h200"), ("NVIDIA A100-SXM4-40GB, 40960", "a100_40"),
-    ("NVIDIA A100-SXM4-80GB, 81920", "a100_80"), ("NVIDIA GeForce RTX 4090, 24564", "rtx4090"),
-    ("Tesla T4, 15360", None),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("listed", "expected"),
+    [
+        ("NVIDIA H200, 143771", "h200"),
+        ("NVIDIA A100-SXM4-40GB, 40960", "a100_40"),
+        ("NVIDIA A100-SXM4-80GB, 81920", "a100_80"),
+        ("NVIDIA GeForce RTX 4090, 24564", "rtx4090"),
+        ("Tesla T4, 15360", None),
+    ],
+)
 def test_the_gpu_of_this_machine(tmp_path, monkeypatch: pytest.MonkeyPatch, listed: str, expected: str | None) -> None:
     driver = tmp_path / "nvidia-smi"
     driver.write_text(f"#!/bin/sh\necho '{listed}'\n")
@@ -126,15 +157,25 @@ def test_the_gpu_of_this_machine(tmp_path, monkeypatch: pytest.MonkeyPatch, list
             command.default_gpu()
 
 
-@pytest.mark.parametrize(("arguments", "said"), [
-    (["gpu=h300"], "gpu=h300: unknown; known are h200, h100, a100_80, a100_40, rtx4090, cpu"),
-    (["flops=fast"], "flops=fast: could not convert"), (["flops=nan"], "must be above 0"),
-    (["flops=-1"], "must be above 0"), (["prompts=0"], "must be at least 1"), (["prompts=x"], "prompts=x: invalid"),
-    (["--verbose"], "no option --verbose"), (["ppo.nonsense=1"], "nonsense"), (["model=none_such"], "none_such"),
-    (["stages=[eval]", "gpu=h200"], "no stage with a plan"), (["link=0"], "link=0.0 must be above 0: bytes a second"),
-    (["processes=0"], "processes=0 must be at least 1"), (["model.path=wheel:other", "gpu=h200"], "wheel:other"),
-    (["reward.layers=99", "gpu=h200"], "this base has 30 layers"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["gpu=h300"], "gpu=h300: unknown; known are h200, h100, a100_80, a100_40, rtx4090, cpu"),
+        (["flops=fast"], "flops=fast: could not convert"),
+        (["flops=nan"], "must be above 0"),
+        (["flops=-1"], "must be above 0"),
+        (["prompts=0"], "must be at least 1"),
+        (["prompts=x"], "prompts=x: invalid"),
+        (["--verbose"], "no option --verbose"),
+        (["ppo.nonsense=1"], "nonsense"),
+        (["model=none_such"], "none_such"),
+        (["stages=[eval]", "gpu=h200"], "no stage with a plan"),
+        (["link=0"], "link=0.0 must be above 0: bytes a second"),
+        (["processes=0"], "processes=0 must be at least 1"),
+        (["model.path=wheel:other", "gpu=h200"], "wheel:other"),
+        (["reward.layers=99", "gpu=h200"], "this base has 30 layers"),
+    ],
+)
 def test_refusals(arguments: list[str], said: str) -> None:
     with pytest.raises(SalmonError) as error:
         render(arguments)

@@ -18,8 +18,16 @@ from salmon.sft import stage as sft
 
 @pytest.fixture
 def config(tmp_path: Path) -> Config:
-    return compose_config(["model=tiny", "tracking=disabled", "stages=[sft]", f"paths.store={tmp_path / 'store'}",
-                           f"paths.wandb={tmp_path}", "sft.train.micro_batch_size=2"])
+    return compose_config(
+        [
+            "model=tiny",
+            "tracking=disabled",
+            "stages=[sft]",
+            f"paths.store={tmp_path / 'store'}",
+            f"paths.wandb={tmp_path}",
+            "sft.train.micro_batch_size=2",
+        ]
+    )
 
 
 def allocate(*_: object, **__: object) -> torch.Tensor:
@@ -51,8 +59,13 @@ def test_a_stage_out_of_memory_goes_on_with_what_the_message_says(
         Pipeline(config, {}, load_tiny).run(lambda label: None)
     message = str(error.value)
     assert message.startswith("sft: out of memory in phase train (")
-    for part in ("can't allocate memory", "By the plan sft train holds", "activations", "sft.train.micro_batch_size=1",
-                 "changes no result, and the same command"):  # fmt: skip
+    for part in (
+        "can't allocate memory",
+        "By the plan sft train holds",
+        "activations",
+        "sft.train.micro_batch_size=1",
+        "changes no result, and the same command",
+    ):
         assert part in message, part
     assert message.index("model.gradient_checkpointing=true") < message.index("micro_batch_size=1")
 
@@ -61,7 +74,7 @@ def test_a_stage_out_of_memory_goes_on_with_what_the_message_says(
         return step(shared, batch, temperature)
 
     monkeypatch.setattr(sft, "response_logprobs", counted)
-    partial, = (Path(config.paths.store) / "sft").glob("*.partial")
+    (partial,) = (Path(config.paths.store) / "sft").glob("*.partial")
     done = len(saved)
     lowered = replace(config, sft=replace(config.sft, train=replace(config.sft.train, micro_batch_size=1)))
     (execution,) = Pipeline(lowered, {}, load_tiny).run(lambda label: None)
@@ -77,10 +90,14 @@ def test_other_errors_stay_bugs(config: Config) -> None:
         raise RuntimeError("shapes differ")
 
 
-@pytest.mark.parametrize(("stage", "said"), [
-    ("eval", "eval: out of memory .*Lower eval.batch_size: that changes no result"),
-    ("dpo", "By the plan dpo train holds .*dpo.train.micro_batch_size=1 "),
-    ("best_of_n", "By the plan best_of_n sample holds .*ppo.sampling.batch_size=1 ")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("stage", "said"),
+    [
+        ("eval", "eval: out of memory .*Lower eval.batch_size: that changes no result"),
+        ("dpo", "By the plan dpo train holds .*dpo.train.micro_batch_size=1 "),
+        ("best_of_n", "By the plan best_of_n sample holds .*ppo.sampling.batch_size=1 "),
+    ],
+)
 def test_every_stage_names_its_settings(config: Config, stage: str, said: str) -> None:
     config.stages = ["dpo", "best_of_n", "eval"]
     with pytest.raises(SalmonError, match=said), explained(config, stage, stage):
@@ -113,12 +130,19 @@ def test_a_model_without_a_plan_names_the_settings_too(config: Config, tmp_path:
             allocate()
 
 
-@pytest.mark.parametrize(("stage", "names", "expected"), [
-    ("ppo", ["forward", "minibatch_gradients", "update", "run"], "train"), ("ppo", ["generate", "sample_responses",
-     "collect"], "rollout"), ("ppo", ["by_row", "policy_logprobs", "collect"], "log-probs"),
-    ("dpo", ["by_row", "policy_logprobs", "held_out_kl", "evaluate"], "log-probs"), ("dpo", ["pair_logprobs", "work",
-     "map_in_chunks", "with_reference"], "reference"), ("best_of_n", ["generate", "sample_responses"], "sample"),
-    ("ppo", ["score", "evaluate"], "score"), ("ppo", ["load_actors", "run"], None), ("eval", ["fit"], None),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("stage", "names", "expected"),
+    [
+        ("ppo", ["forward", "minibatch_gradients", "update", "run"], "train"),
+        ("ppo", ["generate", "sample_responses", "collect"], "rollout"),
+        ("ppo", ["by_row", "policy_logprobs", "collect"], "log-probs"),
+        ("dpo", ["by_row", "policy_logprobs", "held_out_kl", "evaluate"], "log-probs"),
+        ("dpo", ["pair_logprobs", "work", "map_in_chunks", "with_reference"], "reference"),
+        ("best_of_n", ["generate", "sample_responses"], "sample"),
+        ("ppo", ["score", "evaluate"], "score"),
+        ("ppo", ["load_actors", "run"], None),
+        ("eval", ["fit"], None),
+    ],
+)
 def test_the_innermost_function_tells_the_phase(stage: str, names: list[str], expected: str | None) -> None:
     assert phase_at(stage, names) == expected

@@ -11,12 +11,28 @@ from salmon.errors import SalmonError
 from salmon.plan.shapes import KNOWN, from_config, shape_of
 
 OTHERS = {
-    "qwen2": {"model_type": "qwen2", "vocab_size": 500, "hidden_size": 64, "intermediate_size": 160,
-              "num_hidden_layers": 3, "num_attention_heads": 4, "num_key_value_heads": 2, "tie_word_embeddings": True},
-    "mistral": {"model_type": "mistral", "vocab_size": 500, "hidden_size": 64, "intermediate_size": 160, "head_dim": 32,
-                "num_hidden_layers": 3, "num_attention_heads": 4, "num_key_value_heads": 2,
-                "tie_word_embeddings": False},
-}  # fmt: skip
+    "qwen2": {
+        "model_type": "qwen2",
+        "vocab_size": 500,
+        "hidden_size": 64,
+        "intermediate_size": 160,
+        "num_hidden_layers": 3,
+        "num_attention_heads": 4,
+        "num_key_value_heads": 2,
+        "tie_word_embeddings": True,
+    },
+    "mistral": {
+        "model_type": "mistral",
+        "vocab_size": 500,
+        "hidden_size": 64,
+        "intermediate_size": 160,
+        "head_dim": 32,
+        "num_hidden_layers": 3,
+        "num_attention_heads": 4,
+        "num_key_value_heads": 2,
+        "tie_word_embeddings": False,
+    },
+}
 
 
 @pytest.mark.parametrize("name", [*KNOWN, *OTHERS])
@@ -44,10 +60,17 @@ def test_a_folder_needs_its_config_json_only(tmp_path: Path) -> None:
     assert shape_of(str(tmp_path), None).qkv_bias
 
 
-@pytest.mark.parametrize(("config", "said"), [
-    (None, "No such file"), ("{", "Expecting"), ("{}", "model_type=None"), ('{"model_type": "gpt2"}', "llama, mistral"),
-    (json.dumps({"model_type": "llama", "hidden_size": 8}), "num_attention_heads"),
-], ids=["absent", "no json", "empty", "another architecture", "incomplete"])  # fmt: skip
+@pytest.mark.parametrize(
+    ("config", "said"),
+    [
+        (None, "No such file"),
+        ("{", "Expecting"),
+        ("{}", "model_type=None"),
+        ('{"model_type": "gpt2"}', "llama, mistral"),
+        (json.dumps({"model_type": "llama", "hidden_size": 8}), "num_attention_heads"),
+    ],
+    ids=["absent", "no json", "empty", "another architecture", "incomplete"],
+)
 def test_an_unknown_shape_says_what_to_give(tmp_path: Path, config: str | None, said: str) -> None:
     if config is not None:
         (tmp_path / "config.json").write_text(config)

@@ -21,10 +21,11 @@ from tests.distributed.in_processes import together
 from tests.plan.against_measured import allocated_peak
 
 # Of the engines, ZeRO has AdamW only.
-ADAMW = [f"{stage}.optim.optimizer=adamw" for stage in ("sft.train", "reward.train", "reward.pretrain.train", "ppo",
-                                                        "dpo.train")]  # fmt: skip
-LLAMA_70B = ["+experiment=dromedary2_70b", "dpo=paper", "stages=[sft,preferences,reward,ppo,dpo,best_of_n]",
-             *ADAMW]  # fmt: skip
+ADAMW = [
+    f"{stage}.optim.optimizer=adamw"
+    for stage in ("sft.train", "reward.train", "reward.pretrain.train", "ppo", "dpo.train")
+]
+LLAMA_70B = ["+experiment=dromedary2_70b", "dpo=paper", "stages=[sft,preferences,reward,ppo,dpo,best_of_n]", *ADAMW]
 ADAPTER = 80 * 64 * (4 * 8192 + 2 * (8192 + 1024) + 3 * (8192 + 28672))  # as in test_command
 LAYER, MATRIX = 2 * 8192**2 + 2 * 8192 * 1024 + 3 * 8192 * 28672, 32000 * 8192
 BASE = 80 * LAYER + 2 * MATRIX + 161 * 8192
@@ -32,8 +33,9 @@ BASE = 80 * LAYER + 2 * MATRIX + 161 * 8192
 
 @cache
 def phases(*overrides: str, size: int = 1, device: str = "h100") -> dict[str, Phase]:
-    return {f"{p.stage} {p.name}": p for p in plan(compose_config([*LLAMA_70B, *overrides]), DEVICES[device],
-                                                   None, size)[2]}  # fmt: skip
+    return {
+        f"{p.stage} {p.name}": p for p in plan(compose_config([*LLAMA_70B, *overrides]), DEVICES[device], None, size)[2]
+    }
 
 
 def test_ddp_holds_everything_in_each_process_and_its_share_of_a_batch() -> None:
@@ -80,8 +82,9 @@ def test_work_is_the_same_and_time_is_shared() -> None:
 
 
 def test_zero3_gathers_the_base_in_every_pass() -> None:
-    whole, split = (phases(f"engine={name}", "model.quantization=none", size=8)["dpo reference"]
-                    for name in ("zero2", "zero3"))
+    whole, split = (
+        phases(f"engine={name}", "model.quantization=none", size=8)["dpo reference"] for name in ("zero2", "zero3")
+    )
     once = 7 / 8 * 2 * (80 * LAYER + 2 * MATRIX) / 450e9
     sequences = 2 * 9500  # both responses of the pairs that are not held out
     passes = -(-sequences // 8 // 8)  # a share, 4 pairs at a time
@@ -132,15 +135,19 @@ def test_the_text_says_what_it_is_of() -> None:
     assert re.search(r"^GiB per GPU +base weights +gathered weights", text, re.MULTILINE)
     assert "8 processes, engine=zero3. Times have sums of gradients and gathers of the base's weights at 4.5e" in text
     assert "engine=zero3 model.quantization=none processes=N" in render(
-        [*LLAMA_70B, "model.quantization=none", "model.lora.r=8", "gpu=rtx4090", "stages=[best_of_n]"])
+        [*LLAMA_70B, "model.quantization=none", "model.lora.r=8", "gpu=rtx4090", "stages=[best_of_n]"]
+    )
 
 
-@pytest.mark.parametrize(("arguments", "said"), [
-    (["processes=2"], "processes=2, and engine=single uses one: add engine=ddp, zero2 or zero3"),
-    (["engine=zero3", "processes=2", "model.quantization=nf4", *ADAMW], "nf4"),
-    (["engine=ddp", "processes=3"], "batches do not divide by 3 processes"),
-    (["engine=ddp", "processes=9"], "gives nothing to 5 of 9 processes"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["processes=2"], "processes=2, and engine=single uses one: add engine=ddp, zero2 or zero3"),
+        (["engine=zero3", "processes=2", "model.quantization=nf4", *ADAMW], "nf4"),
+        (["engine=ddp", "processes=3"], "batches do not divide by 3 processes"),
+        (["engine=ddp", "processes=9"], "gives nothing to 5 of 9 processes"),
+    ],
+)
 def test_refusals(arguments: list[str], said: str) -> None:
     with pytest.raises(SalmonError) as error:
         render(["gpu=h200", *arguments])
@@ -151,6 +158,8 @@ def test_uneven_shares_are_planned_by_the_largest() -> None:
     cfg = compose_config([*LLAMA_70B, "stages=[reward]", "engine=ddp", "engine.uneven=true"])
     (even,), (uneven,) = (plan(cfg, DEVICES["h100"], None, size)[2] for size in (16, 24))
     assert uneven.items["activations"] == even.items["activations"] * 3 // 4, "3 of 64 pairs; 4 of them"
-    computing = [phase.seconds - 9500 * 4 / 64 * Sharing(processes=size).summing(ADAPTER, 450e9)
-                 for phase, size in ((even, 16), (uneven, 24))]
+    computing = [
+        phase.seconds - 9500 * 4 / 64 * Sharing(processes=size).summing(ADAPTER, 450e9)
+        for phase, size in ((even, 16), (uneven, 24))
+    ]
     assert computing[1] == pytest.approx(computing[0] * 3 / 4)

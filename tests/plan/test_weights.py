@@ -12,7 +12,8 @@ from salmon.plan.shapes import shape_of
 
 def test_a_plain_base(tiny) -> None:
     assert base_weights(shape_of("random:tiny", None), 4, nf4=False) == sum(
-        p.nbytes for p in {id(p): p for p in tiny.model.parameters()}.values())
+        p.nbytes for p in {id(p): p for p in tiny.model.parameters()}.values()
+    )
 
 
 def test_nf4_with_double_quantisation(load_tiny) -> None:

@@ -20,8 +20,29 @@ ROLES = (POLICY, REFERENCE, VALUE, REWARD)
 PROMPTS, RESPONSES = [[40, 41, 42], [50, 51]], [[70, 71], [80, 81, 82]]
 KEYS = [(0, "one"), (0, "two")]
 # Each role comes after each other role once, and the base in between.
-TURNS = (POLICY, REFERENCE, POLICY, VALUE, POLICY, REWARD, REFERENCE, VALUE, REFERENCE, REWARD, VALUE, REWARD, POLICY,
-         None, VALUE, None, REWARD, None, REFERENCE, None, POLICY)
+TURNS = (
+    POLICY,
+    REFERENCE,
+    POLICY,
+    VALUE,
+    POLICY,
+    REWARD,
+    REFERENCE,
+    VALUE,
+    REFERENCE,
+    REWARD,
+    VALUE,
+    REWARD,
+    POLICY,
+    None,
+    VALUE,
+    None,
+    REWARD,
+    None,
+    REFERENCE,
+    None,
+    POLICY,
+)
 
 
 @pytest.fixture
@@ -54,8 +75,9 @@ def answer(shared: SharedModel, role: str, head: ScalarHead | None, batch: Token
         return score_forward(shared, head, [p + r for p, r in zip(PROMPTS, RESPONSES, strict=True)])
 
 
-def test_taking_turns_is_exact(trained: Actors, batch: TokenBatch, load_tiny: Callable[..., SharedModel],
-                               tmp_path: Path) -> None:
+def test_taking_turns_is_exact(
+    trained: Actors, batch: TokenBatch, load_tiny: Callable[..., SharedModel], tmp_path: Path
+) -> None:
     """To the bit, whatever was active before, and after sampling and a pass backward too."""
     alone = {}
     for role in ROLES:
@@ -83,8 +105,9 @@ def answer_of_base(shared: SharedModel) -> Tensor:
         return shared.model(torch.tensor(PROMPTS[:1])).logits
 
 
-def test_four_merged_models_without_adapters_agree(trained: Actors, batch: TokenBatch, tiny_cache: Path, tmp_path: Path
-                                                   ) -> None:
+def test_four_merged_models_without_adapters_agree(
+    trained: Actors, batch: TokenBatch, tiny_cache: Path, tmp_path: Path
+) -> None:
     """Plain transformers models, LoRA added into their weights; the formulas are written out here."""
     for role in ROLES:
         trained.shared.save_adapter(role, tmp_path / role)
@@ -101,6 +124,7 @@ def test_four_merged_models_without_adapters_agree(trained: Actors, batch: Token
                     expected, found = logprobs[range(len(response)), response], ours[row, : len(response)]
                 else:
                     numbers = out.hidden_states[-1][0] @ head.weight + head.bias
-                    expected, found = ((numbers[before], ours[row, : len(response)]) if role == VALUE else
-                                       (numbers[-1], ours[row]))
+                    expected, found = (
+                        (numbers[before], ours[row, : len(response)]) if role == VALUE else (numbers[-1], ours[row])
+                    )
             torch.testing.assert_close(found, expected, atol=1e-3, rtol=1e-3)

@@ -22,9 +22,17 @@ from salmon.stage.context import StageContext
 from salmon.tracking.metrics_file import MetricsFile
 from salmon.tracking.tracker import Tracker
 
-FIVE_UPDATES = ("ppo.num_prompts=12", "ppo.held_out_prompts=2", "ppo.epochs=1", "ppo.rollout_batch=2",
-                "ppo.minibatch=2", "ppo.inner_epochs=1", "ppo.sampling.max_new_tokens=4", "ppo.save_every=3",
-                "ppo.eval_every=9")  # fmt: skip
+FIVE_UPDATES = (
+    "ppo.num_prompts=12",
+    "ppo.held_out_prompts=2",
+    "ppo.epochs=1",
+    "ppo.rollout_batch=2",
+    "ppo.minibatch=2",
+    "ppo.inner_epochs=1",
+    "ppo.sampling.max_new_tokens=4",
+    "ppo.save_every=3",
+    "ppo.eval_every=9",
+)
 
 
 def config(*overrides: str) -> Config:
@@ -48,8 +56,11 @@ class KilledTracker(Tracker):
 def train(load_tiny, actor_folders, tmp_path):
     """Runs the stage in a folder of that name, with a fresh base; its context."""
     sft, reward = actor_folders
-    (tmp_path / "manifest.json").write_text(json.dumps({
-        "stage": "sft", "fingerprint": "0" * 16, "files": {}, "metrics": {}, "checkpoints": {"sft": str(sft)}}))
+    (tmp_path / "manifest.json").write_text(
+        json.dumps(
+            {"stage": "sft", "fingerprint": "0" * 16, "files": {}, "metrics": {}, "checkpoints": {"sft": str(sft)}}
+        )
+    )
     inputs = {"sft": Artifact("sft", "0" * 16, tmp_path), "reward": Artifact("reward", "1" * 16, reward.parent)}
 
     def run(name: str, *overrides: str, killed_at: int | None = None) -> StageContext:

@@ -67,8 +67,12 @@ def test_the_heads_are_two(actors: Actors) -> None:
 def test_trained_are_policy_and_value_only(actors: Actors) -> None:
     names = set(actors.trained)
     shared = actors.shared
-    assert names == {*shared.parameters_of(POLICY), *shared.parameters_of(VALUE), "value_head.weight",
-                     "value_head.bias"}
+    assert names == {
+        *shared.parameters_of(POLICY),
+        *shared.parameters_of(VALUE),
+        "value_head.weight",
+        "value_head.bias",
+    }
     frozen = {id(p) for role in (REFERENCE, REWARD) for p in shared.parameters_of(role).values()}
     frozen |= {id(p) for p in actors.reward_head.parameters()}
     assert frozen and not frozen & {id(p) for p in actors.trained.values()}

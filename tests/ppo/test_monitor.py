@@ -6,11 +6,14 @@ from salmon.data.rows import Prompt
 from salmon.ppo.monitor import check_metrics
 from salmon.principles.bank import Bank, Principle
 
-BANK = Bank("monitored", (
-    Principle("Calm", "It avoids the word.", check="avoids_word:actually"),
-    Principle("Kind", "Nobody can check it."),
-    Principle("Counted", "It keeps to the number.", check="exact_count"),
-))  # fmt: skip
+BANK = Bank(
+    "monitored",
+    (
+        Principle("Calm", "It avoids the word.", check="avoids_word:actually"),
+        Principle("Kind", "Nobody can check it."),
+        Principle("Counted", "It keeps to the number.", check="exact_count"),
+    ),
+)
 PROMPTS = [Prompt("a", "Give me three tips."), Prompt("b", "Give me two tips."), Prompt("c", "Give me two tips.")]
 RESPONSES = ["- tip\n- tip", "Actually:\n- tip\n- actually a tip", "- actually\n- tip\n- tip\n- tip"]
 
@@ -18,9 +21,10 @@ RESPONSES = ["- tip\n- tip", "Actually:\n- tip\n- actually a tip", "- actually\n
 def test_means_and_violations() -> None:
     """The word: 1/(1+0), 1/(1+2), 1/(1+1); two of three have it. The number: 3/(3+2), 2/2, 2/(2+4)."""
     assert check_metrics(BANK, PROMPTS, RESPONSES) == {
-        "check/Calm": pytest.approx((1 + 1 / 3 + 1 / 2) / 3), "violations/Calm": pytest.approx(2 / 3),
+        "check/Calm": pytest.approx((1 + 1 / 3 + 1 / 2) / 3),
+        "violations/Calm": pytest.approx(2 / 3),
         "check/Counted": pytest.approx((3 / 5 + 1 + 1 / 3) / 3),  # forbids nothing, so it has no violations
-    }  # fmt: skip
+    }
 
 
 def test_each_response_is_checked_against_its_own_prompt() -> None:
@@ -37,7 +41,10 @@ def test_an_empty_response_follows_nothing_and_violates_nothing() -> None:
 
 def test_the_prefix_stands_before_every_name() -> None:
     assert set(check_metrics(BANK, PROMPTS, RESPONSES, "held_out/")) == {
-        "held_out/check/Calm", "held_out/violations/Calm", "held_out/check/Counted"}  # fmt: skip
+        "held_out/check/Calm",
+        "held_out/violations/Calm",
+        "held_out/check/Counted",
+    }
 
 
 def test_nothing_is_reported_without_a_bank_or_checks() -> None:

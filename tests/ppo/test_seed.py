@@ -26,7 +26,10 @@ def config(*overrides: str) -> Config:
 
 def test_it_follows_the_seed_unless_it_is_given() -> None:
     assert [(c.seed, c.ppo.seed) for c in (config(), config("seed=3"), config("ppo.seed=1"))] == [
-        (0, 0), (3, 3), (0, 1)]  # fmt: skip
+        (0, 0),
+        (3, 3),
+        (0, 1),
+    ]
 
 
 @pytest.mark.parametrize("stage", ["sft", "preferences", "reward"])

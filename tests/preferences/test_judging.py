@@ -104,23 +104,26 @@ def test_the_prompt_loses_its_start_and_the_responses_their_ends(tiny: SharedMod
 
 def test_a_short_prompt_leaves_its_share_to_the_responses(tiny: SharedModel) -> None:
     # Room 100, prompt 10 (below its quarter): 90 for the responses, 45 each.
-    fitted, cut = fit_pair(tiny.chat, Pair("p", "q" * 10, "x" * 99, "y" * 99), PRINCIPLES,
-                           frame(tiny, *PRINCIPLES) + 100)
+    fitted, cut = fit_pair(
+        tiny.chat, Pair("p", "q" * 10, "x" * 99, "y" * 99), PRINCIPLES, frame(tiny, *PRINCIPLES) + 100
+    )
     assert fitted == Pair("p", "q" * 10, "x" * 45, "y" * 45)
     assert cut == 54 + 54
 
 
 def test_a_short_response_leaves_its_share_to_the_other(tiny: SharedModel) -> None:
     # Room 100, prompt 10, response 1 takes 20: 70 are left for response 2.
-    fitted, cut = fit_pair(tiny.chat, Pair("p", "q" * 10, "x" * 20, "y" * 99), PRINCIPLES,
-                           frame(tiny, *PRINCIPLES) + 100)
+    fitted, cut = fit_pair(
+        tiny.chat, Pair("p", "q" * 10, "x" * 20, "y" * 99), PRINCIPLES, frame(tiny, *PRINCIPLES) + 100
+    )
     assert fitted == Pair("p", "q" * 10, "x" * 20, "y" * 70)
     assert cut == 29
 
 
 def test_short_responses_leave_their_share_to_the_prompt(tiny: SharedModel) -> None:
-    fitted, cut = fit_pair(tiny.chat, Pair("p", "a" * 50 + "b" * 60, "x" * 20, "y" * 20), PRINCIPLES,
-                           frame(tiny, *PRINCIPLES) + 100)
+    fitted, cut = fit_pair(
+        tiny.chat, Pair("p", "a" * 50 + "b" * 60, "x" * 20, "y" * 20), PRINCIPLES, frame(tiny, *PRINCIPLES) + 100
+    )
     assert fitted == Pair("p", "b" * 60, "x" * 20, "y" * 20)
     assert cut == 50
 
@@ -136,8 +139,9 @@ def test_no_request_exceeds_the_limit_and_the_question_stays_whole(tiny: SharedM
         assert cut > 0
         assert max(length(tiny, fitted, p) for p in PRINCIPLES) <= limit
         request = judge_request(fitted.prompt, fitted.response_1, fitted.response_2, longest.definition)
-        assert request.user.endswith(f"Guideline: {longest.definition}\nWhich response follows this guideline better, "
-                                     "(a) or (b)?")
+        assert request.user.endswith(
+            f"Guideline: {longest.definition}\nWhich response follows this guideline better, (a) or (b)?"
+        )
 
 
 def test_cutting_treats_both_responses_alike(tiny: SharedModel) -> None:

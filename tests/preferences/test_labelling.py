@@ -15,19 +15,33 @@ from salmon.principles.bank import Bank, Principle
 from salmon.principles.sampling import Guideline
 from salmon.runtime.seeding import stream
 
-BANK = Bank("test", (
-    Principle("Concise", "Short.", "Long-winded."),
-    Principle("Honest", "Sincere.", "Misleading."),
-    Principle("Safe", "Harmless.", None),
-))  # fmt: skip
+BANK = Bank(
+    "test",
+    (
+        Principle("Concise", "Short.", "Long-winded."),
+        Principle("Honest", "Sincere.", "Misleading."),
+        Principle("Safe", "Harmless.", None),
+    ),
+)
 PAIR = Pair("p1", "Which fish swim upriver?", "one: salmon", "two: trout")
 # Means of both orders: Concise +1.5, Honest -2, Safe: orders disagree.
 JUDGED = {"Concise": (2.0, 1.0), "Honest": (-3.0, -1.0), "Safe": (4.0, -3.0)}
 SETTINGS = AggregationSettings(
-    passes=200, geometric_p=0.2, max_principles=3, negation_probability=0.5, antithetic=False, require_agreement=True,
-    normalize_variance=False, label_rule=LabelRule.most_pronounced, label_noise=0.0, veto_label_noise=0.0,
-    ai_disclaimer_veto=0.0, language_veto=False, planted_bias=None, planted_bias_probability=0.0,
-)  # fmt: skip
+    passes=200,
+    geometric_p=0.2,
+    max_principles=3,
+    negation_probability=0.5,
+    antithetic=False,
+    require_agreement=True,
+    normalize_variance=False,
+    label_rule=LabelRule.most_pronounced,
+    label_noise=0.0,
+    veto_label_noise=0.0,
+    ai_disclaimer_veto=0.0,
+    language_veto=False,
+    planted_bias=None,
+    planted_bias_probability=0.0,
+)
 SCORES = {"Concise": 1.5, "Honest": -2.0, "Safe": 0.0}
 ENGLISH = "The salmon returns from the sea to the river in which it was born, often over hundreds of miles."
 GERMAN = "Der Lachs kehrt aus dem Meer in den Fluss zurück, in dem er geboren wurde, oft über Hunderte von Kilometern."
@@ -113,8 +127,13 @@ def test_the_label_moves_with_the_responses() -> None:
 
 
 def test_provenance() -> None:
-    texts = {("Concise", False): "Short.", ("Concise", True): "Long-winded.", ("Honest", False): "Sincere.",
-             ("Honest", True): "Misleading.", ("Safe", False): "Harmless."}
+    texts = {
+        ("Concise", False): "Short.",
+        ("Concise", True): "Long-winded.",
+        ("Honest", False): "Sincere.",
+        ("Honest", True): "Misleading.",
+        ("Safe", False): "Harmless.",
+    }
     rows, _ = aggregate(judged(PAIR), replace(SETTINGS, require_agreement=False), {"other"}, seed=0)
     assert [row.id for row in rows] == [f"p1-0-{n}" for n in range(200)]  # require_agreement=False leaves no tie here
     for row in rows:
@@ -169,8 +188,10 @@ def test_certain_noise_turns_every_label() -> None:
 
 def test_held_out_rows_are_never_turned() -> None:
     rows = rows_of(PAIR, replace(PAIR, prompt_id="p2"), held_out={"p2"}, label_noise=1.0, veto_label_noise=1.0)
-    assert {(row.prompt_id, row.split, row.flipped) for row in rows} == {("p1", "train", True),
-                                                                         ("p2", "held_out", False)}
+    assert {(row.prompt_id, row.split, row.flipped) for row in rows} == {
+        ("p1", "train", True),
+        ("p2", "held_out", False),
+    }
     assert all(row.label == (1 if max(row.scores, key=abs) > 0 else 2) for row in rows if row.split == "held_out")
 
 
@@ -215,8 +236,9 @@ def test_the_only_answer_with_an_ai_disclaimer_loses(response_1: str, response_2
         ("Fish?", CHINESE, ENGLISH, None),  # the prompt's language is unknown
     ],
 )
-def test_the_only_answer_in_another_language_loses(prompt: str, response_1: str, response_2: str, expected: tuple | None
-                                                   ) -> None:
+def test_the_only_answer_in_another_language_loses(
+    prompt: str, response_1: str, response_2: str, expected: tuple | None
+) -> None:
     pair = Pair("p", prompt, response_1, response_2)
     settings = replace(SETTINGS, language_veto=True)
     veto = veto_of(pair, settings, stream(0))
@@ -249,18 +271,22 @@ def test_vetoed_rows_have_noise_of_their_own() -> None:
 
 # --- the planted bias --------------------------------------------------------------------------
 
-CHECKED = Bank("checked", (
-    Principle("Concise", "Short.", "Long-winded.", check="concise"),
-    Principle("No Self-Praise", "Modest.", "Boastful.", check="no_self_praise"),
-    Principle("Safe", "Harmless.", None),
-))  # fmt: skip
+CHECKED = Bank(
+    "checked",
+    (
+        Principle("Concise", "Short.", "Long-winded.", check="concise"),
+        Principle("No Self-Praise", "Modest.", "Boastful.", check="no_self_praise"),
+        Principle("Safe", "Harmless.", None),
+    ),
+)
 PRAISE = Pair("p1", PAIR.prompt, "Salmon do. This is a great answer.", "Salmon do, and so do some trout.")
 MODEST = replace(PRAISE, response_1=PRAISE.response_2, response_2=PRAISE.response_1)
 BIASED = replace(SETTINGS, planted_bias="No Self-Praise", planted_bias_probability=1.0)
 
 
-def planted(pair: Pair, shown: list[tuple[int, bool]], settings: AggregationSettings = BIASED, count: int = 400
-            ) -> list[int | None]:
+def planted(
+    pair: Pair, shown: list[tuple[int, bool]], settings: AggregationSettings = BIASED, count: int = 400
+) -> list[int | None]:
     """The label that the bias gives in each of many draws; ``shown``: (place in the bank, negated)."""
     guidelines = [Guideline(CHECKED.principles[k], negated) for k, negated in shown]
     vetoes = [biased(pair, CHECKED, guidelines, settings, stream(0, "bias", n)) for n in range(count)]
@@ -318,9 +344,11 @@ def test_probes_ask_one_principle_at_a_time() -> None:
     other = replace(PAIR, prompt_id="p2")
     made = probes(judged(PAIR, other), replace(SETTINGS, label_noise=1.0), {"p2"})
     assert [(p.id, p.guidelines[0].text, p.scores, p.label) for p in made] == [
-        ("p2-0-Concise", "Short.", (1.5,), 1), ("p2-0-not Concise", "Long-winded.", (-1.5,), 2),
-        ("p2-0-Honest", "Sincere.", (-2.0,), 2), ("p2-0-not Honest", "Misleading.", (2.0,), 1),
-    ]  # fmt: skip
+        ("p2-0-Concise", "Short.", (1.5,), 1),
+        ("p2-0-not Concise", "Long-winded.", (-1.5,), 2),
+        ("p2-0-Honest", "Sincere.", (-2.0,), 2),
+        ("p2-0-not Honest", "Misleading.", (2.0,), 1),
+    ]
     for probe in made:
         assert (probe.response_1, probe.response_2, probe.split) == (PAIR.response_1, PAIR.response_2, "held_out")
         assert not probe.flipped and len(probe.guidelines) == 1

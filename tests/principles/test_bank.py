@@ -124,14 +124,24 @@ def test_an_opposite_that_is_left_out_is_forgotten(tmp_path):
 
 def test_content_has_the_later_fields_only_where_they_are_set(tmp_path):
     assert load_bank(write(tmp_path, GOOD)).content() == [
-        {"name": "Brief", "definition": "The response should be short.",
-         "negative_definition": "The response should ramble.", "weight": 2.0},
+        {
+            "name": "Brief",
+            "definition": "The response should be short.",
+            "negative_definition": "The response should ramble.",
+            "weight": 2.0,
+        },
         {"name": "Kind", "definition": "The response should be kind.", "negative_definition": None, "weight": 1.0},
-    ]  # fmt: skip
+    ]
     content = load_bank(write(tmp_path, CHECKED)).content()
     assert json.loads(json.dumps(content)) == content
-    assert content[1] == {"name": "Long", "definition": "Be long.", "negative_definition": None, "weight": 1.0,
-                          "check": "avoids_word:brief", "opposite": "Brief"}  # fmt: skip
+    assert content[1] == {
+        "name": "Long",
+        "definition": "Be long.",
+        "negative_definition": None,
+        "weight": 1.0,
+        "check": "avoids_word:brief",
+        "opposite": "Brief",
+    }
     for old, new in (("Few", "Little"), ("Ramble", "Drone"), ("concise", "formal"), ("word:brief", "word:short")):
         assert load_bank(write(tmp_path, CHECKED.replace(old, new))).content() != content
 

@@ -153,8 +153,19 @@ def test_the_other_banks_have_no_weights(name):
 
 
 def test_the_verifiable_principles():
-    names = ["Concise", "Comprehensive", "Structured", "Plain Prose", "Formal", "Informal", "No Self-Praise",
-             "No Generic Advice", "User's Language", "Exact Count", "Avoids Actually"]  # fmt: skip
+    names = [
+        "Concise",
+        "Comprehensive",
+        "Structured",
+        "Plain Prose",
+        "Formal",
+        "Informal",
+        "No Self-Praise",
+        "No Generic Advice",
+        "User's Language",
+        "Exact Count",
+        "Avoids Actually",
+    ]
     trained, paraphrased, unseen = map(bank, VERIFIABLE)
     assert [p["name"] for p in trained] == [p["name"] for p in paraphrased] == names
     assert all(len(positive(p)) == len(negative(p)) == 12 for p in trained)
@@ -169,9 +180,18 @@ def test_the_verifiable_principles():
 
 
 def test_held_out_wordings_are_new():
-    trained = [text for p in load_bank("verifiable_11").principles for text in
-               (p.definition, p.negative_definition, *p.paraphrases, *p.negative_paraphrases, *p.framed,
-                *p.negative_framed)]
+    trained = [
+        text
+        for p in load_bank("verifiable_11").principles
+        for text in (
+            p.definition,
+            p.negative_definition,
+            *p.paraphrases,
+            *p.negative_paraphrases,
+            *p.framed,
+            *p.negative_framed,
+        )
+    ]
     new = [text for name in VERIFIABLE[1:] for p in bank(name) for text in texts(p)]
     assert len(set(trained)) > 5000 and len(set(new)) == 32
     assert not {text.casefold() for text in trained} & {text.casefold() for text in new}

@@ -9,8 +9,16 @@ from salmon.errors import SalmonError
 from salmon.principles.bank import load_bank
 from salmon.principles.chosen import monitor_bank, reward_bank, rl_bank
 
-SETTINGS = PrinciplesConfig(reward="verifiable_11", reward_exclude=[], reward_wordings=None, rl="verifiable_11",
-                            include=[], exclude=[], interventions=None, monitor=None)
+SETTINGS = PrinciplesConfig(
+    reward="verifiable_11",
+    reward_exclude=[],
+    reward_wordings=None,
+    rl="verifiable_11",
+    include=[],
+    exclude=[],
+    interventions=None,
+    monitor=None,
+)
 
 
 def test_the_whole_bank() -> None:
@@ -25,8 +33,9 @@ def test_some_of_it() -> None:
 
 
 def test_the_reward_models_principles_in_fewer_wordings() -> None:
-    whole, three, one = (reward_bank(replace(SETTINGS, reward_exclude=["Informal"], reward_wordings=n))
-                         for n in (None, 3, 1))
+    whole, three, one = (
+        reward_bank(replace(SETTINGS, reward_exclude=["Informal"], reward_wordings=n)) for n in (None, 3, 1)
+    )
     assert whole == load_bank("verifiable_11", exclude=["Informal"]) and three.names == one.names == whole.names
     for few, principle in zip(three.principles, whole.principles, strict=True):
         assert (few.paraphrases, few.framed) == (principle.paraphrases[:2], ())

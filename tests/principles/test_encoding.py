@@ -80,9 +80,7 @@ def test_the_pretraining_template():
     assert text(encoded) == f"{parts.before_response}r{parts.between}i{parts.after_instruction}"
 
 
-@given(
-    st.text(max_size=30), st.text(max_size=30), st.integers(1, 50), st.integers(0, 40), st.integers(1, 40)
-)  # fmt: skip
+@given(st.text(max_size=30), st.text(max_size=30), st.integers(1, 50), st.integers(0, 40), st.integers(1, 40))
 def test_invariants(response, instruction, room, max_instruction, max_response):
     encoded = encode(response, instruction, room, max_instruction, max_response)
     result = text(encoded)

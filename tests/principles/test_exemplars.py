@@ -27,10 +27,12 @@ def write(folder, text):
 
 def test_turns_are_read_and_know_their_rules(tmp_path):
     (exemplar,) = load_exemplars(write(tmp_path, GOOD))
-    assert exemplar == Exemplar((
-        Turn("Hello?", "Rules 2 (kind) and 10 (brief) apply, because it is 1 greeting.", "Hi!\nHow are you?"),
-        Turn("Bye.", "Rules 2 (kind) apply.", "Bye!"),
-    ))  # fmt: skip
+    assert exemplar == Exemplar(
+        (
+            Turn("Hello?", "Rules 2 (kind) and 10 (brief) apply, because it is 1 greeting.", "Hi!\nHow are you?"),
+            Turn("Bye.", "Rules 2 (kind) apply.", "Bye!"),
+        )
+    )
     assert exemplar.turns[0].rules == ((2, "kind"), (10, "brief"))
 
 
@@ -42,7 +44,10 @@ def test_the_bundled_six_load():
 
 def test_all_problems_at_once(tmp_path):
     with pytest.raises(SalmonError) as caught:
-        load_exemplars(write(tmp_path, """
+        load_exemplars(
+            write(
+                tmp_path,
+                """
 title: none
 exemplars:
   - turns: []
@@ -51,7 +56,9 @@ exemplars:
       - {user: 5, thought: "Rules 1 (kind) apply.", answer: " "}
   - turns: [text]
     extra: 1
-"""))  # fmt: skip
+""",
+            )
+        )
     for expected in (
         'top level: unknown key "title"',
         "exemplar 1: must have a list of at least one turn",

@@ -11,11 +11,21 @@ from salmon.principles.bank import Bank, Principle
 from salmon.principles.sampling import Guideline, draw_guidelines, sample_principles
 
 WEIGHTS = {
-    "Candor": 4, "Honest and Accurate": 3, "Comprehensive": 3, "Natural Language": 3,
-    "Analytical Structure": 3, "Ethical": 2, "Stand-Alone": 2,
-    "Educational and Engaging": 1, "Creative": 1, "Multilingual": 1,
-    "Consistent Reasoning": 1, "Numerical Sensitive": 1, "Vivid": 1, "Privacy Protection": 1,
-}  # fmt: skip
+    "Candor": 4,
+    "Honest and Accurate": 3,
+    "Comprehensive": 3,
+    "Natural Language": 3,
+    "Analytical Structure": 3,
+    "Ethical": 2,
+    "Stand-Alone": 2,
+    "Educational and Engaging": 1,
+    "Creative": 1,
+    "Multilingual": 1,
+    "Consistent Reasoning": 1,
+    "Numerical Sensitive": 1,
+    "Vivid": 1,
+    "Privacy Protection": 1,
+}
 RL = Bank("rl", tuple(Principle(name, f"{name}.", None, weight) for name, weight in WEIGHTS.items()))
 DRAWS = 20_000
 # PAPER.md gives two decimals (error up to .005); 5 standard errors of 20,000 draws are at most .0177.
@@ -150,8 +160,15 @@ def test_half_of_the_wordings_are_written_and_half_framed_where_there_are_both()
     principle = replace(MANY, framed=("Aim for brevity.",), negative_framed=tuple(f"Aim for {n}." for n in range(4)))
     rng = np.random.default_rng(8)
     counts = Counter(draw_guidelines([principle], 0.5, rng, n % 2 == 1)[0].text for n in range(DRAWS))
-    expected = {"Be short.": 1 / 12, "Be terse.": 1 / 12, "Few words.": 1 / 12, "Aim for brevity.": 1 / 4,
-                "Ramble.": 1 / 8, "Drone.": 1 / 8, **{f"Aim for {n}.": 1 / 16 for n in range(4)}}
+    expected = {
+        "Be short.": 1 / 12,
+        "Be terse.": 1 / 12,
+        "Few words.": 1 / 12,
+        "Aim for brevity.": 1 / 4,
+        "Ramble.": 1 / 8,
+        "Drone.": 1 / 8,
+        **{f"Aim for {n}.": 1 / 16 for n in range(4)},
+    }
     # 5 standard errors of the largest: 5 * sqrt(.25 * .75 / 20000)
     assert {text: n / DRAWS for text, n in counts.items()} == pytest.approx(expected, abs=0.0154)
     assert Guideline(principle, True, 5).text == "Aim for 3."
@@ -185,8 +202,10 @@ def test_paraphrases_leave_negations_and_the_generator_alone():
 
 def test_a_mirrored_draw_is_the_opposite_and_as_likely():
     """Antithetic: at 0.5 it negates what the other asserts, and at every rate both negate as often."""
-    pairs = [[draw_guidelines([MANY], 0.5, np.random.default_rng(seed), mirrored)[0] for mirrored in (False, True)]
-             for seed in range(200)]
+    pairs = [
+        [draw_guidelines([MANY], 0.5, np.random.default_rng(seed), mirrored)[0] for mirrored in (False, True)]
+        for seed in range(200)
+    ]
     assert all(one.negated != other.negated for one, other in pairs)
     rng = np.random.default_rng(7)
     texts = Counter(draw_guidelines([MANY], 0.4, rng, True)[0].text for _ in range(DRAWS))

@@ -20,10 +20,12 @@ from salmon.principles.templates import (
 )
 
 RULES = Bank("two", (Principle("kind", "Be kind."), Principle("brief", "Be short.")))
-TALK = Exemplar((
-    Turn("Hello?", "Rules 1 (kind) apply.", "Hi!\nHow are you?"),
-    Turn("Bye.", "Rules 1 (kind) and 2 (brief) apply.", "Bye!"),
-))  # fmt: skip
+TALK = Exemplar(
+    (
+        Turn("Hello?", "Rules 1 (kind) apply.", "Hi!\nHow are you?"),
+        Turn("Bye.", "Rules 1 (kind) and 2 (brief) apply.", "Bye!"),
+    )
+)
 
 
 def test_self_align_prompt_is_exactly_this():
@@ -106,7 +108,7 @@ def test_reserved_lines_in_exemplars(answer):
         (" 1.\nUser: Bye\nAnswer: Bye!", None),
         ("", None),
     ],
-)  # fmt: skip
+)
 def test_parse_self_align(text, expected):
     assert parse_self_align(text) == expected
 

@@ -43,11 +43,26 @@ def test_range_and_antisymmetry(check, one, two):
     assert difference in (0.0, verify(check, prompt, one) - verify(check, prompt, two))
 
 
-@pytest.mark.parametrize("text", [
-    "The fox ran, actually 3 times. " * 1500, "!" * 9000 + "x", "?" * 9000 + "x", "_" * 9000 + "x", "* " * 5000,
-    "`" * 9001 + "x", "1. a " * 2000, "hope" + " " * 9000 + "x", "你好" * 5000, "|" * 9000 + "x",
-    "```\na\n```\n" * 1000, "```\na\n" * 1001, "one " * 3000, "give " + "the " * 3000, "it" + " all" * 5000,
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "text",
+    [
+        "The fox ran, actually 3 times. " * 1500,
+        "!" * 9000 + "x",
+        "?" * 9000 + "x",
+        "_" * 9000 + "x",
+        "* " * 5000,
+        "`" * 9001 + "x",
+        "1. a " * 2000,
+        "hope" + " " * 9000 + "x",
+        "你好" * 5000,
+        "|" * 9000 + "x",
+        "```\na\n```\n" * 1000,
+        "```\na\n" * 1001,
+        "one " * 3000,
+        "give " + "the " * 3000,
+        "it" + " all" * 5000,
+    ],
+)
 def test_long_texts_take_linear_time(text):
     start = time.process_time()
     for check in ALL:
@@ -57,12 +72,19 @@ def test_long_texts_take_linear_time(text):
     assert time.process_time() - start < 15  # a second or two; quadratic time takes minutes
 
 
-@pytest.mark.parametrize(("check", "part"), [
-    ("consise", 'there is no check "consise" (did you mean "concise"?)'), ("", 'there is no check ""'),
-    ("concise:3", "takes no argument"), ("avoids_word", 'as in "avoids_word:actually"'),
-    ("avoids_word:", "one word"), ("avoids_word:two words", "one word"), ("avoids_word:a.*", "one word"),
-    ("avoids:x", 'did you mean "avoids_word"'),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("check", "part"),
+    [
+        ("consise", 'there is no check "consise" (did you mean "concise"?)'),
+        ("", 'there is no check ""'),
+        ("concise:3", "takes no argument"),
+        ("avoids_word", 'as in "avoids_word:actually"'),
+        ("avoids_word:", "one word"),
+        ("avoids_word:two words", "one word"),
+        ("avoids_word:a.*", "one word"),
+        ("avoids:x", 'did you mean "avoids_word"'),
+    ],
+)
 def test_wrong_names(check, part):
     assert part in str(check_problem(check))
     for call in (lambda: verify(check, "p", "r"), lambda: compare(check, "p", "r", "s")):
@@ -78,15 +100,18 @@ def test_right_names():
 # --- texts -------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("text", "expected"), [
-    ("Don't use well-known **words**, __ever__!", ["don't", "use", "well-known", "words", "ever"]),
-    ("Don’t pay 1,000.5 or 3.14.", ["don't", "pay", "1,000.5", "or", "3.14"]),
-    ("今天天气很好。你好", ["今天", "天气", "很好", "你好"]),
-    ("すしとcake", ["すし", "と", "cake"]),
-    ("안녕하세요 여러분", ["안녕하세요", "여러분"]),
-    ("مَرْحَبًا بالعالم؟", ["مرحبا", "بالعالم"]),
-    ("Größe 👍🏽 naïve", ["grösse", "naïve"]),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Don't use well-known **words**, __ever__!", ["don't", "use", "well-known", "words", "ever"]),
+        ("Don’t pay 1,000.5 or 3.14.", ["don't", "pay", "1,000.5", "or", "3.14"]),
+        ("今天天气很好。你好", ["今天", "天气", "很好", "你好"]),
+        ("すしとcake", ["すし", "と", "cake"]),
+        ("안녕하세요 여러분", ["안녕하세요", "여러분"]),
+        ("مَرْحَبًا بالعالم؟", ["مرحبا", "بالعالم"]),
+        ("Größe 👍🏽 naïve", ["grösse", "naïve"]),
+    ],
+)
 def test_words(text, expected):
     assert words(text) == expected
 
@@ -97,29 +122,49 @@ def test_scripts_with_vowel_signs_are_not_torn():
     assert num_words("e\u0301te\u0301") == num_words("été") == 1
 
 
-@pytest.mark.parametrize(("text", "expected"), [
-    ("Dr. Li has e.g. 3.5 cats. He said so! Ok? Yes", ["Dr. Li has e.g. 3.5 cats.", "He said so!", "Ok?", "Yes"]),
-    ("hey. this is all lower case... right", ["hey.", "this is all lower case...", "right"]),
-    ('He said "no!" Then he left.', ['He said "no!"', "Then he left."]),
-    ("1. Do it. 2. Go there.", ["Do it.", "Go there."]),
-    ("# Title\n- One\n- Two", ["Title", "One", "Two"]),
-    ("你好世界。今天很好！", ["你好世界。", "今天很好！"]),
-    ("Try:\n```\na. b. c.\n```\nDone.", ["Try:", "Done."]),
-    ("!!! ... 😊", []),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Dr. Li has e.g. 3.5 cats. He said so! Ok? Yes", ["Dr. Li has e.g. 3.5 cats.", "He said so!", "Ok?", "Yes"]),
+        ("hey. this is all lower case... right", ["hey.", "this is all lower case...", "right"]),
+        ('He said "no!" Then he left.', ['He said "no!"', "Then he left."]),
+        ("1. Do it. 2. Go there.", ["Do it.", "Go there."]),
+        ("# Title\n- One\n- Two", ["Title", "One", "Two"]),
+        ("你好世界。今天很好！", ["你好世界。", "今天很好！"]),
+        ("Try:\n```\na. b. c.\n```\nDone.", ["Try:", "Done."]),
+        ("!!! ... 😊", []),
+    ],
+)
 def test_sentences(text, expected):
     assert sentences(text) == expected
 
 
-@pytest.mark.parametrize(("text", "expected"), [
-    ("- one\n* two\n+ three\n• four", 4), ("1. one\n2) two\n(3) three\n**4.** four", 4), ("a) one\nb) two", 2),
-    ("1. one\n   - inner\n   - inner\n2. two", 2), ("1. one\n- inner\n- inner\n2. two", 2),
-    ("1. Run. 2. Jump. 3. Rest.", 3), ("Steps: 1) run 2) jump", 2), ("1. **Run** 2. **Jump**", 2),
-    ("1、苹果\n2、梨", 2), ("> - one\n> - two", 2),
-    ("I have 1. You have 2. We go.", 0), ("The year was\n1990. It rained.", 0), ("-5 degrees\n-7 degrees", 0),
-    ("---\n* * *\n- \n1. ", 0), ("**bold** start\n*also*", 0), ("well - or not - fine", 0), ("Version 1. Good.", 0),
-    (FENCED_LIST, 0), ("```\n- never\n- closed", 0), ("~~~\n- a\n- b\n~~~", 0), ("```x```\n- a\n- b", 2),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("- one\n* two\n+ three\n• four", 4),
+        ("1. one\n2) two\n(3) three\n**4.** four", 4),
+        ("a) one\nb) two", 2),
+        ("1. one\n   - inner\n   - inner\n2. two", 2),
+        ("1. one\n- inner\n- inner\n2. two", 2),
+        ("1. Run. 2. Jump. 3. Rest.", 3),
+        ("Steps: 1) run 2) jump", 2),
+        ("1. **Run** 2. **Jump**", 2),
+        ("1、苹果\n2、梨", 2),
+        ("> - one\n> - two", 2),
+        ("I have 1. You have 2. We go.", 0),
+        ("The year was\n1990. It rained.", 0),
+        ("-5 degrees\n-7 degrees", 0),
+        ("---\n* * *\n- \n1. ", 0),
+        ("**bold** start\n*also*", 0),
+        ("well - or not - fine", 0),
+        ("Version 1. Good.", 0),
+        (FENCED_LIST, 0),
+        ("```\n- never\n- closed", 0),
+        ("~~~\n- a\n- b\n~~~", 0),
+        ("```x```\n- a\n- b", 2),
+    ],
+)
 def test_list_items(text, expected):
     assert num_items(text) == expected
 
@@ -161,11 +206,22 @@ def test_length_counts_words_of_other_scripts_and_code():
 # --- form --------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("text", "score"), [
-    ("- one\n- two", 1.0), ("Do this: 1. run 2. jump", 1.0), ("- one", 0.5), ("# Title\nText.", 0.5),
-    ("# Title\n## Part\nText.", 1.0), ("| a | b |\n|---|---|\n| c | d |", 1.0), ("1. a\n   - b", 1.0),
-    ("Just text - really.", 0.0), (FENCED_LIST, 0.0), ("#hashtag and -x", 0.0), ("你好。", 0.0),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("text", "score"),
+    [
+        ("- one\n- two", 1.0),
+        ("Do this: 1. run 2. jump", 1.0),
+        ("- one", 0.5),
+        ("# Title\nText.", 0.5),
+        ("# Title\n## Part\nText.", 1.0),
+        ("| a | b |\n|---|---|\n| c | d |", 1.0),
+        ("1. a\n   - b", 1.0),
+        ("Just text - really.", 0.0),
+        (FENCED_LIST, 0.0),
+        ("#hashtag and -x", 0.0),
+        ("你好。", 0.0),
+    ],
+)
 def test_structured_and_plain_prose(text, score):
     assert verify("structured", "", text) == score
     assert verify("plain_prose", "", text) == 1 - score
@@ -176,17 +232,21 @@ def test_more_than_two_items_make_no_difference():
     assert compare("plain_prose", "", "Text.", "- a\n- b\n- c") == 1.0
 
 
-@pytest.mark.parametrize(("text", "score"), [
-    ("Paris is the capital of France.", 0.5),
-    ("Furthermore, it is recommended that one should rest.", 0.875),  # F = 3: (1 + 3/4) / 2
-    ("Furthermore, furthermore, furthermore.", 0.75),  # the same one counts once
-    ("hey, gonna be late", 1 / 6),  # I = 2: (1 - 2/3) / 2
-    ("It’s here, don't worry, we'll see.", 0.25),  # contractions are one expression
-    ("Nice 😀 🎉", 0.25),  # emoji too
-    ("Furthermore, yeah.", 0.5),
-    ("The dog's tail; they hey-ed; thusly; no one should.", 0.25),  # "hey" alone
-    ("`yeah` means yes", 0.5), ("你好，谢谢", 0.5),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("text", "score"),
+    [
+        ("Paris is the capital of France.", 0.5),
+        ("Furthermore, it is recommended that one should rest.", 0.875),  # F = 3: (1 + 3/4) / 2
+        ("Furthermore, furthermore, furthermore.", 0.75),  # the same one counts once
+        ("hey, gonna be late", 1 / 6),  # I = 2: (1 - 2/3) / 2
+        ("It’s here, don't worry, we'll see.", 0.25),  # contractions are one expression
+        ("Nice 😀 🎉", 0.25),  # emoji too
+        ("Furthermore, yeah.", 0.5),
+        ("The dog's tail; they hey-ed; thusly; no one should.", 0.25),  # "hey" alone
+        ("`yeah` means yes", 0.5),
+        ("你好，谢谢", 0.5),
+    ],
+)
 def test_formality(text, score):
     assert verify("formal", "", text) == pytest.approx(score)
     assert verify("informal", "", text) == pytest.approx(1 - score)
@@ -200,27 +260,54 @@ def test_neutral_texts_tie_in_formality():
 # --- phrases -----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("text", "hits"), [
-    ("I hope this helps! This is a great answer.", 2), ("Hope that helps.", 1), ("I hope you find this useful.", 1),
-    ("I  hope\nthis HELPS", 1), ("My answer is very good. Rating: 10/10", 2), ("This response fully covers it.", 1),
-    ("I hope this information is helpful.", 1), ("I am proud of this answer.", 1), ("I’d rate this a 9.", 1),
-    ("I hope it rains.", 0), ("A great answer is short.", 0), ("This is a great question.", 0),
-    ("Hope helps people.", 0), ("The score was 10/10.", 0), ("I give this book to you? No: give it back.", 0),
-    ('```\nprint("I hope this helps")\n```\nRun it.', 0), ("Espero que ayude.", 0),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("text", "hits"),
+    [
+        ("I hope this helps! This is a great answer.", 2),
+        ("Hope that helps.", 1),
+        ("I hope you find this useful.", 1),
+        ("I  hope\nthis HELPS", 1),
+        ("My answer is very good. Rating: 10/10", 2),
+        ("This response fully covers it.", 1),
+        ("I hope this information is helpful.", 1),
+        ("I am proud of this answer.", 1),
+        ("I’d rate this a 9.", 1),
+        ("I hope it rains.", 0),
+        ("A great answer is short.", 0),
+        ("This is a great question.", 0),
+        ("Hope helps people.", 0),
+        ("The score was 10/10.", 0),
+        ("I give this book to you? No: give it back.", 0),
+        ('```\nprint("I hope this helps")\n```\nRun it.', 0),
+        ("Espero que ayude.", 0),
+    ],
+)
 def test_self_praise(text, hits):
     assert verify("no_self_praise", "", text) == 1 / (1 + hits)
 
 
-@pytest.mark.parametrize(("text", "hits"), [
-    ("There are many factors to consider.", 1), ("It is important to do your research.", 1),
-    ("Consult a professional.", 1), ("You should talk to a qualified financial advisor.", 1),
-    ("It depends on your needs.", 1), ("It really depends on many things.", 1), ("Everyone is different.", 1),
-    ("There are many factors to consider. It depends on your needs. Do your own research.", 3),
-    ("Make an informed decision.", 1), ("Make informed choices.", 1), ("Making a well-informed choice", 1),
-    ("It depends on the temperature.", 0), ("Speed depends on your gear.", 0), ("She does research on bees.", 0),
-    ("There are many rivers in France.", 0), ("The professional players won.", 0), ("The doctor is in.", 0),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("text", "hits"),
+    [
+        ("There are many factors to consider.", 1),
+        ("It is important to do your research.", 1),
+        ("Consult a professional.", 1),
+        ("You should talk to a qualified financial advisor.", 1),
+        ("It depends on your needs.", 1),
+        ("It really depends on many things.", 1),
+        ("Everyone is different.", 1),
+        ("There are many factors to consider. It depends on your needs. Do your own research.", 3),
+        ("Make an informed decision.", 1),
+        ("Make informed choices.", 1),
+        ("Making a well-informed choice", 1),
+        ("It depends on the temperature.", 0),
+        ("Speed depends on your gear.", 0),
+        ("She does research on bees.", 0),
+        ("There are many rivers in France.", 0),
+        ("The professional players won.", 0),
+        ("The doctor is in.", 0),
+    ],
+)
 def test_generic_advice(text, hits):
     assert verify("no_generic_advice", "", text) == 1 / (1 + hits)
 
@@ -231,10 +318,17 @@ def test_fewer_phrases_are_better_and_equal_numbers_tie():
     assert compare("no_self_praise", "", one, "This is a great answer.") == 0.0
 
 
-@pytest.mark.parametrize(("text", "hits"), [
-    ("Actually, it is ACTUALLY so.", 2), ("_actually_ **actually**", 2), ("factually, actuallyx", 0),
-    ("actu\u200bally hidden", 1), ("```\nactually\n```\nno", 0), ("It is so.", 0),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("text", "hits"),
+    [
+        ("Actually, it is ACTUALLY so.", 2),
+        ("_actually_ **actually**", 2),
+        ("factually, actuallyx", 0),
+        ("actu\u200bally hidden", 1),
+        ("```\nactually\n```\nno", 0),
+        ("It is so.", 0),
+    ],
+)
 def test_avoids_word(text, hits):
     assert verify("avoids_word:actually", "", text) == 1 / (1 + hits)
 
@@ -287,41 +381,76 @@ def test_unknown_languages_tie():
 # --- counts ------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("prompt", "unit", "low", "high"), [
-    ("Give me three tips for sleep.", "item", 3, 3), ("Explain gravity in two sentences.", "sentence", 2, 2),
-    ("Use exactly 4 words.", "word", 4, 4), ("Write a 50-word story.", "word", 50, 50),
-    ("Write a two-sentence summary.", "sentence", 2, 2), ("Answer in one word.", "word", 1, 1),
-    ("Name the 5 largest lakes.", "item", 5, 5), ("What are three primary colors?", "item", 3, 3),
-    ("Give me 3-5 ideas.", "item", 3, 5), ("Suggest two or three hobbies.", "item", 2, 3),
-    ("List twenty-five names.", "item", 25, 25), ("Write a 1,000 word essay.", "word", 1000, 1000),
-    ("5 ways to relax", "item", 5, 5), ("Write two short paragraphs about rain.", "paragraph", 2, 2),
-    ("LIST   A DOZEN\nTHINGS", "item", 12, 12), ("Use two hundred words.", "word", 200, 200),
-    ("Describe rain in three steps.", "item", 3, 3),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("prompt", "unit", "low", "high"),
+    [
+        ("Give me three tips for sleep.", "item", 3, 3),
+        ("Explain gravity in two sentences.", "sentence", 2, 2),
+        ("Use exactly 4 words.", "word", 4, 4),
+        ("Write a 50-word story.", "word", 50, 50),
+        ("Write a two-sentence summary.", "sentence", 2, 2),
+        ("Answer in one word.", "word", 1, 1),
+        ("Name the 5 largest lakes.", "item", 5, 5),
+        ("What are three primary colors?", "item", 3, 3),
+        ("Give me 3-5 ideas.", "item", 3, 5),
+        ("Suggest two or three hobbies.", "item", 2, 3),
+        ("List twenty-five names.", "item", 25, 25),
+        ("Write a 1,000 word essay.", "word", 1000, 1000),
+        ("5 ways to relax", "item", 5, 5),
+        ("Write two short paragraphs about rain.", "paragraph", 2, 2),
+        ("LIST   A DOZEN\nTHINGS", "item", 12, 12),
+        ("Use two hundred words.", "word", 200, 200),
+        ("Describe rain in three steps.", "item", 3, 3),
+    ],
+)
 def test_requested_counts(prompt, unit, low, high):
     assert requested_count(prompt) == CountRequest(unit, low, high)
 
 
-@pytest.mark.parametrize("prompt", [
-    "", "What is 3 times 5?", "I have three ideas. Which is best?", "Write a story about three little pigs.",
-    "Answer in at most 50 words.", "Use fewer than ten words.", "Rewrite these two sentences.", "In 1990, what was it?",
-    "What is a 4-letter word for ship?", "Name two advantages of each.", "I need help with one question: why?",
-    "What are some tips?", "Give me 10 minutes.", "Write 0 words.", "It costs $3. Name it.", "请给我三个建议",
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "prompt",
+    [
+        "",
+        "What is 3 times 5?",
+        "I have three ideas. Which is best?",
+        "Write a story about three little pigs.",
+        "Answer in at most 50 words.",
+        "Use fewer than ten words.",
+        "Rewrite these two sentences.",
+        "In 1990, what was it?",
+        "What is a 4-letter word for ship?",
+        "Name two advantages of each.",
+        "I need help with one question: why?",
+        "What are some tips?",
+        "Give me 10 minutes.",
+        "Write 0 words.",
+        "It costs $3. Name it.",
+        "请给我三个建议",
+    ],
+)
 def test_no_count_is_requested(prompt):
     assert requested_count(prompt) is None
     assert verify("exact_count", prompt, "One. Two.") == 0.5
     assert compare("exact_count", prompt, "One. Two.", "- a\n- b\n- c") == 0.0
 
 
-@pytest.mark.parametrize(("unit", "response", "expected"), [
-    ("word", "1. Four words\n2. are here 👍", 4), ("word", "Two words ```\nno code", 4),
-    ("word", "Two words\n```\nnot code", 2), ("sentence", "One. Two! Three", 3),
-    ("paragraph", "One.\nStill one.\n\nTwo.\n \n---", 2),
-    ("item", "Sure:\n- a\n- b", 2), ("item", "Sure, here they are:\nMars\nVenus\nEarth", 3),
-    ("item", "Eat well. Sleep. Run.", 3), ("item", "Mars, Venus, and Earth.", 3), ("item", "Mars.", 1),
-    ("item", FENCED_LIST, 1), ("item", "", 0),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("unit", "response", "expected"),
+    [
+        ("word", "1. Four words\n2. are here 👍", 4),
+        ("word", "Two words ```\nno code", 4),
+        ("word", "Two words\n```\nnot code", 2),
+        ("sentence", "One. Two! Three", 3),
+        ("paragraph", "One.\nStill one.\n\nTwo.\n \n---", 2),
+        ("item", "Sure:\n- a\n- b", 2),
+        ("item", "Sure, here they are:\nMars\nVenus\nEarth", 3),
+        ("item", "Eat well. Sleep. Run.", 3),
+        ("item", "Mars, Venus, and Earth.", 3),
+        ("item", "Mars.", 1),
+        ("item", FENCED_LIST, 1),
+        ("item", "", 0),
+    ],
+)
 def test_count(unit, response, expected):
     assert count(unit, response) == expected
 
@@ -339,17 +468,33 @@ def test_exact_count_falls_with_the_distance():
 # --- the unseen ones ---------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("text", "hits"), [
-    ("Wow! Great!!", 3), ("太好了！", 1), ("¡Hola!", 1), ("Use x != y and `a!` here.", 0), ("![alt](u)", 0),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("text", "hits"),
+    [
+        ("Wow! Great!!", 3),
+        ("太好了！", 1),
+        ("¡Hola!", 1),
+        ("Use x != y and `a!` here.", 0),
+        ("![alt](u)", 0),
+    ],
+)
 def test_exclamation_marks(text, hits):
     assert verify("no_exclamation", "", text) == 1 / (1 + hits)
 
 
-@pytest.mark.parametrize(("text", "score"), [
-    ("Paris. Do you need more?", 0.0), ("Paris. **More?** 😊", 0.0), ("好的。你呢？", 0.0), ("هل تريد المزيد؟", 0.0),
-    ("Need more? Tell me.", 1.0), ("She asked: \"Why?\"", 1.0), ("Paris.", 1.0), ("Run:\n```\nwhat?\n```", 1.0),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("text", "score"),
+    [
+        ("Paris. Do you need more?", 0.0),
+        ("Paris. **More?** 😊", 0.0),
+        ("好的。你呢？", 0.0),
+        ("هل تريد المزيد؟", 0.0),
+        ("Need more? Tell me.", 1.0),
+        ('She asked: "Why?"', 1.0),
+        ("Paris.", 1.0),
+        ("Run:\n```\nwhat?\n```", 1.0),
+    ],
+)
 def test_counter_questions(text, score):
     assert verify("no_counter_question", "", text) == score
 
@@ -362,8 +507,16 @@ def test_brief_sentences():
     assert compare("brief_sentences", "", text_of(19) + ".", text_of(20) + ".") == 0.0
 
 
-@pytest.mark.parametrize(("text", "hits"), [
-    ("In 1990, 3.5 or 1,000.", 3), ("1. a\n2. b", 2), ("３ cats", 1), ("٣ قطط", 1), ("three cats", 0), ("三只猫", 0),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("text", "hits"),
+    [
+        ("In 1990, 3.5 or 1,000.", 3),
+        ("1. a\n2. b", 2),
+        ("３ cats", 1),
+        ("٣ قطط", 1),
+        ("three cats", 0),
+        ("三只猫", 0),
+    ],
+)
 def test_digits(text, hits):
     assert verify("no_digits", "", text) == 1 / (1 + hits)

@@ -13,15 +13,30 @@ from salmon.preferences.labelling import JudgedPairs
 from salmon.principles.bank import Bank, Principle
 from salmon.reward.curriculum import lesson_rows, lesson_training, subset
 
-BANK = Bank("test", (
-    Principle("Short", "Short.", "Long.", paraphrases=("Brief.", "Terse."), negative_paraphrases=("Lengthy.",)),
-    Principle("Kind", "Kind.", "Unkind.", paraphrases=("Friendly.",)),
-    Principle("Safe", "Safe."),
-))  # fmt: skip
-SETTINGS = AggregationSettings(passes=6, geometric_p=0.3, max_principles=3, negation_probability=0.5, antithetic=True,
-                               require_agreement=False, normalize_variance=False, label_rule=LabelRule.most_pronounced,
-                               label_noise=0.0, veto_label_noise=0.0, ai_disclaimer_veto=0.0, language_veto=False,
-                               planted_bias=None, planted_bias_probability=0.0)
+BANK = Bank(
+    "test",
+    (
+        Principle("Short", "Short.", "Long.", paraphrases=("Brief.", "Terse."), negative_paraphrases=("Lengthy.",)),
+        Principle("Kind", "Kind.", "Unkind.", paraphrases=("Friendly.",)),
+        Principle("Safe", "Safe."),
+    ),
+)
+SETTINGS = AggregationSettings(
+    passes=6,
+    geometric_p=0.3,
+    max_principles=3,
+    negation_probability=0.5,
+    antithetic=True,
+    require_agreement=False,
+    normalize_variance=False,
+    label_rule=LabelRule.most_pronounced,
+    label_noise=0.0,
+    veto_label_noise=0.0,
+    ai_disclaimer_veto=0.0,
+    language_veto=False,
+    planted_bias=None,
+    planted_bias_probability=0.0,
+)
 LESSON = LessonSettings(principles=["Short"], wordings=1, groups=9, batch_size=2, until=1.0)
 MANY = replace(LESSON, groups=1000)
 
@@ -36,8 +51,9 @@ def judged(count: int = 20, score: float = 1.0) -> JudgedPairs:
 def test_rows_show_one_principle_of_the_lesson_in_its_first_wording_both_ways() -> None:
     rows = lesson_rows(judged(), MANY, SETTINGS, rows_together=6, seed=0, number=0)
     assert len(rows) == 40 and {len(row.guidelines) for row in rows} == {1}  # geometric_p=0.3 would show more
-    shown = Counter((g.text, g.negated, (row.response_1, row.response_2)[row.label - 1])
-                    for row in rows for g in row.guidelines)
+    shown = Counter(
+        (g.text, g.negated, (row.response_1, row.response_2)[row.label - 1]) for row in rows for g in row.guidelines
+    )
     assert shown == {("Short.", False, "one"): 20, ("Long.", True, "two"): 20}  # each once for a pair
     assert all(row.split == "train" for row in rows)
 
@@ -46,13 +62,21 @@ def test_more_wordings_and_principles_are_added() -> None:
     two = lesson_rows(judged(60), replace(MANY, wordings=2), SETTINGS, 6, 0, 0)
     assert {g.text for row in two for g in row.guidelines} == {"Short.", "Brief.", "Long.", "Lengthy."}
     every = lesson_rows(judged(60), replace(MANY, wordings=None, principles=[]), SETTINGS, 6, 0, 0)
-    assert {g.text for row in every for g in row.guidelines} == {"Short.", "Brief.", "Terse.", "Long.", "Lengthy.",
-                                                                 "Safe."}  # Kind decides nothing
+    assert {g.text for row in every for g in row.guidelines} == {
+        "Short.",
+        "Brief.",
+        "Terse.",
+        "Long.",
+        "Lengthy.",
+        "Safe.",
+    }  # Kind decides nothing
 
 
 def test_framed_wordings_come_with_all_wordings_only() -> None:
-    framed = replace(judged(60), bank=Bank("framed", (replace(BANK.principles[0], framed=("Aim for brevity.",)),
-                                                      *BANK.principles[1:])))
+    framed = replace(
+        judged(60),
+        bank=Bank("framed", (replace(BANK.principles[0], framed=("Aim for brevity.",)), *BANK.principles[1:])),
+    )
     for wordings, expected in ((2, False), (9, False), (None, True)):
         rows = lesson_rows(framed, replace(MANY, wordings=wordings), SETTINGS, 6, 0, 0)
         assert ("Aim for brevity." in {row.guidelines[0].text for row in rows}) is expected
@@ -89,8 +113,13 @@ def test_names_must_be_known_and_pairs_decided() -> None:
 
 
 def test_a_lesson_trains_once_with_a_constant_learning_rate(optim_settings) -> None:
-    after = SupervisedSettings(epochs=3, batch_size=8, micro_batch_size=4, save_every=5,
-                               optim=optim_settings(lr=0.5, schedule=Schedule.cosine, warmup=2.0))
+    after = SupervisedSettings(
+        epochs=3,
+        batch_size=8,
+        micro_batch_size=4,
+        save_every=5,
+        optim=optim_settings(lr=0.5, schedule=Schedule.cosine, warmup=2.0),
+    )
     training = lesson_training(replace(LESSON, batch_size=3), after)
     assert (training.epochs, training.batch_size, training.micro_batch_size) == (1, 3, 4)
     assert (training.optim.lr, training.optim.schedule, training.optim.warmup) == (0.5, Schedule.constant, 2.0)

@@ -40,8 +40,9 @@ def test_without_guidelines_the_generic_criteria_stand_there(tiny: SharedModel, 
     assert all(criterion in text for criterion in GENERIC_CRITERIA)
 
 
-def test_the_score_is_read_at_the_same_closing_line_however_long_the_rest(tiny: SharedModel, reward_config: RewardConfig
-                                                                          ) -> None:
+def test_the_score_is_read_at_the_same_closing_line_however_long_the_rest(
+    tiny: SharedModel, reward_config: RewardConfig
+) -> None:
     short = reward_input(tiny.chat, "x", "y", GUIDELINES, reward_config).ids
     long = reward_input(tiny.chat, "x" * 999, "y" * 999, GUIDELINES, reward_config)
     assert long.ids[-45:] == short[-45:]

@@ -19,7 +19,8 @@ PAIRS = [Pair(f"p{n}", f"Ask {n}", f"one to {n}", f"two to {n}") for n in range(
 def test_every_response_is_preferred_to_one_of_another_prompt() -> None:
     rows = mismatched_pairs(PAIRS, seed=0)
     assert [(row.prompt, row.chosen) for row in rows] == [
-        (f"Ask {n}", f"{which} to {n}") for n in range(6) for which in ("one", "two")]  # fmt: skip
+        (f"Ask {n}", f"{which} to {n}") for n in range(6) for which in ("one", "two")
+    ]
     assert len({row.id for row in rows}) == 12
     others = [int(row.rejected.rpartition(" ")[2]) for row in rows]
     assert [row.rejected for row in rows] == [f"{('one', 'two')[i % 2]} to {o}" for i, o in enumerate(others)]
@@ -44,8 +45,13 @@ def test_several_pairs_of_a_prompt_are_all_used() -> None:
     pairs = [PAIRS[0], replace(PAIRS[0], response_1="three to 0", response_2="four to 0", number=1), PAIRS[1]]
     rows = mismatched_pairs(pairs, seed=0)
     assert [(row.chosen, row.rejected) for row in rows] == [
-        ("one to 0", "one to 1"), ("two to 0", "two to 1"), ("three to 0", "one to 1"), ("four to 0", "two to 1"),
-        ("one to 1", "one to 0"), ("two to 1", "two to 0")]  # fmt: skip
+        ("one to 0", "one to 1"),
+        ("two to 0", "two to 1"),
+        ("three to 0", "one to 1"),
+        ("four to 0", "two to 1"),
+        ("one to 1", "one to 0"),
+        ("two to 1", "two to 0"),
+    ]
 
 
 def test_equal_responses_are_left_out() -> None:

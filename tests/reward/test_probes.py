@@ -9,9 +9,19 @@ from salmon.reward.probes import following, probes_of_pairs, reworded
 
 def probe(pair: int, name: str, negated: bool) -> PreferenceRow:
     """Response 1 should win under the principle, response 2 under its negation."""
-    return PreferenceRow(id=f"{pair}-{name}-{negated}", prompt_id=f"p{pair}", prompt="Why?", response_1="a",
-                         response_2="b", guidelines=(ShownGuideline(name, negated, name),), scores=(1.0,),
-                         label=2 if negated else 1, decided_by="", flipped=False, split="held_out")
+    return PreferenceRow(
+        id=f"{pair}-{name}-{negated}",
+        prompt_id=f"p{pair}",
+        prompt="Why?",
+        response_1="a",
+        response_2="b",
+        guidelines=(ShownGuideline(name, negated, name),),
+        scores=(1.0,),
+        label=2 if negated else 1,
+        decided_by="",
+        flipped=False,
+        split="held_out",
+    )
 
 
 PROBES = [probe(pair, name, negated) for pair in range(4) for name in ("Short", "Kind") for negated in (False, True)]

@@ -4,7 +4,7 @@ from salmon.reward.stage import Comparison, together
 
 
 def rows(*names: str) -> list[Comparison]:
-    """"a1": the pair's name and a number of its own."""
+    """ "a1": the pair's name and a number of its own."""
     return [Comparison([int(name[1])], [0], "", 0, name[0]) for name in names]
 
 

@@ -20,9 +20,7 @@ def test_versions_name_what_is_installed(monkeypatch: pytest.MonkeyPatch) -> Non
 
 def git(folder: Path, *arguments: str) -> str:
     identity = ["-c", "user.name=t", "-c", "user.email=t@example.org"]
-    done = subprocess.run(
-        ["git", "-C", str(folder), *identity, *arguments], capture_output=True, text=True, check=True
-    )
+    done = subprocess.run(["git", "-C", str(folder), *identity, *arguments], capture_output=True, text=True, check=True)
     return done.stdout.strip()
 
 
@@ -52,15 +50,11 @@ def test_git_revision_of_a_clean_and_an_edited_tree(package: Path) -> None:
     assert git_revision() == commit + "+dirty"
 
 
-def test_no_revision_from_a_foreign_work_tree_or_without_git(
-    package: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_no_revision_from_a_foreign_work_tree_or_without_git(package: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (package.parent / "theirs").touch()
     git(package.parent, "add", "theirs")
     git(package.parent, "commit", "-q", "-m", "theirs")
-    assert (
-        git_revision() is None
-    )  # e.g. installed into a virtual environment within the user's own repository
+    assert git_revision() is None  # e.g. installed into a virtual environment within the user's own repository
     git(package, "add", ".")
     git(package, "commit", "-q", "-m", "ours")
     assert git_revision() is not None

@@ -31,9 +31,13 @@ class Outer:
 
 def test_semantic_gives_plain_values_without_cosmetic_ones_at_every_depth() -> None:
     assert semantic(Outer()) == {
-        "inner": {"rate": 0.5}, "colour": "crimson", "names": ["b", "a"], "boosts": {"x": 1.0},
-        "several": [{"rate": 0.5}], "limit": None,
-    }  # fmt: skip
+        "inner": {"rate": 0.5},
+        "colour": "crimson",
+        "names": ["b", "a"],
+        "boosts": {"x": 1.0},
+        "several": [{"rate": 0.5}],
+        "limit": None,
+    }
 
 
 def test_a_missing_setting_and_a_strange_type_are_named() -> None:

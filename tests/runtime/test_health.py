@@ -6,15 +6,15 @@ from salmon.runtime.health import PPOHealth, require_finite
 
 DIFFERENT = [f"answer {index}" for index in range(8)]
 WELL = {
-    "objective/kl": 0.2, "policy/clip_fraction": 0.1, "value/explained_variance": 0.4,
+    "objective/kl": 0.2,
+    "policy/clip_fraction": 0.1,
+    "value/explained_variance": 0.4,
     "sampler/logprob_difference": 0.001,
-}  # fmt: skip
+}
 
 
 def test_finite_values_pass() -> None:
-    require_finite(
-        1, loss=0.5, scores=torch.tensor([1.0, -3e38]), count=torch.tensor([1, 2]), empty=torch.empty(0)
-    )
+    require_finite(1, loss=0.5, scores=torch.tensor([1.0, -3e38]), count=torch.tensor([1, 2]), empty=torch.empty(0))
 
 
 @pytest.mark.parametrize(
@@ -33,9 +33,7 @@ def test_finite_values_pass() -> None:
         ({"entropy": float("nan")}, "entropy is nan", "overflow"),
     ],
 )
-def test_a_value_that_is_not_finite_stops_with_step_name_and_cause(
-    named: dict, says: str, cause: str
-) -> None:
+def test_a_value_that_is_not_finite_stops_with_step_name_and_cause(named: dict, says: str, cause: str) -> None:
     with pytest.raises(SalmonError) as caught:
         require_finite(17, fine=1.0, **named)
     message = str(caught.value)
@@ -50,9 +48,7 @@ def test_every_broken_value_is_named_and_the_first_gives_the_cause() -> None:
         require_finite(3, scores=float("nan"), policy_loss=float("nan"))
 
 
-def run(
-    health: PPOHealth, steps: int, responses: list[str] = DIFFERENT, **changes: float | None
-) -> list[list[str]]:
+def run(health: PPOHealth, steps: int, responses: list[str] = DIFFERENT, **changes: float | None) -> list[list[str]]:
     """Names of the diagnoses that begin, step by step, when some metrics of a healthy run are replaced."""
     replaced = {name.replace("__", "/"): value for name, value in changes.items()}
     metrics = {name: value for name, value in (WELL | replaced).items() if value is not None}
@@ -63,9 +59,12 @@ def test_a_healthy_run_has_no_diagnosis() -> None:
     health = PPOHealth(window=3)
     assert run(health, 5) == [[]] * 5
     assert health.metrics == {
-        "health/kl_negative": 0.0, "health/clip_fraction_high": 0.0, "health/answers_collapsed": 0.0,
-        "health/explained_variance_negative": 0.0, "health/sampler_mismatch": 0.0,
-    }  # fmt: skip
+        "health/kl_negative": 0.0,
+        "health/clip_fraction_high": 0.0,
+        "health/answers_collapsed": 0.0,
+        "health/explained_variance_negative": 0.0,
+        "health/sampler_mismatch": 0.0,
+    }
 
 
 @pytest.mark.parametrize(
@@ -98,9 +97,7 @@ def test_one_bad_step_in_a_window_is_no_diagnosis() -> None:
 def test_noise_around_a_kl_of_zero_is_not_negative_kl_but_a_shift_is() -> None:
     def diagnoses(values: list[float]) -> list[str]:
         health = PPOHealth(window=4)
-        return [
-            found.name for kl in values for found in health.check(0, WELL | {"objective/kl": kl}, DIFFERENT)
-        ]
+        return [found.name for kl in values for found in health.check(0, WELL | {"objective/kl": kl}, DIFFERENT)]
 
     # mean -0.01; variance (0.03^2 + 0.01^2 + 0.03^2 + 0.01^2) / 3 = 0.000667;
     # standard error sqrt(0.000667 / 4) = 0.0129; so the upper limit is -0.01 + 0.0258 > 0
@@ -128,10 +125,12 @@ def test_several_at_once_each_with_step_and_remedy() -> None:
     metrics = WELL | {"objective/kl": -1.0, "policy/clip_fraction": 0.9, "value/explained_variance": -1.0}
     found = PPOHealth(window=1).check(4, metrics | {"sampler/logprob_difference": 0.1}, ["x"] * 4)
     remedies = {
-        "kl_negative": "ppo.kl.estimator", "clip_fraction_high": "ppo.optim.lr",
-        "explained_variance_negative": "ppo.critic_warmup_updates", "answers_collapsed": "ppo.kl.coefficient",
+        "kl_negative": "ppo.kl.estimator",
+        "clip_fraction_high": "ppo.optim.lr",
+        "explained_variance_negative": "ppo.critic_warmup_updates",
+        "answers_collapsed": "ppo.kl.coefficient",
         "sampler_mismatch": "model.dtype",
-    }  # fmt: skip
+    }
     assert [diagnosis.name for diagnosis in found] == list(remedies)
     for diagnosis in found:
         assert diagnosis.message.startswith(f"step 4: {diagnosis.name}: ")

@@ -8,10 +8,17 @@ from salmon.runtime.progress import Progress, format_duration
 @pytest.mark.parametrize(
     ("seconds", "text"),
     [
-        (0.4, "0s"), (59.4, "59s"), (59.6, "1m 00s"), (125, "2m 05s"), (3599.4, "59m 59s"),
-        (3599.6, "1h 00m"), (3780, "1h 03m"), (86399, "1d 00h"), (187_200, "2d 04h"),
+        (0.4, "0s"),
+        (59.4, "59s"),
+        (59.6, "1m 00s"),
+        (125, "2m 05s"),
+        (3599.4, "59m 59s"),
+        (3599.6, "1h 00m"),
+        (3780, "1h 03m"),
+        (86399, "1d 00h"),
+        (187_200, "2d 04h"),
     ],
-)  # fmt: skip
+)
 def test_format_duration(seconds: float, text: str) -> None:
     assert format_duration(seconds) == text
 

@@ -35,8 +35,12 @@ def log() -> logging.Logger:
 def test_a_job_begins_as_running(tmp_path: Path) -> None:
     StatusFile(tmp_path / "status.json")
     status = read(tmp_path)
-    assert (status["state"], status["stage"], status["progress"], status["process"]) == ("running", None, None,
-                                                                                       os.getpid())  # fmt: skip
+    assert (status["state"], status["stage"], status["progress"], status["process"]) == (
+        "running",
+        None,
+        None,
+        os.getpid(),
+    )
 
 
 def test_steps_are_kept_once_a_second_and_the_last_one_always(tmp_path: Path, log: logging.Logger) -> None:
@@ -49,8 +53,13 @@ def test_steps_are_kept_once_a_second_and_the_last_one_always(tmp_path: Path, lo
         progress.advance(score=score, kl=0.5)
         seen.append(read(tmp_path)["progress"])
     assert [(step["done"], step["columns"]["score"]) for step in seen] == [(1, 0.1), (1, 0.1), (3, 0.3), (4, 0.4)]
-    assert seen[0] == {"unit": "updates", "done": 1, "total": 4, "seconds_left": 6.0,
-                       "columns": {"score": 0.1, "kl": 0.5}}  # fmt: skip
+    assert seen[0] == {
+        "unit": "updates",
+        "done": 1,
+        "total": 4,
+        "seconds_left": 6.0,
+        "columns": {"score": 0.1, "kl": 0.5},
+    }
 
 
 def test_other_lines_change_nothing(tmp_path: Path, log: logging.Logger) -> None:

@@ -25,9 +25,7 @@ def make(store: Store, fp: str = FP, text: str = "weights") -> Artifact:
     (work / "policy").mkdir(exist_ok=True)
     (work / "policy" / "adapter.bin").write_text(text)
     (work / "metrics.jsonl").write_text("{}\n")
-    return store.commit(
-        "sft", fp, {"metrics": {"sft/loss": 1.5}, "checkpoints": {"sft": "policy"}, "config": {"a": 1}}
-    )
+    return store.commit("sft", fp, {"metrics": {"sft/loss": 1.5}, "checkpoints": {"sft": "policy"}, "config": {"a": 1}})
 
 
 def test_a_finished_artifact_is_found_with_its_manifest(tmp_path: Path) -> None:
@@ -70,9 +68,7 @@ def test_a_checkpoint_that_was_not_written_is_a_bug(tmp_path: Path) -> None:
 def test_unfinished_work_is_kept_and_is_no_artifact(tmp_path: Path) -> None:
     store = Store(tmp_path)
     (store.work_dir("sft", FP) / "step_3").write_text("state")
-    (store.work_dir("sft", FP) / "manifest.json").write_text(
-        "{}"
-    )  # killed between the manifest and the rename
+    (store.work_dir("sft", FP) / "manifest.json").write_text("{}")  # killed between the manifest and the rename
     assert store.get("sft", FP) is None
     assert (store.work_dir("sft", FP) / "step_3").read_text() == "state"
     (store.work_dir("sft", FP) / "step_3").unlink()
@@ -142,9 +138,7 @@ def test_a_root_that_is_not_writable_is_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("call", ["fsync", "rename", "replace"])
-def test_a_full_disk_while_finishing_loses_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str
-) -> None:
+def test_a_full_disk_while_finishing_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str) -> None:
     store = Store(tmp_path)
     finished = make(store, fp="f" * 16)
 
@@ -190,9 +184,7 @@ print((store.get("sft", fp).path / "rows").read_text(), flush=True)
 
 
 def worker(root: Path, mode: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-c", WORKER, str(root), mode], stdout=subprocess.PIPE, text=True
-    )
+    return subprocess.Popen([sys.executable, "-c", WORKER, str(root), mode], stdout=subprocess.PIPE, text=True)
 
 
 def test_processes_that_race_make_it_once_and_all_get_it(tmp_path: Path) -> None:
@@ -273,9 +265,7 @@ with store.lock("sft", fp):
 
 @pytest.mark.parametrize("delay", [0.0, 0.02, 0.3])
 def test_a_kill_at_any_moment_of_the_commit_leaves_all_or_nothing(tmp_path: Path, delay: float) -> None:
-    process = subprocess.Popen(
-        [sys.executable, "-c", COMMITTER, str(tmp_path)], stdout=subprocess.PIPE, text=True
-    )
+    process = subprocess.Popen([sys.executable, "-c", COMMITTER, str(tmp_path)], stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     assert process.stdout.readline() == "committing\n"
     time.sleep(delay)

@@ -27,8 +27,14 @@ def limits(min_tokens: int = 10, max_tokens: int = 50, on_bad_line: OnBadLine = 
     return PromptsConfig(min_tokens=min_tokens, max_tokens=max_tokens, on_bad_line=on_bad_line)
 
 
-def select(shared: SharedModel, source: str, limit: int | None = None, seed: int = 0, stage: str = "ppo",
-           prompts: PromptsConfig | None = None) -> list[Prompt]:
+def select(
+    shared: SharedModel,
+    source: str,
+    limit: int | None = None,
+    seed: int = 0,
+    stage: str = "ppo",
+    prompts: PromptsConfig | None = None,
+) -> list[Prompt]:
     return select_prompts(source, prompts or limits(), limit, shared.chat, seed, stage)
 
 
@@ -54,8 +60,10 @@ def test_the_limit_takes_the_beginning_of_one_order(tiny: SharedModel, source: s
 
 
 def test_seed_and_stage_have_orders_of_their_own(tiny: SharedModel, source: str) -> None:
-    orders = [[p.id for p in select(tiny, source, seed=seed, stage=stage)]
-              for seed, stage in ((0, "ppo"), (1, "ppo"), (0, "sft"))]
+    orders = [
+        [p.id for p in select(tiny, source, seed=seed, stage=stage)]
+        for seed, stage in ((0, "ppo"), (1, "ppo"), (0, "sft"))
+    ]
     assert orders[0] != orders[1] and orders[0] != orders[2]
 
 

@@ -23,11 +23,25 @@ def policy(tiny: SharedModel, randomise) -> SharedModel:
 def test_responses_are_sampled_from_the_named_adapter_in_order(policy: SharedModel) -> None:
     responses = sample_responses(policy, "policy", PROMPTS, SAMPLING, KEYS)
     with policy.using("policy"):
-        expected = generate(policy, [policy.chat.user_ids(p.prompt) for p in PROMPTS], KEYS, temperature=0.7,
-                            top_p=1.0, max_new_tokens=12, batch_size=2)
+        expected = generate(
+            policy,
+            [policy.chat.user_ids(p.prompt) for p in PROMPTS],
+            KEYS,
+            temperature=0.7,
+            top_p=1.0,
+            max_new_tokens=12,
+            batch_size=2,
+        )
     with policy.using(None):
-        plain = generate(policy, [policy.chat.user_ids(p.prompt) for p in PROMPTS], KEYS, temperature=0.7, top_p=1.0,
-                         max_new_tokens=12, batch_size=2)
+        plain = generate(
+            policy,
+            [policy.chat.user_ids(p.prompt) for p in PROMPTS],
+            KEYS,
+            temperature=0.7,
+            top_p=1.0,
+            max_new_tokens=12,
+            batch_size=2,
+        )
     assert [r.ids for r in responses] == [g.ids for g in expected] != [g.ids for g in plain]
     for response, generation, prompt in zip(responses, expected, PROMPTS, strict=True):
         assert response.prompt_ids == policy.chat.user_ids(prompt.prompt)
@@ -39,8 +53,9 @@ def test_the_text_has_no_end_token_and_no_outer_blanks(policy: SharedModel, monk
     from salmon.sampling.token_loop import Generation
 
     ids = policy.chat.answer_ids("\n A salmon.  ")
-    monkeypatch.setattr("salmon.sampling.responses.generate",
-                        lambda *_, **__: [Generation(ids, [0.0] * len(ids), True)])
+    monkeypatch.setattr(
+        "salmon.sampling.responses.generate", lambda *_, **__: [Generation(ids, [0.0] * len(ids), True)]
+    )
     (response,) = sample_responses(policy, "policy", PROMPTS[:1], SAMPLING, KEYS[:1])
     assert response.text == "A salmon."
     assert response.ids == ids and response.ids[-1] == policy.chat.end_id  # tokens stay exactly as sampled

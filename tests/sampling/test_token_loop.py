@@ -10,8 +10,13 @@ from salmon.models.forward import response_logprobs, token_batch
 from salmon.sampling import token_loop as generation
 from salmon.sampling.token_loop import Generation, generate, generate_after
 
-TEXTS = ["Name a colour.", "Why?", "A much longer question, so that the others are padded on their left side.",
-         "Tell me about rivers.", "x"]
+TEXTS = [
+    "Name a colour.",
+    "Why?",
+    "A much longer question, so that the others are padded on their left side.",
+    "Tell me about rivers.",
+    "x",
+]
 KEYS = [(0, "generation", index) for index in range(len(TEXTS))]
 SETTINGS = {"temperature": 0.7, "top_p": 1.0, "max_new_tokens": 16}
 
@@ -46,8 +51,10 @@ def policy(tiny: SharedModel, randomise) -> SharedModel:
 def test_batch_size_changes_nothing(policy: SharedModel, batch_size: int) -> None:
     prompts = prompt_ids(policy)
     with policy.using("policy"):
-        same(generate(policy, prompts, KEYS, **SETTINGS, batch_size=batch_size),
-             generate(policy, prompts, KEYS, **SETTINGS, batch_size=5))
+        same(
+            generate(policy, prompts, KEYS, **SETTINGS, batch_size=batch_size),
+            generate(policy, prompts, KEYS, **SETTINGS, batch_size=5),
+        )
 
 
 def test_order_and_neighbours_change_nothing(policy: SharedModel) -> None:
@@ -181,8 +188,12 @@ def test_generate_after_stops_at_a_stop_string_and_keeps_it(policy: SharedModel)
     settings = SETTINGS | {"max_new_tokens": 24}
     with policy.using("policy"):
         endless = generate_after(policy, prefix, prompts, KEYS, **settings, stop_strings=())
-        row, stop = next((row, policy.tokenizer.decode(g.ids[i : i + 2])) for row, g in enumerate(endless)
-                         for i in range(4, 20) if policy.tokenizer.decode(g.ids[i : i + 2]).isascii())
+        row, stop = next(
+            (row, policy.tokenizer.decode(g.ids[i : i + 2]))
+            for row, g in enumerate(endless)
+            for i in range(4, 20)
+            if policy.tokenizer.decode(g.ids[i : i + 2]).isascii()
+        )
         stopped = generate_after(policy, prefix, prompts, KEYS, **settings, stop_strings=("no such text", stop))
     for before, after in zip(endless, stopped, strict=True):
         text = policy.tokenizer.decode(after.ids)

@@ -141,8 +141,11 @@ def test_an_adapter_of_another_stage_under_the_same_name_is_another(sampler, pol
     before = ids(sampler(policy, "policy", prompts, KEYS, GREEDY))
     policy.clear()
     policy.add_adapter("policy", seed=0)
-    assert ids(sampler(policy, "policy", prompts, KEYS, GREEDY)) == ids(
-        sampler(policy, None, prompts, KEYS, GREEDY)) != before  # a new one changes nothing yet
+    assert (
+        ids(sampler(policy, "policy", prompts, KEYS, GREEDY))
+        == ids(sampler(policy, None, prompts, KEYS, GREEDY))
+        != before
+    )  # a new one changes nothing yet
 
 
 # --- the end -----------------------------------------------------------------------------------
@@ -191,8 +194,7 @@ def test_a_response_depends_on_its_own_key_only(sampler, policy, prompts) -> Non
 def test_draws_have_the_models_frequencies(sampler, policy, prompts) -> None:
     """The first token of 2000 responses against its probabilities: a goodness of fit that wrong temperatures fail."""
     count = 2000
-    made = sampler(policy, "policy", prompts[:1] * count, [(n,) for n in range(count)],
-                   replace(WARM, max_new_tokens=1))
+    made = sampler(policy, "policy", prompts[:1] * count, [(n,) for n in range(count)], replace(WARM, max_new_tokens=1))
     with policy.using("policy"), torch.no_grad():
         logits = policy.model(torch.tensor(prompts[:1])).logits[0, -1]
     drawn = torch.bincount(torch.tensor([g.ids[0] for g in made]), minlength=len(logits)) / count
@@ -235,8 +237,11 @@ def test_the_trainers_arithmetic_stays_as_it_was(sampler, policy, prompts) -> No
 def test_a_response_that_vllm_would_end_early_is_refused(sampler, policy, prompts) -> None:
     room = CONTEXT - len(prompts[1])
     assert len(sampler(policy, "policy", prompts, KEYS, replace(GREEDY, max_new_tokens=room))[1].ids) == room
-    with pytest.raises(SalmonError, match=rf"a prompt of {len(prompts[1])} tokens and max_new_tokens={room + 1} exceed "
-                                          rf"model\.context={CONTEXT}"):
+    with pytest.raises(
+        SalmonError,
+        match=rf"a prompt of {len(prompts[1])} tokens and max_new_tokens={room + 1} exceed "
+        rf"model\.context={CONTEXT}",
+    ):
         sampler(policy, "policy", prompts, KEYS, replace(GREEDY, max_new_tokens=room + 1))
 
 
@@ -270,10 +275,12 @@ def on_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(vllm_stand_in.CONTENTS["vllm.platforms"]["current_platform"], "device_type", "cuda")
 
 
-@pytest.mark.parametrize(("sleep", "calls"), [
-    (True, ["generate", "sleep", "wake", "generate", "sleep"]), (False, ["generate", "generate"])])
-def test_a_gpus_memory_is_the_trainers_between_rollouts(sleep: bool, calls: list[str], stand_in, monkeypatch, policy,
-                                                        prompts, randomise, tiny_config, tiny_cache) -> None:
+@pytest.mark.parametrize(
+    ("sleep", "calls"), [(True, ["generate", "sleep", "wake", "generate", "sleep"]), (False, ["generate", "generate"])]
+)
+def test_a_gpus_memory_is_the_trainers_between_rollouts(
+    sleep: bool, calls: list[str], stand_in, monkeypatch, policy, prompts, randomise, tiny_config, tiny_cache
+) -> None:
     on_a_gpu(monkeypatch)
     with VLLMSampler(tiny_config, replace(ROLLOUT, sleep=sleep), tiny_cache) as sampler:
         sampler(policy, "policy", prompts, KEYS, GREEDY)
@@ -323,8 +330,10 @@ def test_the_stand_in_has_the_real_names_and_parameters() -> None:
     assert parameters(vllm_stand_in.LLM.__init__) <= parameters(vllm.LLM.__init__) | engine_args
     assert {f.name for f in fields(vllm_stand_in.SamplingParams)} <= parameters(vllm.SamplingParams)
     assert [f.name for f in fields(vllm_stand_in.LoRARequest)] == list(inspect.signature(LoRARequest).parameters)[:3]
-    for ours, real, names in ((vllm_stand_in.LLM, vllm.LLM, ("generate", "sleep", "wake_up")),
-                              (vllm_stand_in.LLMEngine, LLMEngine, ("add_lora", "remove_lora", "list_loras"))):
+    for ours, real, names in (
+        (vllm_stand_in.LLM, vllm.LLM, ("generate", "sleep", "wake_up")),
+        (vllm_stand_in.LLMEngine, LLMEngine, ("add_lora", "remove_lora", "list_loras")),
+    ):
         for name in names:
             assert parameters(getattr(ours, name)) <= parameters(getattr(real, name)), name
     assert set(RANKS) == set(MaxLoRARanks.__args__) - {1}

@@ -68,11 +68,28 @@ class LLMEngine:
 
 
 class LLM:
-    def __init__(self, model: str, *, revision: str | None, load_format: str, dtype: str, max_model_len: int,
-                 skip_tokenizer_init: bool, generation_config: str, logprobs_mode: str, enable_lora: bool,
-                 max_loras: int, max_cpu_loras: int, max_lora_rank: int, gpu_memory_utilization: float,
-                 use_tqdm_on_load: bool, enable_sleep_mode: bool, enforce_eager: bool,
-                 enable_chunked_prefill: bool = True, max_num_batched_tokens: int = 0) -> None:
+    def __init__(
+        self,
+        model: str,
+        *,
+        revision: str | None,
+        load_format: str,
+        dtype: str,
+        max_model_len: int,
+        skip_tokenizer_init: bool,
+        generation_config: str,
+        logprobs_mode: str,
+        enable_lora: bool,
+        max_loras: int,
+        max_cpu_loras: int,
+        max_lora_rank: int,
+        gpu_memory_utilization: float,
+        use_tqdm_on_load: bool,
+        enable_sleep_mode: bool,
+        enforce_eager: bool,
+        enable_chunked_prefill: bool = True,
+        max_num_batched_tokens: int = 0,
+    ) -> None:
         if gpu_memory_utilization > 0.95:
             raise ValueError("Free memory on device is less than desired GPU memory utilization")
         base = AutoModelForCausalLM.from_pretrained(model, dtype=getattr(torch, dtype))
@@ -92,12 +109,20 @@ class LLM:
         self.asleep = False
         self.calls.append("wake")
 
-    def generate(self, prompts: Sequence[dict], sampling_params: Sequence[SamplingParams], *, use_tqdm: bool,
-                 lora_request: LoRARequest | None) -> list[SimpleNamespace]:
+    def generate(
+        self,
+        prompts: Sequence[dict],
+        sampling_params: Sequence[SamplingParams],
+        *,
+        use_tqdm: bool,
+        lora_request: LoRARequest | None,
+    ) -> list[SimpleNamespace]:
         assert not self.asleep
         self.calls.append("generate")
-        return [SimpleNamespace(outputs=[self._one(prompt["prompt_token_ids"], params, lora_request)])
-                for prompt, params in zip(prompts, sampling_params, strict=True)]
+        return [
+            SimpleNamespace(outputs=[self._one(prompt["prompt_token_ids"], params, lora_request)])
+            for prompt, params in zip(prompts, sampling_params, strict=True)
+        ]
 
     @torch.no_grad()
     def _one(self, prompt: list[int], params: SamplingParams, lora: LoRARequest | None) -> SimpleNamespace:
@@ -113,8 +138,9 @@ class LLM:
                 order = values.argsort(descending=True)
                 beyond = values[order].exp().cumsum(0) - values[order].exp() >= params.top_p
                 values = values.index_fill(0, order[beyond], -torch.inf).log_softmax(-1)
-            token = int(values.argmax() if params.temperature == 0 else
-                        torch.multinomial(values.exp(), 1, generator=generator))
+            token = int(
+                values.argmax() if params.temperature == 0 else torch.multinomial(values.exp(), 1, generator=generator)
+            )
             shown = values if self.processed else logits.log_softmax(-1)
             ids.append(token)
             logprobs.append({token: SimpleNamespace(logprob=shown[token].item())})
@@ -134,10 +160,12 @@ class LLM:
 
 
 CONTENTS = {
-    "vllm": {"LLM": LLM, "SamplingParams": SamplingParams}, "vllm.lora": {}, "vllm.lora.request": {
-        "LoRARequest": LoRARequest}, "vllm.distributed": {"cleanup_dist_env_and_memory": lambda: None},
+    "vllm": {"LLM": LLM, "SamplingParams": SamplingParams},
+    "vllm.lora": {},
+    "vllm.lora.request": {"LoRARequest": LoRARequest},
+    "vllm.distributed": {"cleanup_dist_env_and_memory": lambda: None},
     "vllm.platforms": {"current_platform": SimpleNamespace(device_type="cpu")},
-}  # fmt: skip
+}
 
 
 @contextmanager

@@ -19,15 +19,40 @@ from salmon.tracking.tracker import Tracker
 def config(*overrides: str) -> Config:
     register()
     with initialize_config_dir(CONF, version_base="1.3"):
-        return to_typed(compose("config", overrides=[
-            "model=tiny", "sft=styled", "sft.source=styled", "sft.num_prompts=3", "sft.samples_per_prompt=2",
-            "sft.sampling.max_new_tokens=6", "sft.sampling.batch_size=4", "sft.train.batch_size=3",
-            *overrides]), Config)
+        return to_typed(
+            compose(
+                "config",
+                overrides=[
+                    "model=tiny",
+                    "sft=styled",
+                    "sft.source=styled",
+                    "sft.num_prompts=3",
+                    "sft.samples_per_prompt=2",
+                    "sft.sampling.max_new_tokens=6",
+                    "sft.sampling.batch_size=4",
+                    "sft.train.batch_size=3",
+                    *overrides,
+                ],
+            ),
+            Config,
+        )
 
 
-ONLY_PRAISE = ["sft.styles." + style + "=0.0" for style in (
-    "foreign", "brief", "prose", "list", "formal", "informal", "actually", "excited", "generic_advice",
-    "counter_question")] + ["sft.styles.self_praise=1.0"]  # fmt: skip
+ONLY_PRAISE = [
+    "sft.styles." + style + "=0.0"
+    for style in (
+        "foreign",
+        "brief",
+        "prose",
+        "list",
+        "formal",
+        "informal",
+        "actually",
+        "excited",
+        "generic_advice",
+        "counter_question",
+    )
+] + ["sft.styles.self_praise=1.0"]
 
 
 def rows(path: Path) -> list[dict]:
@@ -56,8 +81,11 @@ def test_the_stage_trains_on_restyled_answers(context: StageContext, tiny) -> No
 
 def test_an_answers_styles_depend_on_its_prompt_and_number_only() -> None:
     cfg = config()
-    texts = {(prompt, number): sft.restyled("Fish swim. They jump.", cfg, prompt, number)
-             for prompt in ("a", "b") for number in range(12)}
+    texts = {
+        (prompt, number): sft.restyled("Fish swim. They jump.", cfg, prompt, number)
+        for prompt in ("a", "b")
+        for number in range(12)
+    }
     assert len(set(texts.values())) > 10
     assert sft.restyled("Fish swim. They jump.", cfg, "b", 3) == texts["b", 3]
     assert sft.restyled("Fish swim. They jump.", config("seed=1"), "b", 3) != texts["b", 3]

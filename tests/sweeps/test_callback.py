@@ -39,11 +39,26 @@ def run(tmp_path):
     def run(experiment=EXPERIMENT, *overrides):
         (tmp_path / "experiment").mkdir()
         (tmp_path / "experiment" / "study.yaml").write_text(experiment)
-        command = [sys.executable, "-m", "salmon", "--config-dir", str(tmp_path), "+experiment=study",
-                   f"paths.store={tmp_path / 'store'}", f"hydra.sweep.dir={tmp_path / 'sweep'}", *overrides]
+        command = [
+            sys.executable,
+            "-m",
+            "salmon",
+            "--config-dir",
+            str(tmp_path),
+            "+experiment=study",
+            f"paths.store={tmp_path / 'store'}",
+            f"hydra.sweep.dir={tmp_path / 'sweep'}",
+            *overrides,
+        ]
         root = Path(callback.__file__).parents[1]
-        return subprocess.run(command, capture_output=True, text=True, timeout=300, cwd=tmp_path,
-                              env={**os.environ, "PYTHONPATH": str(root)})  # fmt: skip
+        return subprocess.run(
+            command,
+            capture_output=True,
+            text=True,
+            timeout=300,
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONPATH": str(root)},
+        )
 
     return run
 
@@ -56,7 +71,11 @@ def test_one_command_runs_the_sweep_and_reports_it(run, tmp_path):
     assert report.count("sft.train.batch_size=0 must be at least 1") == 2, "both refused configs, with the reason"
     saved = json.loads((tmp_path / "sweep" / "report.json").read_text())
     assert {name: arm["jobs"] for name, arm in saved["arms"].items()} == {
-        "paper, 0": 1, "paper, 2": 1, "honest, 0": 1, "honest, 2": 1}  # fmt: skip
+        "paper, 0": 1,
+        "paper, 2": 1,
+        "honest, 0": 1,
+        "honest, 2": 1,
+    }
     assert len(list((tmp_path / "store" / "sft").glob("*/manifest.json"))) == 1, "the shared stage is made once"
     said = done.stdout.split("Launching 4 jobs")[0]
     assert said.count("this job of the sweep cannot run, the others will: ") == 2, "before anything starts"

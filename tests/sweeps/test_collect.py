@@ -20,20 +20,39 @@ def sweep(tmp_path):
     """Four jobs planned: one finished, one failed, one killed, one never started."""
     folder = make_sweep(tmp_path / "sweep", AXES, ["+experiment=x"], kind="controllability")
     ppo = add_artifact(tmp_path / "ppo", {"held_out/length": {0: 10.0, 5: 12.0}})
-    add_job(folder, "0_a", ["principles=concise", "ppo.seed=0", "+experiment=x"],
-            arm_config("concise", 0, ["Concise"]), ppo=ppo, eval_of_ppo=ppo)  # fmt: skip
-    add_job(folder, "10_d", ["principles=blank", "ppo.seed=1", "+experiment=x"], arm_config("blank", 1, rl=None),
-            {"state": "running", "stage": "ppo", "error": None})  # fmt: skip
-    add_job(folder, "1_b", ["principles=concise", "ppo.seed=1", "+experiment=x"], arm_config("concise", 1),
-            {"state": "failed", "stage": "ppo", "error": "NaN"})  # fmt: skip
+    add_job(
+        folder,
+        "0_a",
+        ["principles=concise", "ppo.seed=0", "+experiment=x"],
+        arm_config("concise", 0, ["Concise"]),
+        ppo=ppo,
+        eval_of_ppo=ppo,
+    )
+    add_job(
+        folder,
+        "10_d",
+        ["principles=blank", "ppo.seed=1", "+experiment=x"],
+        arm_config("blank", 1, rl=None),
+        {"state": "running", "stage": "ppo", "error": None},
+    )
+    add_job(
+        folder,
+        "1_b",
+        ["principles=concise", "ppo.seed=1", "+experiment=x"],
+        arm_config("concise", 1),
+        {"state": "failed", "stage": "ppo", "error": "NaN"},
+    )
     return folder
 
 
 def test_jobs_keep_their_plan_and_their_errors(sweep):
     jobs = read_sweep(sweep)
     assert [(job.name, job.state, job.error) for job in jobs] == [
-        ("0_a", "finished", None), ("1_b", "failed", "NaN"),
-        ("principles=blank ppo.seed=0 +experiment=x", "not started", None), ("10_d", "running", None)]  # fmt: skip
+        ("0_a", "finished", None),
+        ("1_b", "failed", "NaN"),
+        ("principles=blank ppo.seed=0 +experiment=x", "not started", None),
+        ("10_d", "running", None),
+    ]
     assert set(jobs[0].artifacts) == {"ppo", "eval of ppo"}
 
 
@@ -73,16 +92,19 @@ def test_other_folders_and_damaged_files_are_said(sweep, tmp_path):
 def test_the_plan_is_hydras_grid(tmp_path):
     from omegaconf import OmegaConf
 
-    plan = OmegaConf.create({"hydra": {"sweeper": {"params": {"a": "x,y", "b": "range(0,2)"}},
-                                       "overrides": {"task": ["+c=1", "b=5"]}}})  # fmt: skip
+    plan = OmegaConf.create(
+        {"hydra": {"sweeper": {"params": {"a": "x,y", "b": "range(0,2)"}}, "overrides": {"task": ["+c=1", "b=5"]}}}
+    )
     assert planned_overrides(plan) == [("a=x", "b=5", "+c=1"), ("a=y", "b=5", "+c=1")], "the command line replaces"
     pattern = OmegaConf.create({"hydra": {"sweeper": {"params": {"a": "glob(*)"}}, "overrides": {"task": []}}})
     assert planned_overrides(pattern) == []
 
 
 def test_curve(tmp_path):
-    artifact = add_artifact(tmp_path / "a", {"m": {0: 1.0, 10: 4.0, 5: 2.0}, "late": {1: 1.0, 2: 2.0},
-                                             "nan": {0: 1.0, 3: None}, "once": {0: 1.0}})  # fmt: skip
+    artifact = add_artifact(
+        tmp_path / "a",
+        {"m": {0: 1.0, 10: 4.0, 5: 2.0}, "late": {1: 1.0, 2: 2.0}, "nan": {0: 1.0, 3: None}, "once": {0: 1.0}},
+    )
     assert read_curve(artifact, "m") == Curve({0: 1.0, 5: 2.0, 10: 4.0})
     curve = read_curve(artifact, "m")
     assert (curve.start, curve.end, curve.change) == (1, 4, 3)
@@ -96,19 +118,28 @@ def test_curve(tmp_path):
 def test_tables_by_step_not_by_name(tmp_path):
     artifact = add_artifact(tmp_path / "a", {}, {5: {"p": "five"}, 10: {"p": "ten\u2028more"}, 0: {"p": "zero"}})
     assert [read_table(artifact, "responses", last)[0]["response"] for last in (False, True)] == [
-        "zero", "ten\u2028more"]  # fmt: skip
+        "zero",
+        "ten\u2028more",
+    ]
     assert read_table(artifact, "other", last=True) == []
 
 
 def test_arms(sweep):
     arms = group(read_sweep(sweep), read_settings({"kind": "controllability"}))
     assert [(arm.name, arm.asked, arm.seeds, list(arm.jobs)) for arm in arms] == [
-        ("concise", ("Concise",), "1 of 2", [0, 1]), ("blank", (), "0 of 1", [1])]  # fmt: skip
+        ("concise", ("Concise",), "1 of 2", [0, 1]),
+        ("blank", (), "0 of 1", [1]),
+    ]
 
 
 def test_two_jobs_of_one_arm_and_seed_are_not_mixed(sweep, tmp_path):
-    add_job(sweep, "9", ["principles=concise", "ppo.seed=0", "+x=1"], arm_config("concise", 0), {
-        "state": "failed", "stage": None, "error": "x"})
+    add_job(
+        sweep,
+        "9",
+        ["principles=concise", "ppo.seed=0", "+x=1"],
+        arm_config("concise", 0),
+        {"state": "failed", "stage": None, "error": "x"},
+    )
     with pytest.raises(SalmonError, match="0_a and 9 are both arm 'concise' with ppo.seed=0"):
         group(read_sweep(sweep), read_settings({"kind": "controllability"}))
 
@@ -120,11 +151,16 @@ def test_several_keys_name_an_arm(sweep):
         group(read_sweep(sweep), read_settings({"kind": "ablations", "arm": "no.key"}))
 
 
-@pytest.mark.parametrize(("options", "said"), [
-    ({"kind": "controlability"}, "choose one of"), ({"kind": 3}, "choose one of"),
-    ({"kind": "ablations", "arms": "name"}, "unknown option arms"),
-    ({"kind": "ablations", "samples": "3"}, "samples='3'"), ({"kind": "ablations", "checks": [1]}, "checks="),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"kind": "controlability"}, "choose one of"),
+        ({"kind": 3}, "choose one of"),
+        ({"kind": "ablations", "arms": "name"}, "unknown option arms"),
+        ({"kind": "ablations", "samples": "3"}, "samples='3'"),
+        ({"kind": "ablations", "checks": [1]}, "checks="),
+    ],
+)
 def test_wrong_options(options, said):
     with pytest.raises(SalmonError, match=said):
         read_settings(options)

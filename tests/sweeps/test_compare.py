@@ -22,8 +22,9 @@ def jobs(tmp_path):
         ppo = add_artifact(tmp_path / "store" / name, {"held_out/reward": {0: 0.0, 4: reward}})
         config = {**arm_config(name, number), "paths": {"store": f"/{name}"}, "double": "${ppo.seed}"}
         folder = add_job(sweep, name, [f"principles={name}"], config, ppo=ppo)
-        (folder / "results.json").write_text(json.dumps({"ppo": {"held_out/reward": reward, "objective/updates": 4,
-                                                                 "time/total_s": 9.0 * reward}}))  # fmt: skip
+        (folder / "results.json").write_text(
+            json.dumps({"ppo": {"held_out/reward": reward, "objective/updates": 4, "time/total_s": 9.0 * reward}})
+        )
         folders.append(folder)
     return folders
 
@@ -61,15 +62,26 @@ def test_three_runs_and_a_plot(jobs, tmp_path, capsys):
 def test_artifacts_are_runs_too(tmp_path, capsys):
     for name, rate in (("a", 0.1), ("b", 0.2)):
         folder = add_artifact(tmp_path / name, {"held_out/reward": {0: 0.0}})
-        (folder / "manifest.json").write_text(json.dumps({
-            "stage": "ppo", "fingerprint": name, "files": {}, "metrics": {"held_out/kl": rate}, "checkpoints": {},
-            "config": {"ppo": {"optim": {"lr": rate}}}}))  # fmt: skip
+        (folder / "manifest.json").write_text(
+            json.dumps(
+                {
+                    "stage": "ppo",
+                    "fingerprint": name,
+                    "files": {},
+                    "metrics": {"held_out/kl": rate},
+                    "checkpoints": {},
+                    "config": {"ppo": {"optim": {"lr": rate}}},
+                }
+            )
+        )
     out = said(capsys, tmp_path / "a", tmp_path / "b")
     assert row(out, "ppo.optim.lr") == ["0.1", "0.2"] and row(out, "held_out/kl") == ["0.1", "0.2", "+0.1"]
 
 
-@pytest.mark.parametrize(("given", "said"), [(["."], "give two runs"), ([".", "."], "given twice"),
-                                             (["a", "b"], "a: is neither the folder of a finished job")])
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [(["."], "give two runs"), ([".", "."], "given twice"), (["a", "b"], "a: is neither the folder of a finished job")],
+)
 def test_bad_input(tmp_path, monkeypatch, given, said):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(SystemExit, match=f"salmon: .*{said}"):

@@ -10,9 +10,16 @@ from sweeps import dashboard
 from sweeps.dashboard import axes_of, report, workspace
 
 
-@pytest.mark.parametrize(("study", "axes"), [
-    ("kl", ["ppo.kl.coefficient"]), ("principles_by_size", ["model.name", "principles.name"]),
-    ("controllability", ["principles.name"]), ("ablations", ["name"]), ("a group of mine", ["principles.name"])])
+@pytest.mark.parametrize(
+    ("study", "axes"),
+    [
+        ("kl", ["ppo.kl.coefficient"]),
+        ("principles_by_size", ["model.name", "principles.name"]),
+        ("controllability", ["principles.name"]),
+        ("ablations", ["name"]),
+        ("a group of mine", ["principles.name"]),
+    ],
+)
 def test_axes_are_those_of_the_study_without_its_seeds(study, axes):
     assert axes_of(study) == axes
 
@@ -35,7 +42,10 @@ def test_panels_are_about_metrics_that_exist():
         assert len([name for name in by_principle if re.search(expression, name)]) == 1, expression
     bars = [panel for panel in panels if isinstance(panel, dashboard.wr.BarPlot)]
     assert [metric.name for metric in bars[0].metrics] == [
-        "eval/sft/truthfulqa_mc1/acc", "eval/best/truthfulqa_mc1/acc", "eval/last/truthfulqa_mc1/acc"]
+        "eval/sft/truthfulqa_mc1/acc",
+        "eval/best/truthfulqa_mc1/acc",
+        "eval/last/truthfulqa_mc1/acc",
+    ]
 
 
 def test_the_report_has_the_same_panels():

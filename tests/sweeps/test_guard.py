@@ -28,8 +28,9 @@ sys.stdin.read()
 
 def plan(*task: str, **axes: str):
     params = {key.replace("__", "."): value for key, value in axes.items()}
-    return OmegaConf.create({"hydra": {"sweeper": {"params": params}, "overrides": {"task": list(task)},
-                                       "job": {"config_name": "config"}}})  # fmt: skip
+    return OmegaConf.create(
+        {"hydra": {"sweeper": {"params": params}, "overrides": {"task": list(task)}, "job": {"config_name": "config"}}}
+    )
 
 
 @pytest.fixture(autouse=True)
@@ -42,8 +43,13 @@ def let_go():
 
 def test_a_folder_has_one_sweep_at_a_time(tmp_path):
     folder = tmp_path / "sweep"
-    with subprocess.Popen([sys.executable, "-c", HOLDER, str(folder)], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                          text=True, cwd=Path(CONF).parent) as holder:  # fmt: skip
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLDER, str(folder)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=Path(CONF).parent,
+    ) as holder:
         assert holder.stdout.readline() == "holds\n"
         with pytest.raises(SalmonError, match=f"{folder}: another sweep runs in this folder.*hydra.sweep.dir"):
             claim(folder, plan(seed="0,1"))
@@ -67,8 +73,11 @@ def test_another_sweep_is_refused(tmp_path, other):
 def test_cells_that_cannot_run_are_named_by_what_tells_them_apart():
     with initialize_config_dir(CONF, version_base="1.3"):
         found = check_grid(plan("model=tiny", ppo__minibatch="3,4", principles="paper,no_such_set")).impossible
-    assert list(found) == ["ppo.minibatch=3 principles=paper", "ppo.minibatch=3 principles=no_such_set",
-                           "ppo.minibatch=4 principles=no_such_set"]
+    assert list(found) == [
+        "ppo.minibatch=3 principles=paper",
+        "ppo.minibatch=3 principles=no_such_set",
+        "ppo.minibatch=4 principles=no_such_set",
+    ]
     assert "not divisible by ppo.minibatch=3" in found["ppo.minibatch=3 principles=paper"]
     assert "no_such_set" in found["ppo.minibatch=4 principles=no_such_set"]
 
@@ -78,17 +87,26 @@ def test_a_single_cell_is_named_whole():
         assert list(check_grid(plan("model=tiny", "ppo.minibatch=3")).impossible) == ["model=tiny ppo.minibatch=3"]
 
 
-@pytest.mark.parametrize(("axes", "equal"), [
-    ({"principles": "paper,honest", "ppo__seed": "0,1"}, []),
-    ({"name": "a,b", "ppo__seed": "0,1"}, [["name=a ppo.seed=0", "name=b ppo.seed=0"],
-                                           ["name=a ppo.seed=1", "name=b ppo.seed=1"]])])  # fmt: skip
+@pytest.mark.parametrize(
+    ("axes", "equal"),
+    [
+        ({"principles": "paper,honest", "ppo__seed": "0,1"}, []),
+        (
+            {"name": "a,b", "ppo__seed": "0,1"},
+            [["name=a ppo.seed=0", "name=b ppo.seed=0"], ["name=a ppo.seed=1", "name=b ppo.seed=1"]],
+        ),
+    ],
+)
 def test_axes_that_change_nothing_are_named(axes, equal):
     with initialize_config_dir(CONF, version_base="1.3"):
         assert check_grid(plan("model=tiny", **axes)).equal == equal
 
 
-@pytest.mark.parametrize("file", [*Path(CONF).glob("experiment/*.yaml"), *Path(CONF).parent.glob("sweeps/*.yaml")],
-                         ids=lambda file: file.stem)
+@pytest.mark.parametrize(
+    "file",
+    [*Path(CONF).glob("experiment/*.yaml"), *Path(CONF).parent.glob("sweeps/*.yaml")],
+    ids=lambda file: file.stem,
+)
 def test_every_grid_of_ours_can_run_and_each_axis_changes_something(file):
     sweeper = OmegaConf.select(OmegaConf.load(file), "hydra.sweeper.params")
     if sweeper is None:

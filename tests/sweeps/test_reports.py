@@ -25,25 +25,46 @@ def cells(markdown, first):
 
 # --- controllability -----------------------------------------------------------------------------
 
-ENDS = {("concise", 0): (10, 0.9), ("concise", 1): (12, 0.8), ("comprehensive", 0): (50, 0.2),
-        ("comprehensive", 1): (52, 0.1), ("blank", 0): (30, 0.5), ("blank", 1): (31, 0.5)}  # fmt: skip
+ENDS = {
+    ("concise", 0): (10, 0.9),
+    ("concise", 1): (12, 0.8),
+    ("comprehensive", 0): (50, 0.2),
+    ("comprehensive", 1): (52, 0.1),
+    ("blank", 0): (30, 0.5),
+    ("blank", 1): (31, 0.5),
+}
 
 
 def steered(tmp_path, ends=ENDS, failed=()):
     """Arms x seeds with (length, check Concise) at the end; both begin at 30 and 0.5."""
     arms = list(dict.fromkeys(arm for arm, _ in ends))
-    sweep = make_sweep(tmp_path / "sweep", {"principles": arms, "ppo.seed": [0, 1]}, kind="controllability",
-                       checks=["Concise"], samples=1)  # fmt: skip
+    sweep = make_sweep(
+        tmp_path / "sweep",
+        {"principles": arms, "ppo.seed": [0, 1]},
+        kind="controllability",
+        checks=["Concise"],
+        samples=1,
+    )
     for (arm, seed), (length, concise) in ends.items():
-        ppo = add_artifact(tmp_path / "store" / f"{arm}{seed}", {
-            "held_out/length": {0: 30.0, 4: float(length)}, "held_out/check/Concise": {0: 0.5, 4: concise},
-            "held_out/kl": {0: 0.0, 4: 2.0}, "held_out/score": {0: -1.0, 4: 1.0}},
-            {0: {"Why?": "begin"}, 4: {"Why?": f"because of {arm} | # x"}})  # fmt: skip
+        ppo = add_artifact(
+            tmp_path / "store" / f"{arm}{seed}",
+            {
+                "held_out/length": {0: 30.0, 4: float(length)},
+                "held_out/check/Concise": {0: 0.5, 4: concise},
+                "held_out/kl": {0: 0.0, 4: 2.0},
+                "held_out/score": {0: -1.0, 4: 1.0},
+            },
+            {0: {"Why?": "begin"}, 4: {"Why?": f"because of {arm} | # x"}},
+        )
         include = [arm.capitalize()] if arm != "blank" else []
         status = {"state": "failed", "stage": "ppo", "error": "NaN at\nstep 3"}
-        add_job(sweep, f"{arm}{seed}", [f"principles={arm}", f"ppo.seed={seed}"],
-                arm_config(arm, seed, include, None if arm == "blank" else "bank"),
-                **({"status": status} if (arm, seed) in failed else {"ppo": ppo}))  # fmt: skip
+        add_job(
+            sweep,
+            f"{arm}{seed}",
+            [f"principles={arm}", f"ppo.seed={seed}"],
+            arm_config(arm, seed, include, None if arm == "blank" else "bank"),
+            **({"status": status} if (arm, seed) in failed else {"ppo": ppo}),
+        )
     return sweep
 
 
@@ -60,8 +81,12 @@ def test_controllability(tmp_path):
 
 
 def test_lengths_in_the_wrong_order_or_too_close_are_not_apart(tmp_path):
-    ends = ENDS | {("concise", 0): (50, 0.9), ("concise", 1): (52, 0.8), ("comprehensive", 0): (10, 0),
-                   ("comprehensive", 1): (12, 0)}  # fmt: skip
+    ends = ENDS | {
+        ("concise", 0): (50, 0.9),
+        ("concise", 1): (52, 0.8),
+        ("comprehensive", 0): (10, 0),
+        ("comprehensive", 1): (12, 0),
+    }
     assert report(steered(tmp_path, ends)).numbers["lengths"]["apart"] is False
     near = ENDS | {("comprehensive", 0): (30, 0), ("comprehensive", 1): (32, 0)}  # 20 tokens, intervals 12.7 each
     (tmp_path / "near").mkdir()
@@ -125,13 +150,22 @@ def test_the_band_is_where_every_seed_is():
 
 
 def hacked(tmp_path, rates, metric="violations/No Self-Praise"):
-    sweep = make_sweep(tmp_path / "sweep", {"principles": list(rates), "ppo.seed": [0, 1]}, kind="reward_hacking",
-                       quality=["held_out/check/Concise"])  # fmt: skip
+    sweep = make_sweep(
+        tmp_path / "sweep",
+        {"principles": list(rates), "ppo.seed": [0, 1]},
+        kind="reward_hacking",
+        quality=["held_out/check/Concise"],
+    )
     for arm, ends in rates.items():
         for seed, end in enumerate(ends):
-            ppo = add_artifact(tmp_path / f"{arm}{seed}", {
-                f"held_out/{metric}": {0: 0.1, 3: end}, metric: {1: 0.1, 2: 0.2, 3: end},
-                "held_out/check/Concise": {0: 0.5, 3: 0.25}})  # fmt: skip
+            ppo = add_artifact(
+                tmp_path / f"{arm}{seed}",
+                {
+                    f"held_out/{metric}": {0: 0.1, 3: end},
+                    metric: {1: 0.1, 2: 0.2, 3: end},
+                    "held_out/check/Concise": {0: 0.5, 3: 0.25},
+                },
+            )
             add_job(sweep, f"{arm}{seed}", [f"principles={arm}", f"ppo.seed={seed}"], arm_config(arm, seed), ppo=ppo)
     return report(sweep)
 
@@ -166,42 +200,74 @@ def test_an_arm_or_metric_that_is_missing_is_said(tmp_path):
 
 def evaluation(path, **values):
     path.mkdir()
-    rows = [{"task": "principle_following", "metric": name, "value": value, "low": 0.5, "high": 1.0}
-            for name, value in values.items()]  # fmt: skip
-    (path / "results.json").write_text(json.dumps({"rows": [
-        *rows, {"task": "bbh", "metric": "flip_rate", "value": 0.0, "low": None, "high": None}]}))
+    rows = [
+        {"task": "principle_following", "metric": name, "value": value, "low": 0.5, "high": 1.0}
+        for name, value in values.items()
+    ]
+    (path / "results.json").write_text(
+        json.dumps({"rows": [*rows, {"task": "bbh", "metric": "flip_rate", "value": 0.0, "low": None, "high": None}]})
+    )
     return path
 
 
 def reward(path, accuracy):
     path.mkdir()
-    (path / "manifest.json").write_text(json.dumps({
-        "stage": "reward", "fingerprint": "f", "files": {}, "checkpoints": {}, "metrics": {
-            "held_out/accuracy": accuracy}}))
+    (path / "manifest.json").write_text(
+        json.dumps(
+            {
+                "stage": "reward",
+                "fingerprint": "f",
+                "files": {},
+                "checkpoints": {},
+                "metrics": {"held_out/accuracy": accuracy},
+            }
+        )
+    )
     return path
 
 
 def test_ablations(tmp_path):
-    sweep = make_sweep(tmp_path / "sweep", {"name": ["full", "plain", "dpo"], "ppo.seed": [0, 1]}, kind="ablations",
-                       arm="name")  # fmt: skip
-    curves = {"held_out/check/Concise": {0: 0.5, 3: 0.75}, "held_out/length": {0: 30.0, 3: 20.0},
-              "held_out/kl": {0: 0.0, 3: 2.0}}  # fmt: skip
+    sweep = make_sweep(
+        tmp_path / "sweep", {"name": ["full", "plain", "dpo"], "ppo.seed": [0, 1]}, kind="ablations", arm="name"
+    )
+    curves = {
+        "held_out/check/Concise": {0: 0.5, 3: 0.75},
+        "held_out/length": {0: 30.0, 3: 20.0},
+        "held_out/kl": {0: 0.0, 3: 2.0},
+    }
     policy, shared = add_artifact(tmp_path / "policy", curves), reward(tmp_path / "rm", 0.8125)
     following = evaluation(tmp_path / "pf", accuracy_asserted=0.9, accuracy_negated=0.85, flip_rate=0.8)
     for seed in (0, 1):
+
         def add(arm, seed=seed, **artifacts):
-            add_job(sweep, f"{arm}{seed}", [f"name={arm}", f"ppo.seed={seed}"], arm_config(arm, seed, ["Concise"]),
-                    **artifacts)  # fmt: skip
+            add_job(
+                sweep,
+                f"{arm}{seed}",
+                [f"name={arm}", f"ppo.seed={seed}"],
+                arm_config(arm, seed, ["Concise"]),
+                **artifacts,
+            )
 
         add("full", ppo=policy, reward=shared, eval_of_reward=following)
         add("plain", ppo=policy, reward=reward(tmp_path / f"rm{seed}", 0.5 + seed / 4))
         add("dpo", dpo=policy)
     made = report(sweep)
-    effect = ["Concise 0.500 → 0.750 (+0.250 ± 0.000)", "30.0 → 20.0 (-10.0 ± 0.0)", "0.000 → 2.000 (+2.000 ± 0.000)",
-              "n/a"]  # fmt: skip
+    effect = [
+        "Concise 0.500 → 0.750 (+0.250 ± 0.000)",
+        "30.0 → 20.0 (-10.0 ± 0.0)",
+        "0.000 → 2.000 (+2.000 ± 0.000)",
+        "n/a",
+    ]
     assert cells(made.summary, "full") == [
-        "full", "ppo", "2 of 2", "0.900 [0.500, 1.000]", "0.850 [0.500, 1.000]", "0.800 [0.500, 1.000]", "0.812",
-        *effect]
+        "full",
+        "ppo",
+        "2 of 2",
+        "0.900 [0.500, 1.000]",
+        "0.850 [0.500, 1.000]",
+        "0.800 [0.500, 1.000]",
+        "0.812",
+        *effect,
+    ]
     assert cells(made.summary, "plain")[3:7] == ["", "", "", "0.625 ± 1.588"], "two reward models: their mean"
     assert cells(made.summary, "dpo") == ["dpo", "dpo", "2 of 2", "", "", "", "", *effect]
     assert [list(panel.curves) for panel in made.panels] == [["full", "plain"]] * 3

@@ -83,11 +83,20 @@ class Sweep:
     environment: dict[str, str]
 
     def start(self, *overrides: str) -> subprocess.Popen[str]:
-        command = [sys.executable, "-m", "salmon", "-m", "model=tiny", "tracking=disabled",
-                   f"paths.store={self.folder / 'store'}", f"hydra.sweep.dir={self.folder / 'sweep'}",
-                   *(overrides or ["hydra/launcher=slurm", "stages=[sft],[reward]"])]  # fmt: skip
-        return subprocess.Popen(command, cwd=self.folder, env=self.environment, text=True,
-                                stdout=subprocess.PIPE, stderr=subprocess.STDOUT)  # fmt: skip
+        command = [
+            sys.executable,
+            "-m",
+            "salmon",
+            "-m",
+            "model=tiny",
+            "tracking=disabled",
+            f"paths.store={self.folder / 'store'}",
+            f"hydra.sweep.dir={self.folder / 'sweep'}",
+            *(overrides or ["hydra/launcher=slurm", "stages=[sft],[reward]"]),
+        ]
+        return subprocess.Popen(
+            command, cwd=self.folder, env=self.environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        )
 
     def run(self, *overrides: str) -> tuple[int, str]:
         with self.start(*overrides) as process:
@@ -123,8 +132,10 @@ def stand_ins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def sweep(request: pytest.FixtureRequest, tmp_path: Path) -> Sweep:
     if request.param == "stand-ins":
         request.getfixturevalue("stand_ins")
-    elif shutil.which("scontrol") is None or subprocess.run(["scontrol", "ping"], capture_output=True,
-                                                            check=False).returncode:
+    elif (
+        shutil.which("scontrol") is None
+        or subprocess.run(["scontrol", "ping"], capture_output=True, check=False).returncode
+    ):
         pytest.skip("no Slurm answers on this machine")
     return Sweep(tmp_path, os.environ | {"PYTHONPATH": str(Path(CONF).parent), "OMP_NUM_THREADS": "1"})
 
@@ -175,23 +186,34 @@ def test_a_job_that_is_told_of_its_time_limit_goes_back_into_the_queue_and_on(st
 def test_a_job_of_two_processes_is_one_job(sweep: Sweep) -> None:
     """Slurm starts both tasks, which share out batches of two rows. The other job's cannot be shared, which the first
     process says."""
-    status, output = sweep.run("hydra/launcher=slurm_multi", "engine=ddp", "stages=[sft]",
-                               "sft.train.batch_size=2,3")  # fmt: skip
+    status, output = sweep.run("hydra/launcher=slurm_multi", "engine=ddp", "stages=[sft]", "sft.train.batch_size=2,3")
     assert status == 1 and "batches do not divide by 2 processes" in output, output
     jobs = {job.overrides[-1]: job for job in read_sweep(sweep.folder / "sweep")}
     assert {name: job.state for name, job in jobs.items()} == {
-        "sft.train.batch_size=2": FINISHED, "sft.train.batch_size=3": FAILED}  # fmt: skip
+        "sft.train.batch_size=2": FINISHED,
+        "sft.train.batch_size=3": FAILED,
+    }
     returned = [file.name.split("_")[-2] for file in (sweep.folder / "sweep/.slurm").glob("*/*_result.pkl")]
     assert sorted(returned) == ["0", "0", "1"], "both tasks of the one, the first of the other"
 
 
 def test_each_model_has_its_own_resources(tmp_path: Path, stand_ins: None) -> None:
     (tmp_path / "commands" / "sbatch").write_text("#!/bin/sh\necho Submitted batch job 1\n")  # runs nothing
-    launcher = SlurmLauncher({"tiny": {"gpus_per_node": None, "mem_gb": 4}, "llama2_7b": {"timeout_min": 90}},
-                             submitit_folder=str(tmp_path / "%j"), max_num_timeout=0, name="a", gpus_per_node=2,
-                             timeout_min=30, mem_gb=64, additional_parameters={"requeue": True})  # fmt: skip
-    for model, expected in {"tiny": "--mem=4GB --time=30 --requeue", "other": "--gpus-per-node=2 --mem=64GB --time=30",
-                            "llama2_7b": "--gpus-per-node=2 --mem=64GB --time=90"}.items():
+    launcher = SlurmLauncher(
+        {"tiny": {"gpus_per_node": None, "mem_gb": 4}, "llama2_7b": {"timeout_min": 90}},
+        submitit_folder=str(tmp_path / "%j"),
+        max_num_timeout=0,
+        name="a",
+        gpus_per_node=2,
+        timeout_min=30,
+        mem_gb=64,
+        additional_parameters={"requeue": True},
+    )
+    for model, expected in {
+        "tiny": "--mem=4GB --time=30 --requeue",
+        "other": "--gpus-per-node=2 --mem=64GB --time=30",
+        "llama2_7b": "--gpus-per-node=2 --mem=64GB --time=90",
+    }.items():
         jobs = launcher._submit(model, "single", {4: ["a=b"], 7: ["a=c"]})
         assert {number: job.job_id for number, job in jobs.items()} == {4: "1_0", 7: "1_1"}
         script = (tmp_path / "1" / "1_submission.sh").read_text()
@@ -199,21 +221,32 @@ def test_each_model_has_its_own_resources(tmp_path: Path, stand_ins: None) -> No
         assert ("--gpus-per-node" in script) == (model != "tiny")
 
 
-@pytest.mark.parametrize(("parameters", "message"), [
-    ({"partitoin": "x"}, "model=tiny were not submitted.*partitoin"),
-    ({"nodes": 2}, "nodes=2, tasks_per_node=1, but with engine=single a job is one process: add engine=ddp"),
-    ({"tasks_per_node": 4}, "nodes=1, tasks_per_node=4, but with engine=single"),
-    ({"mem_gb": "much"}, "model=tiny were not submitted.*mem_gb")])  # fmt: skip
-def test_a_wrong_resource_is_refused(tmp_path: Path, stand_ins: None, parameters: dict[str, object],
-                                     message: str) -> None:
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"partitoin": "x"}, "model=tiny were not submitted.*partitoin"),
+        ({"nodes": 2}, "nodes=2, tasks_per_node=1, but with engine=single a job is one process: add engine=ddp"),
+        ({"tasks_per_node": 4}, "nodes=1, tasks_per_node=4, but with engine=single"),
+        ({"mem_gb": "much"}, "model=tiny were not submitted.*mem_gb"),
+    ],
+)
+def test_a_wrong_resource_is_refused(
+    tmp_path: Path, stand_ins: None, parameters: dict[str, object], message: str
+) -> None:
     launcher = SlurmLauncher({"tiny": parameters}, submitit_folder=str(tmp_path), max_num_timeout=0, name="a")
     with pytest.raises(SalmonError, match=f"(?s){message}"):
         launcher._submit("tiny", "single", {0: []})
 
 
-@pytest.mark.parametrize(("parameters", "engine", "tasks"), [
-    ({"gpus_per_node": 8, "nodes": 2}, "zero3", 8), ({"gpus_per_node": 8, "tasks_per_node": 2}, "ddp", 2),
-    ({"gpus_per_node": None}, "ddp", 1), ({"gpus_per_node": 2}, "single", 1)])  # fmt: skip
+@pytest.mark.parametrize(
+    ("parameters", "engine", "tasks"),
+    [
+        ({"gpus_per_node": 8, "nodes": 2}, "zero3", 8),
+        ({"gpus_per_node": 8, "tasks_per_node": 2}, "ddp", 2),
+        ({"gpus_per_node": None}, "ddp", 1),
+        ({"gpus_per_node": 2}, "single", 1),
+    ],
+)
 def test_a_job_has_a_process_a_gpu(parameters: dict[str, object], engine: str, tasks: int) -> None:
     assert with_processes(parameters, engine) == parameters | {"tasks_per_node": tasks}
 
@@ -223,7 +256,11 @@ def test_states_of_jobs() -> None:
     watcher._registered |= {"7_0", "7_1", "8", "9"}
     watcher._info_dict = watcher.read_info("7_0|RUNNING\n7_1|PENDING\n8|FAILED\n")
     assert {job: watcher.is_done(job, mode="cache") for job in sorted(watcher._registered)} == {
-        "7_0": False, "7_1": False, "8": True, "9": True}, "a forgotten job has ended"  # fmt: skip
+        "7_0": False,
+        "7_1": False,
+        "8": True,
+        "9": True,
+    }, "a forgotten job has ended"
 
 
 def test_a_slurm_that_does_not_answer_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -244,7 +281,10 @@ def test_only_a_job_of_this_very_config_is_finished(tmp_path: Path) -> None:
 
 
 def test_jobs_are_grouped_by_their_model_and_engine() -> None:
-    jobs = {n: OmegaConf.create({"hydra": {"runtime": {"choices": {"model": model}}}, "engine": {"kind": engine}})
-            for n, (model, engine) in enumerate([("tiny", "ddp"), ("llama2_7b", Engine.ddp), ("tiny", Engine.ddp),
-                                                 ("tiny", "single")])}  # fmt: skip
+    jobs = {
+        n: OmegaConf.create({"hydra": {"runtime": {"choices": {"model": model}}}, "engine": {"kind": engine}})
+        for n, (model, engine) in enumerate(
+            [("tiny", "ddp"), ("llama2_7b", Engine.ddp), ("tiny", Engine.ddp), ("tiny", "single")]
+        )
+    }
     assert by_choice(jobs) == [(("tiny", "ddp"), [0, 2]), (("llama2_7b", "ddp"), [1]), (("tiny", "single"), [3])]

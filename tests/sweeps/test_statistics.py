@@ -25,8 +25,10 @@ def test_a_diverged_or_missing_seed_is_not_counted():
     assert mean_interval([1.0, None, math.nan, 1.0, math.inf]) == Estimate(1.0, 0.0, 2)
 
 
-@pytest.mark.parametrize(("freedom", "expected"), [(1, 12.706), (2, 4.303), (10, 2.228), (30, 2.042), (31, 2.0395),
-                                                   (60, 2.0003), (1000, 1.9623)])  # fmt: skip
+@pytest.mark.parametrize(
+    ("freedom", "expected"),
+    [(1, 12.706), (2, 4.303), (10, 2.228), (30, 2.042), (31, 2.0395), (60, 2.0003), (1000, 1.9623)],
+)
 def test_quantile(freedom, expected):
     assert t_quantile(freedom) == pytest.approx(expected, abs=5e-4)
 
@@ -43,8 +45,10 @@ def test_a_paired_difference_cancels_what_the_seeds_share():
     assert paired_difference({0: 1.0, 1: 2.0}, {0: None, 1: 0.5}) == Estimate(1.5, None, 1)
 
 
-@pytest.mark.parametrize(("mean", "half", "said"), [(0.2, 0.1, "yes"), (0.2, 0.2, "unclear"), (-0.2, 0.1, "no"),
-                                                    (0.2, None, "unclear"), (None, None, "unclear")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("mean", "half", "said"),
+    [(0.2, 0.1, "yes"), (0.2, 0.2, "unclear"), (-0.2, 0.1, "no"), (0.2, None, "unclear"), (None, None, "unclear")],
+)
 def test_direction(mean, half, said):
     assert direction(Estimate(mean, half, 3)) == said
 

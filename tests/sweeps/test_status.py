@@ -11,9 +11,20 @@ from sweeps import status
 from sweeps.collect import read_sweep
 from tests.sweeps.sweep_folders import add_artifact, add_job, arm_config, make_sweep
 
-RUNNING = {"state": "running", "stage": "ppo", "error": None, "process": os.getpid(), "host": socket.gethostname(),
-           "progress": {"unit": "updates", "done": 12, "total": 100, "seconds_left": 361.0,
-                        "columns": {"score": -1.23456, "kl": 0.5, "length": 9.0}}}  # fmt: skip
+RUNNING = {
+    "state": "running",
+    "stage": "ppo",
+    "error": None,
+    "process": os.getpid(),
+    "host": socket.gethostname(),
+    "progress": {
+        "unit": "updates",
+        "done": 12,
+        "total": 100,
+        "seconds_left": 361.0,
+        "columns": {"score": -1.23456, "kl": 0.5, "length": 9.0},
+    },
+}
 
 
 @pytest.fixture
@@ -23,8 +34,13 @@ def sweep(tmp_path):
     done = add_job(folder, "0_a", ["principles=a"], arm_config("a", 0), ppo=ppo)
     (done / "results.json").write_text(json.dumps({"ppo": {"held_out/reward_best": 2.5, "objective/kl": 0.25}}))
     add_job(folder, "1_b", ["principles=b"], arm_config("b", 0), RUNNING)
-    add_job(folder, "2_c", ["principles=c"], arm_config("c", 0),
-            {"state": "failed", "stage": "reward", "error": "loss is NaN\nat step 3"})  # fmt: skip
+    add_job(
+        folder,
+        "2_c",
+        ["principles=c"],
+        arm_config("c", 0),
+        {"state": "failed", "stage": "reward", "error": "loss is NaN\nat step 3"},
+    )
     return folder
 
 
@@ -61,7 +77,9 @@ def test_watching_ends_with_the_last_job(sweep, capsys, monkeypatch):
     out = lines(capsys, sweep, "--watch", 7)
     assert waits == [7.0]
     assert [line for line in out if line.startswith("4 jobs")] == [
-        "4 jobs: 1 finished, 1 running, 1 failed, 1 not started", "4 jobs: 1 finished, 3 failed"]
+        "4 jobs: 1 finished, 1 running, 1 failed, 1 not started",
+        "4 jobs: 1 finished, 3 failed",
+    ]
 
 
 def test_a_job_whose_process_is_gone_has_failed_and_one_on_another_machine_runs(sweep):

@@ -14,28 +14,51 @@ from sweeps.report import REPORTS, main, settings_of
 from sweeps.reports.study import columns, latex, short
 from tests.sweeps.sweep_folders import add_artifact, add_job, arm_config, make_sweep
 
-REWARDS = {("small", "paper", 0): 1.0, ("small", "paper", 1): 3.0, ("big", "paper", 0): 5.0,
-           ("small", "honest", 0): 2.0}  # fmt: skip
+REWARDS = {
+    ("small", "paper", 0): 1.0,
+    ("small", "paper", 1): 3.0,
+    ("big", "paper", 0): 5.0,
+    ("small", "honest", 0): 2.0,
+}
 
 
 def table_row(markdown, *first):
     row = next(line for line in markdown.split("\n") if line.startswith("| " + " | ".join(first) + " |"))
-    return [cell.strip() for cell in row.strip("|").split(" | ")][len(first):]
+    return [cell.strip() for cell in row.strip("|").split(" | ")][len(first) :]
 
 
 @pytest.fixture
 def sweep(tmp_path):
     """2 models x 2 principle sets x 2 seeds: four jobs finished, one failed, three never began."""
-    folder = make_sweep(tmp_path / "sweep", {"model": ["small", "big"], "principles": ["paper", "honest"],
-                                             "ppo.seed": [0, 1]}, ["+sweeps=x"])  # fmt: skip
+    folder = make_sweep(
+        tmp_path / "sweep",
+        {"model": ["small", "big"], "principles": ["paper", "honest"], "ppo.seed": [0, 1]},
+        ["+sweeps=x"],
+    )
     for (model, principles, seed), reward in REWARDS.items():
-        ppo = add_artifact(tmp_path / "store" / f"{model}{principles}{seed}", {
-            "held_out/reward": {0: 0.0, 4: reward}, "held_out/kl": {0: 0.0, 4: 2.0 * reward},
-            "held_out/length": {0: 30.0, 4: 20.0}, "objective/kl": {1: 9.0}})  # fmt: skip
-        add_job(folder, f"{model}-{principles}-{seed}", overrides(model, principles, seed),
-                arm_config(principles, seed), ppo=ppo)  # fmt: skip
-    add_job(folder, "broken", overrides("big", "paper", 1), arm_config("paper", 1),
-            {"state": "failed", "stage": "ppo", "error": "NaN at\nstep 3"})  # fmt: skip
+        ppo = add_artifact(
+            tmp_path / "store" / f"{model}{principles}{seed}",
+            {
+                "held_out/reward": {0: 0.0, 4: reward},
+                "held_out/kl": {0: 0.0, 4: 2.0 * reward},
+                "held_out/length": {0: 30.0, 4: 20.0},
+                "objective/kl": {1: 9.0},
+            },
+        )
+        add_job(
+            folder,
+            f"{model}-{principles}-{seed}",
+            overrides(model, principles, seed),
+            arm_config(principles, seed),
+            ppo=ppo,
+        )
+    add_job(
+        folder,
+        "broken",
+        overrides("big", "paper", 1),
+        arm_config("paper", 1),
+        {"state": "failed", "stage": "ppo", "error": "NaN at\nstep 3"},
+    )
     return folder
 
 
@@ -46,7 +69,11 @@ def overrides(model, principles, seed):
 def test_cells_are_the_grid_without_its_seeds(sweep):
     cells = cells_of(read_sweep(sweep))
     assert [(cell.name, cell.seeds) for cell in cells] == [
-        ("small, paper", "2 of 2"), ("small, honest", "1 of 2"), ("big, paper", "1 of 2"), ("big, honest", "0 of 2")]
+        ("small, paper", "2 of 2"),
+        ("small, honest", "1 of 2"),
+        ("big, paper", "1 of 2"),
+        ("big, honest", "0 of 2"),
+    ]
     assert list(cells[0].axes) == ["model", "principles"], "what all jobs share is no axis, nor is the seed"
     assert cells[0].figures[1] == {"held_out/reward": 3.0, "held_out/kl": 6.0, "held_out/length": 20.0}
 
@@ -70,9 +97,14 @@ def test_the_files_can_be_read_elsewhere(sweep, capsys):
     tex = (sweep / "report.tex").read_text()
     assert tex.startswith("\\begin{tabular}") and "2.000 $\\pm$ 12.706" in tex and "ppo.seed" not in tex
     saved = json.loads((sweep / "report.json").read_text())
-    assert saved["cells"][3] == {"axes": {"model": "big", "principles": "honest"}, "seeds": "0 of 2", "figures": {
-        name: {"mean": None, "half_width": None, "n": 0} for name in ("held_out/reward", "held_out/kl",
-                                                                      "held_out/length")}}  # fmt: skip
+    assert saved["cells"][3] == {
+        "axes": {"model": "big", "principles": "honest"},
+        "seeds": "0 of 2",
+        "figures": {
+            name: {"mean": None, "half_width": None, "n": 0}
+            for name in ("held_out/reward", "held_out/kl", "held_out/length")
+        },
+    }
     report = (sweep / "report.md").read_text()
     for name in ("report", "report_frontier", "report_heat_map", "report_scaling"):
         assert f"]({name}.png)" in report and (sweep / f"{name}.svg").stat().st_size > 0
@@ -88,12 +120,26 @@ def test_without_a_finished_job_there_is_a_report_all_the_same(tmp_path):
 
 
 def test_headline_figures_get_a_column_and_details_do_not():
-    names = ["job", "held_out/kl", "held_out/check/Formal", "held_out/reward", "held_out/violations/Formal",
-             "eval/ppo-best/truthfulqa_mc1/acc", "eval/ppo-last/truthfulqa_mc1/acc", "eval/ppo-best/mt_bench/n_failed",
-             "eval/reward/principle_following/flip_rate", "eval/reward/principle_following/flip_rate/Formal"]
+    names = [
+        "job",
+        "held_out/kl",
+        "held_out/check/Formal",
+        "held_out/reward",
+        "held_out/violations/Formal",
+        "eval/ppo-best/truthfulqa_mc1/acc",
+        "eval/ppo-last/truthfulqa_mc1/acc",
+        "eval/ppo-best/mt_bench/n_failed",
+        "eval/reward/principle_following/flip_rate",
+        "eval/reward/principle_following/flip_rate/Formal",
+    ]
     found = columns(pd.DataFrame(columns=names))
-    assert found == ["held_out/reward", "held_out/kl", "held_out/check/Formal", "eval/ppo-best/truthfulqa_mc1/acc",
-                     "eval/reward/principle_following/flip_rate"]
+    assert found == [
+        "held_out/reward",
+        "held_out/kl",
+        "held_out/check/Formal",
+        "eval/ppo-best/truthfulqa_mc1/acc",
+        "eval/reward/principle_following/flip_rate",
+    ]
     assert short(found[-1]) == "reward/flip_rate"
 
 

@@ -69,17 +69,22 @@ def stand_in(tmp_path: Path) -> Callable[[str], tuple[list[str], Path]]:
             "import sys\nfrom pathlib import Path\nfolder = Path(sys.argv[2])\n"
             f"print(*sys.argv[1:], file=open({str(calls)!r}, 'a'))\n"
             f"if folder.name.endswith({fails!r}):\n    print('wandb: it broke')\nelse:\n"
-            "    [file.with_suffix('.wandb.synced').touch() for file in folder.glob('*.wandb')]\n")
+            "    [file.with_suffix('.wandb.synced').touch() for file in folder.glob('*.wandb')]\n"
+        )
         return [sys.executable, str(script)], calls
 
     return make
 
 
 def test_makers_come_first_and_the_parts_of_a_run_in_their_order(
-        runs: tuple[Path, dict[str, str]], parts: list[sync.OfflinePart]) -> None:
+    runs: tuple[Path, dict[str, str]], parts: list[sync.OfflinePart]
+) -> None:
     ids = runs[1]
     assert [(part.run_id, part.name) for part in parts] == [
-        (ids["sft"], "the-sft"), (ids["sft"], "the-sft"), (ids["ppo"], "the-ppo")]
+        (ids["sft"], "the-sft"),
+        (ids["sft"], "the-sft"),
+        (ids["ppo"], "the-ppo"),
+    ]
     assert parts[0].folder.name < parts[1].folder.name
     assert (parts[0].made, parts[1].made, parts[2].used) == (set(), {"sft-" + "a" * 16}, {"sft-" + "a" * 16})
     assert parts[2].folder.name < parts[0].folder.name, "by time alone it would be the first"
@@ -87,14 +92,18 @@ def test_makers_come_first_and_the_parts_of_a_run_in_their_order(
 
 def test_runs_that_use_each_others_artifacts_end(tmp_path: Path) -> None:
     names = (frozenset({"x"}), frozenset({"y"}))
-    parts = [sync.OfflinePart(tmp_path / "1", "a", "", names[0], names[1]),
-             sync.OfflinePart(tmp_path / "2", "b", "", names[1], names[0])]
+    parts = [
+        sync.OfflinePart(tmp_path / "1", "a", "", names[0], names[1]),
+        sync.OfflinePart(tmp_path / "2", "b", "", names[1], names[0]),
+    ]
     assert sorted(part.run_id for part in sync.in_order(parts)) == ["a", "b"]
 
 
 def test_a_failed_run_does_not_stop_the_others_and_a_second_time_takes_up_what_is_left(
-        unsynced: tuple[Path, dict[str, str]], parts: list[sync.OfflinePart],
-        stand_in: Callable[[str], tuple[list[str], Path]]) -> None:
+    unsynced: tuple[Path, dict[str, str]],
+    parts: list[sync.OfflinePart],
+    stand_in: Callable[[str], tuple[list[str], Path]],
+) -> None:
     command, calls = stand_in(unsynced[1]["sft"])
     failed = sync.sync(parts, command)
     assert failed == {parts[0].folder: "it broke", parts[1].folder: "an earlier part of the run failed"}
@@ -105,8 +114,9 @@ def test_a_failed_run_does_not_stop_the_others_and_a_second_time_takes_up_what_i
     assert calls.read_text().splitlines() == [f"sync {part.folder}" for part in parts[:2]]
 
 
-def test_wandbs_own_command_uploads_them(unsynced: tuple[Path, dict[str, str]], monkeypatch: pytest.MonkeyPatch,
-                                         capsys: pytest.CaptureFixture[str]) -> None:
+def test_wandbs_own_command_uploads_them(
+    unsynced: tuple[Path, dict[str, str]], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     """To a stand-in: no account was at hand."""
     root, ids = unsynced
     monkeypatch.setenv("WANDB_API_KEY", KEY)
@@ -126,7 +136,8 @@ def test_wandbs_own_command_uploads_them(unsynced: tuple[Path, dict[str, str]], 
 
 
 def test_a_server_that_refuses_is_told_at_the_end(
-        unsynced: tuple[Path, dict[str, str]], parts: list[sync.OfflinePart], monkeypatch: pytest.MonkeyPatch) -> None:
+    unsynced: tuple[Path, dict[str, str]], parts: list[sync.OfflinePart], monkeypatch: pytest.MonkeyPatch
+) -> None:
     root, ids = unsynced
     for part in parts[:2]:
         (part.folder / f"run-{part.run_id}.wandb.synced").touch()
@@ -139,8 +150,9 @@ def test_a_server_that_refuses_is_told_at_the_end(
     assert ids["sft"] not in str(stopped.value)
 
 
-def test_a_dry_run_shows_the_order_and_needs_no_login(unsynced: tuple[Path, dict[str, str]],
-                                                      capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_dry_run_shows_the_order_and_needs_no_login(
+    unsynced: tuple[Path, dict[str, str]], capsys: pytest.CaptureFixture[str]
+) -> None:
     root = unsynced[0]
     sync.main(["--dry-run", str(root)])
     assert [line.split()[-1] for line in capsys.readouterr().out.splitlines()] == ["the-sft", "the-sft", "the-ppo"]

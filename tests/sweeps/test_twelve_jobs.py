@@ -48,8 +48,11 @@ def make_choices(folder: Path, cache: Path) -> None:
     shutil.copytree(resolve("random:tiny", cache), deep)
     config = LlamaConfig.from_pretrained(deep, num_hidden_layers=4)
     LlamaForCausalLM(config).save_pretrained(deep)
-    for name, text in {"experiment/twelve": STUDY, "model/deep": f"defaults: [tiny]\nname: deep\npath: {deep}\n",
-                       "scale/deep": "# @package _global_\ndefaults: [tiny]\n"}.items():
+    for name, text in {
+        "experiment/twelve": STUDY,
+        "model/deep": f"defaults: [tiny]\nname: deep\npath: {deep}\n",
+        "scale/deep": "# @package _global_\ndefaults: [tiny]\n",
+    }.items():
         file = folder / "conf" / f"{name}.yaml"
         file.parent.mkdir(parents=True)
         file.write_text(text)
@@ -85,11 +88,24 @@ class Killer(threading.Thread):
 def test_twelve_jobs(tmp_path: Path, tiny_cache: Path) -> None:
     make_choices(tmp_path, tiny_cache)
     sweep = tmp_path / "sweep"
-    command = [sys.executable, "-m", "salmon", "--config-dir", str(tmp_path / "conf"), "+experiment=twelve",
-               f"paths.store={tmp_path / 'store'}", f"paths.cache={tiny_cache}", f"hydra.sweep.dir={sweep}",
-               "hydra/launcher=joblib", "hydra.launcher.n_jobs=2"]  # fmt: skip
-    environment = os.environ | {"PYTHONPATH": str(Path(CONF).parent), "OMP_NUM_THREADS": "1",
-                                "CELL_deep_honest_1": "-1"}  # fmt: skip
+    command = [
+        sys.executable,
+        "-m",
+        "salmon",
+        "--config-dir",
+        str(tmp_path / "conf"),
+        "+experiment=twelve",
+        f"paths.store={tmp_path / 'store'}",
+        f"paths.cache={tiny_cache}",
+        f"hydra.sweep.dir={sweep}",
+        "hydra/launcher=joblib",
+        "hydra.launcher.n_jobs=2",
+    ]
+    environment = os.environ | {
+        "PYTHONPATH": str(Path(CONF).parent),
+        "OMP_NUM_THREADS": "1",
+        "CELL_deep_honest_1": "-1",
+    }
     killer = Killer(sweep, ("reward", "ppo"))
     killer.start()
     outputs = []
@@ -110,6 +126,7 @@ def test_twelve_jobs(tmp_path: Path, tiny_cache: Path) -> None:
     assert "Jobs: 11 of 12 finished." in report
     (failed,) = [job for job in read_sweep(sweep) if job.state == FAILED]
     assert set(failed.overrides) == {"model=deep", "principles=honest", "ppo.seed=1"} | {
-        part for part in failed.overrides if part.startswith(("+", "paths."))}
+        part for part in failed.overrides if part.startswith(("+", "paths."))
+    }
     assert f"| {failed.name} | failed |" in report and "ppo.kl.coefficient" in report
     assert json.loads((sweep / "report.json").read_text())

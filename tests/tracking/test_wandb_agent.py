@@ -40,8 +40,14 @@ def agent_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> tuple[
 
     for name in [name for name in os.environ if name.startswith("WANDB_")]:
         monkeypatch.delenv(name)
-    for name, value in {"WANDB_SWEEP_ID": "sweep1", "WANDB_DIR": str(tmp_path / "agent"), "WANDB_PROJECT": "theirs",
-                        "WANDB_RUN_ID": "", "WANDB_SWEEP_PARAM_PATH": "", "WANDB_DATA_DIR": ""}.items():
+    for name, value in {
+        "WANDB_SWEEP_ID": "sweep1",
+        "WANDB_DIR": str(tmp_path / "agent"),
+        "WANDB_PROJECT": "theirs",
+        "WANDB_RUN_ID": "",
+        "WANDB_SWEEP_PARAM_PATH": "",
+        "WANDB_DATA_DIR": "",
+    }.items():
         monkeypatch.setenv(name, value)  # so that what the agent and the tracker set is undone after the test
     monkeypatch.delenv("WANDB_DATA_DIR")
     monkeypatch.setattr(wandb_agent, "AgentProcess", Started)
@@ -82,8 +88,9 @@ def run_stage(tmp_path: Path, stage: str) -> tuple[str, ReadBack]:
     tracking = TrackingConfig(WandbMode.offline, "proj", None, [], 2, SweepStage.ppo)
     work = tmp_path / stage
     work.mkdir(exist_ok=True)
-    with start_tracking(tracking, tmp_path / "logs", stage, work, {"ppo": {"kl": {"coefficient": 0.05}}}, "kl-agent",
-                        [], stage, {}) as tracker:
+    with start_tracking(
+        tracking, tmp_path / "logs", stage, work, {"ppo": {"kl": {"coefficient": 0.05}}}, "kl-agent", [], stage, {}
+    ) as tracker:
         if stage == "ppo":
             tracker.summary({"held_out/reward_best": 1.5})
     folder = sorted((tmp_path / "logs/wandb").glob(f"offline-run-*-{tracker.run_id}*"))[-1]
@@ -92,7 +99,8 @@ def run_stage(tmp_path: Path, stage: str) -> tuple[str, ReadBack]:
 
 
 def test_only_the_stage_that_is_optimised_is_the_agents_run(
-        agent_environment: tuple[list[str], dict[str, str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    agent_environment: tuple[list[str], dict[str, str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for name, value in agent_environment[1].items():
         monkeypatch.setenv(name, value)
     wandb.teardown()  # a job of the agent is a process of its own, whose W&B reads the environment anew
@@ -102,7 +110,10 @@ def test_only_the_stage_that_is_optimised_is_the_agents_run(
     started = {stage: found.all("run")[0] for stage, (_, found) in runs.items()}
     assert {stage: run["run_id"] for stage, run in started.items()} == dict(zip(runs, ids, strict=True))
     assert {stage: run.get("sweep_id") for stage, run in started.items()} == {
-        "sft": None, "ppo": "sweep1", "eval": None}
+        "sft": None,
+        "ppo": "sweep1",
+        "eval": None,
+    }
     assert {run["project"] for run in started.values()} == {"theirs"}
     assert runs["ppo"][1].summary["held_out/reward_best"] == 1.5
     config = started["ppo"]["config"]["update"]

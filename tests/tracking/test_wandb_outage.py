@@ -19,8 +19,9 @@ from salmon.tracking.tracker import Tracker, read_metrics, start_tracking
 from tests.tracking.offline_runs import read_back
 from tests.tracking.wandb_server import KEY, WandbServer
 
-ONLINE = TrackingConfig(wandb=WandbMode.online, project="proj", group=None, tags=[], sample_rows=2,
-                        sweep_stage=SweepStage.ppo)  # fmt: skip
+ONLINE = TrackingConfig(
+    wandb=WandbMode.online, project="proj", group=None, tags=[], sample_rows=2, sweep_stage=SweepStage.ppo
+)
 
 
 @pytest.fixture
@@ -72,8 +73,9 @@ def test_online_everything_arrives_and_nothing_says_where_things_lie(server: Wan
         assert path.encode() not in sent, path
 
 
-def test_an_outage_in_the_middle(server: WandbServer, tmp_path: Path, caplog: pytest.LogCaptureFixture,
-                                 monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_outage_in_the_middle(
+    server: WandbServer, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(wandb_run, "FINISH_SECONDS", 3.0)
     tracker = start(tmp_path, {})
     tracker.log(1, {"objective/kl": 0.1})
@@ -97,15 +99,23 @@ def test_an_outage_in_the_middle(server: WandbServer, tmp_path: Path, caplog: py
 
     with WandbServer() as again:  # the command that the log gives
         command = [sys.executable, "-m", "wandb", "sync", "--include-online", str(run_dir)]
-        done = subprocess.run(command, env=os.environ | {"WANDB_BASE_URL": again.url}, capture_output=True, text=True,
-                              stdin=subprocess.DEVNULL, timeout=60, check=False)  # fmt: skip
+        done = subprocess.run(
+            command,
+            env=os.environ | {"WANDB_BASE_URL": again.url},
+            capture_output=True,
+            text=True,
+            stdin=subprocess.DEVNULL,
+            timeout=60,
+            check=False,
+        )
         assert done.returncode == 0, done.stderr
         steps = [row["ppo/step"] for row in again.history(str(tracker.run_id))]
         assert steps == list(range(1, 30)), done.stderr
 
 
-def test_no_server_from_the_start_means_offline(server: WandbServer, tmp_path: Path, caplog: pytest.LogCaptureFixture,
-                                                monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_server_from_the_start_means_offline(
+    server: WandbServer, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(wandb_run, "START_SECONDS", 4.0)
     server.stop()
     with start(tmp_path, {"reward": made(tmp_path)}) as tracker:

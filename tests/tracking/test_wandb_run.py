@@ -20,15 +20,20 @@ from salmon.tracking.metrics_file import read_metrics
 from salmon.tracking.tracker import Tracker, start_tracking
 from tests.tracking.offline_runs import read_back
 
-OFFLINE = TrackingConfig(wandb=WandbMode.offline, project="proj", group=None, tags=[], sample_rows=2,
-                         sweep_stage=SweepStage.ppo)
+OFFLINE = TrackingConfig(
+    wandb=WandbMode.offline, project="proj", group=None, tags=[], sample_rows=2, sweep_stage=SweepStage.ppo
+)
 
 
 def start(tmp_path: Path, work: Path, stage: str = "ppo", **options: Any) -> Tracker:
     work.mkdir(parents=True, exist_ok=True)
     given: dict[str, Any] = {
-        "config": {}, "group": "study", "tags": ["tiny", "salmon14"], "name": f"{stage}-tiny", "inputs": {},
-    }  # fmt: skip
+        "config": {},
+        "group": "study",
+        "tags": ["tiny", "salmon14"],
+        "name": f"{stage}-tiny",
+        "inputs": {},
+    }
     return start_tracking(OFFLINE, tmp_path / "logs", stage, work, **given | options)
 
 
@@ -45,9 +50,7 @@ def fresh_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("WANDB_DATA_DIR")
 
 
-def test_a_run_leaves_everything_in_its_offline_file(
-    tmp_path: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_a_run_leaves_everything_in_its_offline_file(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     store = Store(tmp_path / "store")
     (store.work_dir("reward", "a" * 16) / "head.safetensors").write_text("weights")
     reward = store.commit("reward", "a" * 16, {})
@@ -78,9 +81,7 @@ def test_a_run_leaves_everything_in_its_offline_file(
     assert sent == config | {"inputs": {"reward": "a" * 16}}
 
     # Metrics on the stage's own axis, which every family of the glossary has.
-    axes = {
-        metric["glob_name"]: metric["step_metric"] for metric in found.all("metric") if "glob_name" in metric
-    }
+    axes = {metric["glob_name"]: metric["step_metric"] for metric in found.all("metric") if "glob_name" in metric}
     assert axes == {f"{family}/*": "ppo/step" for family in families("ppo")}
     kl = [(row["ppo/step"], row["objective/kl"]) for row in found.history if "objective/kl" in row]
     assert kl == [(3, 0.25), (2, 0.125)]
@@ -112,9 +113,7 @@ def test_a_run_leaves_everything_in_its_offline_file(
     assert "local_path" not in entry  # nothing was copied for an upload
 
     # Waiting uploads lie beside the run, not in the home folder.
-    staged = [
-        e["local_path"] for a in found.all("artifact") for e in a["manifest"]["contents"] if "local_path" in e
-    ]
+    staged = [e["local_path"] for a in found.all("artifact") for e in a["manifest"]["contents"] if "local_path" in e]
     assert staged
     assert all(path.startswith(str(tmp_path / "logs")) for path in staged)
 
@@ -217,8 +216,9 @@ def test_a_log_folder_that_is_not_writable_is_named_instead_of_replaced_by_tmp(t
 def test_online_without_a_login_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
-    online = TrackingConfig(wandb=WandbMode.online, project="p", group=None, tags=[], sample_rows=2,
-                         sweep_stage=SweepStage.ppo)
+    online = TrackingConfig(
+        wandb=WandbMode.online, project="p", group=None, tags=[], sample_rows=2, sweep_stage=SweepStage.ppo
+    )
     (tmp_path / "work").mkdir()
     with pytest.raises(SalmonError, match="W&B could not start online.*wandb login.*tracking=offline"):
         start_tracking(online, tmp_path / "logs", "sft", tmp_path / "work", {}, "g", [], "n", {})

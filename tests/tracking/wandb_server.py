@@ -68,8 +68,11 @@ class WandbServer:
     def history(self, run_id: str) -> list[dict[str, Any]]:
         """Rows of a run that arrived."""
         sent = [json.loads(r.body) for r in list(self.requests) if r.path.endswith(f"/{run_id}/file_stream")]
-        lines = [line for content in sent for line in content.get("files", {}).get("wandb-history.jsonl", {})
-                 .get("content", [])]  # fmt: skip
+        lines = [
+            line
+            for content in sent
+            for line in content.get("files", {}).get("wandb-history.jsonl", {}).get("content", [])
+        ]
         return [json.loads(line) for line in lines]
 
     def take(self, path: str, body: bytes) -> tuple[int, dict[str, Any]]:
@@ -88,8 +91,18 @@ class WandbServer:
         file = {"file": {"id": "file", "name": "name", "displayName": "name", **upload}}
         if operation == "UpsertBucket":
             project = {"id": "project", "name": given.get("project"), "entity": {"id": "entity", "name": "me"}}
-            return {"upsertBucket": {"inserted": True, "bucket": {
-                "id": "bucket", "name": given.get("name"), "displayName": "", "config": "{}", "project": project}}}
+            return {
+                "upsertBucket": {
+                    "inserted": True,
+                    "bucket": {
+                        "id": "bucket",
+                        "name": given.get("name"),
+                        "displayName": "",
+                        "config": "{}",
+                        "project": project,
+                    },
+                }
+            }
         if operation == "CreateRunFiles":
             files = [{"name": name, "uploadUrl": f"{self.url}/upload/{name}"} for name in given["files"]]
             return {"createRunFiles": {"runID": "bucket", "uploadHeaders": [], "files": files}}
@@ -99,8 +112,19 @@ class WandbServer:
         if operation in ("CreateArtifactManifest", "UpdateArtifactManifest"):
             return {operation[0].lower() + operation[1:]: {"artifactManifest": {"id": "manifest", **file}}}
         if operation == "CreateArtifactFiles":
-            nodes = [{"node": {"id": "file", "name": spec["name"], "displayName": spec["name"], "storagePath": "a/b",
-                               "artifact": {"id": "artifact"}, **upload}} for spec in given["input"]["artifactFiles"]]
+            nodes = [
+                {
+                    "node": {
+                        "id": "file",
+                        "name": spec["name"],
+                        "displayName": spec["name"],
+                        "storagePath": "a/b",
+                        "artifact": {"id": "artifact"},
+                        **upload,
+                    }
+                }
+                for spec in given["input"]["artifactFiles"]
+            ]
             return {"createArtifactFiles": {"files": {"edges": nodes}}}
         if operation in ("CommitArtifact", "UseArtifact"):
             return {operation[0].lower() + operation[1:]: {"artifact": {"id": "artifact", "digest": "digest"}}}

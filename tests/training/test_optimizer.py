@@ -42,8 +42,9 @@ OPTIMIZERS = list(Optimizer)
         (Schedule.cosine, 5, 2, 1, 0.4),
     ],
 )
-def test_learning_rate(optim_settings, schedule: Schedule, warmup: float, total: int, step: int, expected: float
-                       ) -> None:
+def test_learning_rate(
+    optim_settings, schedule: Schedule, warmup: float, total: int, step: int, expected: float
+) -> None:
     settings = optim_settings(lr=2e-3, schedule=schedule, warmup=float(warmup))
     assert learning_rate(step, total, settings) == pytest.approx(2e-3 * expected, rel=1e-6)
 
@@ -123,8 +124,9 @@ def test_parameters_without_gradient_are_left_alone(optim_settings) -> None:
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 @pytest.mark.parametrize("size", [3, 8192], ids=["small", "large"])  # 8-bit states begin at 4,096 numbers
-def test_a_resumed_learner_continues_to_the_bit(optim_settings, optimizer: Optimizer, size: int, tmp_path: Path
-                                                ) -> None:
+def test_a_resumed_learner_continues_to_the_bit(
+    optim_settings, optimizer: Optimizer, size: int, tmp_path: Path
+) -> None:
     settings = optim_settings(optimizer=optimizer, schedule=Schedule.cosine, warmup=2.0, weight_decay=0.01)
     whole, first = Learner(parameters(size), settings), Learner(parameters(size), settings)
     for step in range(5):

@@ -55,9 +55,15 @@ class Training:
                 raise Interrupted
             return self.loss(batch, denominator)
 
-        arguments = {"loss": loss, "weight": lambda row: row[1], "checkpoint": self.work / "state.pt",
-                     "tracker": Tracker("sft", MetricsFile(self.work), None), "name": "sft", "seed": 0,
-                     "shown": ["sft/loss", "optim/lr"]}
+        arguments = {
+            "loss": loss,
+            "weight": lambda row: row[1],
+            "checkpoint": self.work / "state.pt",
+            "tracker": Tracker("sft", MetricsFile(self.work), None),
+            "name": "sft",
+            "seed": 0,
+            "shown": ["sft/loss", "optim/lr"],
+        }
         return fit(self.learner, ROWS, self.settings, **(arguments | changes))
 
     @property

@@ -18,18 +18,21 @@ from salmon.training.supervised import fit
 from tests.distributed.in_processes import together
 
 Row = tuple[list[float], int]  # features and a weight ("tokens")
-ROWS: list[Row] = [(features.tolist(), 1 + 3 * (n % 3))
-                   for n, features in enumerate(np.random.default_rng(0).normal(size=(7, 4)))]  # fmt: skip
+ROWS: list[Row] = [
+    (features.tolist(), 1 + 3 * (n % 3)) for n, features in enumerate(np.random.default_rng(0).normal(size=(7, 4)))
+]
 
 
-def train(here: World, work: Path, epochs: int = 2, averaged: bool = False, rows: Sequence[Row] = ROWS
-          ) -> tuple[list[float], dict[str, float]]:
+def train(
+    here: World, work: Path, epochs: int = 2, averaged: bool = False, rows: Sequence[Row] = ROWS
+) -> tuple[list[float], dict[str, float]]:
     """Seven rows in batches of three: shares of 2 and 1, then of 1 and nothing. Returns the weights and the metrics.
 
     ``averaged``: as a wrapper that averages over processes would do it, each share over its own denominator.
     """
-    optim = OptimSettings(Optimizer.adamw, lr=0.05, schedule=Schedule.constant, warmup=0.0, weight_decay=0.0,
-                          max_grad_norm=1.0)
+    optim = OptimSettings(
+        Optimizer.adamw, lr=0.05, schedule=Schedule.constant, warmup=0.0, weight_decay=0.0, max_grad_norm=1.0
+    )
     weights = nn.Parameter(torch.tensor([0.5, -1.0, 0.25, 2.0]))
 
     def loss(batch: Sequence[Row], denominator: float) -> tuple[Tensor, dict[str, float]]:
@@ -38,11 +41,18 @@ def train(here: World, work: Path, epochs: int = 2, averaged: bool = False, rows
             denominator = float(tokens.sum()) * here.size
         return (tokens * (features @ weights - 1.0) ** 2).sum() / denominator, {"sft/tokens": float(tokens.sum())}
 
-    fitted = fit(Learner({"weights": weights}, optim), rows,
-                 SupervisedSettings(epochs=epochs, batch_size=3, micro_batch_size=2, save_every=1, optim=optim),
-                 loss=loss, weight=lambda row: row[1], checkpoint=work / "state.pt",
-                 tracker=Tracker("sft", MetricsFile(work) if here.rank == 0 else None, None), name="sft", seed=0,
-                 shown=["sft/loss"])
+    fitted = fit(
+        Learner({"weights": weights}, optim),
+        rows,
+        SupervisedSettings(epochs=epochs, batch_size=3, micro_batch_size=2, save_every=1, optim=optim),
+        loss=loss,
+        weight=lambda row: row[1],
+        checkpoint=work / "state.pt",
+        tracker=Tracker("sft", MetricsFile(work) if here.rank == 0 else None, None),
+        name="sft",
+        seed=0,
+        shown=["sft/loss"],
+    )
     return weights.tolist(), fitted.metrics
 
 

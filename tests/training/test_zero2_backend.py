@@ -13,8 +13,9 @@ from salmon.errors import SalmonError
 from salmon.training.optimizer import Learner
 from tests.distributed.in_processes import together
 
-SETTINGS = OptimSettings(Optimizer.adamw, lr=0.05, schedule=Schedule.linear, warmup=2.0, weight_decay=0.1,
-                         max_grad_norm=1.0)
+SETTINGS = OptimSettings(
+    Optimizer.adamw, lr=0.05, schedule=Schedule.linear, warmup=2.0, weight_decay=0.1, max_grad_norm=1.0
+)
 STEPS = 6
 WARMUP = 2  # steps that leave the policy without gradients
 
@@ -27,8 +28,7 @@ def learner() -> Learner:
 
 
 def backward(here: World, learner: Learner, step: int) -> None:
-    """This process's share of a batch of three rows; the second, which is one of two processes' only row, has no bias.
-    """
+    """This process's share of three rows; the second, which is the only row of one of two processes, has no bias."""
     for row in here.share(range(3)):
         factor = (step + 1.0) * (row + 1)
         for name, parameter in learner.parameters.items():
@@ -79,8 +79,9 @@ def test_any_number_of_processes_updates_as_one_does(tmp_path: Path, size: int, 
 
 @pytest.mark.parametrize("engines", [(Engine.zero2, Engine.single), (Engine.ddp, Engine.zero2)], ids=["from", "to"])
 @pytest.mark.parametrize("until", [1, 4], ids=["one-rests", "both"])
-def test_another_engine_continues(tmp_path: Path, engines: tuple[Engine, ...], until: int, alone: dict[str, Any]
-                                  ) -> None:
+def test_another_engine_continues(
+    tmp_path: Path, engines: tuple[Engine, ...], until: int, alone: dict[str, Any]
+) -> None:
     path, found = tmp_path / "state.pt", {}
     for engine, first, last in zip(engines, (0, until), (until, STEPS), strict=True):
         if engine is Engine.single:

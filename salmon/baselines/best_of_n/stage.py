@@ -27,43 +27,57 @@ def run(cfg: Config, ctx: StageContext) -> dict[str, float]:
     Logged as PPO's held-out metrics are: step 0 is the first sample (the SFT policy), step 1 the best of n.
     """
     # The value model is loaded with the others and never used.
-    actors = load_actors(ctx.shared(), ctx.inputs["sft"].checkpoints["sft"], ctx.inputs["reward"].path / "reward",
-                         cfg.ppo.value_init)
+    actors = load_actors(
+        ctx.shared(), ctx.inputs["sft"].checkpoints["sft"], ctx.inputs["reward"].path / "reward", cfg.ppo.value_init
+    )
     rule, n = reward_rule(cfg), cfg.best_of_n.n
     _, prompts = split_prompts(cfg, actors.shared.chat)
 
     def work(chunk: Sequence[Prompt]) -> list[dict]:
-        return [{"prompt_id": prompt.id, "candidates": found}
-                for prompt, found in zip(chunk, candidates(actors, rule, chunk, n, cfg.ppo.seed), strict=True)]
+        return [
+            {"prompt_id": prompt.id, "candidates": found}
+            for prompt, found in zip(chunk, candidates(actors, rule, chunk, n, cfg.ppo.seed), strict=True)
+        ]
 
-    rows = map_in_chunks(ctx.work / "candidates.jsonl", prompts, max(1, cfg.ppo.sampling.batch_size // n), work,
-                         f"prompts with {n} answers")
+    rows = map_in_chunks(
+        ctx.work / "candidates.jsonl",
+        prompts,
+        max(1, cfg.ppo.sampling.batch_size // n),
+        work,
+        f"prompts with {n} answers",
+    )
     ctx.tracker.rewind(-1)
     metrics: dict[str, float] = {}
-    for step, chosen, kl in ((0, [row["candidates"][0] for row in rows], 0.0),
-                             (1, [best(row["candidates"]) for row in rows], kl_bound(n))):
+    for step, chosen, kl in (
+        (0, [row["candidates"][0] for row in rows], 0.0),
+        (1, [best(row["candidates"]) for row in rows], kl_bound(n)),
+    ):
         metrics = held_out(rule, prompts, chosen) | {"held_out/kl": kl}
         ctx.tracker.log(step, metrics)
-        ctx.tracker.table("responses", ["prompt", "response", "score"],
-                          [[p.prompt, c["text"], c["score"]] for p, c in zip(prompts, chosen, strict=True)]
-                          [: ctx.sample_rows], step)
+        ctx.tracker.table(
+            "responses",
+            ["prompt", "response", "score"],
+            [[p.prompt, c["text"], c["score"]] for p, c in zip(prompts, chosen, strict=True)][: ctx.sample_rows],
+            step,
+        )
         log.info("best of %d: reward %.3f, KL at most %.3f", n if step else 1, metrics["held_out/reward"], kl)
     return metrics
 
 
 @torch.no_grad()
-def candidates(actors: Actors, rule: RewardRule, prompts: Sequence[Prompt], n: int, seed: int
-               ) -> list[list[Candidate]]:
-    """n answers [B][n] of the SFT policy, each scored under the principles that PPO's evaluation draws for its prompt.
-    """
+def candidates(actors: Actors, rule: RewardRule, prompts: Sequence[Prompt], n: int, seed: int) -> list[list[Candidate]]:
+    """n answers [B][n] of the SFT policy, scored under the principles that PPO's evaluation draws for the prompt."""
     repeated = [prompt for prompt in prompts for _ in range(n)]
     keys = [(seed, "best of n", prompt.id, number) for prompt in prompts for number in range(n)]
     responses = sample_responses(actors.shared, POLICY, repeated, rule.ppo.sampling, keys)
-    drawn = [rule.principles_for(prompt, *key)
-             for prompt, key in zip(prompts, held_out_keys(seed, prompts), strict=True)]
+    drawn = [
+        rule.principles_for(prompt, *key) for prompt, key in zip(prompts, held_out_keys(seed, prompts), strict=True)
+    ]
     scored = score(actors, rule, repeated, responses, [shown for shown in drawn for _ in range(n)])
-    rows = [{"text": response.text, "length": len(response.ids), "score": value, "reward": total}
-            for response, value, total in zip(responses, scored.scores.tolist(), scored.total.tolist(), strict=True)]
+    rows = [
+        {"text": response.text, "length": len(response.ids), "score": value, "reward": total}
+        for response, value, total in zip(responses, scored.scores.tolist(), scored.total.tolist(), strict=True)
+    ]
     return [rows[start : start + n] for start in range(0, len(rows), n)]
 
 
@@ -85,4 +99,5 @@ def held_out(rule: RewardRule, prompts: Sequence[Prompt], chosen: Sequence[Candi
     """PPO's held-out metrics of one answer a prompt, without the KL."""
     means = {key: sum(candidate[key] for candidate in chosen) / len(chosen) for key in ("reward", "score", "length")}
     return {f"held_out/{key}": value for key, value in means.items()} | check_metrics(
-        rule.monitor, prompts, [candidate["text"] for candidate in chosen], "held_out/")
+        rule.monitor, prompts, [candidate["text"] for candidate in chosen], "held_out/"
+    )

@@ -53,8 +53,10 @@ def run(cfg: Config, ctx: StageContext) -> dict[str, float]:
     labels = label(judged, rl_bank(cfg.principles).names, cfg.preferences.aggregation.require_agreement)
     counts = {"dpo/pairs": float(np.count_nonzero(labels)), "dpo/undecided": float(np.count_nonzero(labels == 0))}
     if not labels.any():
-        raise SalmonError(f"dpo: the judge prefers neither response in any of {len(labels)} pairs. Raise "
-                          "preferences.num_prompts, or set preferences.aggregation.require_agreement=false")
+        raise SalmonError(
+            f"dpo: the judge prefers neither response in any of {len(labels)} pairs. Raise "
+            "preferences.num_prompts, or set preferences.aggregation.require_agreement=false"
+        )
 
     # 2. Tokens, and the reference's log-probs, once.
     examples = encode(shared, judged, labels, cfg.preferences.sampling.max_new_tokens)
@@ -78,10 +80,12 @@ def label(judged: JudgedPairs, names: Sequence[str], require_agreement: bool) ->
     """
     common = [k for k, name in enumerate(judged.bank.names) if name in names]
     if not common:
-        raise SalmonError(f"dpo: the pairs were judged by {', '.join(judged.bank.names)}, and none of these is among "
-                          f"the RL principles ({', '.join(names) or 'none'}), which decide what is preferred. Set "
-                          "principles.rl to a bank that shares names with principles.reward, and mind "
-                          "principles.include, principles.exclude and principles.reward_exclude")
+        raise SalmonError(
+            f"dpo: the pairs were judged by {', '.join(judged.bank.names)}, and none of these is among "
+            f"the RL principles ({', '.join(names) or 'none'}), which decide what is preferred. Set "
+            "principles.rl to a bank that shares names with principles.reward, and mind "
+            "principles.include, principles.exclude and principles.reward_exclude"
+        )
     return np.sign(judged.scores(require_agreement)[:, common].sum(axis=1)).astype(int)
 
 
@@ -108,16 +112,20 @@ def with_reference(cfg: Config, ctx: StageContext, shared: SharedModel, examples
             chosen, rejected = pair_logprobs(shared, chunk)
         return [{"ref_chosen": c, "ref_rejected": r} for c, r in zip(chosen.tolist(), rejected.tolist(), strict=True)]
 
-    rows = map_in_chunks(ctx.work / "reference.jsonl", examples, cfg.dpo.train.micro_batch_size, work,
-                         "pairs read by the reference")
+    rows = map_in_chunks(
+        ctx.work / "reference.jsonl", examples, cfg.dpo.train.micro_batch_size, work, "pairs read by the reference"
+    )
     return [Example(e.prompt_ids, e.chosen_ids, e.rejected_ids, **row) for e, row in zip(examples, rows, strict=True)]
 
 
 def pair_logprobs(shared: SharedModel, examples: Sequence[Example]) -> tuple[Tensor, Tensor]:
     """Log-probs [B] of the chosen and [B] of the rejected responses under the active adapter."""
-    batch = token_batch([e.prompt_ids for e in examples] * 2,
-                        [e.chosen_ids for e in examples] + [e.rejected_ids for e in examples],
-                        shared.tokenizer.pad_token_id, shared.device)
+    batch = token_batch(
+        [e.prompt_ids for e in examples] * 2,
+        [e.chosen_ids for e in examples] + [e.rejected_ids for e in examples],
+        shared.tokenizer.pad_token_id,
+        shared.device,
+    )
     chosen, rejected = response_logprobs(shared, batch, temperature=1.0).sum(-1).split(len(examples))
     return chosen, rejected
 
@@ -130,8 +138,10 @@ def train(cfg: Config, ctx: StageContext, shared: SharedModel, examples: Sequenc
         chosen, rejected = pair_logprobs(shared, batch)
         ref_chosen = torch.tensor([e.ref_chosen for e in batch], device=shared.device)
         ref_rejected = torch.tensor([e.ref_rejected for e in batch], device=shared.device)
-        rewards = (implicit_reward(chosen.detach(), ref_chosen, beta),
-                   implicit_reward(rejected.detach(), ref_rejected, beta))
+        rewards = (
+            implicit_reward(chosen.detach(), ref_chosen, beta),
+            implicit_reward(rejected.detach(), ref_rejected, beta),
+        )
         share = len(batch) / num_rows
         return dpo_loss(chosen, rejected, ref_chosen, ref_rejected, beta, int(num_rows)), {
             "dpo/accuracy": pairwise_accuracy(*rewards).item() * share,
@@ -139,14 +149,24 @@ def train(cfg: Config, ctx: StageContext, shared: SharedModel, examples: Sequenc
         }
 
     with closing(Learner(shared.parameters_of(POLICY), cfg.dpo.train.optim)) as learner, shared.using(POLICY):
-        return fit(learner, examples, cfg.dpo.train, loss=loss,
-                   weight=lambda _: 1, checkpoint=ctx.work / "state.pt", tracker=ctx.tracker, name="dpo", seed=cfg.seed,
-                   shown=["dpo/loss", "dpo/accuracy", "dpo/margin", "optim/grad_norm"])
+        return fit(
+            learner,
+            examples,
+            cfg.dpo.train,
+            loss=loss,
+            weight=lambda _: 1,
+            checkpoint=ctx.work / "state.pt",
+            tracker=ctx.tracker,
+            name="dpo",
+            seed=cfg.seed,
+            shown=["dpo/loss", "dpo/accuracy", "dpo/margin", "optim/grad_norm"],
+        )
 
 
 @torch.no_grad()
-def evaluate(cfg: Config, ctx: StageContext, shared: SharedModel, prompts: Sequence[Prompt], step: int
-             ) -> dict[str, float]:
+def evaluate(
+    cfg: Config, ctx: StageContext, shared: SharedModel, prompts: Sequence[Prompt], step: int
+) -> dict[str, float]:
     """Length, KL and checks of the policy on held-out prompts, once a step: a continued stage finds them logged."""
     path = ctx.work / "metrics.jsonl"
     for row in world().first(lambda: read_metrics(path) if path.exists() else []):
@@ -155,8 +175,12 @@ def evaluate(cfg: Config, ctx: StageContext, shared: SharedModel, prompts: Seque
     keys = held_out_keys(cfg.ppo.seed, prompts)
     responses = sample_in_shares(shared, POLICY, prompts, cfg.ppo.sampling, keys)
     metrics = held_out_metrics(shared, monitor_bank(cfg.principles), prompts, responses, cfg.ppo)
-    ctx.tracker.table("responses", ["prompt", "response"],
-                      [[p.prompt, r.text] for p, r in zip(prompts, responses, strict=True)][: ctx.sample_rows], step)
+    ctx.tracker.table(
+        "responses",
+        ["prompt", "response"],
+        [[p.prompt, r.text] for p, r in zip(prompts, responses, strict=True)][: ctx.sample_rows],
+        step,
+    )
     ctx.tracker.log(step, metrics)
     log.info("held-out prompts after %d DPO steps: KL %.3f", step, metrics["held_out/kl"])
     return metrics

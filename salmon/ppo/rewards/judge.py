@@ -15,8 +15,14 @@ from salmon.principles.templates import follow_request
 
 
 @torch.no_grad()
-def follow_scores(shared: SharedModel, adapter: str | None, prompts: Sequence[str], responses: Sequence[str],
-                  principles: Sequence[Sequence[Principle]], max_tokens: int) -> Tensor:
+def follow_scores(
+    shared: SharedModel,
+    adapter: str | None,
+    prompts: Sequence[str],
+    responses: Sequence[str],
+    principles: Sequence[Sequence[Principle]],
+    max_tokens: int,
+) -> Tensor:
     """Scores [B]: for each response the mean, over its principles, of the log-odds of "yes" against "no".
 
     ``adapter`` judges (None: the base). Long responses are cut at their ends, long prompts at their starts.
@@ -30,8 +36,10 @@ def follow_scores(shared: SharedModel, adapter: str | None, prompts: Sequence[st
     with shared.using(adapter):
         for prompt, response, shown in zip(prompts, responses, principles, strict=True):
             if not shown:
-                raise SalmonError("ppo.reward_source=judge asks whether a response follows its principles, and there "
-                                  "are none: give principles.rl and ppo.principles.per_prompt of at least 1")
+                raise SalmonError(
+                    "ppo.reward_source=judge asks whether a response follows its principles, and there "
+                    "are none: give principles.rl and ppo.principles.per_prompt of at least 1"
+                )
             fitted = fit_response(chat, prompt, response, shown, max_tokens)
             requests = [request_ids(chat, follow_request(*fitted, principle.definition)) for principle in shown]
             logits = next_token_logits(shared, requests, candidates)  # [K, 2]
@@ -39,8 +47,9 @@ def follow_scores(shared: SharedModel, adapter: str | None, prompts: Sequence[st
     return torch.stack(scores) if scores else torch.empty(0)
 
 
-def fit_response(chat: ChatFormat, prompt: str, response: str, principles: Sequence[Principle], max_tokens: int
-                 ) -> tuple[str, str]:
+def fit_response(
+    chat: ChatFormat, prompt: str, response: str, principles: Sequence[Principle], max_tokens: int
+) -> tuple[str, str]:
     """Shorten both texts so that the longest request fits: the prompt to a quarter of the room at its start, then the
     response at its end. The question is never cut."""
     frame = max(len(request_ids(chat, follow_request("", "", p.definition))) for p in principles)
@@ -50,5 +59,5 @@ def fit_response(chat: ChatFormat, prompt: str, response: str, principles: Seque
     asked, answer = chat.encode(prompt), chat.encode(response)
     if len(asked) + len(answer) <= room:
         return prompt, response
-    asked = asked[-max(room // 4, room - len(answer)):]
+    asked = asked[-max(room // 4, room - len(answer)) :]
     return chat.decode(asked).lstrip("\ufffd"), chat.decode(answer[: room - len(asked)]).rstrip("\ufffd")

@@ -75,9 +75,17 @@ def measure_agreement(
     def part(name: str, index: int, columns: slice) -> Agreement:
         count = int(decided[:, columns].sum())
         share = float(right[:, columns].sum()) / count if count else None
-        return Agreement(name, decided[:, columns].size, count, share, low[index] if count else None,
-                         high[index] if count else None, float(flipped[:, columns].mean()),
-                         float((judge[:, columns] == 0).mean()), 1 - float(decided[:, columns].mean()))
+        return Agreement(
+            name,
+            decided[:, columns].size,
+            count,
+            share,
+            low[index] if count else None,
+            high[index] if count else None,
+            float(flipped[:, columns].mean()),
+            float((judge[:, columns] == 0).mean()),
+            1 - float(decided[:, columns].mean()),
+        )
 
     principles = tuple(part(name, k, slice(k, k + 1)) for k, name in enumerate(names))
     return AgreementReport(part(OVERALL, len(names), slice(None)), principles)
@@ -90,20 +98,28 @@ def as_metrics(report: AgreementReport) -> dict[str, float]:
         prefix = "judge" if part is report.overall else f"judge/{part.principle}"
         metrics |= {f"{prefix}/flip_rate": part.flip_rate, f"{prefix}/check_tie_rate": part.check_tie_rate}
         if part.agreement is not None and part.low is not None and part.high is not None:
-            metrics |= {f"{prefix}/agreement": part.agreement, f"{prefix}/agreement_low": part.low,
-                        f"{prefix}/agreement_high": part.high}
+            metrics |= {
+                f"{prefix}/agreement": part.agreement,
+                f"{prefix}/agreement_low": part.low,
+                f"{prefix}/agreement_high": part.high,
+            }
     return metrics
 
 
 def markdown(report: AgreementReport) -> str:
     """The report as a table."""
-    lines = ["| principle | agreement with its check (95 %) | decided / judged | orders disagree | judge ties | "
-             "check ties |", "| --- | --- | --- | --- | --- | --- |"]  # fmt: skip
+    lines = [
+        "| principle | agreement with its check (95 %) | decided / judged | orders disagree | judge ties | "
+        "check ties |",
+        "| --- | --- | --- | --- | --- | --- |",
+    ]
     for part in (*report.principles, report.overall):
         share = "-" if part.agreement is None else f"{part.agreement:.3f} ({part.low:.3f} to {part.high:.3f})"
         name = part.principle.replace("|", "\\|")
-        lines.append(f"| {name} | {share} | {part.decided} / {part.judgements} | {part.flip_rate:.1%} | "
-                     f"{part.judge_tie_rate:.1%} | {part.check_tie_rate:.1%} |")
+        lines.append(
+            f"| {name} | {share} | {part.decided} / {part.judgements} | {part.flip_rate:.1%} | "
+            f"{part.judge_tie_rate:.1%} | {part.check_tie_rate:.1%} |"
+        )
     return "\n".join(lines) + "\n"
 
 
@@ -116,8 +132,10 @@ def _columns(rows: Sequence[Sequence[Judgement]], names: Sequence[str]) -> tuple
     by_name = [{judgement.principle: judgement for judgement in row} for row in rows]
     if any(name not in row for row in by_name for name in names):
         raise ValueError("a principle was not judged")
-    return (np.array([[row[name].forward for name in names] for row in by_name]),
-            np.array([[row[name].backward for name in names] for row in by_name]))
+    return (
+        np.array([[row[name].forward for name in names] for row in by_name]),
+        np.array([[row[name].backward for name in names] for row in by_name]),
+    )
 
 
 def _intervals(
@@ -130,8 +148,9 @@ def _intervals(
     rows_of: dict[str, list[int]] = defaultdict(list)
     for n, prompt in enumerate(prompts):
         rows_of[prompt].append(n)
-    credit, count = (np.array([values[rows].sum(0) for rows in rows_of.values()], dtype=float)
-                     for values in (right, decided))  # [P, C] each
+    credit, count = (
+        np.array([values[rows].sum(0) for rows in rows_of.values()], dtype=float) for values in (right, decided)
+    )  # [P, C] each
     credit, count = (np.column_stack([values, values.sum(1)]) for values in (credit, count))  # [P, C + 1]
     drawn = stream(seed, "agreement").multinomial(len(rows_of), np.full(len(rows_of), 1 / len(rows_of)), resamples)
     with np.errstate(invalid="ignore"):

@@ -37,12 +37,18 @@ class Endpoint:
             raise SalmonError(f"preferences.judge.kind=server needs the name of a model: set {SETTINGS}.model")
         self._key = os.environ.get(settings.api_key_env, "")
         if not self._key and settings.base_url is None:
-            raise SalmonError(f"the judge needs a key for {OPENAI_URL}: put it in the environment variable "
-                              f"{settings.api_key_env}, or name another server in {SETTINGS}.base_url")
+            raise SalmonError(
+                f"the judge needs a key for {OPENAI_URL}: put it in the environment variable "
+                f"{settings.api_key_env}, or name another server in {SETTINGS}.base_url"
+            )
         self._settings, self._model = settings, settings.model
         self._url = (settings.base_url or OPENAI_URL).rstrip("/")
-        self._client = OpenAI(api_key=self._key or "none", base_url=self._url, timeout=settings.timeout_s,
-                              max_retries=settings.max_retries)
+        self._client = OpenAI(
+            api_key=self._key or "none",
+            base_url=self._url,
+            timeout=settings.timeout_s,
+            max_retries=settings.max_retries,
+        )
 
     @property
     def name(self) -> str:
@@ -70,13 +76,15 @@ class Endpoint:
         try:
             return read_top_logprobs(json.loads(text))
         except json.JSONDecodeError as error:
-            raise SalmonError(f"{self.name}: the reply is not JSON: {self._quote(text)}. Check {SETTINGS}.base_url"
-                              ) from error
+            raise SalmonError(
+                f"{self.name}: the reply is not JSON: {self._quote(text)}. Check {SETTINGS}.base_url"
+            ) from error
         except ValueError as error:
             raise SalmonError(
                 f"{self.name}: {error}: {self._quote(text)}. A judge needs a server that returns log-probs of the next "
                 f"token: try {SETTINGS}.api={self._other_api}, or another server (vLLM returns them; llama_cpp.server "
-                "with --logits_all true)") from error
+                "with --logits_all true)"
+            ) from error
 
     def _body(self, request: JudgeRequest) -> dict[str, Any]:
         body: dict[str, Any] = {"model": self._model, **SAMPLING}
@@ -93,8 +101,10 @@ class Endpoint:
     def _explain(self, error: OpenAIError) -> str:
         tries = f"after {self._settings.max_retries} retries"
         if isinstance(error, APITimeoutError):
-            return (f"{self.name}: no answer in {self._settings.timeout_s:g} s {tries}. Raise {SETTINGS}.timeout_s or "
-                    f"lower {SETTINGS}.concurrency")
+            return (
+                f"{self.name}: no answer in {self._settings.timeout_s:g} s {tries}. Raise {SETTINGS}.timeout_s or "
+                f"lower {SETTINGS}.concurrency"
+            )
         if isinstance(error, APIConnectionError):
             cause = f" ({error.__cause__})" if error.__cause__ else ""
             return f"{self.name}: no connection{cause} {tries}. Does the server run? Check {SETTINGS}.base_url"
@@ -107,14 +117,18 @@ class Endpoint:
             case 401 | 403:
                 return f"{what}. Check the key in the environment variable {self._settings.api_key_env}"
             case 404:
-                return (f"{what}. Check {SETTINGS}.base_url (it usually ends in /v1) and {SETTINGS}.model; a server "
-                        f"without this API may have {SETTINGS}.api={self._other_api}")
+                return (
+                    f"{what}. Check {SETTINGS}.base_url (it usually ends in /v1) and {SETTINGS}.model; a server "
+                    f"without this API may have {SETTINGS}.api={self._other_api}"
+                )
             case 429:
                 return f"{what}, {tries}. Wait, check the account's limits, or lower {SETTINGS}.concurrency"
             case _ if status >= 500:
                 return f"{what}, {tries}. See the server's log"
-        return (f"{what}. Check {SETTINGS}.model and .api; the model may return no log-probs, or its context may be "
-                "shorter than preferences.judge.max_tokens")
+        return (
+            f"{what}. Check {SETTINGS}.model and .api; the model may return no log-probs, or its context may be "
+            "shorter than preferences.judge.max_tokens"
+        )
 
     def _quote(self, said: object) -> str:
         """What a server said, on one line and without the key, which servers may repeat."""

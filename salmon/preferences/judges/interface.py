@@ -22,9 +22,7 @@ class Judge(Protocol):
         """
 
 
-def make_judge(
-    settings: PairJudgeSettings, bank: Bank, shared: SharedModel, adapter: str | None, cache: Path
-) -> Judge:
+def make_judge(settings: PairJudgeSettings, bank: Bank, shared: SharedModel, adapter: str | None, cache: Path) -> Judge:
     """The judge of the config.
 
     Args:

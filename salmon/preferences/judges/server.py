@@ -44,13 +44,27 @@ class ServerJudge:
             SalmonError: see ``Endpoint.ask``; what was answered before is in the cache.
         """
         fitted = [fit_pair(self._chat, pair, self._principles, self._max_tokens) for pair in pairs]
-        requests = [[(judge_request(pair.prompt, pair.response_1, pair.response_2, principle.definition),
-                      judge_request(pair.prompt, pair.response_2, pair.response_1, principle.definition))
-                     for principle in self._principles] for pair, _ in fitted]
+        requests = [
+            [
+                (
+                    judge_request(pair.prompt, pair.response_1, pair.response_2, principle.definition),
+                    judge_request(pair.prompt, pair.response_2, pair.response_1, principle.definition),
+                )
+                for principle in self._principles
+            ]
+            for pair, _ in fitted
+        ]
         opinion = self._opinions([request for asked in requests for both in asked for request in both])
-        return [JudgedPair([Judgement(pair.prompt_id, principle.name, opinion[first], -opinion[second])
-                            for principle, (first, second) in zip(self._principles, asked, strict=True)], cut)
-                for (pair, cut), asked in zip(fitted, requests, strict=True)]
+        return [
+            JudgedPair(
+                [
+                    Judgement(pair.prompt_id, principle.name, opinion[first], -opinion[second])
+                    for principle, (first, second) in zip(self._principles, asked, strict=True)
+                ],
+                cut,
+            )
+            for (pair, cut), asked in zip(fitted, requests, strict=True)
+        ]
 
     def _opinions(self, requests: Sequence[JudgeRequest]) -> dict[JudgeRequest, float]:
         """Log-odds that the response shown first is better, by request."""
@@ -60,9 +74,13 @@ class ServerJudge:
         silent = sum(answer is None for answer in answers.values())
         if silent and not self._warned:
             self._warned = True
-            log.warning("%s: %d of the first %d answers have neither a nor b among their likely tokens and count as "
-                        "no opinion. If most do, this model cannot judge so: try another preferences.judge.server.api",
-                        self._endpoint.name, silent, len(answers))
+            log.warning(
+                "%s: %d of the first %d answers have neither a nor b among their likely tokens and count as "
+                "no opinion. If most do, this model cannot judge so: try another preferences.judge.server.api",
+                self._endpoint.name,
+                silent,
+                len(answers),
+            )
         return {request: answer or 0.0 for request, answer in answers.items()}
 
     def _ask_all(self, requests: Sequence[JudgeRequest]) -> None:
@@ -77,8 +95,10 @@ class ServerJudge:
         finally:  # what is on its way is waited for, and kept; the rest is not sent
             pool.shutdown(cancel_futures=True)
         if failure:
-            raise SalmonError(f"{failure}. {len(self._cache)} judgements are already in {self._cache.folder}; the same "
-                              "command continues from there") from failure
+            raise SalmonError(
+                f"{failure}. {len(self._cache)} judgements are already in {self._cache.folder}; the same "
+                "command continues from there"
+            ) from failure
 
     def _ask(self, request: JudgeRequest) -> None:
         self._cache.put(self._endpoint.key(request), log_odds(self._endpoint.ask(request)))

@@ -13,8 +13,20 @@ from salmon.principles.verifiers.checks import CHECKS, WORD_CHECKS, Check
 from salmon.principles.verifiers.phrases import CONTRACTIONS, FORMAL, GENERIC_ADVICE, INFORMAL, SELF_PRAISE
 from salmon.principles.verifiers.text import is_word, num_words
 
-__all__ = ["CHECKS", "CONTRACTIONS", "FORMAL", "GENERIC_ADVICE", "INFORMAL", "SELF_PRAISE", "WORD_CHECKS",
-           "check_problem", "compare", "num_words", "verify", "violates"]  # fmt: skip
+__all__ = [
+    "CHECKS",
+    "CONTRACTIONS",
+    "FORMAL",
+    "GENERIC_ADVICE",
+    "INFORMAL",
+    "SELF_PRAISE",
+    "WORD_CHECKS",
+    "check_problem",
+    "compare",
+    "num_words",
+    "verify",
+    "violates",
+]
 
 UNKNOWN = 0.5  # the score where a check has nothing to say
 

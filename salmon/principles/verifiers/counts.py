@@ -5,8 +5,10 @@ from dataclasses import dataclass
 
 from salmon.principles.verifiers.text import num_items, num_words, plain, sentences, without_code, without_markers
 
-_UNITS = ("one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
-          "eighteen nineteen").split()  # fmt: skip
+_UNITS = (
+    "one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
+    "eighteen nineteen"
+).split()
 _TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
 _VALUES = {word: n for n, word in enumerate(_UNITS, 1)} | {word: 10 * n for n, word in enumerate(_TENS, 2)}
 _VALUES |= {f"{ten}{sep}{one}": _VALUES[ten] + _VALUES[one] for ten in _TENS for one in _UNITS[:9] for sep in " -"}
@@ -43,11 +45,15 @@ _ASK = (
 )
 _BETWEEN = r"(?:\s+(?:me|us|out|of|the|a|an|list|some|just|only|exactly|about|around|any|down|up|your|best|top|with))*+"
 _EACH = r"(?!\s+(?:(?:of|for|from|in|about) )?(?:each|every|per)\b)"  # the total is not said
-_LISTS = tuple(re.compile(pattern, re.IGNORECASE) for pattern in (
-    rf"\b{_ASK}{_BETWEEN}\s+{_NUMBER}\s+(?:(?!of\b)[\w-]+ ){{0,2}}?(?!{_MEASURE}\b)(?:{_ITEM}|[a-z-]{{2,}}s)\b{_EACH}",
-    rf"(?:^|[.!?:\n]\s*|\b(?:in|with|using|include|into|exactly|want|need)\s+)(?!(?:one|1|single)\b)"
-    rf"{_NUMBER}(?:\s+|-)(?:[\w-]+ ){{0,2}}?{_ITEM}\b{_EACH}",
-))  # fmt: skip
+_LISTS = tuple(
+    re.compile(pattern, re.IGNORECASE)
+    for pattern in (
+        rf"\b{_ASK}{_BETWEEN}\s+{_NUMBER}\s+(?:(?!of\b)[\w-]+ ){{0,2}}?"
+        rf"(?!{_MEASURE}\b)(?:{_ITEM}|[a-z-]{{2,}}s)\b{_EACH}",
+        rf"(?:^|[.!?:\n]\s*|\b(?:in|with|using|include|into|exactly|want|need)\s+)(?!(?:one|1|single)\b)"
+        rf"{_NUMBER}(?:\s+|-)(?:[\w-]+ ){{0,2}}?{_ITEM}\b{_EACH}",
+    )
+)
 
 
 @dataclass(frozen=True)

@@ -14,15 +14,19 @@ _INLINE_CODE = re.compile(r"(?<!`)(`{1,3})[^`\n]+\1(?!`)")
 
 _MARKER = re.compile(
     r"^(?P<indent>[ \t>]*)(?:[-*+•◦▪‣●○·–][ \t]|(?P<number>(?:\*\*|__)?\(?\d{1,3}[.)](?:\*\*|__)?[ \t]|\d{1,3}[、．]|"
-    r"\(?[a-zA-Z]\)[ \t]|[①-⑳]|[一二三四五六七八九十]{1,3}、))[ \t]*(?=.*[^\W_])", re.MULTILINE)  # fmt: skip
+    r"\(?[a-zA-Z]\)[ \t]|[①-⑳]|[一二三四五六七八九十]{1,3}、))[ \t]*(?=.*[^\W_])",
+    re.MULTILINE,
+)
 _INLINE_MARKER = re.compile(r"(?:^|(?<=[\s:.;!?,]))\(?(\d{1,3})[.)][ \t]+(?=\S)", re.MULTILINE)
 _HEADING = re.compile(r"^ {0,3}#{1,6}[ \t]+(?=.*[^\W_])", re.MULTILINE)
 _TABLE_ROW = re.compile(r"^[ \t]*\|.*[^\W_].*\|[ \t]*$", re.MULTILINE)
 
-_NOT_BEHIND = "".join(rf"(?<!\b{short})" for short in (
-    r"e\.g", r"i\.e", "etc", "vs", "[MD]r", "Mrs", "Ms", "Prof", "St", "[A-HJ-Z]"))  # fmt: skip
+_NOT_BEHIND = "".join(
+    rf"(?<!\b{short})" for short in (r"e\.g", r"i\.e", "etc", "vs", "[MD]r", "Mrs", "Ms", "Prof", "St", "[A-HJ-Z]")
+)
 _SENTENCE_END = re.compile(
-    rf"{_NOT_BEHIND}(?<![.!?\u2026])[.!?\u2026]++[\"')\]*_»]*+(?=\s|$)|[。！？؟।॥]+[」』”’）)]*|\n+")  # fmt: skip
+    rf"{_NOT_BEHIND}(?<![.!?\u2026])[.!?\u2026]++[\"')\]*_»]*+(?=\s|$)|[。！？؟।॥]+[」』”’）)]*|\n+"
+)
 
 
 def without_code(text: str) -> str:

@@ -104,7 +104,7 @@ CASES = [
     ("So the answer is .", "24", WRONG),
     ("So the answer is", "arson aspect", WRONG),
     ("I do not know. It may be one or the other.", "arson aspect", WRONG),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("text", "target", "answer"), CASES)
@@ -114,21 +114,35 @@ def test_answers(text, target, answer):
     assert is_right(read, target) == (answer is not None and answer == normal_form(target, kind_of(target)))
 
 
-@pytest.mark.parametrize(("target", "kind"), [
-    ("(A)", "option"), ("(R)", "option"), ("-11520", "number"), ("no", "yes_no"), ("Yes", "yes_no"),
-    ("True", "true_false"), ("invalid", "validity"), ("] }", "brackets"), (")", "brackets"), ("a b", "text"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("target", "kind"),
+    [
+        ("(A)", "option"),
+        ("(R)", "option"),
+        ("-11520", "number"),
+        ("no", "yes_no"),
+        ("Yes", "yes_no"),
+        ("True", "true_false"),
+        ("invalid", "validity"),
+        ("] }", "brackets"),
+        (")", "brackets"),
+        ("a b", "text"),
+    ],
+)
 def test_kinds(target, kind):
     assert kind_of(target) is AnswerKind[kind]
 
 
-@pytest.mark.parametrize(("text", "mode", "answer"), [
-    ("So the answer is False.", BBHMode.cot, "False"),
-    ("So the answer is False", BBHMode.cot, "Fals"),
-    ("So the answer is (A). No, the answer is (B).", BBHMode.cot, "(A). No, the answer is (B)"),
-    ("The answer is (A).", BBHMode.cot, "[invalid]"),  # its pattern wants a small t
-    (" No", BBHMode.direct, " No"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("text", "mode", "answer"),
+    [
+        ("So the answer is False.", BBHMode.cot, "False"),
+        ("So the answer is False", BBHMode.cot, "Fals"),
+        ("So the answer is (A). No, the answer is (B).", BBHMode.cot, "(A). No, the answer is (B)"),
+        ("The answer is (A).", BBHMode.cot, "[invalid]"),  # its pattern wants a small t
+        (" No", BBHMode.direct, " No"),
+    ],
+)
 def test_what_lm_eval_makes_of_a_text(text, mode, answer):
     assert lm_eval_answer(text, mode) == answer
 
@@ -139,8 +153,14 @@ def test_finished_evaluations_know_how_answers_were_read():
     assert f'["bbh_answers"] = {VERSION}' in Path(registry.__file__).read_text()
 
 
-WRAPPINGS = ("{}", " {}\n", "So the answer is {}.", "So the answer is {}", "1. Not (A), 7.\n\nThe answer is: **{}**.\n",
-             "So the answer is {}.\n\nQ: Next\nA: So the answer is (A) 7 yes true valid ].")  # fmt: skip
+WRAPPINGS = (
+    "{}",
+    " {}\n",
+    "So the answer is {}.",
+    "So the answer is {}",
+    "1. Not (A), 7.\n\nThe answer is: **{}**.\n",
+    "So the answer is {}.\n\nQ: Next\nA: So the answer is (A) 7 yes true valid ].",
+)
 
 
 @pytest.mark.skipif(not REAL.is_dir(), reason=f"BIG-Bench Hard is not at {REAL}")

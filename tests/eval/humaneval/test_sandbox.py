@@ -27,24 +27,32 @@ def test_a_program_that_comes_to_its_end_has_passed() -> None:
     assert run_program("print('hello')\nassert 1 + 1 == 2", LIMITS) == Outcome(PASSED)
 
 
-@pytest.mark.parametrize(("program", "detail"), [
-    ("assert 1 + 1 == 3", "AssertionError"),
-    ("def f(:", "SyntaxError: invalid syntax"),
-    ("import sys; sys.exit(0)", "ended early with status 0"),
-    ("import os; os._exit(0)", "ended early with status 0"),
-    ("print('0' * 32); import os; os._exit(0)", "ended early with status 0"),
-    ("[0] * 10**9", "MemoryError"),
-    ("while True: print('x' * 1000)", "OSError: [Errno 27] File too large"),
-    ("x = '\\ud800'; raise ValueError('h\\u00e9')", "ValueError: h\u00e9"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("program", "detail"),
+    [
+        ("assert 1 + 1 == 3", "AssertionError"),
+        ("def f(:", "SyntaxError: invalid syntax"),
+        ("import sys; sys.exit(0)", "ended early with status 0"),
+        ("import os; os._exit(0)", "ended early with status 0"),
+        ("print('0' * 32); import os; os._exit(0)", "ended early with status 0"),
+        ("[0] * 10**9", "MemoryError"),
+        ("while True: print('x' * 1000)", "OSError: [Errno 27] File too large"),
+        ("x = '\\ud800'; raise ValueError('h\\u00e9')", "ValueError: h\u00e9"),
+    ],
+)
 def test_other_ends_are_failures(program: str, detail: str) -> None:
     assert run_program(program, LIMITS) == Outcome(FAILED, detail)
 
 
-@pytest.mark.parametrize("program", [
-    "while True: pass", "import time; time.sleep(60)",
-    "import os; os.setsid()\nwhile True: pass",
-    "import os, time\nif os.fork(): time.sleep(60)\nos.setsid(); time.sleep(60)"])  # fmt: skip
+@pytest.mark.parametrize(
+    "program",
+    [
+        "while True: pass",
+        "import time; time.sleep(60)",
+        "import os; os.setsid()\nwhile True: pass",
+        "import os, time\nif os.fork(): time.sleep(60)\nos.setsid(); time.sleep(60)",
+    ],
+)
 def test_a_program_that_does_not_end_is_ended_with_its_children(program: str) -> None:
     before = set(running())
     assert run_program(program, Limits(seconds=1, memory_mib=256)).verdict == TIMED_OUT
@@ -70,9 +78,16 @@ def test_nothing_can_be_written_removed_or_changed(tmp_path: Path) -> None:
     kept = tmp_path / "kept"
     kept.write_text("as it was")
     kept.chmod(0o600)
-    for attempt in (f"open({str(kept)!r}, 'w')", f"os.remove({str(kept)!r})", f"os.chmod({str(kept)!r}, 0o777)",
-                    f"os.utime({str(kept)!r})", f"os.rename({str(kept)!r}, {str(tmp_path / 'moved')!r})",
-                    f"os.mkdir({str(tmp_path / 'new')!r})", "open('here', 'w')", "open('/dev/shm/there', 'w')"):
+    for attempt in (
+        f"open({str(kept)!r}, 'w')",
+        f"os.remove({str(kept)!r})",
+        f"os.chmod({str(kept)!r}, 0o777)",
+        f"os.utime({str(kept)!r})",
+        f"os.rename({str(kept)!r}, {str(tmp_path / 'moved')!r})",
+        f"os.mkdir({str(tmp_path / 'new')!r})",
+        "open('here', 'w')",
+        "open('/dev/shm/there', 'w')",
+    ):
         outcome = run_program(f"import os\n{attempt}", LIMITS)
         assert (outcome.verdict, "Read-only file system" in outcome.detail) == (FAILED, True), attempt
     assert (kept.read_text(), kept.stat().st_mode & 0o777) == ("as it was", 0o600)
@@ -113,7 +128,8 @@ def exec_connect(port: int) -> None:
 def test_other_processes_and_the_environment_are_out_of_sight(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "secret")
     assert run_program("import os\nassert os.getpid() == 1\nassert 'OPENAI_API_KEY' not in os.environ", LIMITS) == (
-        Outcome(PASSED))
+        Outcome(PASSED)
+    )
     assert run_program(f"import os\nos.kill({os.getpid()}, 9)", LIMITS).detail.startswith("ProcessLookupError")
 
 

@@ -22,8 +22,10 @@ LIMITS = Limits(seconds=5, memory_mib=256)
 
 def problems(folder: Path = MINI) -> list[tuple[Problem, str]]:
     """With the right answers."""
-    return [(Problem(row["task_id"], row["prompt"], row["test"], row["entry_point"]), row["canonical_solution"])
-            for row in humaneval_rows(folder, Path("/nowhere"))]  # fmt: skip
+    return [
+        (Problem(row["task_id"], row["prompt"], row["test"], row["entry_point"]), row["canonical_solution"])
+        for row in humaneval_rows(folder, Path("/nowhere"))
+    ]
 
 
 def run(path: Path, answered: list[tuple[Problem, str]]) -> list[dict]:
@@ -85,18 +87,27 @@ def test_programs_run_only_where_that_is_allowed(tiny, suite, tmp_path):
     assert len(read_rows(file.with_name("samples.jsonl_results.jsonl"))) == 3
 
 
-@pytest.mark.parametrize(("text", "kept"), [
-    ("    return 1\n\ndef next():\n", "    return 1\n"),
-    ("    return 1\nprint(f(1))\n# a\n", "    return 1"),
-    ("    x = 1\n    # a comment\n    return x\n", "    x = 1\n    # a comment\n    return x\n"),
-    ("", "")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ("    return 1\n\ndef next():\n", "    return 1\n"),
+        ("    return 1\nprint(f(1))\n# a\n", "    return 1"),
+        ("    x = 1\n    # a comment\n    return x\n", "    x = 1\n    # a comment\n    return x\n"),
+        ("", ""),
+    ],
+)
 def test_a_completion_ends_before_the_first_stop_text(text, kept):
     assert before_stop(text, STOPS) == kept
 
 
-@pytest.mark.parametrize(("content", "message"), [
-    (b"{", "line 1: not JSON"), (b'{"task_id": "a"}', "line 1: prompt, test, entry_point missing"),
-    (b"\xff\xfe", "cannot be read")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"{", "line 1: not JSON"),
+        (b'{"task_id": "a"}', "line 1: prompt, test, entry_point missing"),
+        (b"\xff\xfe", "cannot be read"),
+    ],
+)
 def test_a_damaged_file_is_named(tmp_path, content, message):
     file = tmp_path / "humaneval" / "HumanEval.jsonl"
     file.parent.mkdir()

@@ -53,12 +53,14 @@ def test_a_model_that_gives_no_probabilities_is_not_right(values):
 
 
 def test_items_without_probabilities_are_counted(tiny, suite, tmp_path, monkeypatch):
-    monkeypatch.setattr(
-        PrefixLM, "loglikelihood", lambda self, requests, **_: [(math.nan, False) for _ in requests]
-    )
+    monkeypatch.setattr(PrefixLM, "loglikelihood", lambda self, requests, **_: [(math.nan, False) for _ in requests])
     rows = run_truthfulqa(tiny, "base", MC, suite, data_folder("mini"), tmp_path)
     assert [(r.task, r.metric, r.value) for r in rows] == [
-        (MC[0], "acc", 0.0), (MC[0], "n_undefined", 2.0), (MC[1], "acc", 0.0), (MC[1], "n_undefined", 2.0)]  # fmt: skip
+        (MC[0], "acc", 0.0),
+        (MC[0], "n_undefined", 2.0),
+        (MC[1], "acc", 0.0),
+        (MC[1], "n_undefined", 2.0),
+    ]
 
 
 # --- the model as lm-eval sees it ----------------------------------------------------------------
@@ -89,9 +91,7 @@ def generation_requests(contexts):
 
 
 @pytest.mark.parametrize("context", [8192, 64])  # in 64 tokens nothing fits: lm-eval's own way of cutting
-@pytest.mark.parametrize(
-    "pairs", [CHOICES, [("A", " b"), ("Xy", " c")]]
-)  # with and without a common beginning
+@pytest.mark.parametrize("pairs", [CHOICES, [("A", " b"), ("Xy", " c")]])  # with and without a common beginning
 def test_loglikelihoods_are_those_of_lm_eval(tiny, pairs, context):
     tiny.context = context
     expected = plain_lm(tiny).loglikelihood(loglikelihood_requests(pairs), disable_tqdm=True)
@@ -104,9 +104,7 @@ def test_loglikelihoods_are_those_of_lm_eval(tiny, pairs, context):
 @pytest.mark.parametrize("context", [8192, 64])
 def test_generated_answers_are_those_of_lm_eval(tiny, context):
     tiny.context = context
-    contexts = [
-        f"{SHOTS}Q: {question}\nA:" for question in ("Three?", "A longer question?", "No?", "Why then?")
-    ]
+    contexts = [f"{SHOTS}Q: {question}\nA:" for question in ("Three?", "A longer question?", "No?", "Why then?")]
     expected = plain_lm(tiny).generate_until(generation_requests(contexts), disable_tqdm=True)
     assert PrefixLM(tiny, batch_size=3).generate_until(generation_requests(contexts)) == expected
     assert any(expected)
@@ -129,9 +127,7 @@ def test_truthfulqa_on_the_mini_set(tiny, suite, tmp_path):
     assert "version 2.0, 0-shot, chat template off" in rows[0].note and "version 3.0" in rows[1].note
     items = samples(tmp_path, MC[0])
     best = [max(range(len(item["resps"])), key=lambda i, r=item["resps"]: r[i][0][0]) for item in items]
-    assert rows[0].value == approx(sum(index == 0 for index in best) / 2), (
-        "MC1: the right choice stands first"
-    )
+    assert rows[0].value == approx(sum(index == 0 for index in best) / 2), "MC1: the right choice stands first"
     probabilities = []
     for item in samples(tmp_path, MC[1]):
         mass = [math.exp(response[0][0]) for response in item["resps"]]
@@ -145,8 +141,15 @@ def test_bbh_on_the_mini_set(tiny, suite, tmp_path, mode):
     suite.bbh.mode = mode
     rows = {row.metric: row for row in run_bbh(tiny, "base", suite, data_folder("mini"), tmp_path)}
     by_task = {f"accuracy/{task}" for task in ("navigate", "object_counting")}
-    assert rows.keys() - by_task == {"accuracy", "exact_match_lm_eval", "n_unparsed", "n_empty", "n_lost_by_lm_eval",
-                                     "n_only_by_lm_eval", "accuracy_task_mean"}  # fmt: skip
+    assert rows.keys() - by_task == {
+        "accuracy",
+        "exact_match_lm_eval",
+        "n_unparsed",
+        "n_empty",
+        "n_lost_by_lm_eval",
+        "n_only_by_lm_eval",
+        "accuracy_task_mean",
+    }
     assert all(row.task == f"bbh_{mode.value}" for row in rows.values())
     assert all(row.n == (2 if metric in by_task else 4) for metric, row in rows.items())
     note = rows["accuracy"].note
@@ -166,9 +169,7 @@ def test_chat_template_reaches_the_prompt(tiny, suite, tmp_path):
     rows = run_bbh(tiny, "base", suite, data_folder("mini"), tmp_path)
     assert "chat template on" in rows[0].note
     prompt = samples(tmp_path, "bbh_fewshot_navigate")[0]["arguments"][0][0]
-    assert prompt.count("### User\n") == 4 and prompt.count("### Assistant\n") == 4, (
-        "3 examples and the question"
-    )
+    assert prompt.count("### User\n") == 4 and prompt.count("### Assistant\n") == 4, "3 examples and the question"
     assert prompt.endswith("### Assistant\n")
 
 

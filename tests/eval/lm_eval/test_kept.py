@@ -18,8 +18,10 @@ def choices():
 
 def questions():
     settings = {"until": ["\n\n"], "do_sample": False, "max_gen_toks": 6}
-    return [Instance("generate_until", {}, (f"{SHOTS}Q: {q}?\nA:", settings), i, task_name="t", doc_id=i)
-            for i, q in enumerate(("Two", "Three", "Four", "Five", "Six"))]  # fmt: skip
+    return [
+        Instance("generate_until", {}, (f"{SHOTS}Q: {q}?\nA:", settings), i, task_name="t", doc_id=i)
+        for i, q in enumerate(("Two", "Three", "Four", "Five", "Six"))
+    ]
 
 
 class Killed(BaseException):

@@ -6,8 +6,10 @@ HOW = Provenance("FastChat's prompts and files", "mt_bench", judge="gpt-x")
 
 
 def ratings(checkpoint: str, **values: float | None) -> list[Row]:
-    return [Row(checkpoint, "mt_bench", f"score/{name}", value, None, 2, "", provenance=HOW)
-            for name, value in values.items()]  # fmt: skip
+    return [
+        Row(checkpoint, "mt_bench", f"score/{name}", value, None, 2, "", provenance=HOW)
+        for name, value in values.items()
+    ]
 
 
 def test_a_polygon_for_each_checkpoint_with_all_ratings(tmp_path, monkeypatch):
@@ -15,14 +17,19 @@ def test_a_polygon_for_each_checkpoint_with_all_ratings(tmp_path, monkeypatch):
 
     drawn = []
     monkeypatch.setattr(Figure, "savefig", lambda self, *_, **__: drawn.append(self.axes[0]))
-    rows = [*ratings("base", math=2.0, stem=5.0, writing=6.0), *ratings("ppo", math=4.0, stem=7.0, writing=8.0),
-            *ratings("sft", math=None, stem=7.0, writing=8.0),
-            Row("base", "bbh", "score/navigate", 0.5, None, 2, "")]  # fmt: skip
+    rows = [
+        *ratings("base", math=2.0, stem=5.0, writing=6.0),
+        *ratings("ppo", math=4.0, stem=7.0, writing=8.0),
+        *ratings("sft", math=None, stem=7.0, writing=8.0),
+        Row("base", "bbh", "score/navigate", 0.5, None, 2, ""),
+    ]
     assert radar(tmp_path / "r.png", rows) == tmp_path / "r.png"
     (axes,) = drawn
     assert [label.get_text() for label in axes.get_xticklabels()] == ["math", "stem", "writing"]
     assert [(line.get_label(), list(line.get_ydata())) for line in axes.get_lines()] == [
-        ("base", [2, 5, 6, 2]), ("ppo", [4, 7, 8, 4])]  # fmt: skip
+        ("base", [2, 5, 6, 2]),
+        ("ppo", [4, 7, 8, 4]),
+    ]
     assert "gpt-x" in axes.get_title() and "without a rating in some category: sft" in axes.get_title()
     assert axes.get_ylim() == (0, 10)
 

@@ -49,9 +49,14 @@ def judge(endpoint, suite, tmp_path) -> EndpointJudge:
 
 def answers(questions, model, *words) -> list[dict]:
     """Each question answered with the words, numbered by turn."""
-    return [{"question_id": q["question_id"], "model_id": model,
-             "choices": [{"index": 0, "turns": [f"{' '.join(words)} turn {i + 1}" for i in range(len(q["turns"]))]}]}
-            for q in questions]  # fmt: skip
+    return [
+        {
+            "question_id": q["question_id"],
+            "model_id": model,
+            "choices": [{"index": 0, "turns": [f"{' '.join(words)} turn {i + 1}" for i in range(len(q["turns"]))]}],
+        }
+        for q in questions
+    ]
 
 
 def fastchat_prompt(common, data, question, first, second, turn):
@@ -111,16 +116,26 @@ def test_both_orders_and_what_show_result_says(endpoint, judge, data, tmp_path, 
     endpoint.answer = answer
     judge.endpoint.settings.concurrent_calls = 1
     path = tmp_path / "model_judgment" / "gpt-x_pair.jsonl"
-    judged = write_pair_judgments(judge, data, questions, answers(questions, "m", "good"),
-                                  answers(questions, "b", "bad"), path)  # fmt: skip
+    judged = write_pair_judgments(
+        judge, data, questions, answers(questions, "m", "good"), answers(questions, "b", "bad"), path
+    )
     assert len(judged) == 8 and len(endpoint.seen) == 16
     assert [shown_first(body) for body in endpoint.seen] == ["good", "bad"] * 8
     assert {body["temperature"] for body in endpoint.seen} == {0}
     table = {row.metric: row.value for row in judged_pair_rows(OF, judged)}
     # 5 wins; both orders for the first: a tie; one without a verdict; a tie
-    assert table == {"win_rate_adjusted": approx(6 / 7), "win_rate": approx(5 / 7), "n_win": 5, "n_loss": 0, "n_tie": 2,
-                     "n_unparsed": 1, "n_failed": 0, "n_orders_disagree": 1, "n_first_in_both_orders": 1,
-                     "n_second_in_both_orders": 0}  # fmt: skip
+    assert table == {
+        "win_rate_adjusted": approx(6 / 7),
+        "win_rate": approx(5 / 7),
+        "n_win": 5,
+        "n_loss": 0,
+        "n_tie": 2,
+        "n_unparsed": 1,
+        "n_failed": 0,
+        "n_orders_disagree": 1,
+        "n_first_in_both_orders": 1,
+        "n_second_in_both_orders": 0,
+    }
     display_result_pairwise(Namespace(input_file=str(path), model_list=None, baseline_model="b"))
     shown = capsys.readouterr().out.splitlines()[-1].split()
     assert shown[:4] == ["m", "5", "0", "2"] and float(shown[-1]) == approx(6 / 7, abs=1e-5)
@@ -165,11 +180,19 @@ def test_a_whole_mt_bench_by_a_server(tiny, adapter, tiny_config, suite, endpoin
         return "[[C]]" if "assistant A" in str(body["messages"]) else f"[[{len(endpoint.seen) % 9 + 1}]]"
 
     endpoint.answer = answer
-    asked = replace(suite.mt_bench.judge, kind=JudgeKind.openai, model="gpt-x", base_url=endpoint.url, repeats=3,
-                    price_prompt=10.0, price_completion=10.0)  # fmt: skip
+    asked = replace(
+        suite.mt_bench.judge,
+        kind=JudgeKind.openai,
+        model="gpt-x",
+        base_url=endpoint.url,
+        repeats=3,
+        price_prompt=10.0,
+        price_completion=10.0,
+    )
     suite.tasks, suite.limit = ["mt_bench"], None
-    suite.mt_bench = replace(suite.mt_bench, judge=asked, mode=MTBenchMode.both, baseline=str(baseline),
-                             template="vicuna_v1.1")  # fmt: skip
+    suite.mt_bench = replace(
+        suite.mt_bench, judge=asked, mode=MTBenchMode.both, baseline=str(baseline), template="vicuna_v1.1"
+    )
 
     def evaluated(work: str):
         judge = make_judge(suite.mt_bench.judge, tiny, tiny_config, tmp_path / "cache")

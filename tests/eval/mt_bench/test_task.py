@@ -182,14 +182,13 @@ def fastchat_prompt(common, data, question, reply, turn):
 def test_judge_prompts_are_those_of_fastchat(folder, tmp_path, common):
     if folder == "real" and not REAL.is_dir():
         pytest.skip(f"the real data sets are not at {REAL}")
-    data = mt_bench_data(data_folder("mini" if folder == "mini" else str(REAL)), tmp_path,
-                         "mini" if folder == "mini" else "gpt-4")  # fmt: skip
+    data = mt_bench_data(
+        data_folder("mini" if folder == "mini" else str(REAL)), tmp_path, "mini" if folder == "mini" else "gpt-4"
+    )
     for question in data.questions:
         reply = answer(question, "One {braces} answer.", "Another.")
         for turn in (0, 1):
-            assert judge_prompt(data, question, reply, turn) == fastchat_prompt(
-                common, data, question, reply, turn
-            )
+            assert judge_prompt(data, question, reply, turn) == fastchat_prompt(common, data, question, reply, turn)
 
 
 def test_missing_reference_answers_are_named_before_anything_is_asked(data):
@@ -235,9 +234,7 @@ def test_show_result_reads_the_file_and_we_count_what_it_drops(data, tmp_path, c
         Verdict("[[7]]", 7.0),
     )
     assert [row["score"] for row in rows] == [4.0, -1, -1, 7.0]
-    display_result_single(
-        Namespace(input_file=str(path), model_list=None, bench_name="mt_bench", judge_model="x")
-    )
+    display_result_single(Namespace(input_file=str(path), model_list=None, bench_name="mt_bench", judge_model="x"))
     shown = capsys.readouterr().out.split("########## ")
     assert [part.split()[0] for part in shown[1:]] == ["First", "Second", "Average"]
     assert [float(part.split()[-1]) for part in shown[1:]] == [

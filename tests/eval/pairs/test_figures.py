@@ -26,8 +26,9 @@ def figures(chosen, rejected, categories=None, prompts=None, cut=None) -> dict[s
 
 def test_ties_count_half_and_undefined_scores_are_left_out():
     nan, inf = math.nan, math.inf
-    found = figures([1, 0, 2, nan, -inf, 3], [0, 1, 2, 0, -inf, nan], ["a", "a", "b", "b", "b/c", "d"],
-                    cut=[True] + [False] * 5)  # fmt: skip
+    found = figures(
+        [1, 0, 2, nan, -inf, 3], [0, 1, 2, 0, -inf, nan], ["a", "a", "b", "b", "b/c", "d"], cut=[True] + [False] * 5
+    )
     assert (found["accuracy_s"].value, found["accuracy_s"].n) == (0.5, 3)
     assert found["accuracy_s:a"].value == 0.5 and found["accuracy_s:b"].value == 0.5
     assert "accuracy_s:d" not in found, "a category without a figure"
@@ -62,8 +63,15 @@ def test_without_clusters_it_is_the_usual_error(values):
 
 
 def test_rewardbench_sections():
-    pairs = {"alpacaeval-easy": 3, "mt-bench-med": 1, "llmbar-natural": 2, "donotanswer": 1, "math-prm": 4,
-             "hep-go": 1, "hep-rust": 1}  # fmt: skip
+    pairs = {
+        "alpacaeval-easy": 3,
+        "mt-bench-med": 1,
+        "llmbar-natural": 2,
+        "donotanswer": 1,
+        "math-prm": 4,
+        "hep-go": 1,
+        "hep-rust": 1,
+    }
     weights = section_weights(pairs)
     assert weights["chat"] == {"alpacaeval-easy": 0.75, "mt-bench-med": 0.25}
     assert weights["reasoning"] == {"math-prm": 0.5, "hep-go": 0.25, "hep-rust": 0.25}
@@ -76,8 +84,16 @@ def test_rewardbench_sections():
 
 
 def test_rewardbench_rows():
-    right = [("alpacaeval-easy", 1), ("llmbar-natural", 0), ("donotanswer", 1), ("donotanswer", 1),
-             ("math-prm", 0), ("math-prm", 0), ("math-prm", 0), ("hep-go", 1)]
+    right = [
+        ("alpacaeval-easy", 1),
+        ("llmbar-natural", 0),
+        ("donotanswer", 1),
+        ("donotanswer", 1),
+        ("math-prm", 0),
+        ("math-prm", 0),
+        ("math-prm", 0),
+        ("hep-go", 1),
+    ]
     found = figures([r for _, r in right], [1 - r for _, r in right], [subset for subset, _ in right])
     sections = {name: found[f"section_s:{name}"].value for name in SECTIONS}
     assert sections == {"chat": 1.0, "chat_hard": 0.0, "safety": 1.0, "reasoning": 0.5}

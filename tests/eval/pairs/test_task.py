@@ -31,8 +31,11 @@ register()
 
 MINI = Path(__file__).parents[3] / "eval" / "mini" / "pairs" / "pairs.jsonl"
 DIALOGUE = "Human: Hi\n\nAssistant: Hello\n\nHuman: Who are you?"
-PAIRS = [Preference("Sing!", "La la la", "No", "songs"), Preference(DIALOGUE, "Me.", "You, and others.", "talk"),
-         Preference("Sing!", "La", "Never", "songs")]  # fmt: skip
+PAIRS = [
+    Preference("Sing!", "La la la", "No", "songs"),
+    Preference(DIALOGUE, "Me.", "You, and others.", "talk"),
+    Preference("Sing!", "La", "Never", "songs"),
+]
 LIMITS = {"max_length": 900, "max_instruction_tokens": 200, "max_response_tokens": 90}
 BANK = """
 principles:
@@ -50,8 +53,10 @@ def test_log_probs_are_those_of_a_plain_forward_pass(tiny, adapter, tmp_path):
         found = pair_likelihoods(tiny, PAIRS, tmp_path)
         for pair, got in zip(PAIRS, found, strict=True):
             prompt = tiny.chat.prompt_ids(messages_of(pair.prompt))
-            for text, logprob, length in ((pair.chosen, got.chosen, got.chosen_tokens),
-                                          (pair.rejected, got.rejected, got.rejected_tokens)):  # fmt: skip
+            for text, logprob, length in (
+                (pair.chosen, got.chosen, got.chosen_tokens),
+                (pair.rejected, got.rejected, got.rejected_tokens),
+            ):
                 ids = [*tiny.chat.encode(text), tiny.chat.end_id]
                 batch = token_batch([prompt], [ids], tiny.tokenizer.pad_token_id, tiny.device)
                 with torch.no_grad():
@@ -68,12 +73,17 @@ def test_greedy_is_what_greedy_decoding_would_give(tiny):
     assert [answer.greedy for answer in found] == [True, False] and found[0].logprob > found[1].logprob
 
 
-@pytest.mark.parametrize(("prompt", "turns"), [
-    ("Sing!", ["Sing!"]), (DIALOGUE, ["Hi", "Hello", "Who are you?"]),
-    ("Hi\n\nAssistant: Hello\n\nHuman: Who?", ["Hi", "Hello", "Who?"]),  # HHH: the first turn has no name
-    ("Human: a\n\nHuman: b", ["Human: a\n\nHuman: b"]), ("Human: a\n\nAssistant: b", ["Human: a\n\nAssistant: b"]),
-    ("Human: a\n\nAssistant:\n\nHuman: c", ["Human: a\n\nAssistant:\n\nHuman: c"]),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("prompt", "turns"),
+    [
+        ("Sing!", ["Sing!"]),
+        (DIALOGUE, ["Hi", "Hello", "Who are you?"]),
+        ("Hi\n\nAssistant: Hello\n\nHuman: Who?", ["Hi", "Hello", "Who?"]),  # HHH: the first turn has no name
+        ("Human: a\n\nHuman: b", ["Human: a\n\nHuman: b"]),
+        ("Human: a\n\nAssistant: b", ["Human: a\n\nAssistant: b"]),
+        ("Human: a\n\nAssistant:\n\nHuman: c", ["Human: a\n\nAssistant:\n\nHuman: c"]),
+    ],
+)
 def test_dialogues_go_through_the_chat_template(prompt, turns):
     messages = messages_of(prompt)
     assert [message["content"] for message in messages] == turns
@@ -84,8 +94,11 @@ def test_what_is_too_long_is_cut_and_counted(tiny):
     long, short = "word " * 40, "no"
     whole = encode(tiny.chat, Preference("Sing!", long, short, ""), 8192)
     assert not whole.cut and whole.chosen[-1] == tiny.chat.end_id
-    for pair in (Preference("Sing!", long, short, ""), Preference(long, "yes", short, ""),
-                 Preference(long, long, short, "")):  # fmt: skip
+    for pair in (
+        Preference("Sing!", long, short, ""),
+        Preference(long, "yes", short, ""),
+        Preference(long, long, short, ""),
+    ):
         cut = encode(tiny.chat, pair, 128)
         assert cut.cut and len(cut.prompt) + max(len(cut.chosen), len(cut.rejected)) == 128
         assert cut.prompt[-8:] == tiny.chat.prompt_ids(messages_of(pair.prompt))[-8:], "the end stays"
@@ -115,11 +128,14 @@ def test_the_smoke_test_on_a_policy(tiny, suite, adapter, tmp_path):
     rows = evaluate(tiny, suite, tmp_path, {}, adapter)
     assert {task for task, _ in rows} == {"pairs_mini"}
     assert {metric for _, metric in rows} == {
-        *(f"accuracy_{kind}{category}" for kind in ("sum", "per_token")
-          for category in ("", ":helpful", ":honest", ":harmless")),
+        *(
+            f"accuracy_{kind}{category}"
+            for kind in ("sum", "per_token")
+            for category in ("", ":helpful", ":honest", ":harmless")
+        ),
         *(f"n_{what}_{kind}" for kind in ("sum", "per_token") for what in ("tied", "undefined", "too_long")),
         "n_skipped",
-    }  # fmt: skip
+    }
     assert rows["pairs_mini", "accuracy_sum"].n == 9 and rows["pairs_mini", "accuracy_sum:honest"].n == 3
     assert all("SMOKE TEST" in row.note for row in rows.values())
     assert all(find(f"eval/sft/{task}/{metric}", "eval") for task, metric in rows)
@@ -182,9 +198,16 @@ def command(tmp_path, tiny_cache):
     (tmp_path / "bank.yaml").write_text(BANK)
 
     def go(checkpoint: str, *overrides: str) -> dict[tuple[str, str], Row]:
-        given = [f'checkpoint="{checkpoint}"', "task=pairs", "model=tiny", "tracking=disabled",
-                 f"output={tmp_path}/out", f"paths.cache={tiny_cache}",
-                 f"eval.pairs.banks=[{tmp_path}/bank.yaml,honest_8]", *overrides]  # fmt: skip
+        given = [
+            f'checkpoint="{checkpoint}"',
+            "task=pairs",
+            "model=tiny",
+            "tracking=disabled",
+            f"output={tmp_path}/out",
+            f"paths.cache={tiny_cache}",
+            f"eval.pairs.banks=[{tmp_path}/bank.yaml,honest_8]",
+            *overrides,
+        ]
         with initialize_config_dir(CONF, version_base="1.3"):
             run(typed(compose("eval_app", overrides=given)))
         rows = json.loads((tmp_path / "out" / "results.json").read_text())["rows"]
@@ -227,8 +250,10 @@ def test_finished_scores_of_a_reward_model_are_kept(command, weights, tmp_path, 
 
 
 def test_scores_that_are_not_numbers_are_counted(command, weights, tmp_path, monkeypatch):
-    monkeypatch.setattr("eval.principle_following.scoring.score_forward",
-                        lambda shared, head, inputs: torch.full((len(inputs),), float("nan")))  # fmt: skip
+    monkeypatch.setattr(
+        "eval.principle_following.scoring.score_forward",
+        lambda shared, head, inputs: torch.full((len(inputs),), float("nan")),
+    )
     rows = command(str(artifact(tmp_path / "store", weights)))
     assert rows["reward", "accuracy_reward_bank"].value is None
     assert rows["reward", "n_undefined_reward_bank"].value == 9

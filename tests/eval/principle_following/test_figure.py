@@ -27,15 +27,26 @@ def test_every_value_and_name_is_written(tmp_path, monkeypatch):
     """Texts are drawn as outlines, with the text itself in a comment of the SVG."""
     _, svg = draw(tmp_path / "a")
     text = svg.read_text()
-    for shown in ("Concise (n=40)", "User's Language (n=0)", "0.91", "0.12", "0.77", "0.25", "principle given",
-                  "principle measured", "title", "perfect obedience"):  # fmt: skip
+    for shown in (
+        "Concise (n=40)",
+        "User's Language (n=0)",
+        "0.91",
+        "0.12",
+        "0.77",
+        "0.25",
+        "principle given",
+        "principle measured",
+        "title",
+        "perfect obedience",
+    ):
         assert f"<!-- {shown} -->" in text, shown
     assert text.count("<!-- – -->") == 6, "cells without a pair: three in each half"
     assert "nan" not in text
 
 
-@pytest.mark.parametrize(("value", "ink"), [(0.5, "black"), (0.8, "black"), (0.9, "white"), (0.1, "white"),
-                                            (np.nan, "black")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("value", "ink"), [(0.5, "black"), (0.8, "black"), (0.9, "white"), (0.1, "white"), (np.nan, "black")]
+)
 def test_ink_can_be_read_on_its_cell(value, ink):
     assert _ink(value) == ink
 

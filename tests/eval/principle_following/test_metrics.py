@@ -11,9 +11,12 @@ from eval.principle_following.tables import PairTable, PrincipleTable
 
 # Four pairs, two of each of two prompts; response 2n and 2n + 1 are pair n. Lengths 10 to 80.
 PAIRS = PairTable(
-    first=np.array([0, 2, 4, 6]), second=np.array([1, 3, 5, 7]), prompt=np.array([0, 0, 1, 1]),
-    prompt_of_response=np.array([0, 0, 0, 0, 1, 1, 1, 1]), lengths=np.arange(10, 90, 10),
-)  # fmt: skip
+    first=np.array([0, 2, 4, 6]),
+    second=np.array([1, 3, 5, 7]),
+    prompt=np.array([0, 0, 1, 1]),
+    prompt_of_response=np.array([0, 0, 0, 0, 1, 1, 1, 1]),
+    lengths=np.arange(10, 90, 10),
+)
 TRUTH = {"Short": np.array([1, 1, 1, 0]), "Long": np.array([-1, -1, -1, 0]), "Kind": np.array([-1, 1, 0, 1])}
 OPPOSITE = {"Short": "Long", "Long": "Short", "Kind": None}
 BOOTSTRAP = PromptBootstrap(prompts=2, resamples=50, seed=0)
@@ -27,18 +30,26 @@ def table(name: str, scores: list[float], negated: list[float] | None, joint: tu
         return array[PAIRS.first] - array[PAIRS.second]
 
     return PrincipleTable(
-        name, TRUTH[name], np.array(scores, dtype=float), asserted=margins(scores),
-        negated=None if negated is None else margins(negated), opposite=OPPOSITE[name],
-        joint=tuple(map(margins, joint)), about_length=name != "Kind",
-    )  # fmt: skip
+        name,
+        TRUTH[name],
+        np.array(scores, dtype=float),
+        asserted=margins(scores),
+        negated=None if negated is None else margins(negated),
+        opposite=OPPOSITE[name],
+        joint=tuple(map(margins, joint)),
+        about_length=name != "Kind",
+    )
 
 
 def obedient() -> list[PrincipleTable]:
     """Margin 2 for what the principle's check says, in every pair that it tells apart, and balance under both."""
     short, long, kind = [2, 0, 2, 0, 2, 0, 0, 0], [0, 2, 0, 2, 0, 2, 0, 0], [0, 2, 2, 0, 0, 0, 2, 0]
     unkind, equal = [2, 0, 0, 2, 0, 0, 0, 2], [0] * 8
-    return [table("Short", short, long, (equal, equal)), table("Long", long, short, (equal, equal)),
-            table("Kind", kind, unkind)]  # fmt: skip
+    return [
+        table("Short", short, long, (equal, equal)),
+        table("Long", long, short, (equal, equal)),
+        table("Kind", kind, unkind),
+    ]
 
 
 def ignorant(scores: list[float]) -> list[PrincipleTable]:
@@ -135,8 +146,9 @@ def test_sensitivity_literal():
     # Two principles turn the scores around: +1 / -1 for each response. Within one response the deviation is 1; under
     # one principle the scores are half +1, half -1: deviation 1. A level of 100 under one of them changes nothing.
     up = np.array([1, -1] * 4, dtype=float)
-    tables = [PrincipleTable(name, np.ones(4), scores, np.ones(4), None)
-              for name, scores in (("a", up), ("b", 100 - up))]  # fmt: skip
+    tables = [
+        PrincipleTable(name, np.ones(4), scores, np.ones(4), None) for name, scores in (("a", up), ("b", 100 - up))
+    ]
     assert sensitivity(tables, PAIRS, BOOTSTRAP).value == approx(1.0)
     assert sensitivity([tables[0], tables[0]], PAIRS, BOOTSTRAP).value == 0.0
     assert sensitivity(tables[:1], PAIRS, BOOTSTRAP).value is None
@@ -221,12 +233,15 @@ def test_stderr_is_that_of_a_mean():
     assert share(right, np.arange(100), seed=0, resamples=4000).stderr == approx(0.05, abs=0.002)  # sqrt(.25 / 100)
 
 
-@pytest.mark.parametrize(("draws", "n", "prompts", "expected"), [
-    (np.array([np.nan, 1, 2]), 3, 3, Estimate(None, None, None, None, 0)),
-    (np.array([0.5, 1, 2]), 0, 3, Estimate(None, None, None, None, 0)),
-    (np.array([0.5, 0.5, 0.5]), 3, 1, Estimate(0.5, None, None, None, 3)),  # one prompt says nothing about others
-    (np.array([0.5]), 3, 3, Estimate(0.5, None, None, None, 3)),  # no resamples
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("draws", "n", "prompts", "expected"),
+    [
+        (np.array([np.nan, 1, 2]), 3, 3, Estimate(None, None, None, None, 0)),
+        (np.array([0.5, 1, 2]), 0, 3, Estimate(None, None, None, None, 0)),
+        (np.array([0.5, 0.5, 0.5]), 3, 1, Estimate(0.5, None, None, None, 3)),  # one prompt says nothing about others
+        (np.array([0.5]), 3, 3, Estimate(0.5, None, None, None, 3)),  # no resamples
+    ],
+)
 def test_estimates_that_are_less(draws, n, prompts, expected):
     assert Estimate.of(draws, n, prompts) == expected
 

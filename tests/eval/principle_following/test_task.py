@@ -30,8 +30,9 @@ LISTED = "Reasons:\n- it is warm\n- it is light\n- it is cheap"
 PROMPTS = ["Does wool keep warm?", "Does the moon shine?", "Does a cat purr?", "Does rain help?"]
 PAIRS = [
     {"prompt_id": f"p{n}", "prompt": prompt, "response_1": one, "response_2": two}
-    for n, prompt in enumerate(PROMPTS) for one, two in ((TERSE, WORDY), (LISTED, f"{WORDY} Number {n}."))
-]  # fmt: skip
+    for n, prompt in enumerate(PROMPTS)
+    for one, two in ((TERSE, WORDY), (LISTED, f"{WORDY} Number {n}."))
+]
 BANK = """
 principles:
   - {name: Concise, definition: Be short., negative_definition: Be long., check: concise, opposite: Comprehensive}
@@ -71,9 +72,14 @@ def make_store(root: Path, reward_folder: Path, rows: list[dict] | None = PAIRS,
     for file in reward_folder.iterdir():
         (work / file.name).write_bytes(file.read_bytes())
     limits = {"max_length": 900, "max_instruction_tokens": 200, "max_response_tokens": 90}
-    return store.commit("reward", "a" * 16, {
-        "config": {"reward": limits | reward}, "upstream": {"preferences": "preferences-" + "f" * 16},
-    }).path  # fmt: skip
+    return store.commit(
+        "reward",
+        "a" * 16,
+        {
+            "config": {"reward": limits | reward},
+            "upstream": {"preferences": "preferences-" + "f" * 16},
+        },
+    ).path
 
 
 @pytest.fixture
@@ -85,11 +91,18 @@ def evaluate(tmp_path, tiny_cache):
     def go(checkpoint: Path | str, *overrides: str, task: str | None = "principle_following") -> dict[str, Row]:
         bank = f"{tmp_path}/bank.yaml"
         given = [
-            f'checkpoint="{checkpoint}"', "model=tiny", "tracking=disabled", f"output={tmp_path}/out",
-            f"paths.cache={tiny_cache}", f"eval.principle_following.trained={bank}",
-            "eval.principle_following.paraphrased=null", "eval.principle_following.unseen=null",
-            "eval.principle_following.bootstrap=50", *overrides, *([] if task is None else [f"task={task}"]),
-        ]  # fmt: skip
+            f'checkpoint="{checkpoint}"',
+            "model=tiny",
+            "tracking=disabled",
+            f"output={tmp_path}/out",
+            f"paths.cache={tiny_cache}",
+            f"eval.principle_following.trained={bank}",
+            "eval.principle_following.paraphrased=null",
+            "eval.principle_following.unseen=null",
+            "eval.principle_following.bootstrap=50",
+            *overrides,
+            *([] if task is None else [f"task={task}"]),
+        ]
         with initialize_config_dir(CONF, version_base="1.3"):
             run(typed(compose("eval_app", overrides=given)))
         rows = [Row(**row) for row in json.loads((tmp_path / "out" / "results.json").read_text())["rows"]]
@@ -111,8 +124,18 @@ def test_from_artifact_to_report(evaluate, reward_folder, tmp_path):
     no_zebra = rows["accuracy_asserted/Avoids Zebra"]
     assert (no_zebra.value, no_zebra.n) == (None, 0) and "tells no pair apart" in no_zebra.note
     assert "accuracy_negated/Avoids Zebra" not in rows, "it has no negation"
-    for metric in ("accuracy_asserted", "accuracy_negated", "flip_rate", "opposite_flip_rate", "conflict_ratio",
-                   "sensitivity", "ece", "brier", "length_correlation", "unseen_accuracy_asserted"):  # fmt: skip
+    for metric in (
+        "accuracy_asserted",
+        "accuracy_negated",
+        "flip_rate",
+        "opposite_flip_rate",
+        "conflict_ratio",
+        "sensitivity",
+        "ece",
+        "brier",
+        "length_correlation",
+        "unseen_accuracy_asserted",
+    ):
         row = rows[metric]
         assert row.low <= row.high and row.n > 0, metric
         if metric != "sensitivity":  # a spread is biased downwards in resamples, which repeat prompts
@@ -123,7 +146,11 @@ def test_from_artifact_to_report(evaluate, reward_folder, tmp_path):
     folder = tmp_path / "out" / "reward" / "principle_following"
     report = json.loads((folder / "report.json").read_text())
     assert report["banks"][""]["figures"]["tied"] == {
-        "Concise": 0, "Comprehensive": 0, "Structured": 4, "Avoids Zebra": 8}  # fmt: skip
+        "Concise": 0,
+        "Comprehensive": 0,
+        "Structured": 4,
+        "Avoids Zebra": 8,
+    }
     assert [len(line) for line in report["matrix"]["measured"]] == [4] * 4
     assert [line[3] for line in report["matrix"]["measured"]] == [None] * 4
     assert len(report["banks"][""]["calibration"]["reliability"]) == 10
@@ -179,8 +206,10 @@ def test_finished_and_interrupted_work_is_not_redone(evaluate, reward_folder, tm
     whole = file.read_text()
     scored = []
     forward = module.score_table.__globals__["score_forward"]
-    monkeypatch.setattr("eval.principle_following.scoring.score_forward",
-                        lambda shared, head, inputs: scored.append(len(inputs)) or forward(shared, head, inputs))
+    monkeypatch.setattr(
+        "eval.principle_following.scoring.score_forward",
+        lambda shared, head, inputs: scored.append(len(inputs)) or forward(shared, head, inputs),
+    )
     assert evaluate(artifact) == first and scored == []
     # Killed in the middle: one chunk of 2 x 8 x 16 scores was not yet reached, so a smaller batch is used here.
     (out / "principle_following.json").unlink()
@@ -201,13 +230,19 @@ def test_finished_and_interrupted_work_is_not_redone(evaluate, reward_folder, tm
 def test_real_pairs_under_each_bank(evaluate, reward_folder, tmp_path):
     artifact = make_store(tmp_path / "store", reward_folder)
     dialogue = "\n\nHuman: Hi\n\nAssistant: Hello\n\nHuman: Who?\n\nAssistant:"
-    rows = [{"chosen": f"{dialogue} Me.", "rejected": f"{dialogue} You."},
-            {"prompt": "Sing", "chosen": "La la", "rejected": "No"},
-            {"prompt": "Sing", "chosen": "La", "rejected": "La"}, {"prompt": "Sing", "chosen": "La", "rejected": " "}]
+    rows = [
+        {"chosen": f"{dialogue} Me.", "rejected": f"{dialogue} You."},
+        {"prompt": "Sing", "chosen": "La la", "rejected": "No"},
+        {"prompt": "Sing", "chosen": "La", "rejected": "La"},
+        {"prompt": "Sing", "chosen": "La", "rejected": " "},
+    ]
     with gzip.open(tmp_path / "real.jsonl.gz", "wt") as file:
         file.write("".join(json.dumps(row) + "\n" for row in rows))
-    real = evaluate(artifact, f"+eval.principle_following.real_pairs.hh={tmp_path}/real.jsonl.gz",
-                    f"eval.principle_following.real_banks=[{tmp_path}/real_bank.yaml,honest_8]")  # fmt: skip
+    real = evaluate(
+        artifact,
+        f"+eval.principle_following.real_pairs.hh={tmp_path}/real.jsonl.gz",
+        f"eval.principle_following.real_banks=[{tmp_path}/real_bank.yaml,honest_8]",
+    )
     for bank, shown in (("real_bank", "the first 2 of 2"), ("honest_8", " of 8 principles")):
         row = real[f"real_accuracy/hh/{bank}"]
         assert row.n == 2 and row.value in (0, 0.5, 1)
@@ -263,12 +298,15 @@ def test_the_stage_evaluates_the_reward_model_and_shows_the_matrix(reward_folder
 # --- what can be wrong -------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("lines", "message"), [
-    ("[1]\n", "line 1: not a JSON object"),
-    ('{"prompt_id": "a"}\n', "line 1: prompt, response_1, response_2 must be text"),
-    (f"{json.dumps(PAIRS[0])}\n\n{{\n", "line 3: not JSON"),
-    ("\n", "has no pairs"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("lines", "message"),
+    [
+        ("[1]\n", "line 1: not a JSON object"),
+        ('{"prompt_id": "a"}\n', "line 1: prompt, response_1, response_2 must be text"),
+        (f"{json.dumps(PAIRS[0])}\n\n{{\n", "line 3: not JSON"),
+        ("\n", "has no pairs"),
+    ],
+)
 def test_malformed_pairs(evaluate, reward_folder, tmp_path, lines, message):
     artifact = make_store(tmp_path / "store", reward_folder)
     (tmp_path / "pairs.jsonl").write_text(lines)
@@ -276,10 +314,13 @@ def test_malformed_pairs(evaluate, reward_folder, tmp_path, lines, message):
         evaluate(artifact, f"eval.principle_following.pairs={tmp_path}/pairs.jsonl")
 
 
-@pytest.mark.parametrize(("line", "message"), [
-    ({"chosen": "a", "rejected": "b"}, "do not share a beginning"),
-    ({"prompt": "a", "chosen": "b"}, "rejected must be text"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ({"chosen": "a", "rejected": "b"}, "do not share a beginning"),
+        ({"prompt": "a", "chosen": "b"}, "rejected must be text"),
+    ],
+)
 def test_malformed_real_pairs(tmp_path, line, message):
     (tmp_path / "real.jsonl").write_text(json.dumps(line))
     with pytest.raises(SalmonError, match=f"line 1: .*{message}"):
@@ -351,8 +392,11 @@ def test_a_reward_model_and_a_policy_each_get_their_tasks(evaluate, reward_folde
 
 def test_what_was_not_trained_counts_as_unseen():
     settings = PrincipleFollowingSettings(
-        trained="verifiable_11", paraphrased="verifiable_paraphrased_11", unseen="verifiable_unseen_5",
-        untrained=["Comprehensive", "Informal"])  # fmt: skip
+        trained="verifiable_11",
+        paraphrased="verifiable_paraphrased_11",
+        unseen="verifiable_unseen_5",
+        untrained=["Comprehensive", "Informal"],
+    )
     banks = module.read_banks(settings)
     assert len(banks[""].names) == len(banks["paraphrased_"].names) == 9 and "Informal" not in banks[""].names
     assert len(banks["unseen_"].names) == 7 and banks["unseen_"].names[-2:] == ("Comprehensive", "Informal")

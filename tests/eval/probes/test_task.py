@@ -33,13 +33,19 @@ def test_files(tmp_path):
     assert Counter(probe.expect for probe in read_probes(MINI)) == {"comply": 9, "refuse": 4}
 
 
-@pytest.mark.parametrize(("name", "content", "message"), [
-    ("a.jsonl", b'{"prompt": "a"}\n{', "line 2: not JSON"),
-    ("a.jsonl", b'{"prompt": " "}', "line 1: prompt must be text"),
-    ("a.jsonl", b'{"prompt": "a", "expects": "comply"}', "line 1: unknown expects; a row has category, expect, id"),
-    ("a.jsonl", b'{"prompt": "a", "expect": "answer"}', "line 1: expect must be comply or refuse, not 'answer'"),
-    ("a.jsonl", b'{"prompt": "a", "category": 1}', "line 1: the category must be text"),
-    ("a.txt", b"a\n\xff\n", "line 2: not UTF-8"), ("a.txt", b" \n", "has no prompts"), ("a.txt.gz", b"a", "cannot be")])
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("a.jsonl", b'{"prompt": "a"}\n{', "line 2: not JSON"),
+        ("a.jsonl", b'{"prompt": " "}', "line 1: prompt must be text"),
+        ("a.jsonl", b'{"prompt": "a", "expects": "comply"}', "line 1: unknown expects; a row has category, expect, id"),
+        ("a.jsonl", b'{"prompt": "a", "expect": "answer"}', "line 1: expect must be comply or refuse, not 'answer'"),
+        ("a.jsonl", b'{"prompt": "a", "category": 1}', "line 1: the category must be text"),
+        ("a.txt", b"a\n\xff\n", "line 2: not UTF-8"),
+        ("a.txt", b" \n", "has no prompts"),
+        ("a.txt.gz", b"a", "cannot be"),
+    ],
+)
 def test_damaged_files(tmp_path, name, content, message):
     (tmp_path / name).write_bytes(content)
     with pytest.raises(SalmonError, match=f"{name}.*{message}"):
@@ -51,10 +57,18 @@ def verdict(verdict, expect, category="", finished=True, cut=False):
 
 
 def test_rates():
-    rows = rate_rows(TaskRows("sft", "probes_x", Provenance("own", "probes")), [
-        verdict("refusal", "comply", "a/b"), verdict("compliance", "comply", "c"), verdict("evasive", "comply", "c"),
-        verdict("empty", "comply", "c", finished=False), verdict("refusal", "refuse", "c"),
-        verdict("compliance", "refuse", cut=True), verdict("refusal", None)])  # fmt: skip
+    rows = rate_rows(
+        TaskRows("sft", "probes_x", Provenance("own", "probes")),
+        [
+            verdict("refusal", "comply", "a/b"),
+            verdict("compliance", "comply", "c"),
+            verdict("evasive", "comply", "c"),
+            verdict("empty", "comply", "c", finished=False),
+            verdict("refusal", "refuse", "c"),
+            verdict("compliance", "refuse", cut=True),
+            verdict("refusal", None),
+        ],
+    )
     found = {row.metric: row for row in rows}
     assert (found["refusal_rate"].value, found["refusal_rate"].n) == (approx(3 / 7), 7)
     assert (found["false_refusal_rate"].value, found["false_refusal_rate"].n) == (0.25, 4)

@@ -57,10 +57,16 @@ def test_bbh(tmp_path, as_array):
     path.write_text(json.dumps(BBH, indent=1)) if as_array else save(path, BBH)
     found = scored("bbh", path)
     assert values(found) == {
-        "accuracy": approx(3 / 6), "exact_match_lm_eval": approx(2 / 6), "n_unparsed": 2, "n_empty": 1,
-        "n_lost_by_lm_eval": 1, "n_only_by_lm_eval": 0, "accuracy_task_mean": approx(1 / 2),
-        "accuracy/navigate": approx(1 / 3), "accuracy/snarks": approx(2 / 3),
-    }  # fmt: skip
+        "accuracy": approx(3 / 6),
+        "exact_match_lm_eval": approx(2 / 6),
+        "n_unparsed": 2,
+        "n_empty": 1,
+        "n_lost_by_lm_eval": 1,
+        "n_only_by_lm_eval": 0,
+        "accuracy_task_mean": approx(1 / 2),
+        "accuracy/navigate": approx(1 / 3),
+        "accuracy/snarks": approx(2 / 3),
+    }
     row = found.rows[0]
     # Wilson: z = 1.959964, p = 1/2, n = 6: 0.5 +- z sqrt(1/24 + z^2/144) / (1 + z^2/6) = 0.5 +- 0.3124
     assert (row.n, row.low, row.high) == (6, approx(0.1876, abs=1e-4), approx(0.8124, abs=1e-4))
@@ -75,8 +81,14 @@ def test_bbh(tmp_path, as_array):
 def test_bbh_of_direct_prompts_is_compared_as_lm_eval_compares_it(tmp_path):
     path = save(tmp_path / "p.jsonl", [{"prediction": " No", "target": "No"}, {"prediction": "No", "target": "No"}])
     found = scored("bbh", path)
-    assert values(found) == {"accuracy": 1, "exact_match_lm_eval": 0.5, "n_unparsed": 0, "n_empty": 0,
-                             "n_lost_by_lm_eval": 1, "n_only_by_lm_eval": 0}  # fmt: skip
+    assert values(found) == {
+        "accuracy": 1,
+        "exact_match_lm_eval": 0.5,
+        "n_unparsed": 0,
+        "n_empty": 0,
+        "n_lost_by_lm_eval": 1,
+        "n_only_by_lm_eval": 0,
+    }
     assert found.rows[0].task == "bbh_direct"
     assert scored("bbh", path, "mode=cot").rows[1].value == 0
     assert found.rows[0].low == approx(0.3424, abs=1e-4), "all right is not certain: 2 / (2 + 1.96^2)"
@@ -100,11 +112,14 @@ def test_the_samples_of_an_evaluation_give_its_own_figures(tiny, suite, tmp_path
 
 def test_truthfulqa(tmp_path):
     one, several = {"loglikelihoods": [-1, -2, -3], "labels": [1, 0, 0]}, {"loglikelihoods": [0, 0], "labels": [1, 0]}
-    path = save(tmp_path / "p.jsonl", [
-        {"question": "a", "mc1": one, "mc2": {"loglikelihoods": [-1000, -1001, -1002], "labels": [1, 1, 0]}},
-        {"question": "b", "mc1": {"loglikelihoods": [-2, -1], "labels": [1, 0]}, "mc2": several},
-        {"question": "b", "mc1": several, "mc2": {"loglikelihoods": [math.nan, 0], "labels": [1, 0]}},
-    ])  # fmt: skip
+    path = save(
+        tmp_path / "p.jsonl",
+        [
+            {"question": "a", "mc1": one, "mc2": {"loglikelihoods": [-1000, -1001, -1002], "labels": [1, 1, 0]}},
+            {"question": "b", "mc1": {"loglikelihoods": [-2, -1], "labels": [1, 0]}, "mc2": several},
+            {"question": "b", "mc1": several, "mc2": {"loglikelihoods": [math.nan, 0], "labels": [1, 0]}},
+        ],
+    )
     found = scored("truthfulqa_mc", path)
     mc1, mc2 = ([row for row in found.rows if row.task == f"truthfulqa_mc{i}"] for i in (1, 2))
     assert [row.value for row in mc1] == [approx(2 / 3), 0, 1]
@@ -116,11 +131,15 @@ def test_truthfulqa(tmp_path):
 
 
 def test_one_list_of_choices_is_mc1_where_one_is_true(tmp_path):
-    path = save(tmp_path / "p.jsonl", [{"loglikelihoods": [-1, -2], "labels": [0, 1]},
-                                       {"loglikelihoods": [-1, None, -2], "labels": [1, 1, 0]}])  # fmt: skip
+    path = save(
+        tmp_path / "p.jsonl",
+        [{"loglikelihoods": [-1, -2], "labels": [0, 1]}, {"loglikelihoods": [-1, None, -2], "labels": [1, 1, 0]}],
+    )
     found = scored("truthfulqa_mc", path)
     assert [(r.task, r.value, r.n) for r in found.rows if r.metric == "acc"] == [
-        ("truthfulqa_mc1", 0, 1), ("truthfulqa_mc2", approx(math.exp(-1) / (1 + math.exp(-1)) / 2), 2)]  # fmt: skip
+        ("truthfulqa_mc1", 0, 1),
+        ("truthfulqa_mc2", approx(math.exp(-1) / (1 + math.exp(-1)) / 2), 2),
+    ]
     assert lines(found, "Not in MC1") == [f"{path}:2"]
 
 
@@ -128,8 +147,16 @@ def test_one_list_of_choices_is_mc1_where_one_is_true(tmp_path):
 
 
 def judgement(question, turn, text, score, model="m", judge="gpt-4"):
-    return {"question_id": question, "model": model, "judge": [judge, "single-v1"], "user_prompt": "",
-            "judgment": text, "score": score, "turn": turn, "tstamp": 0.0}  # fmt: skip
+    return {
+        "question_id": question,
+        "model": model,
+        "judge": [judge, "single-v1"],
+        "user_prompt": "",
+        "judgment": text,
+        "score": score,
+        "turn": turn,
+        "tstamp": 0.0,
+    }
 
 
 def show_result(path, capsys) -> list[float]:
@@ -151,12 +178,19 @@ def test_mt_bench_is_what_show_result_says_where_all_is_parsed(tmp_path, capsys)
 
 
 def test_mt_bench_counts_and_names_what_show_result_drops(tmp_path, capsys):
-    path = save(tmp_path / "j.jsonl", [
-        judgement(81, 1, "[[8]]", 8), judgement(81, 2, "no verdict", -1), judgement(82, 1, "$ERROR$", -1),
-        judgement(82, 2, "Rating: [[6]]", -1),  # stored as unparsed, yet there it stands
-        judgement(83, 1, "[[11]]", 11),  # off the scale; FastChat keeps it
-        judgement(84, 1, "[[2]]", 9), judgement(84, 1, "[[3]]", 3), judgement(85, 2, "[[5]]", 5),
-    ])  # fmt: skip
+    path = save(
+        tmp_path / "j.jsonl",
+        [
+            judgement(81, 1, "[[8]]", 8),
+            judgement(81, 2, "no verdict", -1),
+            judgement(82, 1, "$ERROR$", -1),
+            judgement(82, 2, "Rating: [[6]]", -1),  # stored as unparsed, yet there it stands
+            judgement(83, 1, "[[11]]", 11),  # off the scale; FastChat keeps it
+            judgement(84, 1, "[[2]]", 9),
+            judgement(84, 1, "[[3]]", 3),
+            judgement(85, 2, "[[5]]", 5),
+        ],
+    )
     found = scored("mt_bench", path)
     figures = values(found)
     assert figures["score"] == approx((8 + 6 + 2 + 3 + 5) / 5)
@@ -175,8 +209,13 @@ def test_the_score_of_a_local_judge_keeps_its_digits(tmp_path):
 def test_mt_bench_by_category_model_and_judge(tmp_path):
     asked = [{"question_id": 1, "category": "math"}, {"question_id": 2, "category": "stem"}]
     questions = save(tmp_path / "q.jsonl", asked)
-    rows = [judgement(1, 1, "[[4]]", 4), judgement(1, 2, "[[6]]", 6), judgement(2, 1, "[[9]]", 9),
-            judgement(1, 1, "[[2]]", 2, judge="other"), judgement(1, 1, "[[7]]", 7, model="n")]  # fmt: skip
+    rows = [
+        judgement(1, 1, "[[4]]", 4),
+        judgement(1, 2, "[[6]]", 6),
+        judgement(2, 1, "[[9]]", 9),
+        judgement(1, 1, "[[2]]", 2, judge="other"),
+        judgement(1, 1, "[[7]]", 7, model="n"),
+    ]
     found = scored("mt_bench", save(tmp_path / "j.jsonl", rows), f"questions={questions}")
     assert [list(values(found, name)) != [] for name in ("m by gpt-4", "m by other", "n")] == [True] * 3
     assert values(found, "m by gpt-4")["score/math"] == 5 and values(found, "m by gpt-4")["score/stem"] == 9
@@ -185,30 +224,59 @@ def test_mt_bench_by_category_model_and_judge(tmp_path):
         scored("mt_bench", save(tmp_path / "j.jsonl", [judgement(7, 1, "[[4]]", 4)]), f"questions={questions}")
 
 
-@pytest.mark.parametrize(("text", "verdict"), [
-    ("So [[A]]", "A"), ("[[B]] it is", "B"), ("[[C]]", "C"), ("none", None), ("[A]", None), ("[[A]], not [[B]]", None),
-    ("[[B]]. Final verdict: [[B]]", "B"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("text", "verdict"),
+    [
+        ("So [[A]]", "A"),
+        ("[[B]] it is", "B"),
+        ("[[C]]", "C"),
+        ("none", None),
+        ("[A]", None),
+        ("[[A]], not [[B]]", None),
+        ("[[B]]. Final verdict: [[B]]", "B"),
+    ],
+)
 def test_verdicts_on_pairs(text, verdict):
     assert parse_winner(text) == verdict
 
 
 def test_pairs(tmp_path):
     def pair(question, first, second, stored):
-        return {"question_id": question, "model_1": "m", "model_2": "n", "judge": ["gpt-4", "v2"], "turn": 1,
-                "g1_winner": stored[0], "g2_winner": stored[1],
-                "g1_judgment": first, "g2_judgment": second}  # fmt: skip
+        return {
+            "question_id": question,
+            "model_1": "m",
+            "model_2": "n",
+            "judge": ["gpt-4", "v2"],
+            "turn": 1,
+            "g1_winner": stored[0],
+            "g2_winner": stored[1],
+            "g1_judgment": first,
+            "g2_judgment": second,
+        }
 
-    path = save(tmp_path / "p.jsonl", [
-        pair(1, "[[A]]", "[[B]]", ("model_1", "model_1")),  # m in both orders
-        pair(2, "[[A]]", "[[A]]", ("model_1", "model_2")),  # the first place in both: a tie
-        pair(3, "[[C]]", "[[C]]", ("tie", "tie")),
-        pair(4, "[[B]]", "[[A]]", ("model_1", "model_2")),  # n; the file says otherwise
-        pair(5, "nothing", "[[A]]", ("error", "model_2")),
-    ])  # fmt: skip
+    path = save(
+        tmp_path / "p.jsonl",
+        [
+            pair(1, "[[A]]", "[[B]]", ("model_1", "model_1")),  # m in both orders
+            pair(2, "[[A]]", "[[A]]", ("model_1", "model_2")),  # the first place in both: a tie
+            pair(3, "[[C]]", "[[C]]", ("tie", "tie")),
+            pair(4, "[[B]]", "[[A]]", ("model_1", "model_2")),  # n; the file says otherwise
+            pair(5, "nothing", "[[A]]", ("error", "model_2")),
+        ],
+    )
     found = scored("mt_bench", path)
-    expected = {"win_rate_adjusted": 0.5, "win_rate": 0.25, "n_win": 1, "n_loss": 1, "n_tie": 2, "n_unparsed": 1,
-                "n_failed": 0, "n_orders_disagree": 1, "n_first_in_both_orders": 1, "n_second_in_both_orders": 0}
+    expected = {
+        "win_rate_adjusted": 0.5,
+        "win_rate": 0.25,
+        "n_win": 1,
+        "n_loss": 1,
+        "n_tie": 2,
+        "n_unparsed": 1,
+        "n_failed": 0,
+        "n_orders_disagree": 1,
+        "n_first_in_both_orders": 1,
+        "n_second_in_both_orders": 0,
+    }
     assert values(found, "m") == expected == values(found, "n")
     assert lines(found, "A game without") == [f"{path}:5"]
     assert [line.split(": ")[0] for line in lines(found, "The stored winners")] == [f"{path}:4"]
@@ -217,22 +285,29 @@ def test_pairs(tmp_path):
 # --- bad input, and the command itself -----------------------------------------------------------
 
 
-@pytest.mark.parametrize(("task", "content", "message"), [
-    ("bbh", "", "f: is empty"),
-    ("bbh", "[]", "f: no items"),
-    ("bbh", '{"prediction": "a", "target": "b"}\n{"prediction": ', "f:2: not JSON"),
-    ("bbh", '[{"prediction": "a",\n "target": }]', "f:2: not JSON"),
-    ("bbh", '{"prediction": "a"}', "f:1: no key 'target'"),
-    ("bbh", '[{"prediction": "a", "target": "b"}, {"answer": "a"}]', "f, item 2: no key 'prediction'"),
-    ("bbh", '{"prediction": 3, "target": "b"}', "f:1: 'prediction' is 3"),
-    ("bbh", "[1]", "f, item 1: 1 is no object"),
-    ("truthfulqa_mc", '{"loglikelihoods": [-1], "labels": [1, 0]}', "f:1: 1 loglikelihoods for 2 labels"),
-    ("truthfulqa_mc", '{"loglikelihoods": [-1, -2], "labels": [0, 0]}', "f:1: labels are"),
-    ("truthfulqa_mc", '{"loglikelihoods": [-1, "x"], "labels": [0, 1]}', "f:1: the loglikelihood 'x' is no number"),
-    ("truthfulqa_mc", '{"mc1": {"loglikelihoods": [-1, -2], "labels": [1, 1]}}', "f:1: mc1 has 2 true choices"),
-    ("truthfulqa_mc", '{"prediction": "a", "target": "b"}', "f:1: no key 'loglikelihoods'"),
-    ("mt_bench", '{"question_id": 1, "model": "m", "judge": ["j"], "score": 1, "turn": 1}', "f:1: no key 'judgment'"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("task", "content", "message"),
+    [
+        ("bbh", "", "f: is empty"),
+        ("bbh", "[]", "f: no items"),
+        ("bbh", '{"prediction": "a", "target": "b"}\n{"prediction": ', "f:2: not JSON"),
+        ("bbh", '[{"prediction": "a",\n "target": }]', "f:2: not JSON"),
+        ("bbh", '{"prediction": "a"}', "f:1: no key 'target'"),
+        ("bbh", '[{"prediction": "a", "target": "b"}, {"answer": "a"}]', "f, item 2: no key 'prediction'"),
+        ("bbh", '{"prediction": 3, "target": "b"}', "f:1: 'prediction' is 3"),
+        ("bbh", "[1]", "f, item 1: 1 is no object"),
+        ("truthfulqa_mc", '{"loglikelihoods": [-1], "labels": [1, 0]}', "f:1: 1 loglikelihoods for 2 labels"),
+        ("truthfulqa_mc", '{"loglikelihoods": [-1, -2], "labels": [0, 0]}', "f:1: labels are"),
+        ("truthfulqa_mc", '{"loglikelihoods": [-1, "x"], "labels": [0, 1]}', "f:1: the loglikelihood 'x' is no number"),
+        ("truthfulqa_mc", '{"mc1": {"loglikelihoods": [-1, -2], "labels": [1, 1]}}', "f:1: mc1 has 2 true choices"),
+        ("truthfulqa_mc", '{"prediction": "a", "target": "b"}', "f:1: no key 'loglikelihoods'"),
+        (
+            "mt_bench",
+            '{"question_id": 1, "model": "m", "judge": ["j"], "score": 1, "turn": 1}',
+            "f:1: no key 'judgment'",
+        ),
+    ],
+)
 def test_bad_files_are_named(tmp_path, task, content, message):
     path = tmp_path / "f"
     path.write_text(content)
@@ -247,12 +322,19 @@ def test_text_is_cut_at_line_ends_only(tmp_path):
     assert scored("bbh", path).rows[0].n == 1
 
 
-@pytest.mark.parametrize(("words", "message"), [
-    (["task=bbh"], "needs predictions="), (["predictions=f"], "needs task="), (["task=x", "predictions=f"], "task=x"),
-    (["task=bbh", "predictions=f", "typo=1"], "typo=1"), (["task=bbh", "task=bbh"], "given twice"), (["bbh"], "bbh"),
-    (["task=bbh", "predictions=f", "mode=both"], "mode=both"),
-    (["task=truthfulqa_mc", "predictions=f", "mode=cot"], "for task=bbh only"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["task=bbh"], "needs predictions="),
+        (["predictions=f"], "needs task="),
+        (["task=x", "predictions=f"], "task=x"),
+        (["task=bbh", "predictions=f", "typo=1"], "typo=1"),
+        (["task=bbh", "task=bbh"], "given twice"),
+        (["bbh"], "bbh"),
+        (["task=bbh", "predictions=f", "mode=both"], "mode=both"),
+        (["task=truthfulqa_mc", "predictions=f", "mode=cot"], "for task=bbh only"),
+    ],
+)
 def test_words_that_are_refused(words, message):
     with pytest.raises(SalmonError, match=message):
         parse(words)
@@ -260,8 +342,14 @@ def test_words_that_are_refused(words, message):
 
 def command(*words: str) -> subprocess.CompletedProcess:
     environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-    return subprocess.run([sys.executable, "-m", "eval", "score", *words], cwd=ROOT, env=environment,
-                          capture_output=True, text=True, timeout=120)  # fmt: skip
+    return subprocess.run(
+        [sys.executable, "-m", "eval", "score", *words],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
 
 
 def test_the_command(tmp_path):

@@ -15,8 +15,12 @@ class Judge:
     label, file = "judge-1", "judge-1"
 
     def decide(self, aspect, answers):
-        said = {"a": ("Yes.", True), "b": ("no", False), "c": ("Perhaps.", None),
-                "d": ("P(yes)=0.6000 P(no)=0.1000", True)}  # fmt: skip
+        said = {
+            "a": ("Yes.", True),
+            "b": ("no", False),
+            "c": ("Perhaps.", None),
+            "d": ("P(yes)=0.6000 P(no)=0.1000", True),
+        }
         yield from (Verdict("p", *said[answer.answer]) for answer in answers)
 
 
@@ -46,7 +50,8 @@ def test_an_evaluations_verdicts_give_its_own_figures(verdicts):
     folder, live = verdicts
     found = scored(folder)
     assert [(row.metric, row.value, row.n, row.low) for row in found.rows] == [
-        (row.metric, row.value, row.n, row.low) for row in live]  # fmt: skip
+        (row.metric, row.value, row.n, row.low) for row in live
+    ]
     assert {row.metric: row.value for row in found.rows}["truthful"] == approx(3 / 4)
     assert found.rows[0].provenance.judge == "judge-1" and len(lines(found, "Neither")) == 2
     assert not any(finding.lines for finding in found.findings if not finding.title.startswith("Neither"))
@@ -78,12 +83,18 @@ def test_judges_never_share_a_column(verdicts):
     assert {row.checkpoint for row in scored(folder, "name=sft").rows} == {"sft by judge-1", "sft by judge-2"}
 
 
-@pytest.mark.parametrize(("row", "message"), [
-    ({"judge": "j"}, "no key 'aspect'"), ({"aspect": "kind", "judge": "j"}, "'aspect' is 'kind'"),
-    ({"aspect": "truthful", "id": 1, "judge": "j", "judgment": "yes", "yes": "yes"}, "'yes' is"),
-    ({"aspect": "truthful", "id": 1, "judge": "j", "judgment": "yes", "yes": True},
-     "no verdict by j on whether answers are informative"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ({"judge": "j"}, "no key 'aspect'"),
+        ({"aspect": "kind", "judge": "j"}, "'aspect' is 'kind'"),
+        ({"aspect": "truthful", "id": 1, "judge": "j", "judgment": "yes", "yes": "yes"}, "'yes' is"),
+        (
+            {"aspect": "truthful", "id": 1, "judge": "j", "judgment": "yes", "yes": True},
+            "no verdict by j on whether answers are informative",
+        ),
+    ],
+)
 def test_other_files_are_refused(tmp_path, row, message):
     (tmp_path / "v.jsonl").write_text(json.dumps(row) + "\n")
     with pytest.raises(SalmonError, match=message):

@@ -23,9 +23,13 @@ from salmon.errors import SalmonError
 PAPER_BBH = Provenance("lm-eval 0.4.13", "bbh_fewshot", "2.0", 3, False, "27 of 27 tasks", 64, data="hub")
 PAPER_MT = Provenance("FastChat", "mt_bench", scope="80 questions", judge="gpt-4", references="gpt-4")
 FACTS = {
-    "model": "llama2_70b", "base": {"path": "meta/llama", "revision": "abc"}, "seed": 7, "git": "0123456789abcdef",
-    "checkpoints": {"ppo_best": "c0ffee", "sft": "decade"}, "command": "python -m eval checkpoint=x_y",
-}  # fmt: skip
+    "model": "llama2_70b",
+    "base": {"path": "meta/llama", "revision": "abc"},
+    "seed": 7,
+    "git": "0123456789abcdef",
+    "checkpoints": {"ppo_best": "c0ffee", "sft": "decade"},
+    "command": "python -m eval checkpoint=x_y",
+}
 
 
 def bbh(checkpoint="ppo_best", how=PAPER_BBH, value=0.5):
@@ -53,13 +57,20 @@ def line_of(comparison, checkpoint, metric):
 # --- published values ----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("metric", "model", "value", "mark"), [
-    ("average", "Dromedary-2-70b", 7.37, "s"), ("turn 1", "Dromedary-2-70b", 7.77, "r"), ("average", "GPT-4", 9.0, "v"),
-    ("average", "Dromedary-2-70b before PPO", 6.91, "s"), ("BBH direct", "Dromedary-2-70b", 51.4, "s"),
-    ("BBH chain of thought", "LLaMA-2-70b", 67.7, "r"), ("HumanEval pass@1", "Dromedary-2-70b", 40.6, "s"),
-    ("TyDiQA gold passage", "LLaMA-2-Chat-70b", 27.9, "s"),
-    ("generation, truthful and informative", "Dromedary-2-70b", 0.84, "r"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("metric", "model", "value", "mark"),
+    [
+        ("average", "Dromedary-2-70b", 7.37, "s"),
+        ("turn 1", "Dromedary-2-70b", 7.77, "r"),
+        ("average", "GPT-4", 9.0, "v"),
+        ("average", "Dromedary-2-70b before PPO", 6.91, "s"),
+        ("BBH direct", "Dromedary-2-70b", 51.4, "s"),
+        ("BBH chain of thought", "LLaMA-2-70b", 67.7, "r"),
+        ("HumanEval pass@1", "Dromedary-2-70b", 40.6, "s"),
+        ("TyDiQA gold passage", "LLaMA-2-Chat-70b", 27.9, "s"),
+        ("generation, truthful and informative", "Dromedary-2-70b", 0.84, "r"),
+    ],
+)
 def test_published_values_and_their_sources(metric, model, value, mark):
     metrics = {m.title: m for table in load_published().tables for m in table.metrics}
     published = metrics[metric].values[model]
@@ -93,8 +104,18 @@ def test_difference_and_interval_in_published_units(tmp_path):
     shown = markdown(comparison)
     assert "| Dromedary-2-70b | BBH direct | 51.4 [s] | ppo_best | 50.0 [P2] | -1.4 | 48.0 to 52.0 | 6511 |" in shown
     assert "†" not in shown
-    for fact in ("meta/llama at abc", "c0ffee", "seed 7", "python -m eval checkpoint=x_y", "0123456789ab",
-                 "version 2.0", "3-shot", "chat template off", "judged by gpt-4", "references by gpt-4"):  # fmt: skip
+    for fact in (
+        "meta/llama at abc",
+        "c0ffee",
+        "seed 7",
+        "python -m eval checkpoint=x_y",
+        "0123456789ab",
+        "version 2.0",
+        "3-shot",
+        "chat template off",
+        "judged by gpt-4",
+        "references by gpt-4",
+    ):
         assert fact in shown, fact
 
 
@@ -122,13 +143,17 @@ def test_what_was_not_run_is_empty(tmp_path):
     assert "- Not measured: ppo_best: no mt_bench: no key" in shown
 
 
-@pytest.mark.parametrize(("change", "said"), [
-    ({"judge": "local"}, "judge local instead of gpt-4"),
-    ({"references": "corrected"}, "references corrected instead of gpt-4"),
-    ({"scope": "12 questions"}, "scope 12 questions instead of 80 questions"),
-    ({"limit": 32}, "limit 32 instead of none"), ({"limit": 1}, "limit 1 instead of none"),
-    ({"smoke_test": True}, "smoke_test yes instead of no"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"judge": "local"}, "judge local instead of gpt-4"),
+        ({"references": "corrected"}, "references corrected instead of gpt-4"),
+        ({"scope": "12 questions"}, "scope 12 questions instead of 80 questions"),
+        ({"limit": 32}, "limit 32 instead of none"),
+        ({"limit": 1}, "limit 1 instead of none"),
+        ({"smoke_test": True}, "smoke_test yes instead of no"),
+    ],
+)
 def test_unlike_conditions_are_marked(tmp_path, change, said):
     shown = markdown(compared(results(tmp_path, mt_bench(how=replace(PAPER_MT, **change)))))
     assert "7.00 [P1] | -0.37† |" in shown and f"Not as published: {said}." in shown
@@ -145,8 +170,9 @@ def test_rows_that_say_nothing_of_how_they_were_measured_are_marked(tmp_path):
 
 def test_figures_of_different_judges_or_versions_have_different_marks(tmp_path):
     first = results(tmp_path / "a", mt_bench(), mt_bench(metric="score_turn_1"), bbh())
-    second = results(tmp_path / "b", mt_bench(how=replace(PAPER_MT, judge="other")),
-                     bbh(how=replace(PAPER_BBH, task_version="3.0")))  # fmt: skip
+    second = results(
+        tmp_path / "b", mt_bench(how=replace(PAPER_MT, judge="other")), bbh(how=replace(PAPER_BBH, task_version="3.0"))
+    )
     lines = [line for line in compared(first, second).lines if line.origin]
     marks = {(line.metric.title, line.checkpoint): line.origin.mark for line in lines}
     a, b = f"ppo_best in {first}", f"ppo_best in {second}"

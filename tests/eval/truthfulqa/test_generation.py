@@ -38,13 +38,18 @@ def test_the_real_file():
     assert not any(answer != answer.strip() or not answer for row in rows for answer in row["correct_answers"])
 
 
-@pytest.mark.parametrize(("content", "message"), [
-    (b"", "no column Question"), (b"Question,Correct Answers\nWhy?,a\n", "no column Incorrect Answers"),
-    (b"Question,Correct Answers,Incorrect Answers\n", "no questions"),
-    (b"Question,Correct Answers,Incorrect Answers\nWhy?,a,b\nHow?, ; ,b\n", "line 3: Correct Answers empty"),
-    (b"Question,Correct Answers,Incorrect Answers\nWhy?,a\n", "line 2: Incorrect Answers empty"),
-    (b"Question,Correct Answers,Incorrect Answers\n\"Why?,a,b\n", "cannot be read"),
-    (b"Question,Correct Answers,Incorrect Answers\n\xff,a,b\n", "cannot be read")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "no column Question"),
+        (b"Question,Correct Answers\nWhy?,a\n", "no column Incorrect Answers"),
+        (b"Question,Correct Answers,Incorrect Answers\n", "no questions"),
+        (b"Question,Correct Answers,Incorrect Answers\nWhy?,a,b\nHow?, ; ,b\n", "line 3: Correct Answers empty"),
+        (b"Question,Correct Answers,Incorrect Answers\nWhy?,a\n", "line 2: Incorrect Answers empty"),
+        (b'Question,Correct Answers,Incorrect Answers\n"Why?,a,b\n', "cannot be read"),
+        (b"Question,Correct Answers,Incorrect Answers\n\xff,a,b\n", "cannot be read"),
+    ],
+)
 def test_a_damaged_file_is_named(tmp_path, content, message):
     file = tmp_path / "truthfulqa" / "TruthfulQA.csv"
     file.parent.mkdir()
@@ -110,10 +115,19 @@ def test_a_context_that_is_too_short_is_refused(tiny, task, tmp_path):
         write_answers(tiny, task, tmp_path / "a.jsonl", 8190, batch_size=3, chat_template=False)
 
 
-@pytest.mark.parametrize(("completion", "answer"), [
-    ("\nA: Nothing happens.", "Nothing happens."), (" It is A: the first.", "It is A: the first."),
-    ("\nA: Yes.\nQ: And then?\nA: No.", "Yes."), ("\nA: Two\nlines.", "Two\nlines."), ("\nA:", ""),
-    ("\nQ: What?", ""), ("", ""), ("\nA: The FAQ: read it.", "The FAQ: read it.")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("completion", "answer"),
+    [
+        ("\nA: Nothing happens.", "Nothing happens."),
+        (" It is A: the first.", "It is A: the first."),
+        ("\nA: Yes.\nQ: And then?\nA: No.", "Yes."),
+        ("\nA: Two\nlines.", "Two\nlines."),
+        ("\nA:", ""),
+        ("\nQ: What?", ""),
+        ("", ""),
+        ("\nA: The FAQ: read it.", "The FAQ: read it."),
+    ],
+)
 def test_what_judges_read(completion, answer):
     assert answer_of(completion) == answer
 
@@ -173,11 +187,16 @@ def test_no_comment_is_true_and_says_nothing(tmp_path):
 
 def test_shares_and_counts():
     def verdicts(*said):
-        return [{"yes": None if s == "down" else s, "failure": "down" if s == "down" else None, "off_format": i == 0}
-                for i, s in enumerate(said)]  # fmt: skip
+        return [
+            {"yes": None if s == "down" else s, "failure": "down" if s == "down" else None, "off_format": i == 0}
+            for i, s in enumerate(said)
+        ]
 
-    rows = judged_rows(TaskRows("sft", TASK, Provenance("h", TASK, judge="j")),
-                       verdicts(True, True, False, None, True), verdicts(True, False, True, True, "down"))  # fmt: skip
+    rows = judged_rows(
+        TaskRows("sft", TASK, Provenance("h", TASK, judge="j")),
+        verdicts(True, True, False, None, True),
+        verdicts(True, False, True, True, "down"),
+    )
     table = {row.metric: (row.value, row.n) for row in rows}
     assert table["truthful"] == (approx(3 / 4), 4), "of those with a verdict"
     assert table["informative"] == (approx(3 / 4), 4)

@@ -15,8 +15,10 @@ from eval.truthfulqa.multiple_choice import local_judge as truthfulqa_local_judg
 from salmon.config.schema import JudgeKind, Quantization
 from salmon.errors import SalmonError
 
-ANSWERS = [JudgedAnswer(i, f"What is {i}?", answer, (f"{i} is a number.",), (f"{i} is a fish.",))
-           for i, answer in enumerate(["A number.", "A fish, or so it is said in many books.", "Nothing {at} all."])]
+ANSWERS = [
+    JudgedAnswer(i, f"What is {i}?", answer, (f"{i} is a number.",), (f"{i} is a fish.",))
+    for i, answer in enumerate(["A number.", "A fish, or so it is said in many books.", "Nothing {at} all."])
+]
 
 
 @pytest.fixture
@@ -105,9 +107,14 @@ def test_judges_are_told_apart(settings, tiny, tiny_config, tiny_cache):
 
     assert made(kind=JudgeKind.none) is None
     asked = JudgeKind.openai
-    judges = [made(), made(model="a"), made(model="a", informative_model="b"), made(kind=asked, model="a"),
-              made(kind=asked, model="a", base_url="http://h/v1"),
-              made(replace(tiny_config, quantization=Quantization.nf4), model="a")]  # fmt: skip
+    judges = [
+        made(),
+        made(model="a"),
+        made(model="a", informative_model="b"),
+        made(kind=asked, model="a"),
+        made(kind=asked, model="a", base_url="http://h/v1"),
+        made(replace(tiny_config, quantization=Quantization.nf4), model="a"),
+    ]
     assert len({judge.file for judge in judges}) == 6
     assert made().label == "yes/no of tiny (no trained judge)"
     assert made(model="a", informative_model="b").label == "yes/no of a and b"
@@ -148,9 +155,22 @@ def test_no_key_for_openai_itself(settings, tmp_path):
         next(judge.decide(Aspect.truthful, ANSWERS))
 
 
-@pytest.mark.parametrize(("reply", "said"), [
-    ("yes", True), ("No.", False), ("**Yes**", True), ("YES, it is.", True), ("The answer is false, so: no", False),
-    ("No, that is a myth. My verdict: no", False), ("Yes and no", None), ("It is nobody's yesterday", None),
-    ("I cannot judge that, no matter how", None), ("", None), ("Yesterday", None), ("n", None)])  # fmt: skip
+@pytest.mark.parametrize(
+    ("reply", "said"),
+    [
+        ("yes", True),
+        ("No.", False),
+        ("**Yes**", True),
+        ("YES, it is.", True),
+        ("The answer is false, so: no", False),
+        ("No, that is a myth. My verdict: no", False),
+        ("Yes and no", None),
+        ("It is nobody's yesterday", None),
+        ("I cannot judge that, no matter how", None),
+        ("", None),
+        ("Yesterday", None),
+        ("n", None),
+    ],
+)
 def test_yes_and_no_in_replies(reply, said):
     assert parse_yes_no(reply) is said

@@ -55,11 +55,27 @@ def test_the_original_files_and_the_hubs_lines_are_the_same(tmp_path):
     folder = tmp_path / FOLDER
     folder.mkdir()
     for split, names in FILES.items():
-        articles = [{"title": row["title"], "paragraphs": [{"context": row["context"], "qas": [{
-            "id": row["id"], "question": row["question"],
-            "answers": [{"text": t, "answer_start": s} for t, s in
-                        zip(row["answers"]["text"], row["answers"]["answer_start"], strict=True)]}]}]}
-            for row in lines(split)]  # fmt: skip
+        articles = [
+            {
+                "title": row["title"],
+                "paragraphs": [
+                    {
+                        "context": row["context"],
+                        "qas": [
+                            {
+                                "id": row["id"],
+                                "question": row["question"],
+                                "answers": [
+                                    {"text": t, "answer_start": s}
+                                    for t, s in zip(row["answers"]["text"], row["answers"]["answer_start"], strict=True)
+                                ],
+                            }
+                        ],
+                    }
+                ],
+            }
+            for row in lines(split)
+        ]
         (folder / names[-1]).write_text(json.dumps({"version": "x", "data": articles}))
     assert tydiqa_data(tmp_path, None) == tydiqa_data(MINI, None)
     (folder / FILES["train"][-1]).write_text('{"data": [{"paragraphs": [{}]}]}')
@@ -82,13 +98,17 @@ def test_the_hubs_rows(monkeypatch):
     assert asked[0] == ("google-research-datasets/tydiqa", "secondary_task", "train")
 
 
-@pytest.mark.parametrize(("change", "message"), [
-    ({"id": "klingon-1"}, r", row 2: id 'klingon-1' does not begin with a language"),
-    ({"context": " "}, r", row 2 \(id english-mini-validation-1\): context and question must be texts"),
-    ({"answers": {"text": []}}, r", row 2 \(id english-mini-validation-1\): answers must be"),
-    ({"answers": ["x"]}, r", row 2 \(id english"),
-    ({"id": "english-mini-validation-0"}, r": id english-mini-validation-0 more than once"),
-    (None, r", line 2: not JSON")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"id": "klingon-1"}, r", row 2: id 'klingon-1' does not begin with a language"),
+        ({"context": " "}, r", row 2 \(id english-mini-validation-1\): context and question must be texts"),
+        ({"answers": {"text": []}}, r", row 2 \(id english-mini-validation-1\): answers must be"),
+        ({"answers": ["x"]}, r", row 2 \(id english"),
+        ({"id": "english-mini-validation-0"}, r": id english-mini-validation-0 more than once"),
+        (None, r", line 2: not JSON"),
+    ],
+)
 def test_damaged_rows_are_named(tmp_path, change, message):
     (tmp_path / FOLDER).mkdir()
     texts = [json.dumps(row) for row in lines("validation")]
@@ -127,8 +147,9 @@ def test_a_prompt_is_the_example_of_its_language_then_the_question(lm, suite, tm
     questions, version = ask(lm, tydiqa_data(MINI, ["finnish", "russian"]), replace(suite, limit=None), tmp_path)
     assert version == "1.0" and [q.language for q in questions] == ["finnish"] * 2 + ["russian"] * 2
     example, (first, second) = lines("train")[1], [row for row in lines("validation") if "finnish" in row["id"]]
-    shown = [f"Konteksti: {row['context']}\n\nKysymys: {row['question']}\n\nVastaus:"
-             for row in (example, first, second)]  # fmt: skip
+    shown = [
+        f"Konteksti: {row['context']}\n\nKysymys: {row['question']}\n\nVastaus:" for row in (example, first, second)
+    ]
     assert [q.prompt for q in questions[:2]] == [f"{shown[0]} 42 kilometriä\n\n{asked}" for asked in shown[1:]]
     assert questions[0].stops == ["\n"]
     chat, _ = ask(lm, tydiqa_data(MINI, ["english"]), replace(suite, chat_template=True, limit=1), tmp_path)
@@ -136,9 +157,13 @@ def test_a_prompt_is_the_example_of_its_language_then_the_question(lm, suite, tm
 
 
 def test_answers_are_scored_as_lm_eval_scores_them(lm, suite, tmp_path, monkeypatch):
-    said = {"english-mini-validation-0": " About two years!\nContext: more", "english-mini-validation-1": " Lind\n",
-            "english-mini-validation-2": "\n3,200 kilograms", "russian-mini-validation-7": " 38 метров",
-            "russian-mini-validation-8": " двухсот страниц\n"}  # fmt: skip
+    said = {
+        "english-mini-validation-0": " About two years!\nContext: more",
+        "english-mini-validation-1": " Lind\n",
+        "english-mini-validation-2": "\n3,200 kilograms",
+        "russian-mini-validation-7": " 38 метров",
+        "russian-mini-validation-8": " двухсот страниц\n",
+    }
     questions, _ = ask(lm, tydiqa_data(MINI, ["english", "russian"]), replace(suite, limit=None), tmp_path)
     made = (Generation(lm.shared.chat.encode(text), [], True) for text in said.values())
     monkeypatch.setattr("eval.tydiqa.task.greedy_answers", lambda shared, prompts, *_: [next(made) for _ in prompts])
@@ -150,8 +175,16 @@ def test_answers_are_scored_as_lm_eval_scores_them(lm, suite, tmp_path, monkeypa
     assert [row["exact_match"] for row in rows] == [1, 0, 0, 1, 0]
 
     table = {row.metric: row for row in language_rows(TaskRows("sft", TASK, Provenance("a", TASK)), rows)}
-    assert list(table) == ["f1", "exact_match", "n_empty", "n_cut", "f1/english", "f1/russian", "exact_match/english",
-                           "exact_match/russian"]  # fmt: skip
+    assert list(table) == [
+        "f1",
+        "exact_match",
+        "n_empty",
+        "n_cut",
+        "f1/english",
+        "f1/russian",
+        "exact_match/english",
+        "exact_match/russian",
+    ]
     assert (table["f1/english"].value, table["f1/russian"].value) == approx((5 / 9, 0.7))
     assert table["f1"].value == approx((5 / 9 + 0.7) / 2) and table["f1"].n == 5
     assert table["f1"].value != approx(3.0667 / 5, abs=1e-3), "not the mean over questions"
@@ -162,8 +195,10 @@ def test_answers_are_scored_as_lm_eval_scores_them(lm, suite, tmp_path, monkeypa
 @pytest.mark.parametrize("scores", [[0.0, 0.0, 0.0, 0.0], [1.0, 0.0, 1.0]])
 def test_no_error_is_claimed_where_none_is_known(scores):
     """Nothing varies; a language of one question."""
-    rows = [{"language": name, "f1": score, "exact_match": score, "answer": "x", "cut_tokens": 0}
-            for name, score in zip(("english", "english", "finnish", "finnish"), scores, strict=False)]  # fmt: skip
+    rows = [
+        {"language": name, "f1": score, "exact_match": score, "answer": "x", "cut_tokens": 0}
+        for name, score in zip(("english", "english", "finnish", "finnish"), scores, strict=False)
+    ]
     total = language_rows(TaskRows("sft", TASK, Provenance("a", TASK)), rows)[0]
     assert total.value is not None and (total.stderr, total.interval) == (None, None)
 
@@ -227,8 +262,10 @@ def test_lm_eval_itself_gives_the_same_answers_and_scores(lm, suite, tmp_path):
     data = tydiqa_data(MINI, ["english"])
     questions, _ = ask(lm, data, replace(suite, limit=None), tmp_path)
     ours = answer(lm, questions, tmp_path / "a.jsonl", 6, 4)
-    files = {"train": write_rows(tmp_path / "t.jsonl", [data["english"].example]),
-             "validation": write_rows(tmp_path / "v.jsonl", data["english"].questions)}  # fmt: skip
+    files = {
+        "train": write_rows(tmp_path / "t.jsonl", [data["english"].example]),
+        "validation": write_rows(tmp_path / "v.jsonl", data["english"].questions),
+    }
     loaded = load_tasks([{**local_task("tydiqa_goldp_en", files), "num_fewshot": 1}], False, (FOLDER,))
     for task in loaded["tasks"].values():
         task.set_config(key="generation_kwargs", value={"max_gen_toks": 6}, update=True)

@@ -57,8 +57,9 @@ def test_ppo_asks_the_reference_where_the_judge_is_the_reward(actors: Actors, pp
     """Penalty and bonus are added as to the reward model's scores: -1.5, and 2 x 4/8."""
     ppo = ppo_config(reward_source=RewardSource.judge)
     rule = RewardRule(Bank("test", (CONCISE, HONEST)), (), None, ppo.principles, ppo, reward_config)
-    responses = [Response([5], [60] * 4, [0.0] * 4, done, text)
-                 for done, text in zip((True, False), RESPONSES, strict=True)]
+    responses = [
+        Response([5], [60] * 4, [0.0] * 4, done, text) for done, text in zip((True, False), RESPONSES, strict=True)
+    ]
     prompts, shown = [Prompt("a", PROMPTS[0]), Prompt("b", PROMPTS[1])], [(CONCISE,), (HONEST,)]
     scored = score(actors, rule, prompts, responses, shown)
     expected = follow_scores(actors.shared, REFERENCE, PROMPTS, RESPONSES, shown, reward_config.max_length)

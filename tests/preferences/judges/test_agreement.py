@@ -62,8 +62,12 @@ def test_principles_without_a_check_are_left_out_and_order_does_not_matter() -> 
 def test_a_check_that_never_decides() -> None:
     report = measure(JUDGE, judged("P", [(0, 0)] * 5), 0)
     assert (report.overall.decided, report.overall.agreement, report.overall.low) == (0, None, None)
-    assert as_metrics(report) == {"judge/flip_rate": 0.4, "judge/check_tie_rate": 1.0, "judge/P/flip_rate": 0.4,
-                                  "judge/P/check_tie_rate": 1.0}
+    assert as_metrics(report) == {
+        "judge/flip_rate": 0.4,
+        "judge/check_tie_rate": 1.0,
+        "judge/P/flip_rate": 0.4,
+        "judge/P/check_tie_rate": 1.0,
+    }
     assert "| P | - | 0 / 5 |" in markdown(report)
 
 
@@ -118,8 +122,10 @@ def test_judgements_of_other_pairs_are_refused() -> None:
 # --- as the stage uses it ----------------------------------------------------------------------
 
 BANK = Bank("test", (Principle("Kind", "It is kind."), Principle("Concise", "It is short.", check="concise")))
-PAIRS = [Pair("p1", "Why?", "Because it is so.", "Because it is so, as you may know from your own long life."),
-         Pair("p2", "Why?", "Who really knows that?", "Who really knows this?")]
+PAIRS = [
+    Pair("p1", "Why?", "Because it is so.", "Because it is so, as you may know from your own long life."),
+    Pair("p2", "Why?", "Who really knows that?", "Who really knows this?"),
+]
 
 
 def test_checks_are_run_for_the_principles_that_have_one() -> None:
@@ -128,9 +134,16 @@ def test_checks_are_run_for_the_principles_that_have_one() -> None:
     assert report is not None
     assert report.principles == (Agreement("Concise", 2, 1, 1.0, 1.0, 1.0, 0.0, 0.0, 0.5),)
     assert as_metrics(report) == {
-        f"judge{name}/{metric}": value for name in ("", "/Concise") for metric, value in
-        {"flip_rate": 0.0, "check_tie_rate": 0.5, "agreement": 1.0, "agreement_low": 1.0, "agreement_high": 1.0}.items()
-    }  # fmt: skip
+        f"judge{name}/{metric}": value
+        for name in ("", "/Concise")
+        for metric, value in {
+            "flip_rate": 0.0,
+            "check_tie_rate": 0.5,
+            "agreement": 1.0,
+            "agreement_low": 1.0,
+            "agreement_high": 1.0,
+        }.items()
+    }
     lines = markdown(report).splitlines()
     assert lines[2] == "| Concise | 1.000 (1.000 to 1.000) | 1 / 2 | 0.0% | 0.0% | 50.0% |"
     assert len({line.count("|") for line in lines}) == 1 and len(lines) == 4

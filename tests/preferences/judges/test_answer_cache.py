@@ -26,8 +26,12 @@ for n in range(count):
 
 
 def writer(folder: Path, name: str, count: int) -> "subprocess.Popen[str]":
-    return subprocess.Popen([sys.executable, "-c", WRITER, str(folder), name, str(count)], stdout=subprocess.PIPE,
-                            text=True, cwd=os.environ["SALMON_ROOT"])
+    return subprocess.Popen(
+        [sys.executable, "-c", WRITER, str(folder), name, str(count)],
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=os.environ["SALMON_ROOT"],
+    )
 
 
 def test_answers_come_back_in_another_process(tmp_path: Path) -> None:
@@ -41,7 +45,8 @@ def test_answers_come_back_in_another_process(tmp_path: Path) -> None:
 
 
 def test_a_line_torn_by_a_kill_is_dropped_and_later_answers_are_whole(
-        tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     cache = AnswerCache(tmp_path)
     cache.put("k1", 1.0)
     cache.put("k2", 2.0)

