@@ -17,7 +17,7 @@ from eval.results import Row, as_metrics, by_step, write_results
 from eval.reward_benchmarks import Measurement, RewardSubject, measurements
 from eval.truthfulqa.judges import make_answer_judge
 from salmon.config.schema import Config, EvalApp
-from salmon.distributed.world import World, entered, world
+from salmon.distributed.world import World, use_world, world
 from salmon.models.base import SharedModel
 from salmon.runtime.environment import command_line, git_revision, versions
 from salmon.runtime.fingerprint import semantic
@@ -33,7 +33,7 @@ def run(cfg: Config, ctx: StageContext) -> dict[str, float]:
     """
     checkpoints = checkpoints_of(ctx.inputs["checkpoint"])
     rows = evaluate_all(cfg, ctx.shared(), checkpoints, ctx.work)
-    return world().first(lambda: record(cfg, checkpoints, rows, ctx.work, ctx.tracker))
+    return world().on_main(lambda: record(cfg, checkpoints, rows, ctx.work, ctx.tracker))
 
 
 def evaluate_all(cfg: Config | EvalApp, shared: SharedModel, checkpoints: Checkpoints, work: Path) -> list[Row]:
@@ -58,12 +58,12 @@ def evaluate_all(cfg: Config | EvalApp, shared: SharedModel, checkpoints: Checkp
     here = world()
     if here.size > 1:
         turns = cycle(range(here.size))  # the same jobs come in the same order in all
-        with entered(World()):
+        with use_world(World()):
             evaluated(
                 lambda job: not job.one_process and next(turns) == here.rank,
                 (measure for measure in of_reward_models if next(turns) == here.rank),
             )
-    return here.first(lambda: evaluated(every_job, of_reward_models))
+    return here.on_main(lambda: evaluated(every_job, of_reward_models))
 
 
 def _evaluate_policies(

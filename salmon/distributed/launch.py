@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from salmon.config.schema import Config, Engine, EvalApp
-from salmon.distributed.world import World, entered, world
+from salmon.distributed.world import World, use_world, world
 from salmon.errors import SalmonError
 
 log = logging.getLogger("salmon")
@@ -44,7 +44,7 @@ def joined(cfg: Config | EvalApp) -> Iterator[World]:
         )
     from salmon.distributed.processes import meet  # torch
 
-    with meet(cfg.model.device, cfg.engine.kind) as here, entered(here):
+    with meet(cfg.model.device, cfg.engine.kind) as here, use_world(here):
         if here.rank:
             log.setLevel(logging.CRITICAL)  # every line would come twice
         yield here

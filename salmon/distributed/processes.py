@@ -27,7 +27,7 @@ from torch import Tensor, nn
 from salmon.config.schema import Engine
 from salmon.distributed.deepspeed import library
 from salmon.distributed.lockstep import Lockstep, Move
-from salmon.distributed.world import Piece, World, entered
+from salmon.distributed.world import RowShard, World, use_world
 from salmon.errors import SalmonError
 
 T = TypeVar("T")
@@ -54,11 +54,11 @@ class Processes(World):
         self.lockstep = Lockstep(self._moves) if engine is Engine.zero3 else None
         self._store, self._tensors = store, tensors
 
-    def first(self, work: Callable[[], T]) -> T:
+    def on_main(self, work: Callable[[], T]) -> T:
         outcome: list[Any] = [None, None]
         if self.rank == 0:
             try:
-                with entered(World()), self.watching():
+                with use_world(World()), self.guarding_collectives():
                     outcome[0] = work()
             except Lost:
                 raise
@@ -69,37 +69,37 @@ class Processes(World):
             raise outcome[1]
         return outcome[0]
 
-    def gather(self, value: T) -> list[T]:
+    def all_gather(self, value: T) -> list[T]:
         values: list[Any] = [None] * self.size
         self._together(lambda: dist.all_gather_object(values, value))
         return values
 
-    def gather_rows(self, pieces: list[Piece]) -> list[Piece]:
+    def all_gather_rows(self, pieces: list[RowShard]) -> list[RowShard]:
         portable = [(rows, tuple(tensor.cpu() for tensor in tensors)) for rows, tensors in pieces]
-        return [piece for part in self.gather(portable) for piece in part]
+        return [piece for part in self.all_gather(portable) for piece in part]
 
-    def add_up(self, sums: Mapping[str, float]) -> dict[str, float]:
-        parts = self.gather(dict(sums))
+    def all_reduce_sum(self, sums: Mapping[str, float]) -> dict[str, float]:
+        parts = self.all_gather(dict(sums))
         keys = dict.fromkeys(key for part in parts for key in part)
         return {key: sum(part[key] for part in parts if key in part) for key in keys}
 
-    def add_gradients(self, parameters: Iterable[nn.Parameter]) -> None:
+    def all_reduce_gradients(self, parameters: Iterable[nn.Parameter]) -> None:
         every = list(parameters)
-        self.complete_gradients(every)
+        self.fill_missing_gradients(every)
         for bucket in in_buckets([p.grad for p in every if p.grad is not None], BUCKET):
             flat = torch.cat([gradient.flatten() for gradient in bucket])
             self._together(partial(dist.all_reduce, flat, group=self._tensors))
             for gradient, part in zip(bucket, flat.split([g.numel() for g in bucket]), strict=True):
                 gradient.copy_(part.view_as(gradient))
 
-    def complete_gradients(self, parameters: Sequence[nn.Parameter]) -> None:
-        present = self.gather([parameter.grad is not None for parameter in parameters])
+    def fill_missing_gradients(self, parameters: Sequence[nn.Parameter]) -> None:
+        present = self.all_gather([parameter.grad is not None for parameter in parameters])
         for parameter, has in zip(parameters, zip(*present, strict=True), strict=True):
             if any(has) and parameter.grad is None:
                 parameter.grad = torch.zeros_like(parameter)
 
     def require_equal(self, parameters: Mapping[str, Tensor]) -> None:
-        sums = self.gather([parameter.detach().double().sum().item() for parameter in parameters.values()])
+        sums = self.all_gather([parameter.detach().double().sum().item() for parameter in parameters.values()])
         for rank, others in enumerate(sums):
             for name, here, there in zip(parameters, sums[0], others, strict=True):
                 if here != there:
@@ -145,7 +145,7 @@ class Processes(World):
             raise self._lost(error) from error
 
     @contextmanager
-    def watching(self) -> Iterator[None]:
+    def guarding_collectives(self) -> Iterator[None]:
         try:
             yield
         except RuntimeError as error:
@@ -191,9 +191,9 @@ def meet(device: str, engine: Engine = Engine.ddp) -> Iterator[Processes]:
 
     default = signal.signal(signal.SIGTERM, stop)
     try:
-        here.gather(None)  # nobody fails, and takes the store along, before all have met
+        here.all_gather(None)  # nobody fails, and takes the store along, before all have met
         yield here
-        here.gather(None)  # nobody leaves before all are done
+        here.all_gather(None)  # nobody leaves before all are done
     except BaseException as error:
         here.fail(error)
         raise

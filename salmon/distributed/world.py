@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-Piece = tuple[list[int], tuple["Tensor", ...]]  # places of some rows in a batch, and tensors whose first axis they are
+RowShard = tuple[
+    list[int], tuple["Tensor", ...]
+]  # places of some rows in a batch, and tensors whose first axis they are
 
 
 class World:
@@ -36,34 +38,34 @@ class World:
         """Whether each process holds a part of the base only."""
         return self.lockstep is not None
 
-    def share(self, items: Sequence[T]) -> Sequence[T]:
+    def shard(self, items: Sequence[T]) -> Sequence[T]:
         """This process's part; the parts differ by one item at most, and the later ones may be empty."""
         return items[self.rank :: self.size]
 
-    def first(self, work: Callable[[], T]) -> T:
+    def on_main(self, work: Callable[[], T]) -> T:
         """What ``work`` returns or raises in the first process, where it runs as in a job of one process."""
         return work()
 
-    def gather(self, value: T) -> list[T]:
-        """The values of all processes, by rank. No tensors: see ``gather_rows``."""
+    def all_gather(self, value: T) -> list[T]:
+        """The values of all processes, by rank. No tensors: see ``all_gather_rows``."""
         return [value]
 
-    def gather_rows(self, pieces: list[Piece]) -> list[Piece]:
+    def all_gather_rows(self, pieces: list[RowShard]) -> list[RowShard]:
         """All processes' pieces; their tensors may be on another device than before."""
         return pieces
 
-    def add_up(self, sums: Mapping[str, float]) -> dict[str, float]:
+    def all_reduce_sum(self, sums: Mapping[str, float]) -> dict[str, float]:
         """Key by key the sum over the processes; one without a key adds nothing."""
         return dict(sums)
 
-    def add_gradients(self, parameters: Iterable["nn.Parameter"]) -> None:
+    def all_reduce_gradients(self, parameters: Iterable["nn.Parameter"]) -> None:
         """Replace each gradient by its sum over the processes; one that no process has stays None."""
 
-    def complete_gradients(self, parameters: Sequence["nn.Parameter"]) -> None:
+    def fill_missing_gradients(self, parameters: Sequence["nn.Parameter"]) -> None:
         """Zeros for a gradient that some process has and this one lacks; one that no process has stays None."""
 
     @contextmanager
-    def watching(self) -> Iterator[None]:
+    def guarding_collectives(self) -> Iterator[None]:
         """Where another library works with all processes: an error that says so where one of them is gone."""
         yield
 
@@ -80,7 +82,7 @@ def world() -> World:
 
 
 @contextmanager
-def entered(here: World) -> Iterator[World]:
+def use_world(here: World) -> Iterator[World]:
     """``world()`` is ``here`` inside the block."""
     global _current
     before, _current = _current, here

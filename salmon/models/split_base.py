@@ -33,7 +33,7 @@ def load_split(folder: str, revision: str | None, dtype: torch.dtype) -> PreTrai
     """
     here = world()
     assert here.lockstep is not None
-    here.gather(None)  # all are here
+    here.all_gather(None)  # all are here
     with splitting(dtype):
         model = AutoModelForCausalLM.from_pretrained(folder, revision=revision, dtype=dtype, use_safetensors=True)
     model.requires_grad_(False)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from salmon.config.schema import Config, Engine, RolloutBackend
-from salmon.distributed.batch_shares import check_shares
+from salmon.distributed.batch_sizes import check_batch_sizes
 from salmon.distributed.launch import joined
 from salmon.models import weights
 from salmon.pipeline.pipeline import Execution, Pipeline
@@ -33,7 +33,7 @@ def run_job(cfg: Config, resolved: dict[str, Any], folder: Path) -> None:
         # Before they meet: of processes that have, transformers' save_pretrained writes in the first only.
         weights.resolve(cfg.model.path, Path(cfg.paths.cache))
     with joined(cfg) as here, rollouts(cfg):
-        check_shares(cfg, here.size, cfg.engine.uneven)
+        check_batch_sizes(cfg, here.size, cfg.engine.uneven)
         if here.rank:
             Pipeline(cfg, resolved, lambda: _base(cfg)).run(lambda label: None)
         else:

@@ -112,7 +112,7 @@ class Pipeline:
 
     def _artifacts_in_store(self) -> dict[str, Artifact]:
         """Finished artifacts of this config, as far as their inputs are finished too."""
-        return world().first(self._found_in_store)  # so that all processes go by one answer
+        return world().on_main(self._found_in_store)  # so that all processes go by one answer
 
     def _found_in_store(self) -> dict[str, Artifact]:
         store = self._store()
@@ -159,12 +159,12 @@ class Pipeline:
         """The artifact, and whether it was there; of several processes the first looks, and holds the lock."""
         store, here = self._store(), world()
         key = self._fingerprint(spec, inputs)
-        artifact = here.first(lambda: store.get(spec.name, key))
+        artifact = here.on_main(lambda: store.get(spec.name, key))
         if artifact is not None:
             return artifact, True
         with ExitStack() as held:
-            here.first(lambda: held.enter_context(store.lock(spec.name, key)))
-            artifact = here.first(lambda: store.get(spec.name, key))  # another job may have made it while we waited
+            here.on_main(lambda: held.enter_context(store.lock(spec.name, key)))
+            artifact = here.on_main(lambda: store.get(spec.name, key))  # another job may have made it while we waited
             if artifact is not None:
                 return artifact, True
             return self._make(spec, inputs, store, key, label), False
@@ -179,10 +179,10 @@ class Pipeline:
         began = time.perf_counter()
         with self._tracker(spec, inputs, work, label) as tracker:
             context = StageContext(work, inputs, tracker, self._base, cfg.tracking.sample_rows)
-            with explained(cfg, spec.name, label), world().watching():
+            with explained(cfg, spec.name, label), world().guarding_collectives():
                 metrics = _code_of(spec)(cfg, context)
             metrics |= {"time/total_s": time.perf_counter() - began, "perf/peak_memory_gib": peak_memory_gib()}
-            artifact = world().first(
+            artifact = world().on_main(
                 lambda: store.commit(
                     spec.name,
                     key,

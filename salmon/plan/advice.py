@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from salmon.config.schema import Config, Engine, Optimizer, Quantization
-from salmon.distributed.batch_shares import shared_batches
+from salmon.distributed.batch_sizes import sharded_batches
 from salmon.plan.devices import Device
 from salmon.plan.phases import Phase
 from salmon.plan.planner import plan
@@ -119,14 +119,14 @@ def _candidates(cfg: Config, phase: Phase, may_start_more: bool) -> Iterator[tup
         return value // 2 if value > 1 else None
 
     def twice(processes: int) -> int | None:
-        return 2 * processes if all(size % (2 * processes) == 0 for size in shared_batches(cfg).values()) else None
+        return 2 * processes if all(size % (2 * processes) == 0 for size in sharded_batches(cfg).values()) else None
 
     if phase.name in TRAINING:
         yield "model.gradient_checkpointing", lambda value: None if value else True, False
     for table in (MICRO, BATCH):
         if name in table:
             yield table[name], half, False
-    if splits and may_start_more and shared_batches(cfg):
+    if splits and may_start_more and sharded_batches(cfg):
         yield PROCESSES, twice, False
     if name in OPTIMIZERS and not splits:
         yield (

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 
 from salmon.config.schema import Config, Dtype, Engine, Quantization
-from salmon.distributed.batch_shares import check_shares
+from salmon.distributed.batch_sizes import check_batch_sizes
 from salmon.errors import SalmonError
 from salmon.plan.baselines import best_of_n_phases, dpo_phases
 from salmon.plan.devices import Device
@@ -56,4 +56,4 @@ def check_processes(cfg: Config, processes: int) -> None:
     """Raises ``SalmonError`` where a job of this config could not run in so many processes."""
     if cfg.engine.kind is Engine.single and processes > 1:
         raise SalmonError(f"processes={processes}, and engine=single uses one: add engine=ddp, zero2 or zero3")
-    check_shares(cfg, processes, cfg.engine.uneven)
+    check_batch_sizes(cfg, processes, cfg.engine.uneven)

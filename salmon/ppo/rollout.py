@@ -15,7 +15,7 @@ from salmon.core.kl import kl_estimate
 from salmon.core.masked import masked_mean, masked_var, masked_whiten
 from salmon.core.shaping import length_bonus, shaped_rewards
 from salmon.data.rows import Prompt
-from salmon.distributed.world import Piece, world
+from salmon.distributed.world import RowShard, world
 from salmon.models.base import SharedModel
 from salmon.models.forward import (
     TokenBatch,
@@ -35,7 +35,7 @@ from salmon.principles.verifiers import num_words
 from salmon.reward.inputs import reward_input
 from salmon.runtime.health import require_finite
 from salmon.runtime.seeding import stream
-from salmon.sampling.responses import Response, sample_in_shares
+from salmon.sampling.responses import Response, sample_sharded
 
 log = logging.getLogger("salmon")
 
@@ -152,7 +152,7 @@ def judge_scores(
     principles: Sequence[tuple[Principle, ...]],
 ) -> Tensor:
     """The judge's scores [B]."""
-    scores, rows = torch.zeros(len(prompts), device=actors.shared.device), list(world().share(range(len(prompts))))
+    scores, rows = torch.zeros(len(prompts), device=actors.shared.device), list(world().shard(range(len(prompts))))
     mine = follow_scores(
         actors.shared,
         REFERENCE,
@@ -161,7 +161,7 @@ def judge_scores(
         [principles[i] for i in rows],
         rule.reward.max_length,
     )
-    for places, (part,) in world().gather_rows([(rows, (mine,))]):
+    for places, (part,) in world().all_gather_rows([(rows, (mine,))]):
         scores[places] = part.to(scores)
     return scores
 
@@ -182,7 +182,7 @@ def model_scores(
     size = rule.ppo.micro_batch_size
     order = sorted(range(len(inputs)), key=lambda i: len(inputs[i]))  # equal lengths together: less padding
     with shared.using(REWARD):
-        pieces = in_micro_batches(
+        pieces = sharded_micro_batches(
             order, size, lambda rows: (score_forward(shared, actors.reward_head, [inputs[i] for i in rows]),)
         )
     scores = torch.zeros(len(inputs), device=shared.device)
@@ -208,7 +208,7 @@ def collect(
     """
     ppo, clock = rule.ppo, _Clock()
     # 1. Responses from the policy.
-    responses = sample_in_shares(actors.shared, POLICY, prompts, ppo.sampling, keys)
+    responses = sample_sharded(actors.shared, POLICY, prompts, ppo.sampling, keys)
     clock.lap("rollout")
 
     # 2. Scores under principles drawn for each prompt.
@@ -245,13 +245,13 @@ def collect(
 
 
 @torch.no_grad()
-def in_micro_batches(
+def sharded_micro_batches(
     order: Sequence[int], size: int, compute: Callable[[list[int]], tuple[Tensor, ...]]
-) -> list[Piece]:
+) -> list[RowShard]:
     """``compute`` of all rows, ``size`` at a time, shared out over the job's processes; all get all pieces."""
-    mine = world().share(order)
+    mine = world().shard(order)
     batches = [list(mine[start : start + size]) for start in range(0, len(mine), size)]
-    return world().gather_rows([(rows, compute(rows)) for rows in batches])
+    return world().all_gather_rows([(rows, compute(rows)) for rows in batches])
 
 
 def by_row(
@@ -263,7 +263,7 @@ def by_row(
     """
     lengths = batch.mask.sum(-1) + batch.prompt_mask.sum(-1)
     with shared.using(role):
-        pieces = in_micro_batches(
+        pieces = sharded_micro_batches(
             torch.argsort(lengths, stable=True).tolist(), size, lambda rows: compute(batch.rows(rows))
         )
     results = tuple(torch.zeros_like(batch.mask) for _ in pieces[0][1])

@@ -24,7 +24,7 @@ from salmon.runtime.environment import peak_memory_gib
 from salmon.runtime.health import PPOHealth
 from salmon.runtime.progress import Progress
 from salmon.runtime.seeding import stream
-from salmon.sampling.responses import sample_in_shares
+from salmon.sampling.responses import sample_sharded
 from salmon.stage.context import StageContext
 from salmon.tracking.metrics_file import read_metrics
 from salmon.training.optimizer import Learner
@@ -62,7 +62,7 @@ def run(cfg: Config, ctx: StageContext) -> dict[str, float]:
     state = State(**saved) if saved else State(kl_coefficient=ppo.kl.coefficient)
     ctx.tracker.rewind(state.step if saved else -1)
     health = PPOHealth()
-    health.restore(world().first(lambda: _history(ctx.work)))
+    health.restore(world().on_main(lambda: _history(ctx.work)))
     progress = Progress(len(batches), "updates", start=state.step)
     if state.baseline is None:
         state.baseline = evaluate(actors, rule, held_out, ctx, step=0)
@@ -115,7 +115,7 @@ def run(cfg: Config, ctx: StageContext) -> dict[str, float]:
     ctx.checkpoints.update({f"ppo_step_{step}": kept_folder(step) for step in kept})
     ctx.steps.update({"ppo_best": state.best_step, "ppo_last": state.step})
     ctx.steps.update({f"ppo_step_{step}": step for step in kept})
-    return world().first(lambda: final_metrics(ctx.work, state))
+    return world().on_main(lambda: final_metrics(ctx.work, state))
 
 
 def enough_prompts(cfg: Config, actors: Actors) -> tuple[list[Prompt], list[Prompt]]:
@@ -155,7 +155,7 @@ def schedule(prompts: Sequence[Prompt], ppo: PPOConfig) -> list[tuple[list[Promp
 def evaluate(actors: Actors, rule: RewardRule, prompts: Sequence[Prompt], ctx: StageContext, step: int) -> float:
     """Mean reward (score, penalty, bonus) on held-out prompts; the same draws at every step."""
     shared, keys = actors.shared, held_out_keys(rule.ppo.seed, prompts)
-    responses = sample_in_shares(shared, POLICY, prompts, rule.ppo.sampling, keys)
+    responses = sample_sharded(shared, POLICY, prompts, rule.ppo.sampling, keys)
     principles = [rule.principles_for(prompt, *key) for prompt, key in zip(prompts, keys, strict=True)]
     scored = score(actors, rule, prompts, responses, principles)
     metrics = held_out_metrics(shared, rule.monitor, prompts, responses, rule.ppo)
@@ -179,7 +179,7 @@ def cost(experience: Experience, seconds: float) -> dict[str, float]:
     return {
         "time/total_s": seconds,
         "perf/tokens_per_second": experience.batch.mask.sum().item() / seconds,
-        "perf/peak_memory_gib": max(world().gather(peak_memory_gib())),
+        "perf/peak_memory_gib": max(world().all_gather(peak_memory_gib())),
     }
 
 

@@ -63,7 +63,7 @@ def minibatch_gradients(
     rows = sorted(rows, key=lambda i: lengths[i])
     num_tokens = int(experience.batch.mask[rows].sum())
     totals: dict[str, float] = {}
-    mine = world().share(rows)
+    mine = world().shard(rows)
     for start in range(0, len(mine), ppo.micro_batch_size):
         index = mine[start : start + ppo.micro_batch_size]
         batch = experience.batch.rows(index)
@@ -83,7 +83,7 @@ def minibatch_gradients(
             loss, value = value_loss(values, old_values, returns, batch.mask, ppo.clip_range_value, num_tokens)
             (ppo.value_coefficient * loss).backward()
         _add(totals, "value", value)
-    return world().add_up(totals)
+    return world().all_reduce_sum(totals)
 
 
 def _add(totals: dict[str, float], family: str, stats: PolicyStats | ValueStats) -> None:

@@ -58,7 +58,7 @@ def run(cfg: Config, ctx: StageContext) -> dict[str, float]:
 
     # 2. The judgements: every principle, both orders.
     if cfg.preferences.judge.kind is PairJudge.server:  # its requests at a time, and its cache, are one process's
-        judged, cut = world().first(lambda: judge_all(ctx, judge, kept, bank))
+        judged, cut = world().on_main(lambda: judge_all(ctx, judge, kept, bank))
     else:
         judged, cut = judge_all(ctx, judge, kept, bank)
 

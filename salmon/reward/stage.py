@@ -15,7 +15,7 @@ from salmon.config.schema import Config, LessonSettings, OnBadLine, SupervisedSe
 from salmon.core.preference import bradley_terry_loss, pairwise_accuracy
 from salmon.data.rows import PreferencePair, PreferenceRow, read_jsonl
 from salmon.data.sources import load_pairs
-from salmon.distributed.world import Piece, world
+from salmon.distributed.world import RowShard, world
 from salmon.models.base import SharedModel
 from salmon.models.forward import score_forward
 from salmon.models.heads import ScalarHead, save_scalar_model
@@ -118,7 +118,7 @@ def run(cfg: Config, ctx: StageContext) -> dict[str, float]:
 
     # 5. Adapter and head, together.
     ctx.write(lambda: save_scalar_model(shared, ADAPTER, head, ctx.work / "reward"))
-    for state in world().first(lambda: sorted(ctx.work.glob("state_*.pt"))):
+    for state in world().on_main(lambda: sorted(ctx.work.glob("state_*.pt"))):
         ctx.write(state.unlink)
     return metrics
 
@@ -196,14 +196,14 @@ def rows_at_once(cfg: Config) -> int:
 @torch.no_grad()
 def margins(shared: SharedModel, head: ScalarHead, comparisons: Sequence[Comparison], batch_size: int) -> Tensor:
     """Score of the chosen minus score of the rejected input, [N]."""
-    result, pieces = torch.zeros(len(comparisons)), list[Piece]()
+    result, pieces = torch.zeros(len(comparisons)), list[RowShard]()
     with shared.using(ADAPTER):
-        for start in world().share(range(0, len(comparisons), batch_size)):
+        for start in world().shard(range(0, len(comparisons), batch_size)):
             batch = comparisons[start : start + batch_size]
             scores = score_forward(shared, head, [c.chosen for c in batch] + [c.rejected for c in batch])
             chosen, rejected = scores.split(len(batch))
             pieces.append((list(range(start, start + len(batch))), (chosen - rejected,)))
-    for rows, (margin,) in world().gather_rows(pieces):
+    for rows, (margin,) in world().all_gather_rows(pieces):
         result[rows] = margin.cpu()
     return result
 

@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from salmon.distributed.world import World, entered, world
+from salmon.distributed.world import World, use_world, world
 from salmon.errors import SalmonError
 from salmon.runtime.files import storage_errors
 from salmon.runtime.progress import Progress
@@ -30,18 +30,18 @@ def map_in_chunks(
         what: plural of what is made, for the progress lines.
     """
     here = world()
-    rows = here.first(lambda: _whole_chunks(path, chunk_size, len(items)))
+    rows = here.on_main(lambda: _whole_chunks(path, chunk_size, len(items)))
     if rows:
         log.info("%s: %d of %d were made before the interruption", what, len(rows), len(items))
     progress = Progress(len(items), what, start=len(rows))
-    here.first(partial(_append, path, []))
+    here.on_main(partial(_append, path, []))
     while len(rows) < len(items):
         start = len(rows) + here.rank * chunk_size
         chunk = items[start : start + chunk_size]
-        with entered(World()):  # each process has a chunk of its own, and no help with it
+        with use_world(World()):  # each process has a chunk of its own, and no help with it
             mine = work(chunk) if chunk else []
-        made = [row for part in here.gather(mine) for row in part]
-        here.first(partial(_append, path, made))
+        made = [row for part in here.all_gather(mine) for row in part]
+        here.on_main(partial(_append, path, made))
         rows += made
         progress.advance(len(made))
     return rows

@@ -76,7 +76,7 @@ def sample_responses(
     ]
 
 
-def sample_in_shares(
+def sample_sharded(
     shared: SharedModel,
     adapter: str | None,
     prompts: Sequence[Prompt],
@@ -85,7 +85,7 @@ def sample_in_shares(
 ) -> list[Response]:
     """The same, shared out over the job's processes: each samples for some prompts, and all get all responses."""
     here = world()
-    places = here.share(range(len(prompts)))
+    places = here.shard(range(len(prompts)))
     sampled = sample_responses(shared, adapter, [prompts[i] for i in places], sampling, [keys[i] for i in places])
-    everywhere = dict(item for part in here.gather(list(zip(places, sampled, strict=True))) for item in part)
+    everywhere = dict(item for part in here.all_gather(list(zip(places, sampled, strict=True))) for item in part)
     return [everywhere[i] for i in range(len(prompts))]

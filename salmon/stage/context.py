@@ -32,4 +32,4 @@ class StageContext:
             with storage_errors(self.work):
                 action()
 
-        world().first(guarded)
+        world().on_main(guarded)

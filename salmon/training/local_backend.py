@@ -40,7 +40,7 @@ class WholeUpdates:
 
     def apply(self, lr: float) -> float:
         """See ``Updates``."""
-        world().add_gradients(self._parameters)
+        world().all_reduce_gradients(self._parameters)
         norm = nn.utils.clip_grad_norm_(self._parameters, self._max_norm).item()
         if math.isfinite(norm):
             for group in self.optimizer.param_groups:

@@ -78,7 +78,7 @@ class Learner:
         """
         world().require_equal(self.parameters)
         state = self._updates.state()
-        world().first(lambda: self._write(path, state, extras))
+        world().on_main(lambda: self._write(path, state, extras))
 
     def _write(self, path: Path, state: dict[str, Any], extras: dict[str, Any]) -> None:
         temporary = path.with_suffix(".tmp")
@@ -96,7 +96,7 @@ class Learner:
 
     def load(self, path: Path) -> dict[str, Any] | None:
         """Continue from ``path``; returns the extras, or None where there is no checkpoint."""
-        if not world().first(path.exists):
+        if not world().on_main(path.exists):
             return None
         state = torch.load(path, map_location="cpu", weights_only=True)
         if state["parameters"].keys() != self.parameters.keys():
@@ -105,7 +105,7 @@ class Learner:
             for name, parameter in self.parameters.items():
                 parameter.copy_(state["parameters"][name])
         self._updates.restore(state["optimizer"])
-        world().gather(None)  # before anyone replaces the file
+        world().all_gather(None)  # before anyone replaces the file
         return state["extras"]
 
     def close(self) -> None:

@@ -100,13 +100,13 @@ def fit(
         chosen = order[position * settings.batch_size : (position + 1) * settings.batch_size]
         batch = [rows[i] for i in chosen]
         denominator = sum(map(weight, batch))
-        share, sums = here.share(batch), dict[str, float]()
+        share, sums = here.shard(batch), dict[str, float]()
         for start in range(0, len(share), settings.micro_batch_size):
             value, parts = loss(share[start : start + settings.micro_batch_size], denominator)
             value.backward()
             for key, part in {f"{name}/loss": value.item(), **parts}.items():
                 sums[key] = sums.get(key, 0.0) + part
-        sums = here.add_up(sums)
+        sums = here.all_reduce_sum(sums)
         require_finite(first_step + step + 1, loss=sums[f"{name}/loss"])
         metrics = sums | learner.step(first_step + step + 1, step, total).metrics()
         due = measurement is not None and (first_step + step + 1) % measurement.every == 0

@@ -54,7 +54,7 @@ class SplitUpdates:
             for rests in (True, False)
         ]
         self._groups = [group for group in groups if group]
-        world().gather(None)  # all are here, and none is still busy with passes
+        world().all_gather(None)  # all are here, and none is still busy with passes
         self._engine = start_engine(self._groups, optim)
         for piece, parameter in zip(self._pieces, parameters, strict=True):
             parameter.data = piece.data.view_as(parameter)  # DeepSpeed has moved the numbers
@@ -66,7 +66,7 @@ class SplitUpdates:
             ValueError: part of a group has gradients.
         """
         # 1. The gradients; where this process alone lacks one, it is 0.
-        world().complete_gradients(self._parameters)
+        world().fill_missing_gradients(self._parameters)
         for piece, parameter in zip(self._pieces, self._parameters, strict=True):
             piece.grad = None if parameter.grad is None else parameter.grad.flatten()
             parameter.grad = None

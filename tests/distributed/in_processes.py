@@ -11,7 +11,7 @@ from typing import Any
 
 from salmon.config.schema import Engine
 from salmon.distributed.processes import Processes, meet
-from salmon.distributed.world import entered
+from salmon.distributed.world import use_world
 
 CONTEXT = multiprocessing.get_context("forkserver")
 CONTEXT.set_forkserver_preload(
@@ -69,7 +69,7 @@ def together(size: int, function: Callable[..., Any], *arguments: Any, engine: E
 
 
 def _met(engine: Engine, function: Callable[..., Any], *arguments: Any) -> Any:
-    with meet("cpu", engine) as here, entered(here):
+    with meet("cpu", engine) as here, use_world(here):
         return function(here, *arguments)
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from salmon import cli
 from salmon.config.register import register
-from salmon.distributed.batch_shares import check_shares
+from salmon.distributed.batch_sizes import check_batch_sizes
 from salmon.distributed.deepspeed import library
 from salmon.distributed.launch import joined, only_in_one_process, started_rank
 from salmon.distributed.world import world
@@ -101,9 +101,9 @@ def test_uneven_shares_are_refused_with_the_sizes_that_are_even(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     for processes in (1, 2):
-        check_shares(config(tmp_path, *BATCHES)[0], processes, False)
+        check_batch_sizes(config(tmp_path, *BATCHES)[0], processes, False)
     with pytest.raises(SalmonError) as refused:
-        check_shares(config(tmp_path, *BATCHES, "ppo.rollout_batch=12", "ppo.num_prompts=40")[0], 4, False)
+        check_batch_sizes(config(tmp_path, *BATCHES, "ppo.rollout_batch=12", "ppo.num_prompts=40")[0], 4, False)
     listed = (
         "batches do not divide by 4 processes, so that some wait for others in each step: "
         "sft.train.batch_size=6 (4 and 8 would)"
@@ -113,7 +113,7 @@ def test_uneven_shares_are_refused_with_the_sizes_that_are_even(
         "which makes another result; or engine.uneven=true, which waits and makes the same"
     )
     with caplog.at_level(logging.WARNING, logger="salmon"):
-        check_shares(config(tmp_path, *BATCHES, "ppo.rollout_batch=12", "ppo.num_prompts=40")[0], 4, True)
+        check_batch_sizes(config(tmp_path, *BATCHES, "ppo.rollout_batch=12", "ppo.num_prompts=40")[0], 4, True)
     assert caplog.messages == [f"{listed}; results are the same"]
 
 
@@ -132,7 +132,7 @@ def test_a_minibatch_must_divide_the_rollout_too(
         tmp_path, "stages=[ppo]", "ppo.num_prompts=40", f"ppo.rollout_batch={rollout}", f"ppo.minibatch={minibatch}"
     )
     with pytest.raises(SalmonError) as refused:
-        check_shares(cfg, processes, False)
+        check_batch_sizes(cfg, processes, False)
     assert said in str(refused.value)
 
 
@@ -146,13 +146,13 @@ def test_stages_that_take_an_adapter_as_it_is_share_nothing(tmp_path: Path) -> N
         "reward.start=/elsewhere",
         "reward.train.batch_size=3",
     ]
-    check_shares(config(tmp_path, *taken)[0], 2, False)
+    check_batch_sizes(config(tmp_path, *taken)[0], 2, False)
 
 
 def test_batches_smaller_than_the_number_of_processes_are_refused_together(tmp_path: Path) -> None:
     cfg, _ = config(tmp_path, *BATCHES)
     with pytest.raises(SalmonError) as refused:
-        check_shares(cfg, 8, True)
+        check_batch_sizes(cfg, 8, True)
     assert str(refused.value).split("; ") == [
         f"{key} gives nothing to {8 - n} of 8 processes: raise it to 8, or start {n}"
         for key, n in (
@@ -162,7 +162,9 @@ def test_batches_smaller_than_the_number_of_processes_are_refused_together(tmp_p
             ("dpo.train.batch_size=4", 4),
         )
     ]
-    check_shares(config(tmp_path, *BATCHES, "stages=[eval]")[0], 8, False)  # of no concern to a stage that is not run
+    check_batch_sizes(
+        config(tmp_path, *BATCHES, "stages=[eval]")[0], 8, False
+    )  # of no concern to a stage that is not run
 
 
 @pytest.mark.parametrize(("size", "tidied"), [(1, "tidied up\n"), (2, "")])

@@ -17,7 +17,7 @@ from tests.distributed.in_processes import Processes, together
 
 
 def shares(here: World) -> list[list[int]]:
-    return here.gather(list(here.share(range(7))))
+    return here.all_gather(list(here.shard(range(7))))
 
 
 def test_items_are_shared_out_without_loss_or_repetition() -> None:
@@ -31,9 +31,12 @@ def sums(here: Processes) -> dict:
     every[0].grad = torch.full((2, 3), 1.0 + here.rank)
     if here.rank == 1:
         every[1].grad = torch.arange(4.0)
-    here.add_gradients(every)
+    here.all_reduce_gradients(every)
     figures = {"loss": 0.5, "tokens": 3.0} if here.rank == 0 else {"loss": 0.25}
-    return {"gradients": [None if p.grad is None else p.grad.tolist() for p in every], "figures": here.add_up(figures)}
+    return {
+        "gradients": [None if p.grad is None else p.grad.tolist() for p in every],
+        "figures": here.all_reduce_sum(figures),
+    }
 
 
 def test_gradients_and_figures_are_added_up() -> None:
@@ -53,7 +56,7 @@ def only_the_first(here: Processes, folder: Path) -> list:
         (folder / str(here.rank)).touch()
         return world().size, here.rank
 
-    return [here.first(work), world().size]
+    return [here.on_main(work), world().size]
 
 
 def test_what_the_first_process_does_alone_is_done_once_and_known_to_all(tmp_path: Path) -> None:
@@ -66,7 +69,7 @@ def refused_by_the_first(here: Processes) -> None:
     def work() -> None:
         raise SalmonError("no such file")
 
-    here.first(work)
+    here.on_main(work)
 
 
 def test_what_the_first_process_refuses_all_refuse() -> None:
@@ -76,7 +79,7 @@ def test_what_the_first_process_refuses_all_refuse() -> None:
 def refused_by_the_second(here: Processes) -> None:
     if here.rank == 1:
         raise SalmonError("no answer from the judge")
-    here.gather(None)
+    here.all_gather(None)
 
 
 def test_the_first_process_says_why_another_one_ended() -> None:
@@ -87,7 +90,7 @@ def killed(here: Processes) -> None:
     if here.rank == 1:
         os.kill(os.getpid(), signal.SIGKILL)
     for _ in range(3):
-        here.gather(None)
+        here.all_gather(None)
 
 
 def test_a_process_that_is_killed_ends_the_others() -> None:
@@ -104,7 +107,7 @@ def stopped_while_it_works_alone(here: Processes) -> None:
         os.kill(os.getpid(), signal.SIGTERM)  # what torchrun does when it finds another process dead
         time.sleep(60)
 
-    here.first(work)
+    here.on_main(work)
 
 
 def test_the_first_process_stops_also_in_the_middle_of_work_of_its_own() -> None:

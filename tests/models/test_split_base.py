@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from salmon.config.register import register
 from salmon.config.schema import Engine, ModelConfig
-from salmon.distributed.world import World, entered
+from salmon.distributed.world import World, use_world
 from salmon.models.base import SharedModel, load_base
 from salmon.models.forward import response_logprobs, token_batch
 from salmon.models.shared_prefix import next_token_logits
@@ -103,12 +103,12 @@ def uneven(here: World, settings: ModelConfig, cache: Path) -> dict[str, Any]:
     for name, loss in zip((SHORT, POLICY), reversed(crossed), strict=False):
         with shared.using(name):
             loss.backward()
-    here.gather(None)
-    alone = here.first(lambda: written(shared, 2))
-    here.gather(None)
+    here.all_gather(None)
+    alone = here.on_main(lambda: written(shared, 2))
+    here.all_gather(None)
     layers = [p for name, p in shared.model.named_parameters() if ".layers." in name and "lora_" not in name]
     held = [sum(p.numel() for p in layers), sum(p.ds_tensor.numel() for p in layers)]  # at hand, and this one's part
-    with entered(World()):
+    with use_world(World()):
         reference = loaded(settings, cache)
         expected = {row: everything(reference, row) for row in mine}
         again = written(reference, 2)

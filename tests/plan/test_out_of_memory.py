@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from salmon.config.schema import Config, Engine
-from salmon.distributed.world import World, entered
+from salmon.distributed.world import World, use_world
 from salmon.errors import SalmonError
 from salmon.pipeline.pipeline import Pipeline
 from salmon.plan.command import compose_config
@@ -112,7 +112,7 @@ def test_of_several_processes_the_one_is_named_and_what_each_holds(config: Confi
     """Four share a batch of 12 rows; with the settings of one the micro-batch would be larger."""
     config.engine.kind = Engine.ddp
     config.sft.train.batch_size, config.sft.train.micro_batch_size = 12, 8
-    with pytest.raises(SalmonError) as error, entered(Fourth()), explained(config, "sft", "sft"):
+    with pytest.raises(SalmonError) as error, use_world(Fourth()), explained(config, "sft", "sft"):
         allocate()
     with pytest.raises(SalmonError) as alone, explained(config, "sft", "sft"):
         allocate()

@@ -104,7 +104,7 @@ def added_up(here: Processes, count: int, numbers: int) -> int:
     parameters = [nn.Parameter(torch.zeros(numbers)) for _ in range(count)]
     for parameter in parameters:
         parameter.grad = torch.ones(numbers)
-    return allocated_peak(lambda: here.add_gradients(parameters))
+    return allocated_peak(lambda: here.all_reduce_gradients(parameters))
 
 
 def test_the_bucket_is_what_the_sum_of_gradients_allocates() -> None:

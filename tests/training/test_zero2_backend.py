@@ -29,7 +29,7 @@ def learner() -> Learner:
 
 def backward(here: World, learner: Learner, step: int) -> None:
     """This process's share of three rows; the second, which is the only row of one of two processes, has no bias."""
-    for row in here.share(range(3)):
+    for row in here.shard(range(3)):
         factor = (step + 1.0) * (row + 1)
         for name, parameter in learner.parameters.items():
             if (step >= WARMUP or not name.startswith("policy")) and not (name == "head.bias" and row == 1):

@@ -21,7 +21,7 @@ from salmon.ppo.models import POLICY, REFERENCE
 from salmon.preferences.labelling import JudgedPairs, judged_training_pairs
 from salmon.principles.chosen import monitor_bank, reward_bank, rl_bank
 from salmon.runtime.resumable import map_in_chunks
-from salmon.sampling.responses import sample_in_shares
+from salmon.sampling.responses import sample_sharded
 from salmon.stage.context import StageContext
 from salmon.tracking.metrics_file import read_metrics
 from salmon.training.optimizer import Learner
@@ -169,11 +169,11 @@ def evaluate(
 ) -> dict[str, float]:
     """Length, KL and checks of the policy on held-out prompts, once a step: a continued stage finds them logged."""
     path = ctx.work / "metrics.jsonl"
-    for row in world().first(lambda: read_metrics(path) if path.exists() else []):
+    for row in world().on_main(lambda: read_metrics(path) if path.exists() else []):
         if row["step"] == step and "held_out/kl" in row:
             return {name: value for name, value in row.items() if name not in ("step", "time")}
     keys = held_out_keys(cfg.ppo.seed, prompts)
-    responses = sample_in_shares(shared, POLICY, prompts, cfg.ppo.sampling, keys)
+    responses = sample_sharded(shared, POLICY, prompts, cfg.ppo.sampling, keys)
     metrics = held_out_metrics(shared, monitor_bank(cfg.principles), prompts, responses, cfg.ppo)
     ctx.tracker.table(
         "responses",

@@ -10,13 +10,13 @@ from salmon.errors import SalmonError
 log = logging.getLogger("salmon")
 
 
-def check_shares(config: Config, processes: int, uneven: bool) -> None:
+def check_batch_sizes(config: Config, processes: int, uneven: bool) -> None:
     """Every process gets a part of every batch, and all the same number of rows, or ``uneven`` ones are accepted.
 
     Raises:
         SalmonError: one message with all batches that are not so, and the nearest sizes that would be.
     """
-    batches = shared_batches(config)
+    batches = sharded_batches(config)
     small = [
         f"{key}={size} gives nothing to {processes - size} of {processes} processes: raise it to {processes}, "
         f"or start {size}"
@@ -60,7 +60,7 @@ def _divisors_near(number: int, wanted: int) -> str:
     return " or ".join(str(n) for side in sides for n in side)
 
 
-def shared_batches(config: Config) -> dict[str, int]:
+def sharded_batches(config: Config) -> dict[str, int]:
     """Rows, by key, of what the chosen stages share out in each step; one that takes an adapter as it is has none."""
     return dict(_batches(config))
 
