@@ -43,6 +43,7 @@ settings.register_profile("repeatable", derandomize=True, deadline=None)
 settings.load_profile("repeatable")
 
 LoadTiny = Callable[..., SharedModel]
+RealData = Callable[..., Path]
 
 
 @pytest.fixture(autouse=True)
@@ -56,6 +57,26 @@ def _no_network(monkeypatch: pytest.MonkeyPatch) -> None:
         connect(self, address)
 
     monkeypatch.setattr(socket.socket, "connect", guarded)
+
+
+# --- real benchmark data -----------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def real_data() -> RealData:
+    """``real_data("bbh", "mt_bench")``: the folder of real data, if it has these; the test is skipped if not."""
+
+    def folder(*names: str) -> Path:
+        value = os.environ.get("SALMON_TEST_DATA")
+        if not value:
+            pytest.skip("SALMON_TEST_DATA is not set")
+        found = Path(value).expanduser().resolve()
+        for name in names:
+            if not (found / name).is_dir():
+                pytest.skip(f"SALMON_TEST_DATA={value} has no {name}/")
+        return found
+
+    return folder
 
 
 # --- the tiny model ----------------------------------------------------------------------------

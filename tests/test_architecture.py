@@ -354,7 +354,7 @@ def test_unsafe_code_is_found(code: str, found: str | None) -> None:
 
 
 def loose(module: ast.Module) -> list[float]:
-    """Relative tolerances above 1 % (STYLE.md, lesson 10)."""
+    """Relative tolerances above 1 %: with one, a test passes whatever the code computes."""
     return [
         keyword.value.value
         for node in ast.walk(module)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from eval.humaneval.task import fence
+from eval.humaneval import fence
 from eval.results import Unavailable
 
 PASSED, FAILED, TIMED_OUT = "passed", "failed", "timed out"

@@ -4,7 +4,7 @@ Where this differs from the original's answer filters:
 - Unfinished answers are dropped; the original kept them without their last word. Our training answers
   end with the end token, so they would teach stopping mid-sentence.
 - A repetition is a loop of at least three turns; the original cut every answer at its first repeated
-  clause (PAPER.md 3.2-19).
+  clause (PAPER.md 3.2).
 - A blocklisted phrase is leakage only if the prompt did not bring it up, and only as whole words.
 - Copying is found in spite of other spacing or capitals.
 - There is no fixed sentence of self-identification, no renaming and no hand-written identity dialogue.

@@ -73,7 +73,7 @@ def pair_from_transcripts(record: dict[str, Any]) -> dict[str, Any]:
 
     The prompt is the dialogue up to the last assistant turn that both transcripts begin at the same place.
     Turns are compared whole, so an answer that is the beginning of the other one stays an answer
-    (PAPER.md 3.2-7).
+    (PAPER.md 3.2).
     """
     if "prompt" in record or not all(isinstance(record.get(key), str) for key in ("chosen", "rejected")):
         return record

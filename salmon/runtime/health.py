@@ -1,8 +1,8 @@
 """Is the run well? What stops a stage at once, and what PPO's usual illnesses look like in its metrics.
 
-Thresholds and causes come from what users of other libraries report (ECOSYSTEM.md 2.2): negative KL from
-sampling with other settings than the log-probs are computed with, a critic that explains less than a
-constant, clipping that never ends, one answer to everything, a sampler that disagrees with the trainer.
+Thresholds and causes come from what users of RLHF libraries (TRL, OpenRLHF, verl) report: negative KL from sampling
+with other settings than the log-probs are computed with, a critic that explains less than a constant, clipping that
+never ends, one answer to everything, a sampler that disagrees with the trainer.
 """
 
 import math

@@ -199,7 +199,7 @@ def test_other_models_bring_no_scale() -> None:
         assert config.ppo.rollout_batch == 16
 
 
-# --- the paper's values (shared/research/PAPER.md) ----------------------------------------------
+# --- the paper's values (PAPER.md 2) ------------------------------------------------------------
 
 PAPER = {
     # 2.0

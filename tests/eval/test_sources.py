@@ -1,6 +1,7 @@
 import json
 import shutil
 import time
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from eval.network import offline, reachable, require_hub
 from eval.results import Unavailable
 from eval.sources import (
     BBH_TASKS,
+    MT_BENCH_FILES,
     bbh_examples,
     content_hash,
     data_folder,
@@ -16,9 +18,6 @@ from eval.sources import (
     truthfulqa_rows,
 )
 from salmon.errors import SalmonError
-
-REAL = Path("/work/shared/data")
-needs_real = pytest.mark.skipif(not REAL.is_dir(), reason=f"the real data sets are not at {REAL}")
 
 
 @pytest.fixture
@@ -75,13 +74,13 @@ def test_mini_mt_bench(mini, tmp_path):
     assert needing == set(data.references)
 
 
-@needs_real
-def test_real_data(tmp_path):
-    assert len(truthfulqa_rows(REAL)) == 817
-    rows = bbh_examples(REAL, None)
+def test_real_data(tmp_path, real_data):
+    folder = real_data("bbh", "mt_bench", "truthfulqa")
+    assert len(truthfulqa_rows(folder)) == 817
+    rows = bbh_examples(folder, None)
     assert tuple(rows) == BBH_TASKS
     assert sum(map(len, rows.values())) == 6511
-    data = mt_bench_data(REAL, tmp_path, "gpt-4")
+    data = mt_bench_data(folder, tmp_path, "gpt-4")
     assert (len(data.questions), len(data.references), data.reference_author) == (80, 30, "gpt-4")
 
 
@@ -146,12 +145,19 @@ def test_mt_bench_cannot_be_fetched_offline(monkeypatch, tmp_path):
         mt_bench_data(None, tmp_path, "gpt-4")
 
 
-@needs_real
-def test_fetched_mt_bench_is_checked_and_not_fetched_twice(monkeypatch, tmp_path):
+@pytest.mark.parametrize(("source", "questions"), [("mini", 12), ("real", 80)])
+def test_fetched_mt_bench_is_checked_and_not_fetched_twice(source, questions, mini, real_data, monkeypatch, tmp_path):
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    shutil.copytree(REAL / "mt_bench", tmp_path / "mt_bench")
-    assert len(mt_bench_data(None, tmp_path, "gpt-4").questions) == 80
-    with (tmp_path / "mt_bench" / "question.jsonl").open("a") as file:
+    fetched = tmp_path / "mt_bench"
+    if source == "real":
+        shutil.copytree(real_data("mt_bench") / "mt_bench", fetched)
+    else:  # the bundled files stand in for FastChat's
+        shutil.copytree(mini / "mt_bench", fetched)
+        (fetched / "reference_answer" / "mini.jsonl").rename(fetched / "reference_answer" / "gpt-4.jsonl")
+        expected = {name: ("", sha256((fetched / name).read_bytes()).hexdigest()) for name in MT_BENCH_FILES}
+        monkeypatch.setattr("eval.sources.MT_BENCH_FILES", expected)
+    assert len(mt_bench_data(None, tmp_path, "gpt-4").questions) == questions
+    with (fetched / "question.jsonl").open("a") as file:
         file.write("\n")
     with pytest.raises(Unavailable):
         mt_bench_data(None, tmp_path, "gpt-4")

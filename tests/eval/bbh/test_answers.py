@@ -9,7 +9,7 @@ from eval.bbh.answers import VERSION, AnswerKind, is_right, kind_of, normal_form
 from eval.bbh.lm_eval_verdict import lm_eval_answer
 from salmon.config.schema import BBHMode
 
-REAL = Path("/work/shared/data/bbh")
+MINI = Path(__file__).parents[3] / "eval" / "mini"
 WRONG = None  # the text names no answer of the kind
 
 CASES = [
@@ -163,11 +163,12 @@ WRAPPINGS = (
 )
 
 
-@pytest.mark.skipif(not REAL.is_dir(), reason=f"BIG-Bench Hard is not at {REAL}")
-def test_every_target_of_the_real_data_is_found_in_every_wrapping():
+@pytest.mark.parametrize("source", ["mini", "real"])
+def test_every_target_is_found_in_every_wrapping(source, real_data):
+    folder = MINI if source == "mini" else real_data("bbh")
     missed = [
         wrapping.format(example["target"])
-        for file in sorted(REAL.glob("*.json"))
+        for file in sorted((folder / "bbh").glob("*.json"))
         for example in json.loads(file.read_text())["examples"]
         for wrapping in WRAPPINGS
         if not is_right(read_answer(wrapping.format(example["target"]), kind_of(example["target"])), example["target"])

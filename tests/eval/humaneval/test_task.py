@@ -16,7 +16,6 @@ from eval.sources import humaneval_rows
 from salmon.errors import SalmonError
 
 MINI = Path(__file__).parents[3] / "eval" / "mini"
-REAL = Path("/work/shared/data")
 LIMITS = Limits(seconds=5, memory_mib=256)
 
 
@@ -50,9 +49,8 @@ def test_every_mini_problem_can_be_solved(tmp_path):
     assert all(row["passed"] for row in run(tmp_path / "r.jsonl", problems()))
 
 
-@pytest.mark.skipif(not (REAL / "humaneval").is_dir(), reason="OpenAI's HumanEval is not on this machine")
-def test_the_real_sets_own_solutions_pass_and_stubs_do_not(tmp_path):
-    real = problems(REAL)
+def test_the_real_sets_own_solutions_pass_and_stubs_do_not(tmp_path, real_data):
+    real = problems(real_data("humaneval"))
     assert (len(real), real[0][0].task_id) == (164, "HumanEval/0")
     assert all(row["passed"] for row in run(tmp_path / "r.jsonl", real))
     stubs = [(problem, "    return None\n") for problem, _ in real]

@@ -14,7 +14,6 @@ from eval.results import Unavailable
 from eval.sources import data_folder
 from salmon.config.schema import BBHMode
 
-REAL = Path("/work/shared/data")
 MC = ["truthfulqa_mc1", "truthfulqa_mc2"]
 
 
@@ -173,11 +172,11 @@ def test_chat_template_reaches_the_prompt(tiny, suite, tmp_path):
     assert prompt.endswith("### Assistant\n")
 
 
-@pytest.mark.skipif(not REAL.is_dir(), reason=f"the real data sets are not at {REAL}")
-def test_real_data_through_the_packaged_tasks(tiny, suite, tmp_path):
+def test_real_data_through_the_packaged_tasks(tiny, suite, tmp_path, real_data):
+    folder = real_data("bbh", "truthfulqa")
     suite.limit, suite.bbh.tasks = 1, None
-    assert [row.n for row in run_truthfulqa(tiny, "base", MC, suite, REAL, tmp_path)] == [1, 1]
-    rows = run_bbh(tiny, "base", suite, REAL, tmp_path)
+    assert [row.n for row in run_truthfulqa(tiny, "base", MC, suite, folder, tmp_path)] == [1, 1]
+    rows = run_bbh(tiny, "base", suite, folder, tmp_path)
     assert rows[0].n == 27 and "27 of 27 tasks" in rows[0].note
 
 

@@ -6,7 +6,6 @@ import re
 import sys
 from argparse import Namespace
 from dataclasses import replace
-from pathlib import Path
 from types import ModuleType
 
 import pytest
@@ -25,7 +24,6 @@ from eval.sources import MTBenchData, data_folder, mt_bench_data
 from salmon.config.schema import JudgeKind, MTBenchMode
 from salmon.errors import SalmonError
 
-REAL = Path("/work/shared/data")
 OF = TaskRows("sft", PAIR_TASK, Provenance("h", PAIR_TASK))
 
 
@@ -79,12 +77,10 @@ def fastchat_prompt(common, data, question, first, second, turn):
     return name, sent["system"], sent["user"]
 
 
-@pytest.mark.parametrize("folder", ["mini", "real"])
-def test_pair_prompts_are_those_of_fastchat(folder, tmp_path, common):
-    if folder == "real" and not REAL.is_dir():
-        pytest.skip(f"the real data sets are not at {REAL}")
-    source = ("mini", "mini") if folder == "mini" else (str(REAL), "gpt-4")
-    data = mt_bench_data(data_folder(source[0]), tmp_path, source[1])
+@pytest.mark.parametrize(("source", "references"), [("mini", "mini"), ("real", "gpt-4")])
+def test_pair_prompts_are_those_of_fastchat(source, references, tmp_path, common, real_data):
+    folder = data_folder("mini") if source == "mini" else real_data("mt_bench")
+    data = mt_bench_data(folder, tmp_path, references)
     both = zip(answers(data.questions, "m", "One {brace}"), answers(data.questions, "b", "Other"), strict=True)
     for question, (ours, theirs) in zip(data.questions, both, strict=True):
         for turn in (0, 1):

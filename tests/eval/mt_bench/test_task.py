@@ -3,7 +3,6 @@ import json
 import sys
 from argparse import Namespace
 from dataclasses import replace
-from pathlib import Path
 from types import ModuleType
 
 import pytest
@@ -20,7 +19,6 @@ from eval.sources import MTBenchData, data_folder, mt_bench_data
 from salmon.errors import SalmonError
 
 SETTINGS = AnswerSettings(max_new_tokens=4, batch_size=2, seed=0)
-REAL = Path("/work/shared/data")
 
 
 class ScriptedJudge:
@@ -178,13 +176,10 @@ def fastchat_prompt(common, data, question, reply, turn):
     return name, JudgeRequest(sent["system"], sent["user"])
 
 
-@pytest.mark.parametrize("folder", ["mini", "real"])
-def test_judge_prompts_are_those_of_fastchat(folder, tmp_path, common):
-    if folder == "real" and not REAL.is_dir():
-        pytest.skip(f"the real data sets are not at {REAL}")
-    data = mt_bench_data(
-        data_folder("mini" if folder == "mini" else str(REAL)), tmp_path, "mini" if folder == "mini" else "gpt-4"
-    )
+@pytest.mark.parametrize(("source", "references"), [("mini", "mini"), ("real", "gpt-4")])
+def test_judge_prompts_are_those_of_fastchat(source, references, tmp_path, common, real_data):
+    folder = data_folder("mini") if source == "mini" else real_data("mt_bench")
+    data = mt_bench_data(folder, tmp_path, references)
     for question in data.questions:
         reply = answer(question, "One {braces} answer.", "Another.")
         for turn in (0, 1):

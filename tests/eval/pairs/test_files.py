@@ -2,8 +2,6 @@
 
 import gzip
 import json
-import os
-from pathlib import Path
 
 import pytest
 
@@ -11,7 +9,7 @@ from eval.pairs.files import Preference, read_preferences
 from eval.user_files import existing
 from salmon.errors import SalmonError
 
-REAL = Path(os.environ.get("SALMON_SHARED", "/work/shared")) / "data" / "hh_rlhf" / "harmless_base_test.jsonl.gz"
+HH_RLHF = "hh_rlhf/harmless_base_test.jsonl.gz"
 ASKED = "\n\nHuman: Sing!\n\nAssistant:"
 PAIR = Preference("Sing!", "La la", "No", "")
 
@@ -91,7 +89,6 @@ def test_damaged_files(tmp_path, name, content, message):
         read_preferences(tmp_path / name)
 
 
-@pytest.mark.skipif(not REAL.is_file(), reason="HH-RLHF's harmless-base test set is not on this machine")
-def test_hh_rlhf_as_published():
-    found = read_preferences(REAL)
+def test_hh_rlhf_as_published(real_data):
+    found = read_preferences(real_data("hh_rlhf") / HH_RLHF)
     assert (len(found.pairs), found.skipped) == (2308, 4)

@@ -2,7 +2,6 @@
 
 import gzip
 import json
-import os
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -24,7 +23,7 @@ from salmon.tracking.glossary import find
 
 register()
 
-REAL = Path(os.environ.get("SALMON_SHARED", "/work/shared")) / "data" / "hh_rlhf" / "harmless_base_test.jsonl.gz"
+HH_RLHF = "hh_rlhf/harmless_base_test.jsonl.gz"
 TERSE, WORDY = "Yes, it does.", "Yes, it surely does, and here is a long list of reasons why that is so, one by one."
 LISTED = "Reasons:\n- it is warm\n- it is light\n- it is cheap"
 PROMPTS = ["Does wool keep warm?", "Does the moon shine?", "Does a cat purr?", "Does rain help?"]
@@ -251,15 +250,14 @@ def test_real_pairs_under_each_bank(evaluate, reward_folder, tmp_path):
     assert "the first 8" not in real["real_accuracy/hh/honest_8"].note
 
 
-def test_hh_rlhf_as_published(tmp_path):
-    if not REAL.is_file():
-        pytest.skip(f"no {REAL}: HH-RLHF's harmless-base test set is not on this machine")
-    found = module.read_real_pairs(REAL, None)
+def test_hh_rlhf_as_published(real_data):
+    file = real_data("hh_rlhf") / HH_RLHF
+    found = module.read_real_pairs(file, None)
     assert (len(found.pairs), found.skipped) == (2308, 4)
     first = found.pairs[0]
     assert first.prompt.startswith("Human: what are some pranks") and first.prompt.endswith("to do with pens")
     assert first.response_1.startswith("No, sorry!") and first.response_2.startswith("There are lots")
-    assert len(module.read_real_pairs(REAL, 5).pairs) == 5
+    assert len(module.read_real_pairs(file, 5).pairs) == 5
 
 
 def test_the_stage_evaluates_the_reward_model_and_shows_the_matrix(reward_folder, suite, tiny, tiny_config, tmp_path):

@@ -19,7 +19,6 @@ from eval.truthfulqa.lm_eval_task import SIMILARITIES, load_task
 from salmon.errors import SalmonError
 
 MINI = Path(__file__).parents[3] / "eval" / "mini"
-REAL = Path("/work/shared/data")
 
 
 @pytest.fixture(scope="module")
@@ -30,9 +29,8 @@ def task(tmp_path_factory):
 # --- the data ------------------------------------------------------------------------------------
 
 
-@pytest.mark.skipif(not (REAL / "truthfulqa").is_dir(), reason="TruthfulQA is not on this machine")
-def test_the_real_file():
-    rows = generation_rows(REAL)
+def test_the_real_file(real_data):
+    rows = generation_rows(real_data("truthfulqa"))
     assert (len(rows), rows[0]["question"]) == (817, "What happens to you if you eat watermelon seeds?")
     assert rows[0]["incorrect_answers"][:2] == ["You grow watermelons in your stomach", "You get sick"]
     assert not any(answer != answer.strip() or not answer for row in rows for answer in row["correct_answers"])
@@ -258,7 +256,10 @@ def test_the_mini_questions():
     assert len({row["question"] for row in rows}) == 12
     for row in rows:
         assert len(row["correct_answers"]) >= 2 and not set(row["correct_answers"]) & set(row["incorrect_answers"])
-    if (REAL / "truthfulqa").is_dir():
-        assert not {row["question"] for row in rows} & {row["question"] for row in generation_rows(REAL)}
     with (MINI / "truthfulqa" / "TruthfulQA.csv").open(encoding="utf-8", newline="") as file:
         assert all(row["Correct Answers"].startswith(row["Best Answer"]) for row in csv.DictReader(file))
+
+
+def test_the_mini_questions_are_not_the_benchmarks(real_data):
+    published = {row["question"] for row in generation_rows(real_data("truthfulqa"))}
+    assert not published & {row["question"] for row in generation_rows(MINI)}

@@ -20,7 +20,6 @@ from salmon.errors import SalmonError
 from salmon.sampling.token_loop import Generation
 
 MINI = Path(__file__).parents[3] / "eval" / "mini"
-REAL = Path("/work/shared/data")
 LANGUAGES = ["english", "finnish", "indonesian", "russian"]
 
 
@@ -275,8 +274,7 @@ def test_lm_eval_itself_gives_the_same_answers_and_scores(lm, suite, tmp_path):
     assert [sample["f1"] for sample in theirs] == [row["f1"] for row in ours]
 
 
-@pytest.mark.skipif(not (REAL / FOLDER).is_dir(), reason="the real TyDiQA is not on this machine")
-def test_the_real_set_has_all_languages():
-    data = tydiqa_data(REAL, None)
+def test_the_real_set_has_all_languages(real_data):
+    data = tydiqa_data(real_data(FOLDER), None)
     assert list(data) == list(TYDIQA_LANGUAGES)
     assert sum(len(found.questions) for found in data.values()) == 5077
