@@ -81,7 +81,7 @@ def test_loops_are_found(answer):
 @pytest.mark.parametrize(
     "answer",
     [
-        "One. Two, one. Two, three.",  # PAPER.md 3.2-19: the original cut this
+        "One. Two, one. Two, three.",  # the original cut this (PAPER.md 3.2)
         "The sun is a big star. " * 2,  # said twice is not a loop
         "It was very, very, very, very, very late.",
         "no " * 15,

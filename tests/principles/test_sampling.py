@@ -28,7 +28,7 @@ WEIGHTS = {
 }
 RL = Bank("rl", tuple(Principle(name, f"{name}.", None, weight) for name, weight in WEIGHTS.items()))
 DRAWS = 20_000
-# PAPER.md gives two decimals (error up to .005); 5 standard errors of 20,000 draws are at most .0177.
+# PAPER.md 2.6 gives two decimals (error up to .005); 5 standard errors of 20,000 draws are at most .0177.
 TOLERANCE = 0.0227
 
 

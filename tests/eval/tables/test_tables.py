@@ -1,4 +1,4 @@
-"""The paper's tables: published values from PAPER.md's list, ours from hand-made results with known differences."""
+"""The paper's tables: published values (PAPER.md 1), ours from hand-made results with known differences."""
 
 import csv
 import io
