@@ -25,17 +25,19 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from eval.checkpoints import check_tasks, find_checkpoints
+from eval.config import EvalApp
+from eval.extension import register_app
 from salmon.cli import clear_errors
 from salmon.config.checks import to_typed
-from salmon.config.register import CONF, register
-from salmon.config.schema import Engine, EvalApp
+from salmon.config.register import CONF
+from salmon.config.schema import Engine
 from salmon.distributed.launch import folder_overrides, joined, leave, only_in_one_process
 from salmon.distributed.world import world
 from salmon.errors import SalmonError
 from salmon.models import weights
 from salmon.runtime.console import configure_console
 
-register()
+register_app()
 
 LONGEST_NAME = 120  # of a job's folder
 
@@ -50,7 +52,7 @@ def app(composed: DictConfig) -> None:
     if cfg.engine.kind is not Engine.single:
         # Before they meet: of processes that have, transformers' save_pretrained writes in the first only.
         weights.resolve(cfg.model.path, Path(cfg.paths.cache).expanduser())
-    with joined(cfg):
+    with joined(cfg.engine.kind, cfg.model.device):
         run(cfg)
 
 

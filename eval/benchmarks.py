@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from eval.bbh.answers import VERSION as ANSWERS_VERSION
+from eval.config import JudgeKind, MTBenchMode
 from eval.humaneval.task import METRIC as PASS_AT_1
 from eval.humaneval.task import TASK as HUMANEVAL
 from eval.humaneval.task import run_humaneval
@@ -23,7 +24,6 @@ from eval.tydiqa.task import FOLDER as TYDIQA_FOLDER
 from eval.tydiqa.task import METRIC as F1
 from eval.tydiqa.task import TASK as TYDIQA
 from eval.tydiqa.task import run_tydiqa
-from salmon.config.schema import JudgeKind, MTBenchMode
 from salmon.runtime.fingerprint import semantic
 
 OUTPUTS = "outputs.jsonl"  # of lm-eval's requests, which are the whole prompts

@@ -19,8 +19,8 @@ from typing import Any
 
 from filelock import FileLock
 
+from eval.config import EndpointSettings
 from eval.results import Unavailable
-from salmon.config.schema import EndpointSettings
 from salmon.errors import SalmonError
 from salmon.runtime.files import storage_errors, write_json_atomic
 

@@ -9,10 +9,10 @@ from typing import Any
 
 from eval.benchmarks import BENCHMARKS
 from eval.checkpoints import adapter_hash
+from eval.config import EvalConfig
 from eval.job import Evaluation, Job, Subject
 from eval.results import Row, Unavailable, load_rows, save_rows
 from eval.sources import MINI, data_folder
-from salmon.config.schema import EvalConfig
 from salmon.models.base import SharedModel
 from salmon.runtime.adapter_files import read_config
 from salmon.runtime.progress import format_duration

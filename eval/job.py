@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from eval.config import EvalConfig
 from eval.mt_bench.judges import Judge
 from eval.results import Row
 from eval.sources import content_hash
 from eval.truthfulqa.judging import AnswerJudge
-from salmon.config.schema import EvalConfig
 from salmon.models.base import SharedModel
 from salmon.runtime.fingerprint import fingerprint
 

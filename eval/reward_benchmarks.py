@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from eval.config import EvalConfig
 from eval.evaluate import run_job
 from eval.pairs import TASK as PAIRS
 from eval.pairs.task import reward_job
@@ -11,7 +12,6 @@ from eval.principle_following import TASK as PRINCIPLE_FOLLOWING
 from eval.principle_following.scoring import identity_of
 from eval.principle_following.task import evaluate_reward_model, read_inputs
 from eval.results import Row
-from salmon.config.schema import EvalConfig
 from salmon.models.base import SharedModel
 from salmon.runtime.store import Artifact
 

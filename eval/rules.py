@@ -2,14 +2,7 @@
 
 from collections.abc import Iterator
 
-from salmon.config.schema import (
-    EndpointSettings,
-    EvalConfig,
-    JudgeKind,
-    MTBenchMode,
-    MTBenchSettings,
-    TruthfulQAJudgeSettings,
-)
+from eval.config import EndpointSettings, EvalConfig, JudgeKind, MTBenchMode, MTBenchSettings, TruthfulQAJudgeSettings
 from salmon.config.values import choices, positive
 
 EVAL_TASKS = (

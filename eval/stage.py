@@ -6,6 +6,7 @@ from itertools import cycle
 from pathlib import Path
 
 from eval.checkpoints import Checkpoints, adapter_hash, checkpoints_of
+from eval.config import EvalApp
 from eval.curves import CURVES, draw_curves
 from eval.evaluate import ADAPTER, evaluate_checkpoint, every_job
 from eval.job import Evaluation, Job
@@ -16,7 +17,7 @@ from eval.principle_following import TASK as PRINCIPLE_FOLLOWING
 from eval.results import Row, as_metrics, by_step, write_results
 from eval.reward_benchmarks import Measurement, RewardSubject, measurements
 from eval.truthfulqa.judges import make_answer_judge
-from salmon.config.schema import Config, EvalApp
+from salmon.config.schema import Config
 from salmon.distributed.world import World, use_world, world
 from salmon.models.base import SharedModel
 from salmon.runtime.environment import command_line, git_revision, versions

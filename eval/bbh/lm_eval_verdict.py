@@ -11,7 +11,7 @@ from pathlib import Path
 
 import yaml
 
-from salmon.config.schema import BBHMode
+from eval.config import BBHMode
 from salmon.errors import SalmonError
 
 TEMPLATE = "tasks/bbh/cot_fewshot/_cot_fewshot_template_yaml"  # in the package lm_eval

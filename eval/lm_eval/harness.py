@@ -24,6 +24,7 @@ from lm_eval.tasks import TaskManager
 
 from eval.bbh.answers import is_right, kind_of, read_answer
 from eval.bbh.scores import BBHVerdict, bbh_rows
+from eval.config import BBHMode, EvalConfig
 from eval.jsonl import rewrite_rows
 from eval.lm_eval.model import PrefixLM
 from eval.network import require_hub
@@ -31,7 +32,6 @@ from eval.provenance import Provenance
 from eval.results import Row, TaskRows, Unavailable
 from eval.sources import BBH_TASKS, bbh_examples, bbh_names, truthfulqa_rows
 from eval.truthfulqa.multiple_choice import mc2, undefined
-from salmon.config.schema import BBHMode, EvalConfig
 from salmon.models.base import SharedModel
 
 BBH_PREFIX = {BBHMode.direct: "bbh_fewshot_", BBHMode.cot: "bbh_cot_fewshot_"}

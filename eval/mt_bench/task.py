@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from eval.config import MTBenchMode, MTBenchSettings
 from eval.job import Subject
 from eval.mt_bench import HARNESS, PAIR_TASK, TASK
 from eval.mt_bench.answers import AnswerSettings, write_answers
@@ -17,7 +18,6 @@ from eval.mt_bench.verdicts import judgment_file, require_references
 from eval.provenance import Provenance
 from eval.results import Row, TaskRows
 from eval.sources import MTBenchData, is_reference_file, mt_bench_data
-from salmon.config.schema import MTBenchMode, MTBenchSettings
 from salmon.errors import SalmonError
 from salmon.runtime.files import sha256_of
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from eval.config import EvalConfig
 from eval.job import Job, Subject
 from eval.jsonl import rewrite_rows
 from eval.pairs import TASK
@@ -19,7 +20,6 @@ from eval.provenance import Provenance
 from eval.results import Row, TaskRows
 from eval.sources import BUNDLED, MINI
 from eval.user_files import existing
-from salmon.config.schema import EvalConfig
 from salmon.data.rows import content_id
 from salmon.models.base import SharedModel
 from salmon.principles.bank import Bank, load_bank

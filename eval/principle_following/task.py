@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from eval.config import PrincipleFollowingSettings
 from eval.principle_following import TASK
 from eval.principle_following.bootstrap import Estimate, PromptBootstrap, ratio
 from eval.principle_following.calibration import calibration
@@ -27,7 +28,6 @@ from eval.principle_following.tables import (
 )
 from eval.results import Row, load_rows, save_rows
 from eval.user_files import existing
-from salmon.config.schema import PrincipleFollowingSettings
 from salmon.errors import SalmonError
 from salmon.models.base import SharedModel
 from salmon.preferences.judging import Pair

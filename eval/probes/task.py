@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from eval.answers import kept_answers
+from eval.config import EvalConfig
 from eval.job import Job, Subject
 from eval.jsonl import rewrite_rows
 from eval.probes import TASK
@@ -15,7 +16,6 @@ from eval.provenance import Provenance
 from eval.results import Row, TaskRows
 from eval.sources import BUNDLED, MINI
 from eval.user_files import existing
-from salmon.config.schema import EvalConfig
 from salmon.errors import SalmonError
 from salmon.models.base import SharedModel
 from salmon.runtime.fingerprint import fingerprint

@@ -7,11 +7,11 @@ from typing import Any
 from eval.bbh.answers import VERSION, is_right, kind_of, read_answer
 from eval.bbh.lm_eval_verdict import lm_eval_answer
 from eval.bbh.scores import BBHVerdict, bbh_rows
+from eval.config import BBHMode
 from eval.provenance import Provenance
 from eval.results import TaskRows
 from eval.score.report import Finding, Scored
 from eval.score.saved import SavedItem, repeats
-from salmon.config.schema import BBHMode
 
 LAYOUT = '{"prediction": text, "target": text}, with "task" and "input" where known, or a sample of lm-eval'
 MARK = "the answer is "  # what lm-eval's pattern for chain of thought looks for

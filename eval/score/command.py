@@ -5,9 +5,9 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from eval.config import BBHMode
 from eval.score.report import Scored, merged
 from eval.score.saved import SavedItem, read_items
-from salmon.config.schema import BBHMode
 from salmon.errors import SalmonError
 from salmon.runtime.environment import command_line, versions
 from salmon.runtime.files import sha256_of

@@ -4,9 +4,9 @@ import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from eval.config import TruthfulQAJudgeSettings
 from eval.endpoint import ChatRequest, Endpoint
 from eval.truthfulqa.judging import Aspect, JudgedAnswer, Verdict, file_name
-from salmon.config.schema import TruthfulQAJudgeSettings
 
 REPLIES = "judge_replies"  # folder in the cache
 MAX_REPLY_TOKENS = 1024  # room for a model that reasons before it answers

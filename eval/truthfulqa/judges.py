@@ -2,10 +2,11 @@
 
 from pathlib import Path
 
+from eval.config import JudgeKind, TruthfulQAJudgeSettings
 from eval.truthfulqa.endpoint_judge import EndpointAnswerJudge
 from eval.truthfulqa.judging import AnswerJudge
 from eval.truthfulqa.local_judge import LocalAnswerJudge
-from salmon.config.schema import JudgeKind, ModelConfig, TruthfulQAJudgeSettings
+from salmon.config.schema import ModelConfig
 from salmon.models.base import SharedModel
 
 

@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from eval.answers import kept_answers
+from eval.config import EvalConfig
 from eval.greedy import before_stop, greedy_answers
 from eval.job import Subject
 from eval.provenance import Provenance
 from eval.results import Row, TaskRows
 from eval.rules import TYDIQA_LANGUAGES
 from eval.tydiqa.data import LanguageData, tydiqa_data
-from salmon.config.schema import EvalConfig
 from salmon.errors import SalmonError
 
 if TYPE_CHECKING:

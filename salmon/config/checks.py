@@ -9,11 +9,10 @@ from typing import Any, TypeVar
 from omegaconf import MISSING, DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from eval.rules import eval_rules
 from salmon.config.engine_rules import engine_rules, rollout_rules
+from salmon.config.extensions import extensions, stage_names
 from salmon.config.schema import (
     Config,
-    EvalApp,
     OptimSettings,
     PairJudge,
     PPOConfig,
@@ -27,9 +26,8 @@ from salmon.config.schema import (
 from salmon.config.values import choices, positive, probabilities, settings
 from salmon.errors import SalmonError
 
-T = TypeVar("T", Config, EvalApp)
+T = TypeVar("T")
 
-STAGES = ("sft", "preferences", "reward", "ppo", "dpo", "best_of_n", "eval")
 STYLES = (
     "foreign",
     "brief",
@@ -88,7 +86,7 @@ def unknown_keys(node: Any, path: str = "") -> Iterator[str]:
             yield from unknown_keys(value, f"{where}.")
 
 
-def senseless_numbers(config: Config | EvalApp) -> Iterator[str]:
+def senseless_numbers(config: Any) -> Iterator[str]:
     """NaN and infinity, which pass every comparison, and negative counts, which slice from the wrong end."""
     for key, value in settings(config):
         if isinstance(value, float) and not math.isfinite(value):
@@ -97,9 +95,11 @@ def senseless_numbers(config: Config | EvalApp) -> Iterator[str]:
             yield f"{key}={value} must not be negative"
 
 
-def broken_rules(config: Config | EvalApp) -> Iterator[str]:
+def broken_rules(config: Any) -> Iterator[str]:
     """Rules that a type cannot state, in plain words."""
-    yield from eval_rules(config.eval)
+    for name, extension in extensions().items():
+        if hasattr(config, name):
+            yield from extension.rules(getattr(config, name))
     if isinstance(config, Config):
         yield from _pipeline_rules(config)
         yield from engine_rules(config)
@@ -108,9 +108,9 @@ def broken_rules(config: Config | EvalApp) -> Iterator[str]:
 
 
 def _pipeline_rules(config: Config) -> Iterator[str]:
-    yield from choices("stages", config.stages, STAGES)
+    yield from choices("stages", config.stages, stage_names())
     if not config.stages:
-        yield f"stages is empty; choose of {', '.join(STAGES)}"
+        yield f"stages is empty; choose of {', '.join(stage_names())}"
     if config.sft.source is SFTSource.demonstrations and config.sft.demonstrations is None:
         yield "sft.source=demonstrations needs sft.demonstrations=FILE.jsonl or hub:NAME"
     if config.model.lora.r < 1:

@@ -6,9 +6,10 @@ import re
 from pathlib import Path
 
 from hydra.core.config_store import ConfigStore
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
 
-from salmon.config.schema import Config, EvalApp
+from salmon.config.extensions import extensions
+from salmon.config.schema import Config
 
 ROOT = Path(__file__).resolve().parents[2]
 CONF = str(ROOT / "conf")
@@ -33,5 +34,12 @@ def register() -> None:
     OmegaConf.register_new_resolver("job_slug", job_slug, replace=True)
     os.environ.setdefault("SALMON_ROOT", str(ROOT))
     store = ConfigStore.instance()
-    store.store(name="schema", node=Config)
-    store.store(name="eval_schema", node=EvalApp)
+    store.store(name="schema", node=root_schema())
+
+
+def root_schema() -> DictConfig:
+    """The schema of ``salmon``'s config, with the groups that extensions bring."""
+    schema = OmegaConf.structured(Config)
+    for name, extension in extensions().items():
+        schema[name] = OmegaConf.structured(extension.schema)
+    return schema

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from salmon.config.schema import Config, Engine, EvalApp
+from salmon.config.schema import Engine
 from salmon.distributed.world import World, use_world, world
 from salmon.errors import SalmonError
 
@@ -23,13 +23,16 @@ def _started_size() -> int:
 
 
 @contextmanager
-def joined(cfg: Config | EvalApp) -> Iterator[World]:
+def joined(engine: Engine, device: str) -> Iterator[World]:
     """The job's processes meet; inside, ``world()`` is all of them, and only the first one logs.
+
+    Args:
+        device: ``model.device``, on which each process computes.
 
     Raises:
         SalmonError: the engine and the way that the job was started do not fit; or another process ended.
     """
-    if cfg.engine.kind is Engine.single:
+    if engine is Engine.single:
         if _started_size() > 1:
             raise SalmonError(
                 f"{_started_size()} processes were started, and engine=single uses one. Add engine=ddp, "
@@ -39,12 +42,12 @@ def joined(cfg: Config | EvalApp) -> Iterator[World]:
         return
     if "RANK" not in os.environ:
         raise SalmonError(
-            f"engine={cfg.engine.kind.value} runs in processes that torchrun starts, one a GPU: "
+            f"engine={engine.value} runs in processes that torchrun starts, one a GPU: "
             "torchrun --nproc-per-node N -m salmon (or -m eval) ...; or use engine=single"
         )
     from salmon.distributed.processes import meet  # torch
 
-    with meet(cfg.model.device, cfg.engine.kind) as here, use_world(here):
+    with meet(device, engine) as here, use_world(here):
         if here.rank:
             log.setLevel(logging.CRITICAL)  # every line would come twice
         yield here

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from salmon.config.checks import STAGES
+from salmon.config.extensions import stage_names
 from salmon.config.register import CONF, ROOT
 from salmon.plan.devices import NAMES
 
@@ -54,4 +54,4 @@ def help_text() -> str:
     width = max(map(len, groups))
     menu = [f"  {group:<{width}}  {', '.join(choices)}" for group, choices in groups.items()]
     studies = ", ".join(sorted(file.stem for file in (ROOT / "sweeps").glob("*.yaml")))
-    return USAGE.format(stages=", ".join(STAGES), conf=CONF, groups="\n".join(menu), studies=studies)
+    return USAGE.format(stages=", ".join(stage_names()), conf=CONF, groups="\n".join(menu), studies=studies)

@@ -19,6 +19,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from salmon.config.checks import to_typed
+from salmon.config.register import root_schema
 from salmon.config.schema import Config
 from salmon.distributed.gpu_slots import gpu_slots
 from salmon.errors import SalmonError
@@ -76,7 +77,7 @@ def child_of_a_sweep(folder: Path) -> int:
     """Run the job whose config is the first line of standard input; the exit status."""
     resolved = json.loads(sys.stdin.readline())
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    composed = OmegaConf.merge(OmegaConf.structured(Config), resolved)
+    composed = OmegaConf.merge(root_schema(), resolved)
     assert isinstance(composed, DictConfig)
     configure_console()
     from salmon.pipeline.job import run_job

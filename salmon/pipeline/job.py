@@ -32,7 +32,7 @@ def run_job(cfg: Config, resolved: dict[str, Any], folder: Path) -> None:
     if cfg.engine.kind is not Engine.single:
         # Before they meet: of processes that have, transformers' save_pretrained writes in the first only.
         weights.resolve(cfg.model.path, Path(cfg.paths.cache))
-    with joined(cfg) as here, rollouts(cfg):
+    with joined(cfg.engine.kind, cfg.model.device) as here, rollouts(cfg):
         check_batch_sizes(cfg, here.size, cfg.engine.uneven)
         if here.rank:
             Pipeline(cfg, resolved, lambda: _base(cfg)).run(lambda label: None)

@@ -1,7 +1,5 @@
 """Run the chosen stages in order; make each artifact once, reuse what is there, continue what was interrupted."""
 
-import importlib
-import importlib.metadata
 import logging
 import time
 from collections.abc import Callable, Mapping
@@ -10,26 +8,22 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from salmon.config.checks import STAGES as ORDER
 from salmon.config.schema import Config
 from salmon.distributed.world import world
 from salmon.errors import SalmonError
-from salmon.pipeline.registry import STAGES, StageSpec
+from salmon.pipeline.registry import STAGES
 from salmon.plan.out_of_memory import explained
 from salmon.runtime.environment import git_revision, peak_memory_gib, reset_peak_memory, versions
 from salmon.runtime.fingerprint import fingerprint, semantic
 from salmon.runtime.progress import format_duration
 from salmon.runtime.store import Artifact, Store
+from salmon.stage.spec import StageSpec
 from salmon.tracking.tracker import Tracker, start_tracking
 
 if TYPE_CHECKING:
     from salmon.models.base import SharedModel
 
 log = logging.getLogger("salmon")
-
-EVALUATED = ("sft", "ppo", "dpo")  # stages whose policies the eval stage measures
-REWARD_TASKS = frozenset({"principle_following", "pairs"})  # of the eval stage, that measure reward models
-NO_POLICY = {"principle_following"}  # of those, what measures nothing else
 
 
 @dataclass(frozen=True)
@@ -60,26 +54,28 @@ class Pipeline:
         """
         made = self._artifacts_in_store()
         self._check_inputs(made)
-        for name in (stage for stage in ORDER if stage in self.cfg.stages):
-            spec = STAGES[name]
-            if name == "eval":
-                for source in (stage for stage in self._evaluated() if stage in made and self._wants_eval_of(stage)):
-                    on_progress(f"eval of {source}")
-                    self._execute(spec, {"checkpoint": made[source]}, f"eval of {source}")
+        for name, spec in self._chosen().items():
+            if spec.subjects is None:
+                on_progress(name)
+                made[name] = self._execute(spec, {stage: made[stage] for stage in spec.reads(self.cfg)}, name)
                 continue
-            on_progress(name)
-            made[name] = self._execute(spec, {stage: made[stage] for stage in spec.reads(self.cfg)}, name)
+            for source in self._subjects_of(spec, made):
+                on_progress(f"{name} of {source}")
+                self._execute(spec, {"checkpoint": made[source]}, f"{name} of {source}")
         return self.executions
 
-    def _wants_eval_of(self, stage: str) -> bool:
-        """With other stages in the job, only what they made; ``stages=[eval]`` alone takes what is there."""
-        others = [name for name in self.cfg.stages if name != "eval"]
-        return not others or stage in others or stage == self._evaluated()[0]
+    def _chosen(self) -> dict[str, StageSpec]:
+        return {name: spec for name, spec in STAGES.items() if name in self.cfg.stages}
 
-    def _evaluated(self) -> tuple[str, ...]:
-        """Stages that the configured tasks are about; the first is what others are compared with."""
-        tasks = set(self.cfg.eval.tasks)
-        return (() if tasks == NO_POLICY else EVALUATED) + (("reward",) if tasks & REWARD_TASKS else ())
+    def _subjects_of(self, spec: StageSpec, made: Mapping[str, Artifact]) -> list[str]:
+        """Stages whose artifacts a stage with subjects is run on.
+
+        With other stages in the job, what these made and the first subject; alone it takes all that is there.
+        """
+        assert spec.subjects is not None
+        possible = spec.subjects(self.cfg)
+        others = [name for name, other in self._chosen().items() if other.subjects is None]
+        return [name for name in possible if name in made and (not others or name in others or name == possible[0])]
 
     def _check_inputs(self, found: Mapping[str, Artifact]) -> None:
         """Refuse now what would stop a later stage after hours: an input, or a file of its settings, that is not there.
@@ -87,15 +83,16 @@ class Pipeline:
         Raises:
             SalmonError: names every stage to add.
         """
-        chosen = [name for name in ORDER if name in self.cfg.stages]
-        for name in chosen:
-            self._settings_of(STAGES[name])  # reads banks, exemplars and prompt files
+        chosen = self._chosen()
+        for spec in chosen.values():
+            self._settings_of(spec)  # reads banks, exemplars and prompt files
         lacking: dict[str, str] = {}  # stage -> what needs it
-        waiting = [name for name in chosen if name != "eval"]
-        evaluated = self._evaluated()
-        if "eval" in chosen and not any(stage in found or stage in chosen for stage in evaluated):
-            lacking[evaluated[0]] = "eval"
-            waiting.append(evaluated[0])
+        waiting = [name for name, spec in chosen.items() if spec.subjects is None]
+        for name, spec in chosen.items():
+            subjects = spec.subjects(self.cfg) if spec.subjects else ()
+            if subjects and not any(stage in found or stage in chosen for stage in subjects):
+                lacking[subjects[0]] = name
+                waiting.append(subjects[0])
         while waiting:
             name = waiting.pop()
             for stage in STAGES[name].reads(self.cfg):
@@ -103,8 +100,8 @@ class Pipeline:
                     lacking[stage] = name
                     waiting.append(stage)
         if lacking:
-            first = next(stage for stage in reversed(ORDER) if stage in lacking)
-            wanted = [name for name in ORDER if name in lacking or name in chosen]
+            first = next(stage for stage in reversed(STAGES) if stage in lacking)
+            wanted = [name for name in STAGES if name in lacking or name in chosen]
             raise SalmonError(
                 f"stage {lacking[first]} needs the result of stage {first} for this config, and "
                 f"{self.cfg.paths.store} does not have it. Run it too: stages=[{','.join(wanted)}]"
@@ -117,8 +114,7 @@ class Pipeline:
     def _found_in_store(self) -> dict[str, Artifact]:
         store = self._store()
         found: dict[str, Artifact] = {}
-        for name in ORDER:
-            spec = STAGES[name]
+        for name, spec in STAGES.items():
             upstream = spec.reads(self.cfg)
             if all(stage in found for stage in upstream):
                 artifact = store.get(name, self._fingerprint(spec, {stage: found[stage] for stage in upstream}))
@@ -180,7 +176,7 @@ class Pipeline:
         with self._tracker(spec, inputs, work, label) as tracker:
             context = StageContext(work, inputs, tracker, self._base, cfg.tracking.sample_rows)
             with explained(cfg, spec.name, label), world().guarding_collectives():
-                metrics = _code_of(spec)(cfg, context)
+                metrics = spec.run(cfg, context)
             metrics |= {"time/total_s": time.perf_counter() - began, "perf/peak_memory_gib": peak_memory_gib()}
             artifact = world().on_main(
                 lambda: store.commit(
@@ -228,14 +224,3 @@ class Pipeline:
             self._shared = self.load_base()
         self._shared.clear()
         return self._shared
-
-
-def _code_of(spec: StageSpec) -> Callable[..., dict[str, float]]:
-    """``run`` of a stage's module; packages above ``salmon`` are reached by entry point only."""
-    kind, _, name = spec.module.rpartition(":")
-    if not kind:
-        return importlib.import_module(spec.module).run
-    points = importlib.metadata.entry_points(group="salmon.stages", name=name)
-    if not points:
-        raise SalmonError(f"stage {name}: its entry point is not installed; install the project with pip install -e .")
-    return next(iter(points)).load().run

@@ -7,10 +7,13 @@ text without a slash.
 
 import re
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
+from importlib.metadata import entry_points
+
+from salmon.config.extensions import stage_names
 
 TRAINING = ("sft", "reward", "ppo", "dpo")
-ALL = ("sft", "preferences", "reward", "ppo", "dpo", "best_of_n", "eval")
+ALL = stage_names()
 
 
 @dataclass(frozen=True)
@@ -27,24 +30,25 @@ class Metric:
         return self.name.partition("/")[0]
 
 
-def _group(stages: tuple[str, ...], *rows: tuple[str, str, str, str]) -> tuple[Metric, ...]:
+def group(stages: tuple[str, ...], *rows: tuple[str, str, str, str]) -> tuple[Metric, ...]:
+    """Metrics of the same stages from rows of (name, unit, meaning, healthy)."""
     return tuple(Metric(name, stages, unit, meaning, healthy) for name, unit, meaning, healthy in rows)
 
 
-_ALL = _group(
+_ALL = group(
     ALL,
     ("time/total_s", "s", "wall time of the step (in a summary: of the stage)", "steady after the first"),
     ("perf/peak_memory_gib", "GiB", "peak memory so far: GPU tensors; on a CPU, the process", "constant"),
     ("perf/tokens_per_second", "tokens/s", "tokens trained on or sampled, per second of the step", "steady"),
 )
 
-_TRAINING = _group(
+_TRAINING = group(
     TRAINING,
     ("optim/lr", "1", "learning rate of the step", "follows the schedule"),
     ("optim/grad_norm", "1", "norm of the gradient before clipping", "no sudden growth by a factor of 10"),
 )
 
-_SFT = _group(
+_SFT = group(
     ("sft",),
     ("sft/loss", "nats/token", "negative log-likelihood of the answer tokens", "falls, then flattens"),
     ("sft/tokens", "tokens", "answer tokens trained on in the step", "steady"),
@@ -64,7 +68,7 @@ _JUDGE_ROWS = (
     ("check_tie_rate", "share", "judgements on which the check has no opinion", "low enough that many pairs decide"),
 )
 
-_PREFERENCES = _group(
+_PREFERENCES = group(
     ("preferences",),
     *((f"judge/{name}", unit, f"{text}; all principles", good) for name, unit, text, good in _JUDGE_ROWS),
     ("judge/abs_score", "log-odds", "mean size of a judgement, ties as 0", "clearly above 0"),
@@ -79,7 +83,7 @@ _PREFERENCES = _group(
     ("pairs/veto_rate", "share", "rows decided by a veto rule", "few"),
 )
 
-_REWARD = _group(
+_REWARD = group(
     ("reward",),
     ("reward/loss", "nats", "Bradley-Terry loss; ln 2 = 0.693 is a coin", "falls below 0.693"),
     ("reward/accuracy", "share", "training pairs ranked as labelled", "rises to 1 - label noise at best"),
@@ -111,7 +115,7 @@ _REWARD = _group(
     ("held_out/accuracy/<principle>", "share", "the same where only this one is asked for", "above 0.5"),
 )
 
-_PPO = _group(
+_PPO = group(
     ("ppo",),
     ("objective/kl", "nats/response", "KL from the reference, summed over a response", "grows slowly from 0"),
     ("objective/kl_k3", "nats/response", "the same KL by the k3 estimator", "less noisy; cannot be negative"),
@@ -156,7 +160,7 @@ _PPO = _group(
     ("time/update_s", "s", "time for all inner epochs", "steady"),
 )
 
-_DPO = _group(
+_DPO = group(
     ("dpo",),
     ("dpo/loss", "nats", "DPO loss; ln 2 = 0.693 is the reference itself", "falls below 0.693"),
     ("dpo/accuracy", "share", "pairs whose preferred response has the higher implicit reward", "rises above 0.5"),
@@ -165,7 +169,7 @@ _DPO = _group(
     ("dpo/undecided", "pairs", "judged pairs without a preference by the RL principles, left out", "few"),
 )
 
-_HELD_OUT = _group(
+_HELD_OUT = group(
     ("dpo", "best_of_n"),
     ("held_out/length", "tokens", "mean response length on held-out prompts", "no run to the limit"),
     ("held_out/kl", "nats/response", "KL from the SFT policy on held-out prompts (best_of_n: upper bound)", "small"),
@@ -173,102 +177,39 @@ _HELD_OUT = _group(
     ("held_out/score", "score", "best_of_n: reward model's score", "rises from step 0 to 1"),
 )
 
-_HELD_OUT_CHECKS = _group(
+_HELD_OUT_CHECKS = group(
     ("ppo", "dpo", "best_of_n"),
     ("held_out/check/<principle>", "0..1", "as check/<principle>, on held-out prompts", "rises if asked"),
     ("held_out/violations/<principle>", "share", "as violations/<principle>, on held-out prompts", "falls if asked"),
 )
 
-_EVAL = _group(
-    ("eval",),
-    *(
-        (f"eval/<checkpoint>/principle_following/{name}", unit, text, good)
-        for name, unit, text, good in (
-            (
-                "accuracy_asserted",
-                "share",
-                "pairs ranked as the principle's check ranks them; mean of principles",
-                "near 1; 0.5 is chance",
-            ),
-            (
-                "accuracy_negated",
-                "share",
-                "the same under negated principles, truth reversed",
-                "near 1; 1 - accuracy_asserted if principles are ignored",
-            ),
-            ("flip_rate", "share", "preferences that turn when the principle is negated", "near 1; 0 if ignored"),
-            ("opposite_flip_rate", "share", "preferences that turn under the opposite principle", "near 1"),
-            (
-                "conflict_ratio",
-                "1",
-                "|margin| under two opposites together over that of each alone",
-                "near 0; 1 if principles are ignored",
-            ),
-            (
-                "sensitivity",
-                "1",
-                "spread of a response's scores over principles, over the spread of responses",
-                "clearly above 0",
-            ),
-            (
-                "length_correlation",
-                "1",
-                "Spearman correlation of score and tokens, principles of length left out",
-                "near 0",
-            ),
-            ("ece", "share", "expected calibration error of sigmoid(margin), 10 bins", "near 0"),
-            ("brier", "1", "squared error of sigmoid(margin)", "below 0.25, a coin's"),
-            (
-                "real_accuracy/<source>/<bank>",
-                "share",
-                "human preferences matched, the bank's principles shown together",
-                "above 0.5",
-            ),
-            (
-                "<metric>",
-                "as the metric",
-                "paraphrased_ / unseen_: on that bank; _pooled: all pairs at once; n_: counts",
-                "near the trained bank's",
-            ),
-            ("<metric>/<principle>", "as the metric", "the same for one principle", "as the metric"),
-        )
-    ),
-    ("eval/<checkpoint>/<task>/<metric>", "as the metric", "benchmark result", "PPO not below SFT"),
-)
 
-METRICS: tuple[Metric, ...] = (
-    *_SFT,
-    *_PREFERENCES,
-    *_REWARD,
-    *_PPO,
-    *_DPO,
-    *_HELD_OUT,
-    *_HELD_OUT_CHECKS,
-    *_EVAL,
-    *_TRAINING,
-    *_ALL,
-)
+@cache
+def metrics() -> tuple[Metric, ...]:
+    """All metrics: the stages' own, and those of the packages that bring a stage (entry points ``salmon.metrics``)."""
+    brought = [metric for point in entry_points(group="salmon.metrics") for metric in point.load()]
+    return (*_SFT, *_PREFERENCES, *_REWARD, *_PPO, *_DPO, *_HELD_OUT, *_HELD_OUT_CHECKS, *brought, *_TRAINING, *_ALL)
 
 
 @lru_cache(maxsize=4096)
 def find(name: str, stage: str | None = None) -> Metric | None:
     """The metric that a logged name belongs to (in ``stage``, if given); None when it is not defined.
 
-    Where several patterns fit, the first in ``METRICS`` counts.
+    Where several patterns fit, the first in ``metrics()`` counts.
     """
-    candidates = (metric for metric in METRICS if stage is None or stage in metric.stages)
+    candidates = (metric for metric in metrics() if stage is None or stage in metric.stages)
     return next((metric for metric in candidates if _pattern(metric.name).fullmatch(name)), None)
 
 
 def families(stage: str) -> tuple[str, ...]:
     """First parts of all names a stage logs, its sample tables included."""
-    return tuple(sorted({metric.family for metric in METRICS if stage in metric.stages} | {"samples"}))
+    return tuple(sorted({metric.family for metric in metrics() if stage in metric.stages} | {"samples"}))
 
 
 def markdown() -> str:
     """The glossary as a table for the README."""
     lines = ["| metric | stage | unit | meaning | healthy |", "| --- | --- | --- | --- | --- |"]
-    for metric in METRICS:
+    for metric in metrics():
         stages = "all" if metric.stages == ALL else ", ".join(metric.stages)
         cells = (f"`{metric.name}`", stages, metric.unit, metric.meaning, metric.healthy)
         lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")

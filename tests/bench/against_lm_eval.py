@@ -22,12 +22,13 @@ from lm_eval.api.instance import Instance
 from lm_eval.models.huggingface import HFLM
 from omegaconf import OmegaConf
 
+from eval.config import EvalApp
+from eval.extension import register_app
 from eval.lm_eval.harness import run_truthfulqa, write_rows
 from eval.lm_eval.model import PrefixLM
 from eval.lm_eval.packed import PackedContinuations, Pair
 from eval.sources import truthfulqa_rows
-from salmon.config.register import CONF, register
-from salmon.config.schema import EvalApp
+from salmon.config.register import CONF
 from salmon.models.base import SharedModel, load_base
 from salmon.models.weights import resolve
 
@@ -127,7 +128,7 @@ def raw_rate(shared: SharedModel, lengths: list[int]) -> float:
 
 
 def main(data: Path, items: int) -> None:
-    register()
+    register_app()
     words = ["checkpoint=base", "eval=paper", f"eval.batch_size={BATCH}", f"eval.limit={items}"]
     with initialize_config_dir(CONF, version_base="1.3"):
         cfg = OmegaConf.to_object(compose("eval_app", words))

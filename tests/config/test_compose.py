@@ -8,12 +8,14 @@ import pytest
 from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig, OmegaConf
 
+from eval.config import EvalApp
+from eval.extension import register_app
 from salmon.config.checks import to_typed
-from salmon.config.register import CONF, register
-from salmon.config.schema import Config, EvalApp, SFTSource
+from salmon.config.register import CONF
+from salmon.config.schema import Config, SFTSource
 from salmon.errors import SalmonError
 
-register()
+register_app()
 
 FILES = sorted(path.relative_to(CONF).with_suffix("").as_posix() for path in Path(CONF).rglob("*.yaml"))
 CHOICES = [name for name in FILES if "/" in name]  # "ppo/paper"

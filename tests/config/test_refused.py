@@ -17,15 +17,15 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from eval import rules as eval_rules
+from eval.config import JudgeKind, MTBenchMode
+from eval.extension import register_app
 from salmon.config import checks, engine_rules, values
 from salmon.config.checks import broken_rules, to_typed
-from salmon.config.register import CONF, register
+from salmon.config.register import CONF
 from salmon.config.schema import (
     Config,
     Engine,
-    JudgeKind,
     LessonSettings,
-    MTBenchMode,
     Optimizer,
     PairJudge,
     Quantization,
@@ -35,7 +35,7 @@ from salmon.config.schema import (
 )
 from salmon.errors import SalmonError
 
-register()
+register_app()
 
 
 def composed(*overrides: str) -> DictConfig:

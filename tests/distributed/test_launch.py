@@ -10,6 +10,7 @@ import pytest
 
 from salmon import cli
 from salmon.config.register import register
+from salmon.config.schema import Engine
 from salmon.distributed.batch_sizes import check_batch_sizes
 from salmon.distributed.deepspeed import library
 from salmon.distributed.launch import joined, only_in_one_process, started_rank
@@ -32,22 +33,27 @@ def started(monkeypatch: pytest.MonkeyPatch, rank: int, size: int) -> None:
         monkeypatch.setenv(name, str(value))
 
 
+def engine_of(folder: Path, *overrides: str) -> tuple[Engine, str]:
+    cfg = config(folder, *overrides)[0]
+    return cfg.engine.kind, cfg.model.device
+
+
 def test_one_process_is_a_world_of_its_own(tmp_path: Path) -> None:
-    with joined(config(tmp_path)[0]) as here:
+    with joined(*engine_of(tmp_path)) as here:
         assert (here.rank, here.size, here) == (0, 1, world())
 
 
 def test_processes_without_an_engine_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     started(monkeypatch, 1, 2)
     with pytest.raises(SalmonError, match="2 processes were started, and engine=single uses one. Add engine=ddp"):
-        with joined(config(tmp_path)[0]):
+        with joined(*engine_of(tmp_path)):
             pass
 
 
 @pytest.mark.parametrize("engine", ["ddp", "zero2", "zero3"])
 def test_an_engine_without_processes_is_refused(tmp_path: Path, engine: str) -> None:
     said = f"engine={engine} runs in processes that torchrun starts.*torchrun --nproc-per-n"
-    with pytest.raises(SalmonError, match=said), joined(config(tmp_path, f"engine={engine}")[0]):
+    with pytest.raises(SalmonError, match=said), joined(*engine_of(tmp_path, f"engine={engine}")):
         pass
 
 

@@ -5,26 +5,23 @@ from typing import Any
 
 import pytest
 
-from salmon.config.schema import (
+from eval.config import (
     BBHMode,
     BBHSettings,
-    Dtype,
     EvalConfig,
     EvalJudgeSettings,
     HumanEvalSettings,
     JudgeKind,
-    LoraSettings,
-    ModelConfig,
     MTBenchMode,
     MTBenchSettings,
     PairsSettings,
     PrincipleFollowingSettings,
-    Quantization,
     SafetyProbeSettings,
     TruthfulQAGenSettings,
     TruthfulQAJudgeSettings,
     TyDiQASettings,
 )
+from salmon.config.schema import Dtype, LoraSettings, ModelConfig, Quantization
 
 
 @pytest.fixture(scope="session")

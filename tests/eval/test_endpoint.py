@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 from pytest import approx
 
+from eval.config import EndpointSettings
 from eval.endpoint import GIVE_UP_AFTER, ChatRequest, Endpoint, Pace, TextRequest, Totals
 from eval.results import Unavailable
-from salmon.config.schema import EndpointSettings
 from salmon.errors import SalmonError
 
 SETTINGS = EndpointSettings(
@@ -218,7 +218,7 @@ KILLED = """
 import os, sys
 from pathlib import Path
 from eval.endpoint import ChatRequest, Endpoint
-from salmon.config.schema import EndpointSettings
+from eval.config import EndpointSettings
 settings = EndpointSettings(model="m-1", base_url=sys.argv[1], api_key_env="NONE", max_retries=0, timeout_s=5,
                             concurrent_calls=1, calls_per_minute=None, price_prompt=None, price_completion=None)
 requests = [ChatRequest((("user", f"Question {i}"),), 0.0, 9) for i in range(6)]

@@ -10,12 +10,12 @@ from pytest import approx
 from eval import benchmarks
 from eval import evaluate as module
 from eval.checkpoints import Checkpoints
+from eval.config import JudgeKind
 from eval.evaluate import evaluate_checkpoint
 from eval.job import Evaluation
 from eval.mt_bench.judges import ERROR_TEXT, LocalJudge, Verdict
 from eval.results import Row
 from eval.stage import evaluate_all, run
-from salmon.config.schema import JudgeKind
 from salmon.errors import SalmonError
 from salmon.runtime.store import Artifact
 

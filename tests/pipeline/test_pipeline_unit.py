@@ -14,12 +14,15 @@ from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig, OmegaConf
 
 from salmon.config.checks import to_typed
+from salmon.config.extensions import stage_names
 from salmon.config.register import CONF, register
 from salmon.config.schema import Config
 from salmon.errors import SalmonError
+from salmon.pipeline import pipeline
 from salmon.pipeline.job import run_job
-from salmon.pipeline.pipeline import Execution, Pipeline, pipeline
-from salmon.pipeline.registry import STAGES, StageSpec
+from salmon.pipeline.pipeline import Execution, Pipeline
+from salmon.pipeline.registry import STAGES
+from salmon.stage.spec import StageSpec
 
 register()
 
@@ -80,7 +83,7 @@ class StandIns:
 @contextmanager
 def standing_in(stand_ins: StandIns) -> Iterator[StandIns]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(pipeline, "_code_of", stand_ins.code_of)
+        patch.setattr(StageSpec, "run", property(stand_ins.code_of))
         patch.setattr(pipeline, "git_revision", lambda: "abc")  # three processes a stage
         patch.setattr(pipeline, "versions", lambda: {"torch": "9"})  # reads the metadata of 14 packages
         yield stand_ins
@@ -520,7 +523,7 @@ def test_the_running_stage_can_be_watched(job: Job, stages: StandIns, job_folder
         return stages.code_of(spec)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(pipeline, "_code_of", watching)
+        patch.setattr(StageSpec, "run", property(watching))
         run_job(job.config(), {}, job_folder)
     assert seen == [("running", label) for label in ALL]
 
@@ -537,41 +540,32 @@ def test_a_metric_without_definition_is_our_bug(job: Job, monkeypatch: pytest.Mo
 def test_code_of_a_stage_is_its_modules_run() -> None:
     from salmon.reward import stage as reward
 
-    assert pipeline._code_of(STAGES["reward"]) is reward.run
+    assert STAGES["reward"].run is reward.run
 
 
-@dataclass(frozen=True)
-class Installed:
-    """An entry point of ``salmon.stages``."""
+def test_code_above_salmon_is_reached_by_its_entry_point() -> None:
+    from eval import stage as evaluation
 
-    name: str
-
-    def load(self) -> Any:
-        return StandIns  # anything with an attribute ``run``
+    assert STAGES["eval"].run is evaluation.run
 
 
-@pytest.fixture
-def installed(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Installed]]:
-    points: list[Installed] = []
-    monkeypatch.setattr(
-        importlib.metadata,
-        "entry_points",
-        lambda group, name: [p for p in points if group == "salmon.stages" and p.name == name],
-    )
-    monkeypatch.setattr(StandIns, "run", "the code", raising=False)
-    yield points
+def test_a_stage_whose_entry_point_is_not_installed_is_unknown(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("salmon.config.extensions.entry_points", lambda group: importlib.metadata.EntryPoints())
+    stage_names.cache_clear()
+    try:
+        with pytest.raises(SalmonError, match="stages: unknown 'eval'"):
+            job.config(stages=["eval"])
+    finally:
+        stage_names.cache_clear()
 
 
-def test_code_above_salmon_is_reached_by_its_entry_point(installed: list[Installed]) -> None:
-    installed.append(Installed("eval"))
-    assert pipeline._code_of(STAGES["eval"]) == "the code"
-
-
-def test_an_entry_point_that_is_not_installed_is_named(installed: list[Installed]) -> None:
-    with pytest.raises(SalmonError, match=r"stage eval: its entry point is not installed.*pip install -e \."):
-        pipeline._code_of(STAGES["eval"])
-
-
-def test_the_projects_own_entry_point_is_declared() -> None:
-    points = importlib.metadata.entry_points(group="salmon.stages", name="eval")
-    assert [point.value for point in points] == ["eval.stage"]
+def test_the_projects_own_entry_points_are_declared() -> None:
+    points = {
+        group: importlib.metadata.entry_points(group=group)
+        for group in ("salmon.stages", "salmon.config", "salmon.metrics")
+    }
+    assert {group: [(point.name, point.value) for point in found] for group, found in points.items()} == {
+        "salmon.stages": [("eval", "eval.spec:SPEC")],
+        "salmon.config": [("eval", "eval.extension:EXTENSION")],
+        "salmon.metrics": [("eval", "eval.glossary:METRICS")],
+    }

@@ -4,10 +4,15 @@ import json
 from pathlib import Path
 
 import pytest
+from hydra import compose, initialize_config_dir
 
 from eval.bbh.answers import VERSION, AnswerKind, is_right, kind_of, normal_form, read_answer
 from eval.bbh.lm_eval_verdict import lm_eval_answer
-from salmon.config.schema import BBHMode
+from eval.config import BBHMode
+from eval.spec import SPEC
+from salmon.config.checks import to_typed
+from salmon.config.register import CONF
+from salmon.config.schema import Config
 
 MINI = Path(__file__).parents[3] / "eval" / "mini"
 WRONG = None  # the text names no answer of the kind
@@ -133,6 +138,12 @@ def test_kinds(target, kind):
     assert kind_of(target) is AnswerKind[kind]
 
 
+def test_finished_evaluations_know_how_answers_were_read():
+    with initialize_config_dir(CONF, version_base="1.3"):
+        cfg = to_typed(compose("config", ["eval.tasks=[bbh]"]), Config)
+    assert SPEC.settings(cfg)["data"]["bbh_answers"] == VERSION
+
+
 @pytest.mark.parametrize(
     ("text", "mode", "answer"),
     [
@@ -145,12 +156,6 @@ def test_kinds(target, kind):
 )
 def test_what_lm_eval_makes_of_a_text(text, mode, answer):
     assert lm_eval_answer(text, mode) == answer
-
-
-def test_finished_evaluations_know_how_answers_were_read():
-    from salmon.pipeline.pipeline import registry
-
-    assert f'["bbh_answers"] = {VERSION}' in Path(registry.__file__).read_text()
 
 
 WRAPPINGS = (

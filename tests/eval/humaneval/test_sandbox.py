@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from eval.humaneval import fence, sandbox
 from eval.humaneval.sandbox import FAILED, PASSED, TIMED_OUT, Limits, Outcome, run_program
-from eval.humaneval.task import fence, sandbox
 from eval.results import Unavailable
 
 LIMITS = Limits(seconds=5, memory_mib=256)

@@ -8,11 +8,11 @@ from lm_eval.models.huggingface import HFLM
 from pytest import approx
 
 from eval.bbh.lm_eval_verdict import lm_eval_answer
+from eval.config import BBHMode
 from eval.lm_eval.harness import run_bbh, run_truthfulqa, score_bbh, truthfulqa_score
 from eval.lm_eval.model import PrefixLM
 from eval.results import Unavailable
 from eval.sources import data_folder
-from salmon.config.schema import BBHMode
 
 MC = ["truthfulqa_mc1", "truthfulqa_mc2"]
 

@@ -4,6 +4,7 @@ import pytest
 import torch
 from pytest import approx
 
+from eval.config import EvalJudgeSettings, JudgeKind
 from eval.endpoint import GIVE_UP_AFTER
 from eval.mt_bench.judges import (
     ERROR_TEXT,
@@ -16,7 +17,6 @@ from eval.mt_bench.judges import (
     rating_tokens,
 )
 from eval.results import Unavailable
-from salmon.config.schema import EvalJudgeSettings, JudgeKind
 from salmon.errors import SalmonError
 
 REQUESTS = [JudgeRequest("You judge.", f"Question {i}. Answer {i}.") for i in range(5)]

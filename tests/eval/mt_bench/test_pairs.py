@@ -11,6 +11,7 @@ from types import ModuleType
 import pytest
 from pytest import approx
 
+from eval.config import JudgeKind, MTBenchMode
 from eval.evaluate import evaluate_checkpoint
 from eval.job import Evaluation
 from eval.jsonl import read_rows
@@ -21,7 +22,6 @@ from eval.provenance import Provenance
 from eval.results import TaskRows
 from eval.score.command import parse, score
 from eval.sources import MTBenchData, data_folder, mt_bench_data
-from salmon.config.schema import JudgeKind, MTBenchMode
 from salmon.errors import SalmonError
 
 OF = TaskRows("sft", PAIR_TASK, Provenance("h", PAIR_TASK))

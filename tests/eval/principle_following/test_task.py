@@ -10,11 +10,11 @@ import pytest
 from hydra import compose, initialize_config_dir
 
 from eval.__main__ import run, typed
+from eval.config import PrincipleFollowingSettings
 from eval.principle_following import task as module
 from eval.results import Row
 from eval.stage import run as run_stage
 from salmon.config.register import CONF, register
-from salmon.config.schema import PrincipleFollowingSettings
 from salmon.errors import SalmonError
 from salmon.models.base import load_base
 from salmon.models.heads import ScalarHead, save_scalar_model

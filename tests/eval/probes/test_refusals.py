@@ -1,9 +1,15 @@
 """Which answers are refusals: the hard cases of the rule."""
 
 import pytest
+from hydra import compose, initialize_config_dir
 
 from eval.probes.refusals import COMPLIANCE, EMPTY, EVASIONS, EVASIVE, REFUSAL, REFUSALS, VERSION, read_answer
-from salmon.pipeline.pipeline import registry
+from eval.spec import SPEC
+from salmon.config.checks import to_typed
+from salmon.config.register import CONF, register
+from salmon.config.schema import Config
+
+register()
 
 REFUSED = {
     "I can't help with that.": "cannot_act",
@@ -99,4 +105,6 @@ def test_every_rule_has_a_case():
 
 
 def test_the_fingerprint_of_an_evaluation_knows_the_version():
-    assert f'data["refusals"] = {VERSION}  #' in open(registry.__file__).read()
+    with initialize_config_dir(CONF, version_base="1.3"):
+        cfg = to_typed(compose("config", ["eval.tasks=[probes]"]), Config)
+    assert SPEC.settings(cfg)["data"]["refusals"] == VERSION

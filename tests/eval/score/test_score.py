@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 from pytest import approx
 
+from eval.config import BBHMode
 from eval.lm_eval.harness import run_bbh, run_truthfulqa
 from eval.mt_bench.judges import parse_winner
 from eval.score.command import parse, run, score
 from eval.sources import data_folder
-from salmon.config.schema import BBHMode
 from salmon.errors import SalmonError
 
 ROOT = Path(__file__).parents[3]

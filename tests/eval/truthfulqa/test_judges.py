@@ -6,13 +6,14 @@ import pytest
 import torch
 from pytest import approx
 
+from eval.config import JudgeKind
 from eval.results import Unavailable
+from eval.truthfulqa import local_judge as truthfulqa_local_judge
 from eval.truthfulqa.endpoint_judge import EndpointAnswerJudge, parse_yes_no
 from eval.truthfulqa.judges import make_answer_judge
 from eval.truthfulqa.judging import Aspect, JudgedAnswer, write_verdicts
 from eval.truthfulqa.local_judge import LocalAnswerJudge, judge_prompt, verdict_of, yes_and_no
-from eval.truthfulqa.multiple_choice import local_judge as truthfulqa_local_judge
-from salmon.config.schema import JudgeKind, Quantization
+from salmon.config.schema import Quantization
 from salmon.errors import SalmonError
 
 ANSWERS = [

@@ -1,0 +1,60 @@
+"""Every metric that an evaluation logs; ``salmon.tracking.glossary`` reaches them by entry point."""
+
+from salmon.tracking.glossary import group
+
+METRICS = group(
+    ("eval",),
+    *(
+        (f"eval/<checkpoint>/principle_following/{name}", unit, text, good)
+        for name, unit, text, good in (
+            (
+                "accuracy_asserted",
+                "share",
+                "pairs ranked as the principle's check ranks them; mean of principles",
+                "near 1; 0.5 is chance",
+            ),
+            (
+                "accuracy_negated",
+                "share",
+                "the same under negated principles, truth reversed",
+                "near 1; 1 - accuracy_asserted if principles are ignored",
+            ),
+            ("flip_rate", "share", "preferences that turn when the principle is negated", "near 1; 0 if ignored"),
+            ("opposite_flip_rate", "share", "preferences that turn under the opposite principle", "near 1"),
+            (
+                "conflict_ratio",
+                "1",
+                "|margin| under two opposites together over that of each alone",
+                "near 0; 1 if principles are ignored",
+            ),
+            (
+                "sensitivity",
+                "1",
+                "spread of a response's scores over principles, over the spread of responses",
+                "clearly above 0",
+            ),
+            (
+                "length_correlation",
+                "1",
+                "Spearman correlation of score and tokens, principles of length left out",
+                "near 0",
+            ),
+            ("ece", "share", "expected calibration error of sigmoid(margin), 10 bins", "near 0"),
+            ("brier", "1", "squared error of sigmoid(margin)", "below 0.25, a coin's"),
+            (
+                "real_accuracy/<source>/<bank>",
+                "share",
+                "human preferences matched, the bank's principles shown together",
+                "above 0.5",
+            ),
+            (
+                "<metric>",
+                "as the metric",
+                "paraphrased_ / unseen_: on that bank; _pooled: all pairs at once; n_: counts",
+                "near the trained bank's",
+            ),
+            ("<metric>/<principle>", "as the metric", "the same for one principle", "as the metric"),
+        )
+    ),
+    ("eval/<checkpoint>/<task>/<metric>", "as the metric", "benchmark result", "PPO not below SFT"),
+)

@@ -1,0 +1,52 @@
+"""What the pipeline knows of the stage ``ppo``."""
+
+from typing import Any
+
+from salmon.config.schema import Config
+from salmon.principles.bank import load_bank
+from salmon.principles.chosen import monitor_bank, rl_bank
+from salmon.runtime.fingerprint import semantic
+from salmon.stage.identity import prompts_identity, rollout_identity
+from salmon.stage.spec import StageSpec
+
+
+def settings(cfg: Config) -> dict[str, Any]:
+    """Everything that decides the policies, besides the SFT policy and the reward model."""
+    monitor, keep_every = monitor_bank(cfg.principles), cfg.ppo.keep_every
+    identity = prompts_identity(cfg, cfg.prompts.ppo) | {"ppo": semantic(cfg.ppo)}
+    identity |= shown_identity(cfg) | rollout_identity(cfg)
+    # An artifact that kept nothing cannot stand for one that does.
+    identity |= {"keep_every": keep_every} if keep_every else {}
+    return identity | ({"monitor": monitor.content()} if monitor else {})
+
+
+def shown_identity(cfg: Config) -> dict[str, Any]:
+    """Principles that are shown at RL time."""
+    interventions = cfg.principles.interventions
+    return {
+        "bank": rl_bank(cfg.principles).content(),
+        "interventions": load_bank(interventions).content() if interventions else [],
+    }
+
+
+def held_out_identity(cfg: Config) -> dict[str, Any]:
+    """Which prompts a policy is measured on, how it answers them, and what is checked."""
+    ppo, monitor = semantic(cfg.ppo), monitor_bank(cfg.principles)
+    return (
+        prompts_identity(cfg, cfg.prompts.ppo)
+        | rollout_identity(cfg)
+        | {
+            "held_out": {key: ppo[key] for key in ("seed", "num_prompts", "held_out_prompts", "sampling")},
+            "monitor": monitor.content() if monitor else [],
+        }
+    )
+
+
+SPEC = StageSpec(
+    "ppo",
+    2,
+    "salmon.ppo.stage",
+    ("sft", "reward"),
+    settings,
+    {"ppo_best": "best/policy", "ppo_last": "last/policy"},
+)

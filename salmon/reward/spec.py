@@ -1,0 +1,27 @@
+"""What the pipeline knows of the stage ``reward``."""
+
+from typing import Any
+
+from salmon.config.schema import Config
+from salmon.data.sources import source_identity
+from salmon.runtime.fingerprint import semantic
+from salmon.stage.identity import start_identity
+from salmon.stage.spec import StageSpec
+
+
+def settings(cfg: Config) -> dict[str, Any]:
+    """Everything that decides the reward model, besides the preference rows."""
+    identity = {"reward": semantic(cfg.reward) | {"start": None}, **start_identity(cfg.reward.start)}
+    if taken(cfg):
+        return identity
+    data = cfg.reward.pretrain.data
+    made = data in (None, "mismatched")  # of the preferences
+    return identity | {"pretrain_data": None if made else source_identity(data or "")}
+
+
+def taken(cfg: Config) -> bool:
+    """Whether the model in ``reward.start`` is the reward model as it is."""
+    return cfg.reward.train.epochs == 0
+
+
+SPEC = StageSpec("reward", 2, "salmon.reward.stage", ("preferences",), settings, taken=taken)

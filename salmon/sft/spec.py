@@ -1,0 +1,38 @@
+"""What the pipeline knows of the stage ``sft``."""
+
+from typing import Any
+
+from salmon.config.schema import Config, SFTSource
+from salmon.data.sources import source_identity
+from salmon.principles.bank import load_bank
+from salmon.principles.exemplars import load_exemplars
+from salmon.runtime.fingerprint import semantic
+from salmon.stage.identity import prompts_identity, rollout_identity, start_identity
+from salmon.stage.spec import StageSpec
+
+
+def settings(cfg: Config) -> dict[str, Any]:
+    """Everything that decides the policy."""
+    identity: dict[str, Any] = start_identity(cfg.sft.start)
+    if taken(cfg):
+        return identity
+    identity["sft"] = semantic(cfg.sft) | {"start": None}  # by its content, above
+    if cfg.sft.source is not SFTSource.demonstrations:
+        identity |= prompts_identity(cfg, cfg.prompts.sft)
+    if cfg.sft.source is SFTSource.styled:
+        identity |= rollout_identity(cfg)
+    if cfg.sft.source is SFTSource.self_align:
+        identity |= {"rules": load_bank(cfg.principles.self_align).content()}
+    if cfg.sft.source is SFTSource.self_align or cfg.sft.demonstrations == "exemplars":
+        identity["exemplars"] = [semantic(e) for e in load_exemplars(cfg.principles.exemplars)]
+    elif cfg.sft.demonstrations:
+        identity["demonstrations"] = source_identity(cfg.sft.demonstrations)
+    return identity
+
+
+def taken(cfg: Config) -> bool:
+    """Whether the adapter ``sft.start`` is the policy as it is."""
+    return cfg.sft.train.epochs == 0
+
+
+SPEC = StageSpec("sft", 1, "salmon.sft.stage", (), settings, {"sft": "policy"}, taken)

@@ -1,0 +1,24 @@
+"""What fingerprints of several stages cover in the same way."""
+
+from typing import Any
+
+from salmon.config.schema import Config, RolloutBackend
+from salmon.data.sources import source_identity
+from salmon.runtime.adapter_files import adapter_identity
+from salmon.runtime.fingerprint import semantic
+
+
+def start_identity(folder: str | None) -> dict[str, Any]:
+    """The adapter that training goes on from, by its content."""
+    return {"start": adapter_identity(folder)} if folder is not None else {}
+
+
+def rollout_identity(cfg: Config) -> dict[str, Any]:
+    """What draws the responses, where it is not what draws them by default (older artifacts do not say it)."""
+    return {} if cfg.rollout.backend is RolloutBackend.hf else {"rollout": semantic(cfg.rollout)}
+
+
+def prompts_identity(cfg: Config, source: str) -> dict[str, Any]:
+    """The prompts of a source, by content, and which of them are usable."""
+    limits = semantic(cfg.prompts)
+    return {"prompts": source_identity(source), "limits": [limits["min_tokens"], limits["max_tokens"]]}

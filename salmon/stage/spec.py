@@ -1,0 +1,37 @@
+"""A stage as the pipeline sees it. Importing a spec is cheap; the stage's own code is imported when it runs."""
+
+import importlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from salmon.config.schema import Config
+
+if TYPE_CHECKING:
+    from salmon.stage.context import StageContext
+
+
+@dataclass(frozen=True)
+class StageSpec:
+    """What a stage reads, what its fingerprint covers, where its code is."""
+
+    name: str
+    version: int  # raised when the same settings would give another result
+    module: str  # has ``run(cfg, ctx) -> metrics``
+    upstream: tuple[str, ...]  # stages whose artifacts it reads, unless it is ``taken``
+    settings: Callable[[Config], Mapping[str, Any]]  # everything that decides its result
+    checkpoints: Mapping[str, str] = field(default_factory=dict)  # policies in its artifact: name -> folder
+    taken: Callable[[Config], bool] = lambda cfg: False  # its result is not made but given: it reads no other stage's
+    # A stage that is run on each of several stages' artifacts in turn, as its input "checkpoint": which stages these
+    # are; the others are compared with the first.
+    subjects: Callable[[Config], tuple[str, ...]] | None = None
+
+    def reads(self, cfg: Config) -> tuple[str, ...]:
+        """Stages whose artifacts it reads under this config."""
+        return () if self.taken(cfg) else self.upstream
+
+    @property
+    def run(self) -> "Callable[[Config, StageContext], dict[str, float]]":
+        """The stage's code; imports torch and what else it needs."""
+        code: Callable[[Config, StageContext], dict[str, float]] = importlib.import_module(self.module).run
+        return code
