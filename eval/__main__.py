@@ -49,6 +49,11 @@ def app(composed: DictConfig) -> None:
     configure_console()
     if HydraConfig.get().mode is RunMode.MULTIRUN:
         only_in_one_process("a multirun (-m)")
+    start(cfg)
+
+
+def start(cfg: EvalApp) -> None:
+    """Evaluate in the processes of the job."""
     if cfg.engine.kind is not Engine.single:
         # Before they meet: of processes that have, transformers' save_pretrained writes in the first only.
         weights.resolve(cfg.model.path, Path(cfg.paths.cache).expanduser())

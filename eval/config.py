@@ -130,7 +130,7 @@ class EvalConfig:
     # of: truthfulqa_mc1, truthfulqa_mc2, truthfulqa_gen, bbh, humaneval, tydiqa_goldp, mt_bench, pairs, probes,
     # principle_following
     tasks: list[str] = MISSING
-    data_dir: str | None = MISSING  # "mini" (bundled smoke test), a folder (layout: eval/README.md), null = hub
+    data_dir: str | None = MISSING  # "mini" (bundled smoke test), a folder laid out like eval/mini, null = hub
     limit: int | None = MISSING  # items per task; null = all. Any limit is shown in the table
     batch_size: int = cosmetic()
     chat_template: bool = MISSING  # apply the chat template to lm-eval's prompts

@@ -186,7 +186,7 @@ _HELD_OUT_CHECKS = group(
 
 @cache
 def metrics() -> tuple[Metric, ...]:
-    """All metrics: the stages' own, and those of the packages that bring a stage (entry points ``salmon.metrics``)."""
+    """All metrics: the stages' own, and those of the packages that bring a stage (entry points)."""
     brought = [metric for point in entry_points(group="salmon.metrics") for metric in point.load()]
     return (*_SFT, *_PREFERENCES, *_REWARD, *_PPO, *_DPO, *_HELD_OUT, *_HELD_OUT_CHECKS, *brought, *_TRAINING, *_ALL)
 
