@@ -36,7 +36,9 @@ from salmon.config.schema import (
 )
 from salmon.models.base import SharedModel, load_base
 from salmon.models.heads import ScalarHead, save_scalar_model
+from salmon.pipeline.pipeline import Execution
 from salmon.ppo.models import Actors, load_actors
+from tests.tiny_run import run_tiny
 
 torch.set_num_threads(1)
 settings.register_profile("repeatable", derandomize=True, deadline=None)
@@ -155,6 +157,15 @@ def actor_folders(
 @pytest.fixture
 def actors(tiny: SharedModel, actor_folders: tuple[Path, Path]) -> Actors:
     return load_actors(tiny, *actor_folders, ValueInit.reward)
+
+
+# --- a run ---------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def tiny_run(tiny_cache: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Execution]:
+    """Every training stage, finished, by name (see ``tests.tiny_run``). To be read, not to be changed."""
+    return run_tiny(tmp_path_factory.mktemp("tiny_run"), tiny_cache)
 
 
 # --- settings ----------------------------------------------------------------------------------
