@@ -14,6 +14,7 @@ from hydra.errors import CompactHydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
+from salmon import __version__
 from salmon.config.checks import to_typed
 from salmon.config.register import CONF, register
 from salmon.config.schema import Config
@@ -92,6 +93,9 @@ def main() -> None:
     """Entry point of the console script and of ``python -m salmon``."""
     if {"-h", "--help"} & set(sys.argv[1:]):
         print(plan_help() if sys.argv[1:2] == ["plan"] else help_text())
+        return
+    if sys.argv[1:] == ["--version"]:
+        print(f"salmon-align {__version__}")
         return
     if sys.argv[1:2] == ["plan"]:
         print(plan(sys.argv[2:]))

@@ -1,4 +1,4 @@
-"""Hydra's view of the repository: schemas in the ConfigStore, and where ``conf/`` and ``sweeps/`` are."""
+"""Hydra's view of the project: schemas in the ConfigStore, and where ``conf/`` and ``sweeps/`` are."""
 
 import hashlib
 import os
@@ -11,8 +11,9 @@ from omegaconf import DictConfig, OmegaConf
 from salmon.config.extensions import extensions
 from salmon.config.schema import Config
 
-ROOT = Path(__file__).resolve().parents[2]
-CONF = str(ROOT / "conf")
+ROOT = Path(__file__).resolve().parents[2]  # a checkout, or the site-packages that a wheel was installed into
+_INSTALLED = ROOT / "salmon" / "conf"
+CONF = str(_INSTALLED if _INSTALLED.is_dir() else ROOT / "conf")
 
 _MAX_SLUG = 100
 _UNSAID = re.compile(r"(\+experiment|\+sweeps|paths\.|tracking)")  # overrides that seldom tell jobs apart

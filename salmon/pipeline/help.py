@@ -17,6 +17,7 @@ salmon: self-alignment with instructable reward models
   salmon +sweeps=NAME                          a study: {studies}
   salmon plan [...] [gpu=NAME] [processes=N]   memory, FLOPs and time of each phase, without running it
   salmon --cfg job [...]                       show the whole config of a command, without running it
+  salmon --version                             the name of the package and its version
   python -m eval checkpoint=PATH               benchmarks on a checkpoint
   python -m salmon.convert FOLDER OUTPUT       pickled adapters (the original project's) as safetensors
 
