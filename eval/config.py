@@ -1,11 +1,13 @@
-"""Every setting of the evaluation: its type, its unit, its meaning (``salmon.config.schema`` says how to read it)."""
+"""Every setting of the evaluation: its type, its unit, its meaning (read as ``salmon/config/schema.py`` says)."""
 
 from dataclasses import dataclass, field
 from enum import Enum
 
 from omegaconf import MISSING
 
-from salmon.config.schema import EngineConfig, ModelConfig, PathsConfig, TrackingConfig, cosmetic
+from salmon.config.model import ModelConfig
+from salmon.config.run import EngineConfig, PathsConfig, TrackingConfig
+from salmon.config.setting import cosmetic
 
 
 class JudgeKind(Enum):

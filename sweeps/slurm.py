@@ -26,7 +26,7 @@ from submitit.helpers import TorchDistributedEnvironment
 from submitit.slurm.slurm import SlurmJob
 
 from salmon.config.register import register
-from salmon.config.schema import Engine
+from salmon.config.run import Engine
 from salmon.distributed.launch import started_rank
 from salmon.errors import SalmonError
 from salmon.runtime.files import storage_errors, write_json_atomic

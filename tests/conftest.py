@@ -15,25 +15,19 @@ import pytest
 import torch
 from hypothesis import settings
 
-from salmon.config.schema import (
-    Dtype,
+from salmon.config.model import Dtype, LoraSettings, ModelConfig, Quantization
+from salmon.config.ppo import (
     KLEstimator,
     KLSettings,
-    LoraSettings,
-    ModelConfig,
-    Optimizer,
-    OptimSettings,
     PPOConfig,
-    PretrainSettings,
     PrincipleSamplingSettings,
-    Quantization,
-    RewardConfig,
     RewardSource,
-    SamplingSettings,
-    Schedule,
     ShapingSettings,
     ValueInit,
 )
+from salmon.config.reward import PretrainSettings, RewardConfig
+from salmon.config.sampling import SamplingSettings
+from salmon.config.training import Optimizer, OptimSettings, Schedule
 from salmon.models.base import SharedModel, load_base
 from salmon.models.heads import ScalarHead, save_scalar_model
 from salmon.pipeline.pipeline import Execution

@@ -9,7 +9,7 @@ from bitsandbytes.nn import Linear4bit, Params4bit
 from torch import nn
 from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
 
-from salmon.config.schema import ModelConfig, Quantization
+from salmon.config.model import ModelConfig, Quantization
 from salmon.models import weights
 from salmon.models.base import SharedModel, as_shared
 from salmon.models.device import pick_device, pick_dtype

@@ -13,7 +13,7 @@ from torch import Tensor
 from eval.config import EvalJudgeSettings, JudgeKind
 from eval.endpoint import ChatRequest, Endpoint
 from eval.prefix import CachedPrefix
-from salmon.config.schema import ModelConfig
+from salmon.config.model import ModelConfig
 from salmon.errors import SalmonError
 from salmon.models.base import SharedModel, load_base
 from salmon.models.shared_prefix import common_prefix

@@ -11,7 +11,7 @@ import torch
 
 from eval.checkpoints import adapter_hash
 from eval.principle_following.tables import Column
-from salmon.config.schema import RewardConfig
+from salmon.config.reward import RewardConfig
 from salmon.errors import SalmonError
 from salmon.models.base import SharedModel
 from salmon.models.forward import score_forward

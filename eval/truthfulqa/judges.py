@@ -6,7 +6,7 @@ from eval.config import JudgeKind, TruthfulQAJudgeSettings
 from eval.truthfulqa.endpoint_judge import EndpointAnswerJudge
 from eval.truthfulqa.judging import AnswerJudge
 from eval.truthfulqa.local_judge import LocalAnswerJudge
-from salmon.config.schema import ModelConfig
+from salmon.config.model import ModelConfig
 from salmon.models.base import SharedModel
 
 

@@ -11,7 +11,7 @@ import torch
 from eval.config import TruthfulQAJudgeSettings
 from eval.results import Unavailable
 from eval.truthfulqa.judging import Aspect, JudgedAnswer, Verdict, file_name
-from salmon.config.schema import ModelConfig, Quantization
+from salmon.config.model import ModelConfig, Quantization
 from salmon.errors import SalmonError
 from salmon.models.base import SharedModel, load_base
 from salmon.models.shared_prefix import SharedPrefix, common_prefix

@@ -9,20 +9,16 @@ from typing import Any, TypeVar
 from omegaconf import MISSING, DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from salmon.config.data import PrinciplesConfig
 from salmon.config.engine_rules import engine_rules, rollout_rules
 from salmon.config.extensions import extensions, stage_names
-from salmon.config.schema import (
-    Config,
-    OptimSettings,
-    PairJudge,
-    PPOConfig,
-    PreferencesConfig,
-    PrinciplesConfig,
-    RewardConfig,
-    RewardSource,
-    SamplingSettings,
-    SFTSource,
-)
+from salmon.config.ppo import PPOConfig, RewardSource
+from salmon.config.preferences import PairJudge, PreferencesConfig
+from salmon.config.reward import RewardConfig
+from salmon.config.sampling import SamplingSettings
+from salmon.config.schema import Config
+from salmon.config.sft import SFTSource
+from salmon.config.training import OptimSettings
 from salmon.config.values import choices, positive, probabilities, settings
 from salmon.errors import SalmonError
 

@@ -2,7 +2,12 @@
 
 from collections.abc import Iterator
 
-from salmon.config.schema import Config, Engine, Optimizer, Quantization, RolloutBackend, SFTSource
+from salmon.config.model import Quantization
+from salmon.config.run import Engine
+from salmon.config.sampling import RolloutBackend
+from salmon.config.schema import Config
+from salmon.config.sft import SFTSource
+from salmon.config.training import Optimizer
 from salmon.config.values import settings
 
 MAX_VLLM_RANK = 512  # vllm.config.lora.MaxLoRARanks

@@ -14,7 +14,7 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from salmon.config.schema import FilterSettings
+from salmon.config.sft import FilterSettings
 from salmon.data.rows import Prompt
 
 # Reasons for dropping an answer, in the order in which they are looked for.

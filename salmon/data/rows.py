@@ -11,7 +11,7 @@ from dataclasses import MISSING, asdict, dataclass, fields, is_dataclass, replac
 from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
-from salmon.config.schema import OnBadLine
+from salmon.config.data import OnBadLine
 from salmon.errors import SalmonError
 
 log = logging.getLogger("salmon")

@@ -14,7 +14,7 @@ from itertools import takewhile
 from pathlib import Path
 from typing import Any, TypeVar
 
-from salmon.config.schema import OnBadLine
+from salmon.config.data import OnBadLine
 from salmon.data.hub_prompts import is_prompt
 from salmon.data.rows import Convert, Demonstration, PreferencePair, Prompt, collect_rows, read_jsonl
 from salmon.errors import SalmonError

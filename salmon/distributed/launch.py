@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from salmon.config.schema import Engine
+from salmon.config.run import Engine
 from salmon.distributed.world import World, use_world, world
 from salmon.errors import SalmonError
 

@@ -24,7 +24,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
-from salmon.config.schema import Engine
+from salmon.config.run import Engine
 from salmon.distributed.deepspeed import library
 from salmon.distributed.lockstep import Lockstep, Move
 from salmon.distributed.world import RowShard, World, use_world

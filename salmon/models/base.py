@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from transformers import AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig, PreTrainedModel
 from transformers.utils import logging as transformers_logging
 
-from salmon.config.schema import LoraSettings, ModelConfig, Quantization
+from salmon.config.model import LoraSettings, ModelConfig, Quantization
 from salmon.distributed.world import world
 from salmon.errors import SalmonError
 from salmon.models import weights

@@ -4,7 +4,7 @@ import logging
 
 import torch
 
-from salmon.config.schema import Dtype
+from salmon.config.model import Dtype
 from salmon.errors import SalmonError
 
 log = logging.getLogger("salmon")

@@ -8,7 +8,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from salmon.config.schema import Config, Engine, RolloutBackend
+from salmon.config.run import Engine
+from salmon.config.sampling import RolloutBackend
+from salmon.config.schema import Config
 from salmon.distributed.batch_sizes import check_batch_sizes
 from salmon.distributed.launch import joined
 from salmon.models import weights

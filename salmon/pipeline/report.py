@@ -5,7 +5,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from salmon.config.schema import Config, WandbMode
+from salmon.config.run import WandbMode
+from salmon.config.schema import Config
 from salmon.pipeline.pipeline import Execution
 from salmon.runtime.progress import format_duration
 

@@ -5,7 +5,10 @@ from copy import deepcopy
 from dataclasses import dataclass, replace
 from typing import Any
 
-from salmon.config.schema import Config, Engine, Optimizer, Quantization
+from salmon.config.model import Quantization
+from salmon.config.run import Engine
+from salmon.config.schema import Config
+from salmon.config.training import Optimizer
 from salmon.distributed.batch_sizes import sharded_batches
 from salmon.plan.devices import Device
 from salmon.plan.phases import Phase

@@ -5,7 +5,7 @@ by op, and are compared with what torch reports in ``tests/plan/test_against_mea
 element of the compute dtype: 4 for fp32, 2 for bf16. LoRA is fp32 always (PEFT casts it), so is what enters it.
 """
 
-from salmon.config.schema import Optimizer
+from salmon.config.training import Optimizer
 from salmon.plan.shapes import ModelShape
 
 FP32 = 4

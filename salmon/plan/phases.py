@@ -4,7 +4,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from math import ceil
 
-from salmon.config.schema import Config, Optimizer, SFTSource
+from salmon.config.schema import Config
+from salmon.config.sft import SFTSource
+from salmon.config.training import Optimizer
 from salmon.plan import memory
 from salmon.plan.compute import (
     compute_seconds,

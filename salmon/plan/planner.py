@@ -2,7 +2,9 @@
 
 from collections.abc import Callable, Iterator
 
-from salmon.config.schema import Config, Dtype, Engine, Quantization
+from salmon.config.model import Dtype, Quantization
+from salmon.config.run import Engine
+from salmon.config.schema import Config
 from salmon.distributed.batch_sizes import check_batch_sizes
 from salmon.errors import SalmonError
 from salmon.plan.baselines import best_of_n_phases, dpo_phases

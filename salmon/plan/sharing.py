@@ -8,7 +8,7 @@ used. Adapters, and a process's own gradients of them, are whole in every engine
 from dataclasses import dataclass
 from math import ceil
 
-from salmon.config.schema import Engine
+from salmon.config.run import Engine
 
 FP32 = 4
 BUCKET = 2**24  # numbers that are summed together (salmon/distributed/processes.py, which imports torch)

@@ -6,7 +6,12 @@ answers kept. Texts of our own (rules, principles, templates) are counted in cha
 
 from dataclasses import dataclass
 
-from salmon.config.schema import Config, OnBadLine, PairJudge, RewardConfig, RewardInputSettings, SFTSource
+from salmon.config.data import OnBadLine
+from salmon.config.ppo import RewardInputSettings
+from salmon.config.preferences import PairJudge
+from salmon.config.reward import RewardConfig
+from salmon.config.schema import Config
+from salmon.config.sft import SFTSource
 from salmon.data.sources import load_demonstrations, load_pairs, load_prompts
 from salmon.plan.shapes import ModelShape
 from salmon.principles.bank import load_bank

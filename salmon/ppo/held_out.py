@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from salmon.config.schema import Config, PPOConfig
+from salmon.config.ppo import PPOConfig
+from salmon.config.schema import Config
 from salmon.data.rows import Prompt
 from salmon.models.base import SharedModel
 from salmon.models.chat import ChatFormat

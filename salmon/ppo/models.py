@@ -5,7 +5,7 @@ from pathlib import Path
 
 from torch import nn
 
-from salmon.config.schema import ValueInit
+from salmon.config.ppo import ValueInit
 from salmon.models.base import SharedModel
 from salmon.models.heads import ScalarHead, load_scalar_model
 

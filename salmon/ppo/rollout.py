@@ -9,7 +9,9 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from salmon.config.schema import Config, PPOConfig, PrincipleSamplingSettings, RewardConfig, RewardSource
+from salmon.config.ppo import PPOConfig, PrincipleSamplingSettings, RewardSource
+from salmon.config.reward import RewardConfig
+from salmon.config.schema import Config
 from salmon.core.gae import gae
 from salmon.core.kl import kl_estimate
 from salmon.core.masked import masked_mean, masked_var, masked_whiten

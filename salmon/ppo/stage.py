@@ -10,7 +10,8 @@ from pathlib import Path
 
 import torch
 
-from salmon.config.schema import Config, PPOConfig
+from salmon.config.ppo import PPOConfig
+from salmon.config.schema import Config
 from salmon.core.kl import next_kl_coefficient
 from salmon.data.rows import Prompt
 from salmon.distributed.world import world

@@ -5,7 +5,7 @@ from dataclasses import fields
 
 import torch
 
-from salmon.config.schema import PPOConfig
+from salmon.config.ppo import PPOConfig
 from salmon.core.ppo import PolicyStats, ValueStats, explained_variance, policy_loss, value_loss
 from salmon.distributed.world import world
 from salmon.models.forward import response_logprobs, value_forward

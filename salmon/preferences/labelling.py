@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from salmon.config.schema import AggregationSettings
+from salmon.config.preferences import AggregationSettings
 from salmon.core.aggregation import combine_orders, decide, draw_num_principles, flip, normalize_by_variance
 from salmon.data.language import detect_language
 from salmon.data.rows import Judgement, PreferenceRow, ShownGuideline

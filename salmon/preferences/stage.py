@@ -8,7 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from salmon.config.schema import Config, PairJudge, PreferencesConfig
+from salmon.config.preferences import PairJudge, PreferencesConfig
+from salmon.config.schema import Config
 from salmon.core.aggregation import combine_orders, position_bias
 from salmon.data.rows import Judgement, PreferenceRow, Prompt, write_jsonl
 from salmon.data.styles import draw_styles, exchange, restyle, whole_sentences

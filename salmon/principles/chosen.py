@@ -1,6 +1,6 @@
 """The banks that a config chooses, by what they are for."""
 
-from salmon.config.schema import PrinciplesConfig
+from salmon.config.data import PrinciplesConfig
 from salmon.principles.bank import Bank, load_bank
 
 

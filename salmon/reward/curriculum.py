@@ -10,7 +10,9 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 
-from salmon.config.schema import AggregationSettings, LessonSettings, Schedule, SupervisedSettings
+from salmon.config.preferences import AggregationSettings
+from salmon.config.reward import LessonSettings
+from salmon.config.training import Schedule, SupervisedSettings
 from salmon.data.rows import PreferenceRow
 from salmon.errors import SalmonError
 from salmon.preferences.labelling import JudgedPairs, aggregate

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from salmon.config.schema import PretrainSettings, RewardConfig
+from salmon.config.reward import PretrainSettings, RewardConfig
 from salmon.models.chat import ChatFormat
 from salmon.principles.encoding import EncodedRewardInput, encode_reward_input
 

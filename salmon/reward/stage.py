@@ -11,7 +11,10 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from salmon.config.schema import Config, LessonSettings, OnBadLine, SupervisedSettings
+from salmon.config.data import OnBadLine
+from salmon.config.reward import LessonSettings
+from salmon.config.schema import Config
+from salmon.config.training import SupervisedSettings
 from salmon.core.preference import bradley_terry_loss, pairwise_accuracy
 from salmon.data.rows import PreferencePair, PreferenceRow, read_jsonl
 from salmon.data.sources import load_pairs

@@ -3,7 +3,7 @@
 import logging
 from typing import TYPE_CHECKING
 
-from salmon.config.schema import PromptsConfig
+from salmon.config.data import PromptsConfig
 from salmon.data.filters import clean_prompts
 from salmon.data.rows import Prompt
 from salmon.data.sources import load_prompts

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from salmon.config.schema import SamplingSettings
+from salmon.config.sampling import SamplingSettings
 from salmon.data.rows import Prompt
 from salmon.distributed.world import world
 from salmon.models.base import SharedModel

@@ -12,7 +12,8 @@ from typing import Any
 
 import torch
 
-from salmon.config.schema import ModelConfig, RolloutConfig
+from salmon.config.model import ModelConfig
+from salmon.config.sampling import RolloutConfig
 from salmon.errors import SalmonError
 from salmon.models import weights
 from salmon.models.base import SharedModel
@@ -38,7 +39,7 @@ def require_vllm() -> None:
         )
 
 
-class Engine:
+class VLLMEngine:
     """``vllm.LLM`` for a loaded base. It takes token ids and returns token ids; it never sees a text."""
 
     def __init__(self, shared: SharedModel, model: ModelConfig, rollout: RolloutConfig, cache: Path) -> None:

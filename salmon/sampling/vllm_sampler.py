@@ -10,13 +10,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from salmon.config.schema import ModelConfig, RolloutConfig, SamplingSettings
+from salmon.config.model import ModelConfig
+from salmon.config.sampling import RolloutConfig, SamplingSettings
 from salmon.errors import SalmonError
 from salmon.models.base import SharedModel
 from salmon.runtime.adapter_files import adapter_identity, read_config
 from salmon.runtime.seeding import seed_of
 from salmon.sampling.token_loop import Generation
-from salmon.sampling.vllm_engine import Engine, require_vllm
+from salmon.sampling.vllm_engine import VLLMEngine, require_vllm
 
 
 class VLLMSampler:
@@ -26,7 +27,7 @@ class VLLMSampler:
         """Raises ``SalmonError`` where vLLM is not installed."""
         require_vllm()
         self._settings = (model, rollout, cache)
-        self._engine: Engine | None = None
+        self._engine: VLLMEngine | None = None
         self._adapters: Adapters | None = None
 
     def __enter__(self) -> "VLLMSampler":
@@ -59,7 +60,7 @@ class VLLMSampler:
             )
         # 1. The engine, awake.
         if self._engine is None:
-            self._engine = Engine(shared, *self._settings)
+            self._engine = VLLMEngine(shared, *self._settings)
             self._adapters = Adapters(self._engine)
         self._engine.wake()
         # 2. The adapter as it is now.
@@ -111,7 +112,7 @@ class Adapters:
     counter of changes.
     """
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: VLLMEngine) -> None:
         self._engine = engine
         self._folder = tempfile.TemporaryDirectory(prefix="salmon-vllm-")
         self._version = 0

@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from salmon.config.schema import Config, SFTSource
+from salmon.config.schema import Config
+from salmon.config.sft import SFTSource
 from salmon.data.sources import source_identity
 from salmon.principles.bank import load_bank
 from salmon.principles.exemplars import load_exemplars

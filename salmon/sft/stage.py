@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from salmon.config.schema import Config, SFTConfig, SFTSource
+from salmon.config.schema import Config
+from salmon.config.sft import SFTConfig, SFTSource
 from salmon.data.filters import DROP_REASONS, apply_filters
 from salmon.data.rows import Demonstration, Prompt, write_jsonl
 from salmon.data.sources import load_demonstrations

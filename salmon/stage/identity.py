@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from salmon.config.schema import Config, RolloutBackend
+from salmon.config.sampling import RolloutBackend
+from salmon.config.schema import Config
 from salmon.data.sources import source_identity
 from salmon.runtime.adapter_files import adapter_identity
 from salmon.runtime.fingerprint import semantic

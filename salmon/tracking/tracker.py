@@ -5,7 +5,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, SupportsFloat
 
-from salmon.config.schema import TrackingConfig, WandbMode
+from salmon.config.run import TrackingConfig, WandbMode
 from salmon.runtime.store import Artifact
 from salmon.tracking.glossary import find
 from salmon.tracking.metrics_file import MetricsFile, read_metrics

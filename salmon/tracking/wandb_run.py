@@ -20,7 +20,7 @@ from typing import Any
 
 import wandb
 
-from salmon.config.schema import TrackingConfig, WandbMode
+from salmon.config.run import TrackingConfig, WandbMode
 from salmon.errors import SalmonError
 from salmon.runtime.files import require_writable, storage_errors, write_text_atomic
 from salmon.runtime.store import Artifact

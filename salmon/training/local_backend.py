@@ -7,7 +7,7 @@ from typing import Any, Protocol
 import torch
 from torch import nn
 
-from salmon.config.schema import Optimizer, OptimSettings
+from salmon.config.training import Optimizer, OptimSettings
 from salmon.distributed.world import world
 
 

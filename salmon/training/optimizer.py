@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from salmon.config.schema import OptimSettings, Schedule
+from salmon.config.training import OptimSettings, Schedule
 from salmon.distributed.world import world
 from salmon.errors import SalmonError
 from salmon.runtime.files import storage_errors

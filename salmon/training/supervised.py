@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from torch import Tensor
 
-from salmon.config.schema import SupervisedSettings
+from salmon.config.training import SupervisedSettings
 from salmon.distributed.world import world
 from salmon.errors import SalmonError
 from salmon.runtime.health import require_finite

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from salmon.config.schema import OptimSettings
+from salmon.config.training import OptimSettings
 from salmon.distributed.deepspeed import library
 from salmon.distributed.processes import BUCKET
 from salmon.distributed.world import world

@@ -12,7 +12,8 @@ from eval.config import EvalApp
 from eval.extension import register_app
 from salmon.config.checks import to_typed
 from salmon.config.register import CONF
-from salmon.config.schema import Config, SFTSource
+from salmon.config.schema import Config
+from salmon.config.sft import SFTSource
 from salmon.errors import SalmonError
 
 register_app()

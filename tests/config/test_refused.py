@@ -21,18 +21,16 @@ from eval.config import JudgeKind, MTBenchMode
 from eval.extension import register_app
 from salmon.config import checks, engine_rules, values
 from salmon.config.checks import broken_rules, to_typed
+from salmon.config.model import Quantization
+from salmon.config.ppo import RewardSource
+from salmon.config.preferences import PairJudge
 from salmon.config.register import CONF
-from salmon.config.schema import (
-    Config,
-    Engine,
-    LessonSettings,
-    Optimizer,
-    PairJudge,
-    Quantization,
-    RewardSource,
-    RolloutBackend,
-    SFTSource,
-)
+from salmon.config.reward import LessonSettings
+from salmon.config.run import Engine
+from salmon.config.sampling import RolloutBackend
+from salmon.config.schema import Config
+from salmon.config.sft import SFTSource
+from salmon.config.training import Optimizer
 from salmon.errors import SalmonError
 
 register_app()

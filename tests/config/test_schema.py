@@ -5,21 +5,26 @@ from collections.abc import Iterable, Iterator
 from dataclasses import MISSING as NO_DEFAULT
 from dataclasses import fields, is_dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
 import pytest
 from omegaconf import MISSING
 
-from eval import config as evaluation
-from salmon.config import schema
+from eval.config import EvalApp, EvalConfig
 from salmon.config.register import ROOT
+from salmon.config.schema import Config
 
-SETTINGS = {
-    name: value
-    for module in (schema, evaluation)
-    for name, value in vars(module).items()
-    if isinstance(value, type) and is_dataclass(value)
-}
+
+def reached(cls: type) -> Iterator[type]:
+    """The dataclass, its bases, and those that its fields are or hold."""
+    yield from (base for base in cls.__mro__ if is_dataclass(base))
+    for hint in get_type_hints(cls).values():
+        for inner in (hint, *get_args(hint)):
+            if isinstance(inner, type) and is_dataclass(inner):
+                yield from reached(inner)
+
+
+SETTINGS = {cls.__name__: cls for root in (Config, EvalApp) for cls in reached(root)}
 CHECKS = {ROOT / "salmon" / "config", ROOT / "eval" / "rules.py"}  # to refuse a value is not to use it
 
 
@@ -136,8 +141,8 @@ def test_a_dead_setting_is_found() -> None:
             return ast.Constant(0) if ast.unparse(node).endswith(readers) else node
 
     assert dead([Without().visit(module) for module in sources()]) == [
-        "PretrainSettings.max_length",
         "RewardConfig.max_length",
+        "PretrainSettings.max_length",
         *UNTYPED,
     ]
 
@@ -163,7 +168,7 @@ def nested(cls: type, path: str = "") -> Iterator[tuple[str, Any]]:
 
 def test_only_speed_memory_and_reporting_are_cosmetic() -> None:
     """A literal list: a setting that becomes cosmetic here lets the store hand out another setting's result."""
-    every = [*nested(schema.Config), *nested(evaluation.EvalConfig, "eval.")]
+    every = [*nested(Config), *nested(EvalConfig, "eval.")]
     assert {path for path, f in every if f.metadata.get("cosmetic")} == {
         "model.name",
         "eval.name",  # labels

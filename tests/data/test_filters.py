@@ -2,7 +2,7 @@
 
 import pytest
 
-from salmon.config.schema import FilterSettings
+from salmon.config.sft import FilterSettings
 from salmon.data.filters import (
     DROP_REASONS,
     PromptCounts,

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from salmon.config.schema import OnBadLine
+from salmon.config.data import OnBadLine
 from salmon.data.rows import (
     Demonstration,
     Judgement,

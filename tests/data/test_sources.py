@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from salmon.config.schema import OnBadLine
+from salmon.config.data import OnBadLine
 from salmon.data.rows import Demonstration, PreferencePair, Prompt
 from salmon.data.sources import (
     load_demonstrations,

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
-from salmon.config.schema import Engine
+from salmon.config.run import Engine
 from salmon.distributed.processes import Processes, meet
 from salmon.distributed.world import use_world
 

@@ -10,7 +10,7 @@ import pytest
 
 from salmon import cli
 from salmon.config.register import register
-from salmon.config.schema import Engine
+from salmon.config.run import Engine
 from salmon.distributed.batch_sizes import check_batch_sizes
 from salmon.distributed.deepspeed import library
 from salmon.distributed.launch import joined, only_in_one_process, started_rank

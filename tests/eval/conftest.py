@@ -21,7 +21,7 @@ from eval.config import (
     TruthfulQAJudgeSettings,
     TyDiQASettings,
 )
-from salmon.config.schema import Dtype, LoraSettings, ModelConfig, Quantization
+from salmon.config.model import Dtype, LoraSettings, ModelConfig, Quantization
 
 
 @pytest.fixture(scope="session")

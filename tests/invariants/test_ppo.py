@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from salmon.config.schema import KLEstimator, PPOConfig, ValueInit
+from salmon.config.ppo import KLEstimator, PPOConfig, ValueInit
 from salmon.core.gae import gae
 from salmon.core.shaping import shaped_rewards
 from salmon.data.rows import Prompt

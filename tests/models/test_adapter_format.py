@@ -20,7 +20,7 @@ import torch
 from peft import LoraConfig, get_peft_model
 from safetensors.torch import load_file, save_file
 
-from salmon.config.schema import LoraSettings
+from salmon.config.model import LoraSettings
 from salmon.models.base import SharedModel
 
 LLAMA = {"q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"}

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from salmon.config.schema import Dtype, Quantization
+from salmon.config.model import Dtype, Quantization
 from salmon.errors import SalmonError
 from salmon.models import base
 from salmon.models.base import load_base

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from salmon.config.schema import Dtype, Quantization
+from salmon.config.model import Dtype, Quantization
 from salmon.models.base import SharedModel
 from salmon.models.forward import response_logprobs, token_batch
 from salmon.sampling.token_loop import generate

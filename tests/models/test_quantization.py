@@ -5,7 +5,7 @@ import torch
 from bitsandbytes.functional import dequantize_4bit
 from bitsandbytes.nn import Linear4bit
 
-from salmon.config.schema import Quantization
+from salmon.config.model import Quantization
 from salmon.models.base import SharedModel
 from salmon.models.forward import response_logprobs, token_batch
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 from bitsandbytes.nn import Linear4bit
 
-from salmon.config.schema import Dtype, ModelConfig, Quantization
+from salmon.config.model import Dtype, ModelConfig, Quantization
 from salmon.models.forward import response_logprobs, token_batch
 from salmon.plan.memory import base_weights
 from salmon.plan.shapes import shape_of

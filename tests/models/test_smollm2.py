@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from salmon.config.schema import Dtype, LoraSettings, ModelConfig, Quantization
+from salmon.config.model import Dtype, LoraSettings, ModelConfig, Quantization
 from salmon.models.base import SharedModel, load_base
 from salmon.models.forward import response_logprobs, token_batch
 from salmon.models.weights import WHEEL

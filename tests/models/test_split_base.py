@@ -7,8 +7,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from salmon.config.model import ModelConfig
 from salmon.config.register import register
-from salmon.config.schema import Engine, ModelConfig
+from salmon.config.run import Engine
 from salmon.distributed.world import World, use_world
 from salmon.models.base import SharedModel, load_base
 from salmon.models.forward import response_logprobs, token_batch

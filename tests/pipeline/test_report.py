@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from salmon.config.schema import Config, PathsConfig, TrackingConfig, WandbMode
+from salmon.config.run import PathsConfig, TrackingConfig, WandbMode
+from salmon.config.schema import Config
 from salmon.pipeline.pipeline import Execution
 from salmon.pipeline.report import REACHED, benchmark_rows, report, table
 from salmon.runtime.store import Artifact, Store

@@ -5,7 +5,9 @@ import math
 
 import pytest
 
-from salmon.config.schema import Config, Optimizer, Quantization
+from salmon.config.model import Quantization
+from salmon.config.schema import Config
+from salmon.config.training import Optimizer
 from salmon.errors import SalmonError
 from salmon.plan import command
 from salmon.plan.advice import changed

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from salmon.config.schema import Config, Engine
+from salmon.config.run import Engine
+from salmon.config.schema import Config
 from salmon.distributed.world import World, use_world
 from salmon.errors import SalmonError
 from salmon.pipeline.pipeline import Pipeline

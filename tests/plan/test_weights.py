@@ -5,7 +5,7 @@ from itertools import chain
 import pytest
 from bitsandbytes.nn import Linear4bit
 
-from salmon.config.schema import Quantization
+from salmon.config.model import Quantization
 from salmon.plan.memory import base_weights
 from salmon.plan.shapes import shape_of
 

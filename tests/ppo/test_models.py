@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from salmon.config.schema import ValueInit
+from salmon.config.ppo import ValueInit
 from salmon.errors import SalmonError
 from salmon.models.base import SharedModel
 from salmon.models.forward import score_forward, token_batch, value_forward

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from salmon.config.schema import AggregationSettings, LabelRule
+from salmon.config.preferences import AggregationSettings, LabelRule
 from salmon.data.rows import Judgement, PreferenceRow
 from salmon.errors import SalmonError
 from salmon.preferences.judging import Pair

@@ -4,7 +4,7 @@ from collections import Counter
 
 import numpy as np
 
-from salmon.config.schema import PreferencesConfig
+from salmon.config.preferences import PreferencesConfig
 from salmon.data.rows import Prompt
 from salmon.data.styles import GENERIC_ADVICE, SELF_PRAISE
 from salmon.preferences.judging import Pair

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from salmon.config.schema import PrinciplesConfig
+from salmon.config.data import PrinciplesConfig
 from salmon.errors import SalmonError
 from salmon.principles.bank import load_bank
 from salmon.principles.chosen import monitor_bank, reward_bank, rl_bank

@@ -5,7 +5,9 @@ from dataclasses import replace
 
 import pytest
 
-from salmon.config.schema import AggregationSettings, LabelRule, LessonSettings, Schedule, SupervisedSettings
+from salmon.config.preferences import AggregationSettings, LabelRule
+from salmon.config.reward import LessonSettings
+from salmon.config.training import Schedule, SupervisedSettings
 from salmon.data.rows import Judgement
 from salmon.errors import SalmonError
 from salmon.preferences.judging import Pair

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from tokenizers.processors import TemplateProcessing
 
-from salmon.config.schema import RewardConfig
+from salmon.config.reward import RewardConfig
 from salmon.errors import SalmonError
 from salmon.models.base import SharedModel
 from salmon.models.chat import ChatFormat

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from omegaconf import MISSING
 
-from salmon.config.schema import cosmetic
+from salmon.config.setting import cosmetic
 from salmon.runtime.fingerprint import fingerprint, semantic
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from salmon.config.schema import OnBadLine, PromptsConfig
+from salmon.config.data import OnBadLine, PromptsConfig
 from salmon.data.rows import Prompt
 from salmon.errors import SalmonError
 from salmon.models.base import SharedModel

@@ -2,7 +2,7 @@
 
 import pytest
 
-from salmon.config.schema import SamplingSettings
+from salmon.config.sampling import SamplingSettings
 from salmon.data.rows import Prompt
 from salmon.models.base import SharedModel
 from salmon.sampling.responses import sample_responses

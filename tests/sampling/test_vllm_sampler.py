@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 import torch
 
-from salmon.config.schema import LoraSettings, ModelConfig, RolloutBackend, RolloutConfig, SamplingSettings
+from salmon.config.model import LoraSettings, ModelConfig
+from salmon.config.sampling import RolloutBackend, RolloutConfig, SamplingSettings
 from salmon.data.rows import Prompt
 from salmon.errors import SalmonError
 from salmon.models.base import SharedModel

@@ -13,7 +13,7 @@ import pytest
 from omegaconf import OmegaConf
 
 from salmon.config.register import CONF, register
-from salmon.config.schema import Engine
+from salmon.config.run import Engine
 from salmon.errors import SalmonError
 from salmon.runtime.status import read_json
 from sweeps import slurm_queue

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from salmon.config.schema import SweepStage, TrackingConfig, WandbMode
+from salmon.config.run import SweepStage, TrackingConfig, WandbMode
 from salmon.runtime.store import Artifact, Store
 from salmon.tracking.tracker import start_tracking
 from sweeps import sync

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from salmon.config.schema import TrackingConfig, WandbMode
+from salmon.config.run import TrackingConfig, WandbMode
 from salmon.tracking.tracker import Tracker, read_metrics, start_tracking
 
 
@@ -33,7 +33,7 @@ def test_everything_works_without_wandb_and_leaves_the_local_record(tmp_path: Pa
 def test_wandb_is_not_imported_when_disabled(tmp_path: Path) -> None:
     code = (
         "import sys\nfrom pathlib import Path\n"
-        "from salmon.config.schema import TrackingConfig, WandbMode\nimport salmon.tracking.tracker as t\n"
+        "from salmon.config.run import TrackingConfig, WandbMode\nimport salmon.tracking.tracker as t\n"
         f"work = Path({str(tmp_path)!r})\n"
         "settings = TrackingConfig(wandb=WandbMode.disabled, project='p', tags=[], sample_rows=2)\n"
         "t.start_tracking(settings, work, 'sft', work, {}, 'g', [], 'n', {}).log(1, {'sft/loss': 1.0})\n"

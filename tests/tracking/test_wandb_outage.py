@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from salmon.config.schema import SweepStage, TrackingConfig, WandbMode
+from salmon.config.run import SweepStage, TrackingConfig, WandbMode
 from salmon.errors import SalmonError
 from salmon.runtime.store import Artifact, Store
 from salmon.tracking import wandb_run

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from salmon.config.schema import SweepStage, TrackingConfig, WandbMode
+from salmon.config.run import SweepStage, TrackingConfig, WandbMode
 from salmon.errors import SalmonError
 from salmon.runtime.store import Store
 from salmon.tracking.glossary import families
@@ -183,7 +183,7 @@ SERVICE_DIES = """
 import logging, sys
 from pathlib import Path
 import psutil
-from salmon.config.schema import SweepStage, TrackingConfig, WandbMode
+from salmon.config.run import SweepStage, TrackingConfig, WandbMode
 from salmon.tracking.tracker import read_metrics, start_tracking
 logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stdout)
 work = Path(sys.argv[1])

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from salmon.config.schema import Optimizer, Schedule
+from salmon.config.training import Optimizer, Schedule
 from salmon.errors import SalmonError
 from salmon.training.optimizer import Learner, learning_rate
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from salmon.config.schema import Schedule, SupervisedSettings
+from salmon.config.training import Schedule, SupervisedSettings
 from salmon.errors import SalmonError
 from salmon.tracking.metrics_file import MetricsFile, read_metrics
 from salmon.tracking.tracker import Tracker

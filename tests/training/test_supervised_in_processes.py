@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from salmon.config.schema import Optimizer, OptimSettings, Schedule, SupervisedSettings
+from salmon.config.training import Optimizer, OptimSettings, Schedule, SupervisedSettings
 from salmon.distributed.world import World
 from salmon.tracking.metrics_file import MetricsFile, read_metrics
 from salmon.tracking.tracker import Tracker

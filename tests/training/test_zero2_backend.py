@@ -7,7 +7,8 @@ import pytest
 import torch
 from torch import nn
 
-from salmon.config.schema import Engine, Optimizer, OptimSettings, Schedule
+from salmon.config.run import Engine
+from salmon.config.training import Optimizer, OptimSettings, Schedule
 from salmon.distributed.world import World
 from salmon.errors import SalmonError
 from salmon.training.optimizer import Learner

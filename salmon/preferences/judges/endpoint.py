@@ -8,7 +8,7 @@ from typing import Any
 
 from openai import APIConnectionError, APIStatusError, APITimeoutError, OpenAI, OpenAIError
 
-from salmon.config.schema import ServerAPI, ServerSettings
+from salmon.config.preferences import ServerAPI, ServerSettings
 from salmon.errors import SalmonError
 from salmon.preferences.judges.letters import TopLogProbs, read_top_logprobs
 from salmon.principles.templates import JudgeRequest

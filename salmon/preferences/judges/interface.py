@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
-from salmon.config.schema import PairJudge, PairJudgeSettings
+from salmon.config.preferences import PairJudge, PairJudgeSettings
 from salmon.models.base import SharedModel
 from salmon.preferences.judges.self_judge import SelfJudge
 from salmon.preferences.judges.verifier import VerifierJudge

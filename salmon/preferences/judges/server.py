@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
-from salmon.config.schema import PairJudgeSettings
+from salmon.config.preferences import PairJudgeSettings
 from salmon.data.rows import Judgement
 from salmon.errors import SalmonError
 from salmon.models.chat import ChatFormat

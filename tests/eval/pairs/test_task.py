@@ -18,7 +18,7 @@ from eval.pairs.files import Preference, read_preferences
 from eval.pairs.likelihood import encode, messages_of, pair_likelihoods
 from eval.results import Row
 from salmon.config.register import CONF, register
-from salmon.config.schema import RewardConfig
+from salmon.config.reward import RewardConfig
 from salmon.errors import SalmonError
 from salmon.models.base import load_base
 from salmon.models.forward import response_logprobs, score_forward, token_batch

@@ -166,7 +166,7 @@ def test_the_scores_are_those_of_the_reward_model(evaluate, reward_folder, tmp_p
     """One cell of the score table against the model asked by hand."""
     import torch
 
-    from salmon.config.schema import RewardConfig
+    from salmon.config.reward import RewardConfig
     from salmon.models.forward import score_forward
     from salmon.models.heads import load_scalar_model
     from salmon.reward.inputs import reward_input

@@ -13,7 +13,7 @@ from eval.truthfulqa.endpoint_judge import EndpointAnswerJudge, parse_yes_no
 from eval.truthfulqa.judges import make_answer_judge
 from eval.truthfulqa.judging import Aspect, JudgedAnswer, write_verdicts
 from eval.truthfulqa.local_judge import LocalAnswerJudge, judge_prompt, verdict_of, yes_and_no
-from salmon.config.schema import Quantization
+from salmon.config.model import Quantization
 from salmon.errors import SalmonError
 
 ANSWERS = [

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from salmon.config.schema import RewardSource
+from salmon.config.ppo import RewardSource
 from salmon.data.rows import Prompt
 from salmon.errors import SalmonError
 from salmon.models.base import SharedModel

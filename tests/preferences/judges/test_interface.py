@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from salmon.config.schema import PairJudge, PairJudgeSettings, ServerSettings
+from salmon.config.preferences import PairJudge, PairJudgeSettings, ServerSettings
 from salmon.data.rows import Judgement
 from salmon.errors import SalmonError
 from salmon.models.base import SharedModel

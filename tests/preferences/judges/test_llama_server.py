@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from openai import OpenAI
 
-from salmon.config.schema import PairJudge, PairJudgeSettings, ServerAPI, ServerSettings
+from salmon.config.preferences import PairJudge, PairJudgeSettings, ServerAPI, ServerSettings
 from salmon.models.base import SharedModel
 from salmon.preferences.judges.interface import make_judge
 from salmon.preferences.judging import Pair

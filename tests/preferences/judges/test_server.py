@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from salmon.config.schema import PairJudge, PairJudgeSettings, ServerAPI, ServerSettings
+from salmon.config.preferences import PairJudge, PairJudgeSettings, ServerAPI, ServerSettings
 from salmon.errors import SalmonError
 from salmon.models.base import SharedModel
 from salmon.preferences.judges.interface import make_judge
