@@ -1,4 +1,4 @@
-"""What a model writes about many items, kept item by item, so that an interrupted evaluation goes on where it was."""
+"""What a model writes about many items, on disk after every batch, so that an interrupted evaluation continues."""
 
 import logging
 from collections.abc import Callable, Sequence
@@ -15,7 +15,7 @@ Item = TypeVar("Item")
 Row = dict[str, Any]
 
 
-def kept_answers(
+def cached_answers(
     groups: Sequence[Sequence[Item]],
     path: Path,
     field: str,
@@ -24,7 +24,7 @@ def kept_answers(
     size: int,
     unit: str,
 ) -> list[Row]:
-    """A row for every item, in order; those that ``path`` has are not made again.
+    """A row for every item, in order; those that ``path`` already has are not made again.
 
     Args:
         groups: items that may be in a batch together.

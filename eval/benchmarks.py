@@ -38,8 +38,8 @@ def truthfulqa(subject: Subject) -> Job | None:
     def run(work: Path) -> list[Row]:
         from eval.lm_eval import harness as lm_harness  # lm-eval takes seconds to import
 
-        kept = subject.outputs(work, "truthfulqa", data) / OUTPUTS
-        return lm_harness.run_truthfulqa(subject.shared, subject.name, tasks, config, subject.folder, work, kept)
+        cache = subject.outputs(work, "truthfulqa", data) / OUTPUTS
+        return lm_harness.run_truthfulqa(subject.shared, subject.name, tasks, config, subject.folder, work, cache)
 
     data = subject.data("truthfulqa")
     settings = {"limit": config.limit, "chat_template": config.chat_template, "tasks": tasks}
@@ -74,8 +74,8 @@ def bbh(subject: Subject) -> Job | None:
     def run(work: Path) -> list[Row]:
         from eval.lm_eval import harness as lm_harness
 
-        kept = subject.outputs(work, "bbh", data) / OUTPUTS
-        return lm_harness.run_bbh(subject.shared, subject.name, config, subject.folder, work, kept)
+        cache = subject.outputs(work, "bbh", data) / OUTPUTS
+        return lm_harness.run_bbh(subject.shared, subject.name, config, subject.folder, work, cache)
 
     data = subject.data("bbh")
     settings = {

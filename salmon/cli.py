@@ -23,7 +23,7 @@ from salmon.errors import SalmonError
 from salmon.pipeline.help import help_text, plan_help
 from salmon.pipeline.isolation import run_isolated
 from salmon.runtime.console import configure_console
-from salmon.runtime.exit_hooks import at_end
+from salmon.runtime.exit_hooks import exit_hooks
 
 SECONDS_TO_SPEAK = 10.0
 
@@ -111,7 +111,7 @@ def main() -> None:
     except KeyboardInterrupt:
         sys.exit("\nsalmon: interrupted. Run the same command again to continue from the last checkpoint.")
     finally:
-        for finish in at_end:
+        for finish in exit_hooks:
             finish()
     leave()
 

@@ -18,7 +18,7 @@ from omegaconf import DictConfig
 from salmon.distributed.launch import started_rank
 from salmon.errors import SalmonError
 from salmon.runtime.console import configure_console
-from salmon.runtime.exit_hooks import at_end
+from salmon.runtime.exit_hooks import exit_hooks
 from salmon.runtime.files import storage_errors, write_json_atomic
 from sweeps.collect import FAILED
 from sweeps.settings import read_settings
@@ -52,7 +52,7 @@ class SweepCallback(Callback):
             log.error(
                 "these jobs of the sweep have the same settings, so an axis of it changes nothing: %s", "; ".join(cells)
             )
-        at_end.append(partial(self.report, folder, last=True))
+        exit_hooks.append(partial(self.report, folder, last=True))
 
     def on_job_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Forget how the job went when the sweep ran in this folder before."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from eval.answers import kept_answers
+from eval.answers import cached_answers
 from eval.greedy import before_stop, greedy_answers
 from eval.humaneval.sandbox import PASSED, TIMED_OUT, Limits, run_program
 from eval.job import Subject
@@ -89,7 +89,7 @@ def write_completions(
             for problem, generation in zip(batch, generations, strict=True)
         ]
 
-    rows = kept_answers(
+    rows = cached_answers(
         [problems], path, "task_id", lambda problem: problem.task_id, complete, batch_size, "completions"
     )
     return [row["completion"] for row in rows]

@@ -47,12 +47,12 @@ def run_truthfulqa(
     config: EvalConfig,
     folder: Path | None,
     work: Path,
-    kept: Path | None = None,
+    cache: Path | None = None,
 ) -> list[Row]:
     """Rows of ``truthfulqa_mc1`` and / or ``truthfulqa_mc2``, computed in one pass with the active adapter.
 
     Args:
-        kept: file of what this checkpoint gave for each request, not computed again.
+        cache: file of what this checkpoint gave for each request, not computed again.
 
     Raises:
         Unavailable: the data cannot be reached.
@@ -62,7 +62,7 @@ def run_truthfulqa(
         if folder is not None:
             file = write_rows(rows / "truthfulqa.jsonl", truthfulqa_rows(folder))
             specs = [local_task(task, {"validation": file}) for task in tasks]
-        lm = PrefixLM(shared, config.batch_size, kept)
+        lm = PrefixLM(shared, config.batch_size, cache)
         results = _evaluate(lm, specs, config, folder is None, max_new_tokens=None)
     save_samples(work, results["samples"])
     table = []
@@ -77,12 +77,12 @@ def run_truthfulqa(
 
 
 def run_bbh(
-    shared: SharedModel, checkpoint: str, config: EvalConfig, folder: Path | None, work: Path, kept: Path | None = None
+    shared: SharedModel, checkpoint: str, config: EvalConfig, folder: Path | None, work: Path, cache: Path | None = None
 ) -> list[Row]:
     """Rows of BBH with the active adapter: pooled over the items of all tasks that are there, and of each task.
 
     Args:
-        kept: as for ``run_truthfulqa``.
+        cache: as for ``run_truthfulqa``.
 
     Raises:
         Unavailable: the data cannot be reached.
@@ -97,7 +97,7 @@ def run_bbh(
             names = list(data)
             files = {name: write_rows(rows / f"{name}.jsonl", data[name]) for name in names}
             specs = [local_task(prefix + name, {"test": files[name]}) for name in names]
-        lm = PrefixLM(shared, config.batch_size, kept)
+        lm = PrefixLM(shared, config.batch_size, cache)
         results = _evaluate(lm, specs, config, folder is None, config.bbh.max_new_tokens)
     scored = {name: [score_bbh(sample) for sample in results["samples"][prefix + name]] for name in names}
     save_samples(work, {prefix + name: samples for name, samples in scored.items()})

@@ -10,7 +10,7 @@ from lm_eval.models.utils import normalize_gen_kwargs, postprocess_generated_tex
 
 from eval.batches import in_batches
 from eval.greedy import greedy_answers
-from eval.lm_eval.kept import KeptOutputs, request_key
+from eval.lm_eval.output_cache import OutputCache, request_key
 from eval.lm_eval.packed import PackedContinuations
 from salmon.models.base import SharedModel
 from salmon.models.shared_prefix import common_prefix
@@ -27,8 +27,11 @@ class PrefixLM(HFLM):
     examples. The common prefix, each question and equal requests are computed once.
     """
 
-    def __init__(self, shared: SharedModel, batch_size: int, kept: Path | None = None):
-        """Args: kept: file of the outputs of this model and adapter, which are not computed again."""
+    def __init__(self, shared: SharedModel, batch_size: int, cache: Path | None = None):
+        """
+        Args:
+            cache: file of the outputs of this model and adapter, which are not computed again.
+        """
         super().__init__(
             pretrained=shared.model,
             tokenizer=shared.tokenizer,
@@ -37,7 +40,7 @@ class PrefixLM(HFLM):
             softmax_dtype=torch.float32,
         )
         self.shared = shared
-        self.kept = KeptOutputs(kept)
+        self.outputs = OutputCache(cache)
         self.cut: set[str] = set()  # requests that lost their beginning, which did not fit the context
 
     def loglikelihood(self, requests: list[Instance], disable_tqdm: bool = True) -> list[tuple[float, bool]]:
@@ -53,7 +56,7 @@ class PrefixLM(HFLM):
         # The last token is not fed in: it predicts nothing that is asked for.
         long = [key for key, length in lengths.items() if length > self.max_length + 1]
         self.cut.update(long)
-        todo = {key: asked[key] for key in asked if self.kept.get(key) is None}
+        todo = {key: asked[key] for key in asked if self.outputs.get(key) is None}
         progress = Progress(len(asked), "choices", start=len(asked) - len(todo))
         # Equal contexts stand together, so that a batch computes each once.
         fit = sorted(todo.keys() - self.cut, key=lambda key: (len(todo[key][1]), todo[key][1], lengths[key], key))
@@ -62,9 +65,9 @@ class PrefixLM(HFLM):
         left = [key for key in long if key in todo]
         if left:
             scored = super()._loglikelihood_tokens([todo[key] for key in left], True)  # cuts from the left
-            self.kept.add(dict(zip(left, map(list, scored), strict=True)))
+            self.outputs.add(dict(zip(left, map(list, scored), strict=True)))
             progress.advance(len(left))
-        return [(logprob, greedy) for logprob, greedy in map(self.kept.get, keys)]
+        return [(logprob, greedy) for logprob, greedy in map(self.outputs.get, keys)]
 
     @torch.no_grad()
     def _score(self, order: Sequence[str], requests: dict[str, Request], progress: Progress) -> None:
@@ -74,7 +77,7 @@ class PrefixLM(HFLM):
         def score(keys: Sequence[str]) -> None:
             pairs = [(requests[key][1][length:], requests[key][2]) for key in keys]
             answers = packed.likelihoods(pairs)
-            self.kept.add({key: [found.logprob, found.greedy] for key, found in zip(keys, answers, strict=True)})
+            self.outputs.add({key: [found.logprob, found.greedy] for key, found in zip(keys, answers, strict=True)})
 
         self.batch_size_per_gpu = in_batches(order, self.batch_size, score, progress)
 
@@ -82,14 +85,14 @@ class PrefixLM(HFLM):
         """Greedy answers up to the first stop text of each request's task."""
         keys = [request_key("generate", *request.args) for request in requests]
         asked = dict(zip(keys, requests, strict=True))
-        done = sum(self.kept.get(key) is not None for key in asked)
+        done = sum(self.outputs.get(key) is not None for key in asked)
         progress = Progress(len(asked), "answers", start=done)
         groups: dict[tuple[str | None, str], dict[str, Instance]] = {}
         for key, request in asked.items():
             groups.setdefault((request.task_name, str(request.args[1])), {})[key] = request
         for group in groups.values():
             self._generate_group(group, progress)
-        return [self.kept.get(key) for key in keys]
+        return [self.outputs.get(key) for key in keys]
 
     def _generate_group(self, requests: dict[str, Instance], progress: Progress) -> None:
         settings = normalize_gen_kwargs(next(iter(requests.values())).args[1], self.max_gen_toks)
@@ -97,12 +100,12 @@ class PrefixLM(HFLM):
         room = self.max_length - settings["max_gen_toks"]
         long = {key for key, prompt in prompts.items() if len(prompt) > room}
         self.cut |= long
-        todo = [key for key in requests if self.kept.get(key) is None]
+        todo = [key for key in requests if self.outputs.get(key) is None]
         fit = [key for key in todo if key not in long and not settings["do_sample"]]
         left = {key: requests[key] for key in todo if key in long or settings["do_sample"]}
         if left:  # samples; cuts from the left
             texts = super().generate_until(list(left.values()), disable_tqdm=True)
-            self.kept.add(dict(zip(left, texts, strict=True)))
+            self.outputs.add(dict(zip(left, texts, strict=True)))
             progress.advance(len(left))
 
         def answer(keys: Sequence[str]) -> None:
@@ -110,7 +113,7 @@ class PrefixLM(HFLM):
                 self.shared, [prompts[key] for key in keys], settings["max_gen_toks"], settings["until"]
             )
             texts = [self.tok_decode(generation.ids) for generation in generations]
-            self.kept.add(
+            self.outputs.add(
                 {
                     key: postprocess_generated_text(text, settings["until"], None)
                     for key, text in zip(keys, texts, strict=True)

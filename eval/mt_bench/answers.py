@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from eval.answers import kept_answers
+from eval.answers import cached_answers
 from eval.mt_bench import TASK
 from eval.mt_bench.template import TOKENIZER, Sampling, answer_all, make_template
 from salmon.models.base import SharedModel
@@ -51,7 +51,7 @@ def write_answers(
 
     temperatures = sorted({_temperature(question) for question in questions})
     groups = [[q for q in questions if _temperature(q) == temperature] for temperature in temperatures]
-    rows = kept_answers(
+    rows = cached_answers(
         groups,
         path,
         "question_id",

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from eval.jsonl import append_rows, read_rows, rewrite_rows
-from eval.lm_eval.kept import request_key
+from eval.lm_eval.output_cache import request_key
 from eval.mt_bench import WITH_REFERENCE
 from eval.mt_bench.judges import ERROR_TEXT, Judge, JudgeRequest
 from eval.sources import MTBenchData

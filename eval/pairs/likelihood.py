@@ -9,7 +9,7 @@ from eval.lm_eval.packed import PackedContinuations
 from eval.pairs.files import Preference
 from salmon.models.base import SharedModel
 from salmon.models.chat import ChatFormat, Message
-from salmon.runtime.resumable import map_in_chunks
+from salmon.runtime.resumable import map_resumable
 
 VERSION = 1  # of what a likelihood is
 PAIRS_A_LINE = 16  # pairs between two progress lines, and between two writes
@@ -77,7 +77,7 @@ def pair_likelihoods(shared: SharedModel, pairs: Sequence[Preference], folder: P
         return [vars(_pair_likelihood(shared, encode(shared.chat, pair, shared.context))) for pair in chunk]
 
     folder.mkdir(parents=True, exist_ok=True)
-    rows = map_in_chunks(folder / "likelihoods.jsonl", pairs, PAIRS_A_LINE, work, "pairs")
+    rows = map_resumable(folder / "likelihoods.jsonl", pairs, PAIRS_A_LINE, work, "pairs")
     return [PairLikelihood(**row) for row in rows]
 
 

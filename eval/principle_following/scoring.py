@@ -22,7 +22,7 @@ from salmon.principles.templates import reward_parts
 from salmon.reward.inputs import reward_input
 from salmon.runtime.files import sha256_of
 from salmon.runtime.fingerprint import fingerprint
-from salmon.runtime.resumable import map_in_chunks
+from salmon.runtime.resumable import map_resumable
 from salmon.runtime.store import Artifact
 
 ADAPTER = "evaluated"  # name on the shared base
@@ -134,7 +134,7 @@ def score_table(
         return [{"response": r, "column": c, "score": s} for (r, c), s in zip(cells, scores, strict=True)]
 
     folder.mkdir(parents=True, exist_ok=True)
-    rows = map_in_chunks(
+    rows = map_resumable(
         folder / f"scores-{key}.jsonl",
         _longest_first(model, responses, unique),
         batch_size * FORWARDS_A_LINE,

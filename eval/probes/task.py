@@ -5,7 +5,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from eval.answers import kept_answers
+from eval.answers import cached_answers
 from eval.config import EvalConfig
 from eval.job import Job, Subject
 from eval.jsonl import rewrite_rows
@@ -116,7 +116,7 @@ def write_answers(
         ]
 
     numbers = range(len(probes))
-    return kept_answers([numbers], path, "number", lambda number: number, answer, batch_size, "answers")
+    return cached_answers([numbers], path, "number", lambda number: number, answer, batch_size, "answers")
 
 
 def rate_rows(rows: TaskRows, verdicts: Sequence[dict[str, Any]]) -> list[Row]:

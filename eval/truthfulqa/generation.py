@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from eval.answers import kept_answers
+from eval.answers import cached_answers
 from eval.greedy import before_stop, greedy_answers
 from eval.job import Subject
 from eval.provenance import Provenance
@@ -111,7 +111,7 @@ def write_answers(
             )
         return rows
 
-    return kept_answers([task.questions], path, "id", lambda question: question.id, answer, batch_size, "answers")
+    return cached_answers([task.questions], path, "id", lambda question: question.id, answer, batch_size, "answers")
 
 
 def answer_of(completion: str) -> str:

@@ -11,7 +11,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from eval.answers import kept_answers
+from eval.answers import cached_answers
 from eval.config import EvalConfig
 from eval.greedy import before_stop, greedy_answers
 from eval.job import Subject
@@ -159,7 +159,7 @@ def answer(
 
     # A batch is of one language: its prompts share their worked example.
     groups = [list(group) for _, group in groupby(questions, key=lambda question: question.language)]
-    return kept_answers(groups, path, "id", lambda question: question.id, answered, batch_size, "answers")
+    return cached_answers(groups, path, "id", lambda question: question.id, answered, batch_size, "answers")
 
 
 def language_rows(rows: TaskRows, answers: Sequence[dict[str, Any]]) -> list[Row]:

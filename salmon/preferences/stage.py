@@ -22,7 +22,7 @@ from salmon.preferences.judging import Pair
 from salmon.preferences.labelling import JudgedPairs, aggregate, probes, usable_pairs
 from salmon.principles.bank import Bank
 from salmon.principles.chosen import reward_bank
-from salmon.runtime.resumable import map_in_chunks
+from salmon.runtime.resumable import map_resumable
 from salmon.runtime.seeding import stream
 from salmon.sampling.prompts import select_prompts
 from salmon.sampling.responses import sample_responses
@@ -110,7 +110,7 @@ def sample_pairs(cfg: Config, ctx: StageContext, shared: SharedModel, prompts: S
         ]
 
     tasks = [(prompt, number) for prompt in prompts for number in range(count)]
-    rows = map_in_chunks(ctx.work / "samples.jsonl", tasks, settings.sampling.batch_size, work, "samples")
+    rows = map_resumable(ctx.work / "samples.jsonl", tasks, settings.sampling.batch_size, work, "samples")
     texts = [row["text"] for row in rows]
     pairs = [
         pair
@@ -152,7 +152,7 @@ def judge_all(ctx: StageContext, judge: Judge, pairs: Sequence[Pair], bank: Bank
     def work(chunk: Sequence[Pair]) -> list[dict]:
         return [asdict(judged) for judged in judge.judge(chunk)]
 
-    rows = map_in_chunks(ctx.work / "judgements.jsonl", pairs, PAIRS_PER_CHUNK, work, "judged pairs")
+    rows = map_resumable(ctx.work / "judgements.jsonl", pairs, PAIRS_PER_CHUNK, work, "judged pairs")
     judgements = [[Judgement(**j) for j in row["judgements"]] for row in rows]
     return JudgedPairs(list(pairs), judgements, bank), sum(row["cut_tokens"] for row in rows)
 

@@ -17,7 +17,7 @@ log = logging.getLogger("salmon")
 T = TypeVar("T")
 
 
-def map_in_chunks(
+def map_resumable(
     path: Path, items: Sequence[T], chunk_size: int, work: Callable[[Sequence[T]], list[dict]], what: str
 ) -> list[dict]:
     """``work`` over fixed chunks of items; one JSON row an item, kept in ``path``.
@@ -48,8 +48,8 @@ def map_in_chunks(
 
 
 def _append(path: Path, rows: Sequence[dict]) -> None:
-    with storage_errors(path), path.open("a", encoding="utf-8") as journal:
-        journal.write("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
+    with storage_errors(path), path.open("a", encoding="utf-8") as file:
+        file.write("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
 
 
 def _whole_chunks(path: Path, chunk_size: int, total: int) -> list[dict]:
@@ -57,8 +57,8 @@ def _whole_chunks(path: Path, chunk_size: int, total: int) -> list[dict]:
     if not path.exists():
         return []
     rows, end = [], 0
-    with path.open("rb") as journal:
-        for number, line in enumerate(journal, start=1):
+    with path.open("rb") as file:
+        for number, line in enumerate(file, start=1):
             if not line.endswith(b"\n"):
                 break
             try:
@@ -67,9 +67,9 @@ def _whole_chunks(path: Path, chunk_size: int, total: int) -> list[dict]:
                 message = f"{path}, line {number}: not JSON ({error}). Delete the file to make it again"
                 raise SalmonError(message) from error
             if len(rows) % chunk_size == 0 or len(rows) == total:
-                end, whole = journal.tell(), len(rows)
+                end, whole = file.tell(), len(rows)
     if not end:
         whole = 0
-    with path.open("r+b") as journal:
-        journal.truncate(end)
+    with path.open("r+b") as file:
+        file.truncate(end)
     return rows[:whole]

@@ -21,7 +21,7 @@ from salmon.models.starting import start_policy
 from salmon.principles.bank import load_bank
 from salmon.principles.exemplars import load_exemplars
 from salmon.principles.templates import STOP_STRINGS, parse_self_align, self_align_prompt, self_align_query
-from salmon.runtime.resumable import map_in_chunks
+from salmon.runtime.resumable import map_resumable
 from salmon.runtime.seeding import stream
 from salmon.sampling.prompts import select_prompts
 from salmon.sampling.responses import sample_responses
@@ -130,7 +130,7 @@ def self_align(cfg: Config, ctx: StageContext, shared: SharedModel) -> tuple[lis
             for p, g in zip(chunk, written, strict=True)
         ]
 
-    texts = map_in_chunks(ctx.work / "self_align.jsonl", prompts, sampling.batch_size, answer, "answers")
+    texts = map_resumable(ctx.work / "self_align.jsonl", prompts, sampling.batch_size, answer, "answers")
     kept, dropped, rows = [], Counter[str](), []
     for prompt, row in zip(prompts, texts, strict=True):
         parsed = parse_self_align(row["text"])
@@ -178,7 +178,7 @@ def styled(cfg: Config, ctx: StageContext, shared: SharedModel) -> list[Demonstr
             for (prompt, _), response in zip(chunk, answers, strict=True)
         ]
 
-    rows = map_in_chunks(ctx.work / "base_answers.jsonl", tasks, cfg.sft.sampling.batch_size, answer, "answers")
+    rows = map_resumable(ctx.work / "base_answers.jsonl", tasks, cfg.sft.sampling.batch_size, answer, "answers")
     answers = [
         Demonstration(
             f"{prompt.id}-{number}", prompt.prompt, restyled(whole_sentences(row["text"]), cfg, prompt.id, number)

@@ -1,20 +1,24 @@
-"""What of a config may leave this machine: no absolute path, no password in a URL."""
+"""Removes from a config what must not leave this machine: absolute paths and passwords in URLs."""
 
 from pathlib import Path, PurePath
 from typing import Any
 from urllib.parse import urlsplit
 
 
-def public_config(value: Any) -> Any:
-    """A copy that tells nobody where things lie here: of an absolute path its last part, of a URL no user."""
+def redact(value: Any) -> Any:
+    """A copy with absolute paths cut to their last part (``.../name``) and without the users of URLs.
+
+    Args:
+        value: a text, or dicts and lists of texts; anything else is returned as it is.
+    """
     if isinstance(value, dict):
-        return {key: public_config(item) for key, item in value.items()}
+        return {key: redact(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [public_config(item) for item in value]
+        return [redact(item) for item in value]
     if not isinstance(value, str):
         return value
     if value.startswith("file://"):
-        return public_config(urlsplit(value).path)
+        return redact(urlsplit(value).path)
     if _is_absolute(value):
         return f".../{PurePath(value).name}"
     if "://" in value and "@" in urlsplit(value).netloc:

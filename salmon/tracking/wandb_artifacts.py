@@ -6,7 +6,7 @@ from typing import Any
 
 import wandb
 
-from salmon.tracking.redaction import public_config
+from salmon.tracking.redaction import redact
 
 
 def log_without_asking(run: wandb.Run) -> None:
@@ -46,7 +46,7 @@ def _publish(
 
 def _reference(name: str, kind: str, path: Path, metadata: dict[str, Any]) -> wandb.Artifact:
     """Refers to ``salmon://NAME/FILE``: NAME is <stage>-<fingerprint>, a folder of whatever store has it."""
-    artifact = wandb.Artifact(name, type=kind, metadata=public_config(metadata))
+    artifact = wandb.Artifact(name, type=kind, metadata=redact(metadata))
     folder = path.resolve()
     for file in sorted(item for item in folder.rglob("*") if item.is_file()):  # given a folder, W&B prints
         artifact.add_reference(file.as_uri(), name=file.relative_to(folder).as_posix())

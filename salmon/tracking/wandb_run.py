@@ -25,7 +25,7 @@ from salmon.errors import SalmonError
 from salmon.runtime.files import require_writable, storage_errors, write_text_atomic
 from salmon.runtime.store import Artifact
 from salmon.tracking.glossary import families
-from salmon.tracking.redaction import public_config
+from salmon.tracking.redaction import redact
 from salmon.tracking.wandb_agent import hidden_agent, sweep_agent
 from salmon.tracking.wandb_artifacts import log_output, log_without_asking, use
 
@@ -90,7 +90,7 @@ class WandbRun:
             job_type=stage,
             tags=tags,
             name=name,
-            config=public_config({**config, "inputs": fingerprints, **(mine.parameters if mine else {})}),
+            config=redact({**config, "inputs": fingerprints, **(mine.parameters if mine else {})}),
             settings=settings,
         )
         self._folder = Path(self._run.settings.sync_dir)

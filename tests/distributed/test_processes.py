@@ -12,7 +12,7 @@ from torch import nn
 from salmon.distributed.processes import in_buckets, take_gpu
 from salmon.distributed.world import World, world
 from salmon.errors import SalmonError
-from salmon.runtime.resumable import map_in_chunks
+from salmon.runtime.resumable import map_resumable
 from tests.distributed.in_processes import Processes, together
 
 
@@ -128,17 +128,17 @@ def test_processes_that_hold_different_weights_stop() -> None:
 
 def squares(here: Processes, path: Path) -> list:
     return [
-        map_in_chunks(path, range(7), 2, lambda chunk: [{"n": n * n, "size": world().size} for n in chunk], "rows"),
+        map_resumable(path, range(7), 2, lambda chunk: [{"n": n * n, "size": world().size} for n in chunk], "rows"),
         here.rank,
     ]
 
 
 @pytest.mark.parametrize("made_before", [0, 4])
-def test_a_journal_is_the_same_from_any_number_of_processes(tmp_path: Path, made_before: int) -> None:
+def test_resumable_rows_are_the_same_from_any_number_of_processes(tmp_path: Path, made_before: int) -> None:
     path = tmp_path / "rows.jsonl"
     expected = [{"n": n * n, "size": 1} for n in range(7)]
     alone = tmp_path / "alone.jsonl"
-    assert map_in_chunks(alone, range(7), 2, lambda chunk: [{"n": n * n, "size": 1} for n in chunk], "rows") == expected
+    assert map_resumable(alone, range(7), 2, lambda chunk: [{"n": n * n, "size": 1} for n in chunk], "rows") == expected
     path.write_text("".join(alone.read_text().splitlines(keepends=True)[:made_before]) + '{"n": torn')
     assert together(3, squares, path) == [[expected, 0], [expected, 1], [expected, 2]]
     assert path.read_bytes() == alone.read_bytes()

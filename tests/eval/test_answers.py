@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from eval.answers import kept_answers
+from eval.answers import cached_answers
 from eval.jsonl import read_rows
 
 
@@ -19,7 +19,7 @@ class Writer:
 
 
 def answers(groups, path, writer, size=2):
-    return kept_answers(groups, path, "id", str, writer, size, "answers")
+    return cached_answers(groups, path, "id", str, writer, size, "answers")
 
 
 def test_batches_do_not_mix_groups_and_rows_keep_the_order(tmp_path):

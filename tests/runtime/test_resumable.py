@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from salmon.errors import SalmonError
-from salmon.runtime.resumable import map_in_chunks
+from salmon.runtime.resumable import map_resumable
 
 ITEMS = list(range(10))
 
@@ -35,7 +35,7 @@ EXPECTED = Work()(ITEMS)
 
 
 def run(path: Path, work: Work, chunk_size: int = 4) -> list[dict]:
-    return map_in_chunks(path, ITEMS, chunk_size, work, "squares")
+    return map_resumable(path, ITEMS, chunk_size, work, "squares")
 
 
 def test_chunks_are_worked_through_in_order(tmp_path: Path) -> None:
@@ -101,12 +101,12 @@ def test_the_file_grows_chunk_by_chunk(tmp_path: Path) -> None:
         sizes.append(len(path.read_bytes().splitlines()))
         return [{"n": n} for n in chunk]
 
-    map_in_chunks(path, ITEMS, 4, work, "rows")
+    map_resumable(path, ITEMS, 4, work, "rows")
     assert sizes == [0, 4, 8]
 
 
 def test_no_items_are_no_work(tmp_path: Path) -> None:
-    assert map_in_chunks(tmp_path / "rows.jsonl", [], 4, Work(dies_in_chunk=0), "rows") == []
+    assert map_resumable(tmp_path / "rows.jsonl", [], 4, Work(dies_in_chunk=0), "rows") == []
 
 
 def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
@@ -115,9 +115,9 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
         run(tmp_path / "file" / "rows.jsonl", Work())
 
 
-def test_a_fault_of_the_work_itself_is_not_blamed_on_the_journal(tmp_path: Path) -> None:
+def test_a_fault_of_the_work_itself_is_not_blamed_on_the_file(tmp_path: Path) -> None:
     def work(chunk: Sequence[int]) -> list[dict]:
         raise PermissionError(13, "Permission denied", "/somewhere/else")
 
     with pytest.raises(PermissionError):
-        map_in_chunks(tmp_path / "rows.jsonl", ITEMS, 4, work, "rows")
+        map_resumable(tmp_path / "rows.jsonl", ITEMS, 4, work, "rows")

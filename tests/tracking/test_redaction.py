@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from salmon.tracking.redaction import public_config
+from salmon.tracking.redaction import redact
 
 
 def test_the_config_tells_no_paths_and_no_passwords(monkeypatch, tmp_path: Path) -> None:
@@ -17,7 +17,7 @@ def test_the_config_tells_no_paths_and_no_passwords(monkeypatch, tmp_path: Path)
         "mail": "a@b",
         "n": 3,
     }
-    assert public_config(config) == {
+    assert redact(config) == {
         "paths": {"store": ".../runs", "cache": ".../salmon", "relative": "runs/store"},
         "data": [".../a.jsonl", ".../b.jsonl"],
         "here": f".../{tmp_path.name}",

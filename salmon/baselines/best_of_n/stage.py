@@ -12,7 +12,7 @@ from salmon.ppo.held_out import held_out_keys, split_prompts
 from salmon.ppo.models import POLICY, Actors, load_actors
 from salmon.ppo.monitor import check_metrics
 from salmon.ppo.rollout import RewardRule, reward_rule, score
-from salmon.runtime.resumable import map_in_chunks
+from salmon.runtime.resumable import map_resumable
 from salmon.sampling.responses import sample_responses
 from salmon.stage.context import StageContext
 
@@ -39,7 +39,7 @@ def run(cfg: Config, ctx: StageContext) -> dict[str, float]:
             for prompt, found in zip(chunk, candidates(actors, rule, chunk, n, cfg.ppo.seed), strict=True)
         ]
 
-    rows = map_in_chunks(
+    rows = map_resumable(
         ctx.work / "candidates.jsonl",
         prompts,
         max(1, cfg.ppo.sampling.batch_size // n),

@@ -20,7 +20,7 @@ from salmon.ppo.held_out import held_out_keys, held_out_metrics, split_prompts
 from salmon.ppo.models import POLICY, REFERENCE
 from salmon.preferences.labelling import JudgedPairs, judged_training_pairs
 from salmon.principles.chosen import monitor_bank, reward_bank, rl_bank
-from salmon.runtime.resumable import map_in_chunks
+from salmon.runtime.resumable import map_resumable
 from salmon.sampling.responses import sample_sharded
 from salmon.stage.context import StageContext
 from salmon.tracking.metrics_file import read_metrics
@@ -112,7 +112,7 @@ def with_reference(cfg: Config, ctx: StageContext, shared: SharedModel, examples
             chosen, rejected = pair_logprobs(shared, chunk)
         return [{"ref_chosen": c, "ref_rejected": r} for c, r in zip(chosen.tolist(), rejected.tolist(), strict=True)]
 
-    rows = map_in_chunks(
+    rows = map_resumable(
         ctx.work / "reference.jsonl", examples, cfg.dpo.train.micro_batch_size, work, "pairs read by the reference"
     )
     return [Example(e.prompt_ids, e.chosen_ids, e.rejected_ids, **row) for e, row in zip(examples, rows, strict=True)]

@@ -4,8 +4,8 @@ import pytest
 from lm_eval.api.instance import Instance
 
 from eval.jsonl import append_rows, read_rows
-from eval.lm_eval.kept import KeptOutputs, request_key
 from eval.lm_eval.model import PrefixLM
+from eval.lm_eval.output_cache import OutputCache, request_key
 from salmon.errors import SalmonError
 
 SHOTS = "Q: One?\nA: It is one.\n\n"
@@ -32,7 +32,7 @@ class Killed(BaseException):
 def test_a_killed_evaluation_does_no_request_twice(tiny, tmp_path, monkeypatch, ask, requests):
     path = tmp_path / "made" / "outputs.jsonl"
     whole = getattr(PrefixLM(tiny, 2), ask)(requests())
-    add, asked = KeptOutputs.add, []
+    add, asked = OutputCache.add, []
 
     def once(self, outputs):
         add(self, outputs)
@@ -40,7 +40,7 @@ def test_a_killed_evaluation_does_no_request_twice(tiny, tmp_path, monkeypatch, 
         if len(asked) == 4:
             raise Killed
 
-    monkeypatch.setattr(KeptOutputs, "add", once)
+    monkeypatch.setattr(OutputCache, "add", once)
     with pytest.raises(Killed):
         getattr(PrefixLM(tiny, 2, path), ask)(requests())
     with path.open("a") as file:
@@ -79,4 +79,4 @@ def test_a_damaged_line_is_named(tmp_path, line):
     with path.open("a") as file:
         file.write(f"{line}\n" + json.dumps({"request": "b", "output": 2}) + "\n")
     with pytest.raises(SalmonError, match=f"{path}:2: .*delete that line"):
-        KeptOutputs(path)
+        OutputCache(path)

@@ -1,4 +1,4 @@
-"""What a model gave for each request of lm-eval, kept as it comes, so that an evaluation goes on where it was."""
+"""What a model gave for each request of lm-eval, on disk at once, so that an interrupted evaluation continues."""
 
 import hashlib
 import json
@@ -9,22 +9,30 @@ from typing import Any
 from eval.jsonl import append_rows, read_rows
 
 
-class KeptOutputs:
-    """Lines ``{"request": hash, "output": value}`` of a file; None keeps them in memory only.
+class OutputCache:
+    """Outputs by request, in a file of lines ``{"request": hash, "output": value}``.
 
     The file must be of one model with one adapter: a request does not say whose answer it is.
     """
 
     def __init__(self, path: Path | None) -> None:
+        """
+        Args:
+            path: None keeps the outputs in memory only.
+        """
         self._path = path
         self._outputs = {} if path is None else {row["request"]: row["output"] for row in read_rows(path)}
 
     def get(self, request: str) -> Any:
-        """The output, or None."""
+        """The output of a request, or None."""
         return self._outputs.get(request)
 
     def add(self, outputs: Mapping[str, Any]) -> None:
-        """Keep outputs, by request; raises ``SalmonError`` where the disk is full."""
+        """Keep outputs, by request.
+
+        Raises:
+            SalmonError: the disk is full.
+        """
         if self._path is not None:
             append_rows(self._path, [{"request": request, "output": output} for request, output in outputs.items()])
         self._outputs |= outputs
