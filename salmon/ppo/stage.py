@@ -28,7 +28,7 @@ from salmon.runtime.seeding import stream
 from salmon.sampling.responses import sample_sharded
 from salmon.stage.context import StageContext
 from salmon.tracking.metrics_file import read_metrics
-from salmon.training.optimizer import Learner
+from salmon.training.trainer import Trainer
 
 log = logging.getLogger("salmon")
 
@@ -57,9 +57,10 @@ def run(cfg: Config, ctx: StageContext) -> dict[str, float]:
     training, held_out = enough_prompts(cfg, actors)
     batches = schedule(training, ppo)
 
-    learner = Learner(actors.trained, ppo.optim, may_rest=shared.parameters_of(POLICY))  # while the critic warms up
+    # The policy is frozen while the critic warms up.
+    trainer = Trainer(actors.trained, ppo.optim, sometimes_frozen=shared.parameters_of(POLICY))
     checkpoint = ctx.work / "state.pt"
-    saved = learner.load(checkpoint)
+    saved = trainer.load(checkpoint)
     state = State(**saved) if saved else State(kl_coefficient=ppo.kl.coefficient)
     ctx.tracker.rewind(state.step if saved else -1)
     health = PPOHealth()
@@ -76,7 +77,7 @@ def run(cfg: Config, ctx: StageContext) -> dict[str, float]:
         zero = state.baseline if ppo.shaping.center else 0.0
         experience = collect(actors, rule, prompts, keys, step, state.kl_coefficient, zero)
         # 3. Inner epochs of clipped policy and value updates.
-        metrics = experience.metrics | update(actors, learner, experience, ppo, step, len(batches), ppo.seed)
+        metrics = experience.metrics | update(actors, trainer, experience, ppo, step, len(batches), ppo.seed)
         # 4. KL controller.
         if ppo.kl.adaptive:
             state.kl_coefficient = next_kl_coefficient(
@@ -106,8 +107,8 @@ def run(cfg: Config, ctx: StageContext) -> dict[str, float]:
         # 8. Everything needed to continue.
         state.step = step
         if step % ppo.save_every == 0 or step == len(batches):
-            learner.save(checkpoint, **asdict(state))
-    learner.close()
+            trainer.save(checkpoint, **asdict(state))
+    trainer.close()
 
     ctx.write(lambda: save_policy(actors, ctx.work / "last" / "policy"))
     ctx.write(lambda: save_scalar_model(shared, VALUE, actors.value_head, ctx.work / "last" / "value"))

@@ -13,11 +13,11 @@ from salmon.ppo.models import POLICY, VALUE, Actors
 from salmon.ppo.rollout import Experience
 from salmon.runtime.health import require_finite
 from salmon.runtime.seeding import stream
-from salmon.training.optimizer import Learner
+from salmon.training.trainer import Trainer
 
 
 def update(
-    actors: Actors, learner: Learner, experience: Experience, ppo: PPOConfig, step: int, total_steps: int, seed: int
+    actors: Actors, trainer: Trainer, experience: Experience, ppo: PPOConfig, step: int, total_steps: int, seed: int
 ) -> dict[str, float]:
     """Several passes over the rollout in shuffled minibatches; returns the means over all optimiser steps.
 
@@ -35,7 +35,7 @@ def update(
         for start in range(0, len(order), ppo.minibatch):
             stats = minibatch_gradients(actors, experience, order[start : start + ppo.minibatch], ppo, train_policy)
             require_finite(step, **{name.replace("/", "_"): value for name, value in stats.items()})
-            history.append(stats | learner.step(step, step - 1, total_steps).metrics())
+            history.append(stats | trainer.step(step, step - 1, total_steps).metrics())
             if ppo.target_kl is not None and stats.get("policy/approx_kl", 0.0) > ppo.target_kl:
                 break
         else:
@@ -55,7 +55,7 @@ def minibatch_gradients(
 ) -> dict[str, float]:
     """Accumulate the gradients of this process's share of a minibatch, in micro-batches.
 
-    The shares' sum, which ``Learner.step`` takes, and the returned statistics, which are of the whole minibatch, do not
+    The shares' sum, which ``Trainer.step`` takes, and the returned statistics, which are of the whole minibatch, do not
     depend on the size of micro-batches nor on the number of processes.
     """
     # Rows of similar length share a micro-batch: less padding, same sums.

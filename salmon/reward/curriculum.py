@@ -18,7 +18,7 @@ from salmon.errors import SalmonError
 from salmon.preferences.labelling import JudgedPairs, aggregate
 from salmon.principles.bank import Bank
 from salmon.runtime.seeding import stream
-from salmon.training.supervised import Mastery
+from salmon.training.supervised import EarlyStop
 
 
 def lesson_rows(
@@ -65,9 +65,9 @@ def lesson_training(lesson: LessonSettings, settings: SupervisedSettings) -> Sup
     )
 
 
-def mastery(lesson: LessonSettings) -> Mastery:
+def mastery(lesson: LessonSettings) -> EarlyStop:
     """What ends the lesson before its last group."""
-    return Mastery("lesson/accuracy", lesson.until)
+    return EarlyStop("lesson/accuracy", lesson.until)
 
 
 def subset(judged: JudgedPairs, names: Sequence[str], wordings: int | None) -> JudgedPairs:

@@ -32,8 +32,8 @@ from salmon.reward.pretraining import mismatched_pairs
 from salmon.reward.probes import following, probes_of_pairs, reworded
 from salmon.runtime.seeding import stream
 from salmon.stage.context import StageContext
-from salmon.training.optimizer import Learner
-from salmon.training.supervised import Fitted, Mastery, Measurement, fit
+from salmon.training.supervised import EarlyStop, Objective, PeriodicMeasurement, TrainingResult, TrainingRun, fit
+from salmon.training.trainer import Trainer
 
 log = logging.getLogger("salmon")
 
@@ -154,9 +154,9 @@ def train(
     seed: int,
     first_step: int,
     state: str | None = None,
-    until: Mastery | None = None,
-    measurement: Measurement | None = None,
-) -> Fitted:
+    until: EarlyStop | None = None,
+    measurement: PeriodicMeasurement | None = None,
+) -> TrainingResult:
     """Bradley-Terry training of adapter and head; continues what an interrupted try did.
 
     ``name``: prefix of the metrics; ``state``: names the file of an interrupted try, and is ``name`` if not given.
@@ -173,21 +173,22 @@ def train(
             f"{name}/margin": (chosen - rejected).mean().item() * share,
         }
 
-    with closing(Learner(parameters, settings.optim)) as learner, shared.using(ADAPTER):
+    with closing(Trainer(parameters, settings.optim)) as trainer, shared.using(ADAPTER):
         return fit(
-            learner,
+            trainer,
             groups,
             settings,
-            loss=loss,
-            weight=len,
-            checkpoint=ctx.work / f"state_{state or name}.pt",
-            tracker=ctx.tracker,
-            name=name,
-            seed=seed,
-            first_step=first_step,
-            until=until,
-            measurement=measurement,
-            shown=[f"{name}/loss", f"{name}/accuracy", f"{name}/margin", "optim/grad_norm"],
+            Objective(loss, weight=len),
+            TrainingRun(
+                name,
+                seed,
+                ctx.work / f"state_{state or name}.pt",
+                ctx.tracker,
+                shown=[f"{name}/loss", f"{name}/accuracy", f"{name}/margin", "optim/grad_norm"],
+                first_step=first_step,
+                early_stop=until,
+                measurement=measurement,
+            ),
         )
 
 
@@ -230,7 +231,7 @@ def held_out_accuracy(
 
 def learning_curve(
     cfg: Config, shared: SharedModel, head: ScalarHead, probes: Sequence[PreferenceRow]
-) -> Measurement | None:
+) -> PeriodicMeasurement | None:
     """How well a few held-out pairs are ranked under each principle and its negation, in trained words and others."""
     if cfg.reward.probe.every is None:
         return None
@@ -249,7 +250,7 @@ def learning_curve(
             ).items()
         }
 
-    return Measurement(take, cfg.reward.probe.every)
+    return PeriodicMeasurement(take, cfg.reward.probe.every)
 
 
 def compare_row(shared: SharedModel, cfg: Config, row: PreferenceRow) -> Comparison:

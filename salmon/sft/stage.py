@@ -27,8 +27,8 @@ from salmon.sampling.prompts import select_prompts
 from salmon.sampling.responses import sample_responses
 from salmon.sampling.token_loop import generate_after
 from salmon.stage.context import StageContext
-from salmon.training.optimizer import Learner
-from salmon.training.supervised import fit
+from salmon.training.supervised import Objective, TrainingRun, fit
+from salmon.training.trainer import Trainer
 
 log = logging.getLogger("salmon")
 
@@ -74,18 +74,15 @@ def run(cfg: Config, ctx: StageContext) -> dict[str, float]:
         value = -response_logprobs(shared, batch, temperature=1.0).sum() / num_tokens
         return value, {"sft/tokens": batch.mask.sum().item()}
 
-    with closing(Learner(shared.parameters_of(ADAPTER), cfg.sft.train.optim)) as learner, shared.using(ADAPTER):
+    with closing(Trainer(shared.parameters_of(ADAPTER), cfg.sft.train.optim)) as trainer, shared.using(ADAPTER):
         trained = fit(
-            learner,
+            trainer,
             examples,
             cfg.sft.train,
-            loss=loss,
-            weight=lambda row: len(row.answer_ids),
-            checkpoint=ctx.work / "state.pt",
-            tracker=ctx.tracker,
-            name="sft",
-            seed=cfg.seed,
-            shown=["sft/loss", "optim/lr", "optim/grad_norm"],
+            Objective(loss, weight=lambda row: len(row.answer_ids)),
+            TrainingRun(
+                "sft", cfg.seed, ctx.work / "state.pt", ctx.tracker, shown=["sft/loss", "optim/lr", "optim/grad_norm"]
+            ),
         )
     ctx.write(lambda: shared.save_adapter(ADAPTER, ctx.work / "policy"))
     ctx.write(lambda: (ctx.work / "state.pt").unlink(missing_ok=True))

@@ -1,11 +1,11 @@
-"""Ordinary training over rows (SFT, reward model): one loop, resumable to the bit."""
+"""Supervised training over rows (SFT, reward model, DPO): one loop, resumable to the bit."""
 
 import logging
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 from torch import Tensor
 
@@ -16,7 +16,7 @@ from salmon.runtime.health import require_finite
 from salmon.runtime.progress import Progress
 from salmon.runtime.seeding import stream
 from salmon.tracking.tracker import Tracker
-from salmon.training.optimizer import Learner
+from salmon.training.trainer import Trainer
 
 log = logging.getLogger("salmon")
 
@@ -24,19 +24,34 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Mastery:
-    """Ends a training early: when the mean of a metric over the last ``steps`` steps reaches ``level``."""
+class Objective(Generic[T]):
+    """What a training minimises.
+
+    Attributes:
+        loss: of a micro-batch and a denominator: the *sum* of its rows' losses over the denominator, and metrics
+            likewise. So micro-batches, and the processes' shards, add up to the loss of the whole batch exactly.
+        weight: what a row adds to the denominator (its tokens for SFT, 1 for a pair).
+    """
+
+    loss: Callable[[Sequence[T], float], tuple[Tensor, Mapping[str, float]]]
+    weight: Callable[[T], float]
+
+
+@dataclass(frozen=True)
+class EarlyStop:
+    """Ends a training when the mean of a metric over the last ``steps`` steps reaches ``level``."""
 
     metric: str
     level: float
     steps: int = 20
 
     def reached(self, values: Sequence[float]) -> bool:
+        """Whether the metric's latest values are good enough."""
         return len(values) >= self.steps and sum(values[-self.steps :]) / self.steps >= self.level
 
 
 @dataclass(frozen=True)
-class Measurement:
+class PeriodicMeasurement:
     """Figures that are taken of a model while it is trained, and logged with the step's own."""
 
     take: Callable[[], Mapping[str, float]]
@@ -44,7 +59,21 @@ class Measurement:
 
 
 @dataclass(frozen=True)
-class Fitted:
+class TrainingRun:
+    """One training of a stage: its name, and what accompanies its steps."""
+
+    name: str  # prefix of the metrics and of the random streams
+    seed: int
+    checkpoint: Path  # file with the state of an interrupted run
+    tracker: Tracker
+    shown: Sequence[str]  # metrics on the progress line
+    first_step: int = 0  # steps that the stage logged before this training
+    early_stop: EarlyStop | None = None
+    measurement: PeriodicMeasurement | None = None
+
+
+@dataclass(frozen=True)
+class TrainingResult:
     """A finished training."""
 
     metrics: dict[str, float]  # of its last step
@@ -52,74 +81,65 @@ class Fitted:
 
 
 def fit(
-    learner: Learner,
-    rows: Sequence[T],
-    settings: SupervisedSettings,
-    *,
-    loss: Callable[[Sequence[T], float], tuple[Tensor, Mapping[str, float]]],
-    weight: Callable[[T], float],
-    checkpoint: Path,
-    tracker: Tracker,
-    name: str,
-    seed: int,
-    shown: Sequence[str],
-    first_step: int = 0,
-    until: Mastery | None = None,
-    measurement: Measurement | None = None,
-) -> Fitted:
-    """Train over ``rows``, ``settings.epochs`` times or until something is mastered.
+    trainer: Trainer, rows: Sequence[T], settings: SupervisedSettings, objective: Objective[T], run: TrainingRun
+) -> TrainingResult:
+    """Train over ``rows``, ``settings.epochs`` times or until the early stop; continues what was interrupted.
 
-    Args:
-        loss: of a micro-batch and a denominator: the *sum* of its rows' losses over the denominator, and
-            metrics likewise, so that micro-batches and processes' shares add up to the large batch exactly.
-        weight: what a row adds to the denominator (tokens for SFT, 1 for pairs).
-        checkpoint: file that holds the state of an interrupted run.
-        name: prefix of the metrics and of the random streams.
-        shown: metrics on the progress line.
-        first_step: steps that the stage logged before this training.
-        until: what ends the training earlier.
-        measurement: what is measured on the way.
+    Raises:
+        SalmonError: there are fewer rows than processes; a loss or a gradient is not finite.
     """
-    here = world()
+    here, name = world(), run.name
     if len(rows) < here.size:
         raise SalmonError(
             f"{name}: {len(rows)} training rows for {here.size} processes. Start fewer processes, or give more rows"
         )
     steps_per_epoch = math.ceil(len(rows) / settings.batch_size)
     total = num_steps(len(rows), settings)
-    extras = learner.load(checkpoint)
-    done, metrics, seen = (extras["step"], extras["metrics"], extras.get("seen", [])) if extras else (0, {}, [])
-    if until and until.reached(seen):
-        return Fitted(metrics, done)
+    extras = trainer.load(run.checkpoint)
+    done, metrics, recent = (extras["step"], extras["metrics"], extras.get("recent", [])) if extras else (0, {}, [])
+    stop = run.early_stop
+    if stop and stop.reached(recent):
+        return TrainingResult(metrics, done)
     if done < total:
-        tracker.rewind(first_step + done)
+        run.tracker.rewind(run.first_step + done)
     progress = Progress(total, f"{name} steps", start=done)
     for step in range(done, total):
+        number = run.first_step + step + 1
+        # 1. The step's batch, in an order shuffled anew each epoch.
         epoch, position = divmod(step, steps_per_epoch)
-        order = stream(seed, name, "order", epoch).permutation(len(rows))
-        chosen = order[position * settings.batch_size : (position + 1) * settings.batch_size]
-        batch = [rows[i] for i in chosen]
-        denominator = sum(map(weight, batch))
-        share, sums = here.shard(batch), dict[str, float]()
-        for start in range(0, len(share), settings.micro_batch_size):
-            value, parts = loss(share[start : start + settings.micro_batch_size], denominator)
-            value.backward()
-            for key, part in {f"{name}/loss": value.item(), **parts}.items():
-                sums[key] = sums.get(key, 0.0) + part
-        sums = here.all_reduce_sum(sums)
-        require_finite(first_step + step + 1, loss=sums[f"{name}/loss"])
-        metrics = sums | learner.step(first_step + step + 1, step, total).metrics()
-        due = measurement is not None and (first_step + step + 1) % measurement.every == 0
-        tracker.log(first_step + step + 1, {**metrics, **(measurement.take() if measurement and due else {})})
-        progress.advance(1, **{key.rpartition("/")[2]: metrics[key] for key in shown})
-        seen = [*seen, metrics[until.metric]][-until.steps :] if until else []
-        enough = until is not None and until.reached(seen)
+        order = stream(run.seed, name, "order", epoch).permutation(len(rows))
+        selected = order[position * settings.batch_size : (position + 1) * settings.batch_size]
+        batch = [rows[i] for i in selected]
+        # 2. Gradients of this process's shard, micro-batch by micro-batch.
+        sums = here.all_reduce_sum(_backward(batch, settings.micro_batch_size, objective, name))
+        require_finite(number, loss=sums[f"{name}/loss"])
+        # 3. Update.
+        metrics = sums | trainer.step(number, step, total).metrics()
+        # 4. Report.
+        due = run.measurement is not None and number % run.measurement.every == 0
+        run.tracker.log(number, {**metrics, **(run.measurement.take() if run.measurement and due else {})})
+        progress.advance(1, **{key.rpartition("/")[2]: metrics[key] for key in run.shown})
+        # 5. Save what is needed to continue; stop early where that is reached.
+        recent = [*recent, metrics[stop.metric]][-stop.steps :] if stop else []
+        enough = stop is not None and stop.reached(recent)
         if (step + 1) % settings.save_every == 0 or step + 1 == total or enough:
-            learner.save(checkpoint, step=step + 1, metrics=metrics, seen=seen)
+            trainer.save(run.checkpoint, step=step + 1, metrics=metrics, recent=recent)
         if enough:
             log.info("%s: enough after %d of %d steps", name, step + 1, total)
-            return Fitted(metrics, step + 1)
-    return Fitted(metrics, total)
+            return TrainingResult(metrics, step + 1)
+    return TrainingResult(metrics, total)
+
+
+def _backward(batch: Sequence[T], micro_batch_size: int, objective: Objective[T], name: str) -> dict[str, float]:
+    """Accumulate the gradients of this process's shard of a batch; its part of the loss and of the metrics."""
+    denominator = sum(map(objective.weight, batch))
+    shard, sums = world().shard(batch), dict[str, float]()
+    for start in range(0, len(shard), micro_batch_size):
+        value, parts = objective.loss(shard[start : start + micro_batch_size], denominator)
+        value.backward()
+        for key, part in {f"{name}/loss": value.item(), **parts}.items():
+            sums[key] = sums.get(key, 0.0) + part
+    return sums
 
 
 def num_steps(num_rows: int, settings: SupervisedSettings) -> int:

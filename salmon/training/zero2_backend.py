@@ -1,10 +1,11 @@
-"""Updates whose gradients and optimiser state are split over the processes: stage 2 of DeepSpeed's ZeRO.
+"""Gradients and optimiser state partitioned over the processes: stage 2 of DeepSpeed's ZeRO (arXiv 1910.02054).
 
 Losses are computed outside DeepSpeed's engine, in as many backward passes as a process has micro-batches, and adapters
-take turns. So gradients add up in the tensors first, as with the other engines, and come to DeepSpeed once an update:
-it sums each piece in the process whose piece it is, clips by the global norm, updates that piece, and hands the new
-tensors round. What is split, then, are the summed gradients, AdamW's state and its copy of the tensors; a process's own
-gradients and the tensors are whole in each. salmon/models/split_base.py splits the frozen base.
+are trained in turn. So gradients accumulate in the tensors first, as with the other engines, and are given to DeepSpeed
+once an update: it reduces each partition to the process that owns it, clips by the global norm, updates that partition
+and gathers the new tensors everywhere. Partitioned are, then, the summed gradients, AdamW's state and its copy of the
+tensors; each process still holds its own gradients and the tensors whole. salmon/models/split_base.py partitions the
+frozen base (stage 3).
 """
 
 from collections.abc import Collection, Sequence
@@ -22,75 +23,78 @@ from salmon.training.local_backend import make_optimizer
 MOMENTS = ("exp_avg", "exp_avg_sq")  # AdamW's names of what it keeps of each tensor
 
 
-class AdamWInTurns(torch.optim.AdamW):
-    """AdamW that leaves a group alone whose ``rests`` is set.
+class AdamWWithFrozenGroups(torch.optim.AdamW):
+    """AdamW that skips a group whose ``frozen`` is set.
 
-    torch's own passes over tensors without a gradient; DeepSpeed puts zeros there, which would count as a step.
+    torch's own AdamW skips tensors without a gradient; DeepSpeed gives them zeros, which would count as a step.
     """
 
     def step(self, closure: Any = None) -> Any:
         """Update the groups, which DeepSpeed gives one at a time."""
-        return None if any(group["rests"] for group in self.param_groups) else super().step(closure)
+        return None if any(group["frozen"] for group in self.param_groups) else super().step(closure)
 
 
-class SplitUpdates:
-    """See ``salmon.training.local_backend.Updates``."""
+class Zero2Backend:
+    """See ``salmon.training.backend.OptimizerBackend``."""
 
     def __init__(
-        self, parameters: Sequence[nn.Parameter], may_rest: Collection[nn.Parameter], optim: OptimSettings
+        self, parameters: Sequence[nn.Parameter], sometimes_frozen: Collection[nn.Parameter], optim: OptimSettings
     ) -> None:
-        """``may_rest``: those that some steps leave without gradients, always all of them together."""
+        """
+        Args:
+            sometimes_frozen: tensors that have no gradient in some steps; in such a step none of them has one.
+        """
         self._parameters, self._optim = list(parameters), optim
-        # DeepSpeed has names of its own for the same numbers, without axes: it hooks itself into the backward passes of
-        # what it is given, to sum at once, and cannot hand round a tensor without axes (a head's bias).
-        self._pieces = [nn.Parameter(parameter.detach().flatten()) for parameter in parameters]
-        resting = {id(parameter) for parameter in may_rest}
+        # DeepSpeed gets flat parameters that share our tensors' storage: it would hook itself into the backward passes
+        # of the tensors themselves to reduce at once, and it cannot gather a tensor of no dimension (a head's bias).
+        self._flat = [nn.Parameter(parameter.detach().flatten()) for parameter in parameters]
+        frozen_tensors = {id(parameter) for parameter in sometimes_frozen}
         groups = [
             [
-                piece
-                for piece, parameter in zip(self._pieces, parameters, strict=True)
-                if (id(parameter) in resting) == rests
+                flat
+                for flat, parameter in zip(self._flat, parameters, strict=True)
+                if (id(parameter) in frozen_tensors) == frozen
             ]
-            for rests in (True, False)
+            for frozen in (True, False)
         ]
         self._groups = [group for group in groups if group]
-        world().all_gather(None)  # all are here, and none is still busy with passes
+        world().all_gather(None)  # a barrier: no process is still in a forward or backward pass
         self._engine = start_engine(self._groups, optim)
-        for piece, parameter in zip(self._pieces, parameters, strict=True):
-            parameter.data = piece.data.view_as(parameter)  # DeepSpeed has moved the numbers
+        for flat, parameter in zip(self._flat, parameters, strict=True):
+            parameter.data = flat.data.view_as(parameter)  # DeepSpeed has copied the values to a buffer of its own
 
-    def apply(self, lr: float) -> float:
-        """See ``Updates``.
+    def step(self, lr: float) -> float:
+        """See ``OptimizerBackend``.
 
         Raises:
             ValueError: part of a group has gradients.
         """
         # 1. The gradients; where this process alone lacks one, it is 0.
         world().fill_missing_gradients(self._parameters)
-        for piece, parameter in zip(self._pieces, self._parameters, strict=True):
-            piece.grad = None if parameter.grad is None else parameter.grad.flatten()
+        for flat, parameter in zip(self._flat, self._parameters, strict=True):
+            flat.grad = None if parameter.grad is None else parameter.grad.flatten()
             parameter.grad = None
         # 2. Which groups are updated.
         for settings, group in zip(self._engine.optimizer.param_groups, self._groups, strict=True):
-            having = sum(piece.grad is not None for piece in group)
+            having = sum(flat.grad is not None for flat in group)
             if having not in (0, len(group)):
                 raise ValueError(f"{having} of {len(group)} tensors of a group have gradients")
-            settings["lr"], settings["rests"] = lr, not having
-        # 3. Sum in pieces; then clip, update, hand round, but nothing of it where the norm is not finite.
+            settings["lr"], settings["frozen"] = lr, not having
+        # 3. Reduce to partitions; then clip, update and gather, but nothing of that where the norm is not finite.
         with self._engine.coalesce_grad_reduction():
-            pass  # the backward passes are over: what it does is at its end
+            pass  # leaving this context is what reduces the gradients
         self._engine.step()
         return float(self._engine.get_global_grad_norm())
 
     def state(self) -> dict[str, Any]:
-        """See ``Updates``."""
+        """See ``OptimizerBackend``."""
         from deepspeed.utils import safe_get_full_optimizer_state
 
         entries: dict[int, dict[str, torch.Tensor]] = {}
-        for number, (parameter, piece, own) in enumerate(self._with_state()):
+        for number, (parameter, flat, own) in enumerate(self._with_state()):
             if own["step"] > 0:
                 # One tensor at a time, and kept where it is written: no process holds the whole state on its GPU.
-                moments = {name: safe_get_full_optimizer_state(piece, name) for name in MOMENTS}
+                moments = {name: safe_get_full_optimizer_state(flat, name) for name in MOMENTS}
                 if world().rank == 0:
                     entries[number] = {
                         "step": own["step"].clone(),
@@ -99,31 +103,30 @@ class SplitUpdates:
         return make_optimizer(self._parameters, self._optim).state_dict() | {"state": entries}
 
     def restore(self, state: dict[str, Any]) -> None:
-        """See ``Updates``."""
+        """See ``OptimizerBackend``."""
         from deepspeed.utils import safe_set_full_fp32_param, safe_set_full_optimizer_state
 
-        for number, (parameter, piece, own) in enumerate(self._with_state()):
-            safe_set_full_fp32_param(piece, parameter.detach())  # DeepSpeed updates a copy
+        for number, (parameter, flat, own) in enumerate(self._with_state()):
+            safe_set_full_fp32_param(flat, parameter.detach())  # DeepSpeed updates a copy
             if saved := state["state"].get(number):
                 own["step"].copy_(saved["step"])  # one of a group, whose tensors were always updated together
                 for name in MOMENTS:
-                    safe_set_full_optimizer_state(piece, saved[name].to(parameter.device), name)
+                    safe_set_full_optimizer_state(flat, saved[name].to(parameter.device), name)
 
     def close(self) -> None:
-        """See ``Updates``."""
+        """See ``OptimizerBackend``."""
         self._engine.destroy()
 
     def _with_state(self) -> list[tuple[nn.Parameter, nn.Parameter, dict[str, torch.Tensor]]]:
-        """Each tensor, DeepSpeed's name for it, and AdamW's state of this process's part of the group that it is in."""
+        """Each tensor, its flat parameter, and AdamW's state of this process's partition of its group."""
         zero = self._engine.optimizer
         state_of = {
-            id(piece): zero.optimizer.state[part]
+            id(flat): zero.optimizer.state[part]
             for group, part in zip(self._groups, zero.single_partition_of_fp32_groups, strict=True)
-            for piece in group
+            for flat in group
         }
         return [
-            (parameter, piece, state_of[id(piece)])
-            for parameter, piece in zip(self._parameters, self._pieces, strict=True)
+            (parameter, flat, state_of[id(flat)]) for parameter, flat in zip(self._parameters, self._flat, strict=True)
         ]
 
 
@@ -132,9 +135,9 @@ def start_engine(groups: Sequence[Sequence[nn.Parameter]], optim: OptimSettings)
     from deepspeed.utils import lazy_init_hp_params_optimizer_state
 
     held = nn.Module()
-    held.pieces = nn.ParameterList([piece for group in groups for piece in group])
-    adamw = AdamWInTurns(
-        [{"params": list(group), "rests": False} for group in groups], lr=optim.lr, weight_decay=optim.weight_decay
+    held.flats = nn.ParameterList([flat for group in groups for flat in group])
+    adamw = AdamWWithFrozenGroups(
+        [{"params": list(group), "frozen": False} for group in groups], lr=optim.lr, weight_decay=optim.weight_decay
     )
     engine, *_ = library().initialize(
         model=held,

@@ -20,7 +20,7 @@ from salmon.ppo.update import minibatch_gradients, update
 from salmon.principles.bank import Bank, Principle
 from salmon.reward.inputs import reward_input
 from salmon.sampling.responses import Response, sample_responses
-from salmon.training.optimizer import Learner
+from salmon.training.trainer import Trainer
 
 BANK = Bank(
     "test",
@@ -317,7 +317,7 @@ def test_policy_and_value_gradients_stay_apart(actors: Actors, drifted: Experien
 
 
 def run_update(actors: Actors, experience: Experience, ppo: PPOConfig, step: int = 1) -> dict[str, float]:
-    return update(actors, Learner(actors.trained, ppo.optim), experience, ppo, step, total_steps=10, seed=0)
+    return update(actors, Trainer(actors.trained, ppo.optim), experience, ppo, step, total_steps=10, seed=0)
 
 
 def test_an_update_moves_policy_and_value_model_only(actors: Actors, experience: Experience, ppo_config) -> None:

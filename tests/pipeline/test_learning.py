@@ -20,7 +20,7 @@ from salmon.principles.bank import load_bank
 from salmon.reward import stage as reward_stage
 from salmon.stage.context import StageContext
 from salmon.tracking.tracker import start_tracking
-from salmon.training.optimizer import Learner
+from salmon.training.trainer import Trainer
 
 PLANTED_MARGIN = 0.15  # share of planted tokens that PPO must add (measured: about 0.4)
 
@@ -50,12 +50,12 @@ def test_ppo_raises_a_planted_reward(tmp_path_factory, monkeypatch):
     rule = RewardRule(load_bank("rl_14"), (), None, cfg.ppo.principles, cfg.ppo, cfg.reward)
     prompts = [Prompt(f"p{i}", f"Tell me about number {i}.") for i in range(16)]
     ppo = replace(cfg.ppo, minibatch=8)
-    learner = Learner(actors.trained, ppo.optim)
+    trainer = Trainer(actors.trained, ppo.optim)
     before = {name: p.detach().clone() for name, p in shared.parameters_of(POLICY).items()}
     history = []
     for step in range(1, 26):
         experience = collect(actors, rule, prompts, [(0, "test", p.id, step) for p in prompts], step, 0.0)
-        metrics = experience.metrics | update(actors, learner, experience, ppo, step, 25, seed=0)
+        metrics = experience.metrics | update(actors, trainer, experience, ppo, step, 25, seed=0)
         history.append(metrics["objective/score"])
     reached = sum(history[-3:]) / 3 - sum(history[:3]) / 3
     assert reached > PLANTED_MARGIN, history

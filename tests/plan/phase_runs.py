@@ -14,7 +14,7 @@ from salmon.plan.workload import Workload
 from salmon.ppo.models import POLICY, REFERENCE, REWARD, VALUE, Actors
 from salmon.ppo.rollout import by_row
 from salmon.sampling.token_loop import generate, generate_after
-from salmon.training.optimizer import Learner
+from salmon.training.trainer import Trainer
 
 Run = Callable[[], object]
 
@@ -85,11 +85,11 @@ def phase_runs(cfg: Config, shared: SharedModel, base: Base, work: Workload) -> 
         for seed, name in enumerate(adapters):
             shared.add_adapter(name, seed, layers if name in (VALUE, REWARD) else None)
 
-    def trained(learner: Learner, loss: Callable[[], torch.Tensor], adapter: str) -> Run:
+    def trained(trainer: Trainer, loss: Callable[[], torch.Tensor], adapter: str) -> Run:
         def run() -> None:
             with shared.using(adapter):
                 loss().backward()
-            learner.step(1, 1, 10)
+            trainer.step(1, 1, 10)
 
         run()  # the optimiser's state is part of the baseline's expected peak, not of the first step's surprise
         with shared.using(adapter):
@@ -106,7 +106,7 @@ def phase_runs(cfg: Config, shared: SharedModel, base: Base, work: Workload) -> 
         rows = min(cfg.sft.train.micro_batch_size, work.sft_rows)
         batch = responses(rows, work.sft_prompt, work.sft_response)
         return trained(
-            Learner(shared.parameters_of(POLICY), cfg.sft.train.optim),
+            Trainer(shared.parameters_of(POLICY), cfg.sft.train.optim),
             lambda: -response_logprobs(shared, batch, 1.0).sum(),
             POLICY,
         )
@@ -134,15 +134,15 @@ def phase_runs(cfg: Config, shared: SharedModel, base: Base, work: Workload) -> 
         fresh(REWARD, layers=cfg.reward.layers)
         head = ScalarHead(shared.hidden_size, 0, cfg.reward.layers).to(shared.device)
         batch = inputs(2 * cfg.reward.train.micro_batch_size, work.reward_input)
-        learner = Learner(shared.parameters_of(REWARD) | dict(head.named_parameters()), cfg.reward.train.optim)
-        return trained(learner, lambda: score_forward(shared, head, batch).sum(), REWARD)
+        trainer = Trainer(shared.parameters_of(REWARD) | dict(head.named_parameters()), cfg.reward.train.optim)
+        return trained(trainer, lambda: score_forward(shared, head, batch).sum(), REWARD)
 
     def dpo() -> Run:
         fresh(POLICY, REFERENCE)
         answer, rows = cfg.preferences.sampling.max_new_tokens, 2 * cfg.dpo.train.micro_batch_size
         batch = responses(rows, work.prompt, answer)
         return trained(
-            Learner(shared.parameters_of(POLICY), cfg.dpo.train.optim),
+            Trainer(shared.parameters_of(POLICY), cfg.dpo.train.optim),
             lambda: -response_logprobs(shared, batch, 1.0).sum(),
             POLICY,
         )
@@ -174,15 +174,15 @@ def phase_runs(cfg: Config, shared: SharedModel, base: Base, work: Workload) -> 
         rows = min(cfg.ppo.sampling.batch_size, cfg.best_of_n.n * work.held_out)
         return sampling(POLICY, rows, work.prompt, cfg.ppo.sampling)
 
-    def actors() -> tuple[Actors, Learner]:
+    def actors() -> tuple[Actors, Trainer]:
         fresh(POLICY, REFERENCE, VALUE, REWARD, layers=cfg.reward.layers)
         heads = [ScalarHead(shared.hidden_size, 0, cfg.reward.layers).to(shared.device) for _ in range(2)]
         four = Actors(shared, *heads)
-        learner = Learner(four.trained, cfg.ppo.optim)
+        trainer = Trainer(four.trained, cfg.ppo.optim)
         for parameter in four.trained.values():
             parameter.grad = torch.zeros_like(parameter)
-        learner.step(1, 1, 10)
-        return four, learner
+        trainer.step(1, 1, 10)
+        return four, trainer
 
     def rollout() -> Run:
         kept = actors()
@@ -190,24 +190,24 @@ def phase_runs(cfg: Config, shared: SharedModel, base: Base, work: Workload) -> 
         return lambda: (kept, run())[1]
 
     def score() -> Run:
-        four, learner = actors()  # in best_of_n without the learner, which is there before the run
+        four, trainer = actors()  # in best_of_n without the trainer, which is there before the run
         batch = inputs(cfg.ppo.micro_batch_size, work.scored_input)
 
         @torch.no_grad()
         def run() -> None:
-            assert learner
+            assert trainer
             with shared.using(REWARD):
                 score_forward(shared, four.reward_head, batch)
 
         return run
 
     def logprobs() -> Run:
-        four, learner = actors()
+        four, trainer = actors()
         batch = responses(cfg.ppo.micro_batch_size, work.prompt, cfg.ppo.sampling.max_new_tokens)
         rows = len(batch)
 
         def run() -> None:
-            assert learner
+            assert trainer
             by_row(shared, batch, POLICY, rows, lambda part: logprobs_and_entropy(shared, part, 0.7))
             by_row(shared, batch, REFERENCE, rows, lambda part: (response_logprobs(shared, part, 0.7),))
             by_row(shared, batch, VALUE, rows, lambda part: (value_forward(shared, four.value_head, part),))
@@ -215,7 +215,7 @@ def phase_runs(cfg: Config, shared: SharedModel, base: Base, work: Workload) -> 
         return run
 
     def ppo() -> Run:
-        four, learner = actors()
+        four, trainer = actors()
         batch = responses(cfg.ppo.micro_batch_size, work.prompt, cfg.ppo.sampling.max_new_tokens)
 
         def run() -> None:
@@ -223,7 +223,7 @@ def phase_runs(cfg: Config, shared: SharedModel, base: Base, work: Workload) -> 
                 response_logprobs(shared, batch, 0.7).sum().backward()
             with shared.using(VALUE):
                 value_forward(shared, four.value_head, batch).sum().backward()
-            learner.step(1, 1, 10)
+            trainer.step(1, 1, 10)
 
         run()
         for parameter in four.trained.values():

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +14,16 @@ from salmon.config.training import Schedule, SupervisedSettings
 from salmon.errors import SalmonError
 from salmon.tracking.metrics_file import MetricsFile, read_metrics
 from salmon.tracking.tracker import Tracker
-from salmon.training.optimizer import Learner
-from salmon.training.supervised import Fitted, Mastery, Measurement, fit, num_steps
+from salmon.training.supervised import (
+    EarlyStop,
+    Objective,
+    PeriodicMeasurement,
+    TrainingResult,
+    TrainingRun,
+    fit,
+    num_steps,
+)
+from salmon.training.trainer import Trainer
 
 Row = tuple[list[float], int]  # features and a weight ("tokens")
 NUMBERS = np.random.default_rng(0).normal(size=(10, 4))
@@ -35,7 +44,7 @@ class Training:
         defaults = {"epochs": 2, "batch_size": 4, "micro_batch_size": 4, "save_every": 1}
         self.settings = SupervisedSettings(**(defaults | changes), optim=optim)
         self.weights = nn.Parameter(torch.tensor([0.5, -1.0, 0.25, 2.0]))
-        self.learner = Learner({"weights": self.weights}, optim)
+        self.trainer = Trainer({"weights": self.weights}, optim)
         self.seen: list[list[Row]] = []
 
     def loss(self, batch: Sequence[Row], denominator: float) -> tuple[Tensor, dict[str, float]]:
@@ -47,7 +56,7 @@ class Training:
     def run(self, stop_after: int | None = None, **changes) -> dict[str, float]:
         return self.fitted(stop_after, **changes).metrics
 
-    def fitted(self, stop_after: int | None = None, **changes) -> Fitted:
+    def fitted(self, stop_after: int | None = None, **changes) -> TrainingResult:
         """Raises ``Interrupted`` in the micro-batch after ``stop_after`` others."""
 
         def loss(batch: Sequence[Row], denominator: float) -> tuple[Tensor, dict[str, float]]:
@@ -55,16 +64,10 @@ class Training:
                 raise Interrupted
             return self.loss(batch, denominator)
 
-        arguments = {
-            "loss": loss,
-            "weight": lambda row: row[1],
-            "checkpoint": self.work / "state.pt",
-            "tracker": Tracker("sft", MetricsFile(self.work), None),
-            "name": "sft",
-            "seed": 0,
-            "shown": ["sft/loss", "optim/lr"],
-        }
-        return fit(self.learner, ROWS, self.settings, **(arguments | changes))
+        tracker = Tracker("sft", MetricsFile(self.work), None)
+        run = TrainingRun("sft", 0, self.work / "state.pt", tracker, shown=["sft/loss", "optim/lr"])
+        objective = changes.pop("objective", Objective(loss, weight=lambda row: row[1]))
+        return fit(self.trainer, ROWS, self.settings, objective, replace(run, **changes))
 
     @property
     def history(self) -> list[dict]:
@@ -73,9 +76,9 @@ class Training:
 
 def test_training_ends_when_it_is_mastered_and_resumes_to_the_same_end(tmp_path: Path, optim_settings) -> None:
     """The loss halves well before 60 steps; its mean over 3 steps decides, so not a lucky step."""
-    until = Mastery("sft/tokens", level=-0.8, steps=3)
+    until = EarlyStop("sft/tokens", level=-0.8, steps=3)
 
-    def trained(work: Path, stop_after: int | None = None) -> tuple[Training, Fitted]:
+    def trained(work: Path, stop_after: int | None = None) -> tuple[Training, TrainingResult]:
         training = Training(work, optim_settings, epochs=20)
         loss = training.loss
 
@@ -84,7 +87,7 @@ def test_training_ends_when_it_is_mastered_and_resumes_to_the_same_end(tmp_path:
             return value, parts | {"sft/tokens": -value.item()}
 
         training.loss = with_negative
-        return training, training.fitted(stop_after, until=until)
+        return training, training.fitted(stop_after, early_stop=until)
 
     training, whole = trained(tmp_path / "whole")
     losses = [row["sft/loss"] for row in read_metrics(tmp_path / "whole/metrics.jsonl")]
@@ -134,7 +137,7 @@ def test_the_mean_of_micro_batch_means_would_not(tmp_path: Path, optim_settings)
     def own_mean(batch: Sequence[Row], denominator: float) -> tuple[Tensor, dict[str, float]]:
         return mutant.loss(batch, sum(row[1] for row in batch))
 
-    mutant.run(loss=own_mean)
+    mutant.run(objective=Objective(own_mean, weight=lambda row: row[1]))
     assert (mutant.weights - large.weights).abs().max() > 1e-4
 
 
@@ -227,7 +230,7 @@ def test_measurements_are_logged_with_their_steps_and_change_nothing(tmp_path, o
     plain, measured = Training(tmp_path / "a", optim_settings), Training(tmp_path / "b", optim_settings)
     plain.run()
     taken = iter(range(9))
-    last = measured.fitted(measurement=Measurement(lambda: {"sft/tokens": float(next(taken))}, 2), first_step=3)
+    last = measured.fitted(measurement=PeriodicMeasurement(lambda: {"sft/tokens": float(next(taken))}, 2), first_step=3)
     assert torch.equal(plain.weights, measured.weights)
     tokens = [[row["sft/tokens"] for row in run.history] for run in (plain, measured)]
     assert tokens[1] == [0.0, tokens[0][1], 1.0, tokens[0][3], 2.0, tokens[0][5]]  # steps 4 to 9; at 4, 6 and 8

@@ -13,8 +13,8 @@ from salmon.config.training import Optimizer, OptimSettings, Schedule, Supervise
 from salmon.distributed.world import World
 from salmon.tracking.metrics_file import MetricsFile, read_metrics
 from salmon.tracking.tracker import Tracker
-from salmon.training.optimizer import Learner
-from salmon.training.supervised import fit
+from salmon.training.supervised import Objective, TrainingRun, fit
+from salmon.training.trainer import Trainer
 from tests.distributed.in_processes import together
 
 Row = tuple[list[float], int]  # features and a weight ("tokens")
@@ -42,16 +42,17 @@ def train(
         return (tokens * (features @ weights - 1.0) ** 2).sum() / denominator, {"sft/tokens": float(tokens.sum())}
 
     fitted = fit(
-        Learner({"weights": weights}, optim),
+        Trainer({"weights": weights}, optim),
         rows,
         SupervisedSettings(epochs=epochs, batch_size=3, micro_batch_size=2, save_every=1, optim=optim),
-        loss=loss,
-        weight=lambda row: row[1],
-        checkpoint=work / "state.pt",
-        tracker=Tracker("sft", MetricsFile(work) if here.rank == 0 else None, None),
-        name="sft",
-        seed=0,
-        shown=["sft/loss"],
+        Objective(loss, weight=lambda row: row[1]),
+        TrainingRun(
+            "sft",
+            0,
+            work / "state.pt",
+            Tracker("sft", MetricsFile(work) if here.rank == 0 else None, None),
+            shown=["sft/loss"],
+        ),
     )
     return weights.tolist(), fitted.metrics
 

@@ -11,7 +11,7 @@ from salmon.config.run import Engine
 from salmon.config.training import Optimizer, OptimSettings, Schedule
 from salmon.distributed.world import World
 from salmon.errors import SalmonError
-from salmon.training.optimizer import Learner
+from salmon.training.trainer import Trainer
 from tests.distributed.in_processes import together
 
 SETTINGS = OptimSettings(
@@ -21,25 +21,25 @@ STEPS = 6
 WARMUP = 2  # steps that leave the policy without gradients
 
 
-def learner() -> Learner:
+def trainer() -> Trainer:
     generator = torch.Generator().manual_seed(0)
     shapes = {"policy.A": (5, 3), "policy.B": (4,), "value.A": (7, 2), "head.bias": ()}
     parameters = {name: nn.Parameter(torch.randn(shape, generator=generator)) for name, shape in shapes.items()}
-    return Learner(parameters, SETTINGS, may_rest=("policy.A", "policy.B"))
+    return Trainer(parameters, SETTINGS, sometimes_frozen=("policy.A", "policy.B"))
 
 
-def backward(here: World, learner: Learner, step: int) -> None:
+def backward(here: World, trainer: Trainer, step: int) -> None:
     """This process's share of three rows; the second, which is the only row of one of two processes, has no bias."""
     for row in here.shard(range(3)):
         factor = (step + 1.0) * (row + 1)
-        for name, parameter in learner.parameters.items():
+        for name, parameter in trainer.parameters.items():
             if (step >= WARMUP or not name.startswith("policy")) and not (name == "head.bias" and row == 1):
                 (factor * (parameter - row) ** 2).sum().backward()
 
 
 def train(here: World, path: Path, first: int, last: int) -> dict[str, Any]:
     """Some steps; what the process holds afterwards."""
-    trained = learner()
+    trained = trainer()
     trained.load(path)
     norms = []
     for step in range(first, last):
@@ -51,7 +51,7 @@ def train(here: World, path: Path, first: int, last: int) -> dict[str, Any]:
     held = sum(entry["exp_avg"].numel() for entry in state.values())
     trained.close()
     before = [p.clone() for p in trained.parameters.values()]
-    again = Learner(trained.parameters, SETTINGS)  # as the reward model's lessons train the same tensors in turn
+    again = Trainer(trained.parameters, SETTINGS)  # as the reward model's lessons train the same tensors in turn
     again.close()
     assert all(torch.equal(p, b) for p, b in zip(trained.parameters.values(), before, strict=True))
     return {"norms": norms, "weights": [p.tolist() for p in trained.parameters.values()], "held": held}
@@ -93,7 +93,7 @@ def test_another_engine_continues(
 
 
 def broken(here: World) -> tuple[str, bool]:
-    trained = learner()
+    trained = trainer()
     before = [p.detach().clone() for p in trained.parameters.values()]
     backward(here, trained, 0)
     if here.rank == 1:
@@ -112,7 +112,7 @@ def test_a_broken_gradient_stops_and_changes_nothing() -> None:
 
 
 def part_of_a_group(here: World) -> None:
-    trained = learner()
+    trained = trainer()
     (trained.parameters["policy.A"] ** 2).sum().backward()
     trained.step(1, 0, STEPS)
 

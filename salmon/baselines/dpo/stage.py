@@ -24,8 +24,8 @@ from salmon.runtime.resumable import map_resumable
 from salmon.sampling.responses import sample_sharded
 from salmon.stage.context import StageContext
 from salmon.tracking.metrics_file import read_metrics
-from salmon.training.optimizer import Learner
-from salmon.training.supervised import Fitted, fit
+from salmon.training.supervised import Objective, TrainingResult, TrainingRun, fit
+from salmon.training.trainer import Trainer
 
 log = logging.getLogger("salmon")
 
@@ -130,7 +130,7 @@ def pair_logprobs(shared: SharedModel, examples: Sequence[Example]) -> tuple[Ten
     return chosen, rejected
 
 
-def train(cfg: Config, ctx: StageContext, shared: SharedModel, examples: Sequence[Example]) -> Fitted:
+def train(cfg: Config, ctx: StageContext, shared: SharedModel, examples: Sequence[Example]) -> TrainingResult:
     """Train the policy adapter; continues what an interrupted try did."""
     beta = cfg.dpo.beta
 
@@ -148,18 +148,19 @@ def train(cfg: Config, ctx: StageContext, shared: SharedModel, examples: Sequenc
             "dpo/margin": (rewards[0] - rewards[1]).mean().item() * share,
         }
 
-    with closing(Learner(shared.parameters_of(POLICY), cfg.dpo.train.optim)) as learner, shared.using(POLICY):
+    with closing(Trainer(shared.parameters_of(POLICY), cfg.dpo.train.optim)) as trainer, shared.using(POLICY):
         return fit(
-            learner,
+            trainer,
             examples,
             cfg.dpo.train,
-            loss=loss,
-            weight=lambda _: 1,
-            checkpoint=ctx.work / "state.pt",
-            tracker=ctx.tracker,
-            name="dpo",
-            seed=cfg.seed,
-            shown=["dpo/loss", "dpo/accuracy", "dpo/margin", "optim/grad_norm"],
+            Objective(loss, weight=lambda _: 1),
+            TrainingRun(
+                "dpo",
+                cfg.seed,
+                ctx.work / "state.pt",
+                ctx.tracker,
+                shown=["dpo/loss", "dpo/accuracy", "dpo/margin", "optim/grad_norm"],
+            ),
         )
 
 

@@ -1,4 +1,4 @@
-"""The optimiser engine that all trained stages share: groups of parameters, schedule, clipping, resume."""
+"""What all trained stages share: parameters, learning-rate schedule, gradient clipping, checkpoints."""
 
 import math
 from collections.abc import Collection, Mapping
@@ -14,7 +14,8 @@ from salmon.distributed.world import world
 from salmon.errors import SalmonError
 from salmon.runtime.files import storage_errors
 from salmon.runtime.health import require_finite
-from salmon.training.local_backend import Updates, WholeUpdates
+from salmon.training.backend import OptimizerBackend
+from salmon.training.local_backend import LocalBackend
 
 
 def learning_rate(step: int, total_steps: int, optim: OptimSettings) -> float:
@@ -41,22 +42,25 @@ class StepStats:
         return {"optim/lr": self.lr, "optim/grad_norm": self.grad_norm}
 
 
-class Learner:
+class Trainer:
     """Trained tensors with their optimiser; the learning rate is a function of the step alone.
 
     A checkpoint holds the tensors, the optimiser's state and small extras of the caller, in one file.
     """
 
     def __init__(
-        self, parameters: Mapping[str, nn.Parameter], optim: OptimSettings, may_rest: Collection[str] = ()
+        self, parameters: Mapping[str, nn.Parameter], optim: OptimSettings, sometimes_frozen: Collection[str] = ()
     ) -> None:
-        """``may_rest``: names of tensors that some steps leave without gradients, always all of them together."""
+        """
+        Args:
+            sometimes_frozen: names of tensors that have no gradient in some steps; in such a step none of them has one.
+        """
         self.parameters = dict(parameters)
         self.optim = optim
-        self._updates = _updates(self.parameters, optim, may_rest)
+        self._backend = _backend(self.parameters, optim, sometimes_frozen)
 
     def step(self, step: int, schedule_step: int, total_steps: int) -> StepStats:
-        """Clip, update and clear the gradients, which are added up over the processes first.
+        """Sum the gradients over the processes, clip, update and clear them.
 
         Args:
             step: number to name in an error.
@@ -66,7 +70,7 @@ class Learner:
             SalmonError: the gradient is not finite; nothing is updated then.
         """
         lr = learning_rate(schedule_step, total_steps, self.optim)
-        norm = self._updates.apply(lr)
+        norm = self._backend.step(lr)
         require_finite(step, gradient_norm=norm)
         return StepStats(lr, norm)
 
@@ -77,7 +81,7 @@ class Learner:
             SalmonError: the processes have come to hold different parameters.
         """
         world().require_equal(self.parameters)
-        state = self._updates.state()
+        state = self._backend.state()
         world().on_main(lambda: self._write(path, state, extras))
 
     def _write(self, path: Path, state: dict[str, Any], extras: dict[str, Any]) -> None:
@@ -104,19 +108,21 @@ class Learner:
         with torch.no_grad():
             for name, parameter in self.parameters.items():
                 parameter.copy_(state["parameters"][name])
-        self._updates.restore(state["optimizer"])
+        self._backend.restore(state["optimizer"])
         world().all_gather(None)  # before anyone replaces the file
         return state["extras"]
 
     def close(self) -> None:
-        """Let go of the tensors, which stay as they are; another learner may train them then."""
-        self._updates.close()
+        """Let go of the tensors: they keep their values, and another trainer may train them."""
+        self._backend.close()
 
 
-def _updates(parameters: Mapping[str, nn.Parameter], optim: OptimSettings, may_rest: Collection[str]) -> Updates:
+def _backend(
+    parameters: Mapping[str, nn.Parameter], optim: OptimSettings, sometimes_frozen: Collection[str]
+) -> OptimizerBackend:
     if not world().splits_state:
-        return WholeUpdates(list(parameters.values()), optim)
-    from salmon.training.zero2_backend import SplitUpdates  # DeepSpeed, which takes seconds to import
+        return LocalBackend(list(parameters.values()), optim)
+    from salmon.training.zero2_backend import Zero2Backend  # DeepSpeed, which takes seconds to import
 
-    resting = [parameter for name, parameter in parameters.items() if name in may_rest]
-    return SplitUpdates(list(parameters.values()), resting, optim)
+    frozen_tensors = [parameter for name, parameter in parameters.items() if name in sometimes_frozen]
+    return Zero2Backend(list(parameters.values()), frozen_tensors, optim)

@@ -8,7 +8,7 @@ from torch import nn
 
 from salmon.config.training import Optimizer, Schedule
 from salmon.errors import SalmonError
-from salmon.training.optimizer import Learner, learning_rate
+from salmon.training.trainer import Trainer, learning_rate
 
 OPTIMIZERS = list(Optimizer)
 
@@ -54,18 +54,18 @@ def parameters(size: int = 3) -> dict[str, nn.Parameter]:
     return {name: nn.Parameter(torch.randn(size, generator=generator)) for name in ("a", "b")}
 
 
-def set_gradients(learner: Learner, seed: int) -> None:
+def set_gradients(trainer: Trainer, seed: int) -> None:
     generator = torch.Generator().manual_seed(seed)
-    for parameter in learner.parameters.values():
+    for parameter in trainer.parameters.values():
         parameter.grad = torch.randn(parameter.shape, generator=generator)
 
 
 def test_the_first_step_of_adamw(optim_settings) -> None:
     """Bias-corrected, its size is lr whatever the gradient's: 1 - 0.1 and 2 + 0.1; clipping changes nothing."""
     parameter = nn.Parameter(torch.tensor([1.0, 2.0]))
-    learner = Learner({"p": parameter}, optim_settings(lr=0.1, max_grad_norm=1.0))
+    trainer = Trainer({"p": parameter}, optim_settings(lr=0.1, max_grad_norm=1.0))
     parameter.grad = torch.tensor([3.0, -4.0])
-    stats = learner.step(1, 0, 10)
+    stats = trainer.step(1, 0, 10)
     assert (stats.lr, stats.grad_norm) == (0.1, 5.0)  # before clipping
     assert parameter.tolist() == pytest.approx([0.9, 2.1], abs=1e-6)
     assert parameter.grad is None
@@ -75,51 +75,51 @@ def test_the_first_step_of_adamw(optim_settings) -> None:
 def test_the_schedule_decides_how_far_a_step_goes(optim_settings) -> None:
     """Warm-up of 4 steps to 0.1: the first step is 0.025 long, also where the optimiser was made with the peak."""
     parameter = nn.Parameter(torch.tensor([1.0]))
-    learner = Learner({"p": parameter}, optim_settings(lr=0.1, warmup=4.0))
+    trainer = Trainer({"p": parameter}, optim_settings(lr=0.1, warmup=4.0))
     for place, expected in ((0, 0.975), (1, 0.925)):  # equal gradients: each step is as long as its rate
         parameter.grad = torch.tensor([3.0])
-        assert learner.step(place + 1, place, 10).lr == pytest.approx(0.025 * (place + 1))
+        assert trainer.step(place + 1, place, 10).lr == pytest.approx(0.025 * (place + 1))
         assert parameter.item() == pytest.approx(expected, abs=1e-6)
 
 
 def test_weight_decay_is_decoupled(optim_settings) -> None:
     """AdamW: 2 x (1 - 0.1 x 0.5) - 0.1 = 1.8."""
     parameter = nn.Parameter(torch.tensor([2.0]))
-    learner = Learner({"p": parameter}, optim_settings(lr=0.1, weight_decay=0.5))
+    trainer = Trainer({"p": parameter}, optim_settings(lr=0.1, weight_decay=0.5))
     parameter.grad = torch.tensor([1.0])
-    learner.step(1, 0, 10)
+    trainer.step(1, 0, 10)
     assert parameter.item() == pytest.approx(1.8, abs=1e-6)
 
 
 def test_gradients_are_clipped_together(optim_settings) -> None:
     """Seen through the second moments: norm 5 clipped to 1 leaves (0.6, 0.8), squared x 0.001."""
     one, two = nn.Parameter(torch.zeros(1)), nn.Parameter(torch.zeros(1))
-    learner = Learner({"one": one, "two": two}, optim_settings(max_grad_norm=1.0))
+    trainer = Trainer({"one": one, "two": two}, optim_settings(max_grad_norm=1.0))
     one.grad, two.grad = torch.tensor([3.0]), torch.tensor([4.0])
-    learner.step(1, 0, 10)
-    moments = [state["exp_avg_sq"].item() for state in learner._updates.optimizer.state.values()]
+    trainer.step(1, 0, 10)
+    moments = [state["exp_avg_sq"].item() for state in trainer._updates.optimizer.state.values()]
     assert moments == pytest.approx([0.36e-3, 0.64e-3], rel=1e-4)
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 @pytest.mark.parametrize("broken", [float("nan"), float("inf")])
 def test_a_broken_gradient_stops_and_changes_nothing(optim_settings, optimizer: Optimizer, broken: float) -> None:
-    learner = Learner(parameters(), optim_settings(optimizer=optimizer))
-    set_gradients(learner, seed=1)
-    learner.parameters["b"].grad[1] = broken
-    before = {name: p.detach().clone() for name, p in learner.parameters.items()}
+    trainer = Trainer(parameters(), optim_settings(optimizer=optimizer))
+    set_gradients(trainer, seed=1)
+    trainer.parameters["b"].grad[1] = broken
+    before = {name: p.detach().clone() for name, p in trainer.parameters.items()}
     with pytest.raises(SalmonError, match="step 17: gradient_norm is (nan|inf).*learning rate"):
-        learner.step(17, 3, 10)
-    assert all(torch.equal(before[name], p) for name, p in learner.parameters.items())
+        trainer.step(17, 3, 10)
+    assert all(torch.equal(before[name], p) for name, p in trainer.parameters.items())
 
 
 def test_parameters_without_gradient_are_left_alone(optim_settings) -> None:
     """PPO's critic warm-up relies on it; weight decay must not move them either."""
-    learner = Learner(parameters(), optim_settings(weight_decay=0.1))
-    before = learner.parameters["b"].detach().clone()
-    learner.parameters["a"].grad = torch.ones(3)
-    learner.step(1, 0, 10)
-    assert torch.equal(learner.parameters["b"], before)
+    trainer = Trainer(parameters(), optim_settings(weight_decay=0.1))
+    before = trainer.parameters["b"].detach().clone()
+    trainer.parameters["a"].grad = torch.ones(3)
+    trainer.step(1, 0, 10)
+    assert torch.equal(trainer.parameters["b"], before)
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
@@ -128,7 +128,7 @@ def test_a_resumed_learner_continues_to_the_bit(
     optim_settings, optimizer: Optimizer, size: int, tmp_path: Path
 ) -> None:
     settings = optim_settings(optimizer=optimizer, schedule=Schedule.cosine, warmup=2.0, weight_decay=0.01)
-    whole, first = Learner(parameters(size), settings), Learner(parameters(size), settings)
+    whole, first = Trainer(parameters(size), settings), Trainer(parameters(size), settings)
     for step in range(5):
         set_gradients(whole, step)
         whole.step(step + 1, step, 5)
@@ -137,7 +137,7 @@ def test_a_resumed_learner_continues_to_the_bit(
         first.step(step + 1, step, 5)
     first.save(tmp_path / "state.pt", step=3, best=None)
 
-    second = Learner({name: nn.Parameter(torch.zeros(size)) for name in ("a", "b")}, settings)
+    second = Trainer({name: nn.Parameter(torch.zeros(size)) for name in ("a", "b")}, settings)
     assert second.load(tmp_path / "state.pt") == {"step": 3, "best": None}
     for name, parameter in first.parameters.items():
         assert torch.equal(second.parameters[name], parameter)
@@ -152,34 +152,34 @@ def test_a_resumed_learner_continues_to_the_bit(
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 def test_every_optimiser_descends_on_a_cpu(optim_settings, optimizer: Optimizer) -> None:
     parameter = nn.Parameter(torch.full((8192,), 1.0))
-    learner = Learner({"p": parameter}, optim_settings(optimizer=optimizer, lr=0.05))
+    trainer = Trainer({"p": parameter}, optim_settings(optimizer=optimizer, lr=0.05))
     for step in range(10):
         (0.5 * parameter**2).sum().backward()
-        learner.step(step + 1, step, 10)
+        trainer.step(step + 1, step, 10)
     assert parameter.abs().max() < 0.7  # ten steps of about lr
     assert torch.isfinite(parameter).all()
 
 
 def test_without_a_checkpoint_there_is_nothing_to_continue(optim_settings, tmp_path: Path) -> None:
-    assert Learner(parameters(), optim_settings()).load(tmp_path / "state.pt") is None
+    assert Trainer(parameters(), optim_settings()).load(tmp_path / "state.pt") is None
 
 
 def test_a_checkpoint_of_other_parameters_is_refused(optim_settings, tmp_path: Path) -> None:
-    Learner(parameters(), optim_settings()).save(tmp_path / "state.pt")
-    other = Learner({"c": nn.Parameter(torch.zeros(3))}, optim_settings())
+    Trainer(parameters(), optim_settings()).save(tmp_path / "state.pt")
+    other = Trainer({"c": nn.Parameter(torch.zeros(3))}, optim_settings())
     with pytest.raises(SalmonError, match=f"{tmp_path / 'state.pt'} holds other parameters"):
         other.load(tmp_path / "state.pt")
 
 
 def test_saving_replaces_the_checkpoint_and_leaves_nothing_else(optim_settings, tmp_path: Path) -> None:
-    learner = Learner(parameters(), optim_settings())
-    learner.save(tmp_path / "state.pt", step=1)
-    learner.save(tmp_path / "state.pt", step=2)
+    trainer = Trainer(parameters(), optim_settings())
+    trainer.save(tmp_path / "state.pt", step=1)
+    trainer.save(tmp_path / "state.pt", step=2)
     assert [path.name for path in tmp_path.iterdir()] == ["state.pt"]
-    assert learner.load(tmp_path / "state.pt") == {"step": 2}
+    assert trainer.load(tmp_path / "state.pt") == {"step": 2}
 
 
 def test_a_checkpoint_that_cannot_be_written_is_named(optim_settings, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(SalmonError, match=str(tmp_path / "file")):
-        Learner(parameters(), optim_settings()).save(tmp_path / "file" / "state.pt")
+        Trainer(parameters(), optim_settings()).save(tmp_path / "file" / "state.pt")
