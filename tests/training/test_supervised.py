@@ -215,7 +215,7 @@ def test_a_loss_that_is_not_finite_stops_at_its_step(tmp_path: Path, optim_setti
         return value * (float("nan") if len(training.seen) == 3 else 1.0), metrics
 
     with pytest.raises(SalmonError, match="step 3: loss is nan"):
-        training.run(loss=broken)
+        training.run(objective=Objective(broken, weight=lambda row: row[1]))
     assert [row["step"] for row in training.history] == [1, 2]
 
 
