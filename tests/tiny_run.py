@@ -14,6 +14,7 @@ from salmon.config.register import CONF, register
 from salmon.config.schema import Config
 from salmon.models.base import SharedModel, load_base
 from salmon.pipeline.pipeline import Execution, Pipeline
+from salmon.sampling.sampler import transformers_sampler
 
 STAGES = ("sft", "preferences", "reward", "ppo", "dpo", "best_of_n")
 SETTINGS = (
@@ -63,7 +64,7 @@ def tiny_config(folder: Path, *overrides: str) -> tuple[Config, dict[str, Any]]:
 def run_tiny(folder: Path, cache: Path, *overrides: str) -> dict[str, Execution]:
     """Run the stages in ``folder``, or find them finished there; by stage."""
     cfg, resolved = tiny_config(folder, *overrides)
-    pipeline = Pipeline(cfg, resolved, lambda: _base(cfg, cache))
+    pipeline = Pipeline(cfg, resolved, lambda: _base(cfg, cache), transformers_sampler)
     return {execution.label: execution for execution in pipeline.run(lambda label: None)}
 
 

@@ -18,6 +18,7 @@ from salmon.pipeline.pipeline import Execution, Pipeline
 from salmon.pipeline.report import report
 from salmon.runtime.files import storage_errors, write_json_atomic
 from salmon.runtime.status import StatusFile
+from salmon.sampling.sampler import Sampler, transformers_sampler
 
 if TYPE_CHECKING:
     from salmon.models.base import SharedModel
@@ -34,17 +35,17 @@ def run_job(cfg: Config, resolved: dict[str, Any], folder: Path) -> None:
     if cfg.engine.kind is not Engine.single:
         # Before they meet: of processes that have, transformers' save_pretrained writes in the first only.
         weights.resolve(cfg.model.path, Path(cfg.paths.cache))
-    with joined(cfg.engine.kind, cfg.model.device) as here, rollouts(cfg):
+    with joined(cfg.engine.kind, cfg.model.device) as here, response_sampler(cfg) as sampler:
         check_batch_sizes(cfg, here.size, cfg.engine.uneven)
         if here.rank:
-            Pipeline(cfg, resolved, lambda: _base(cfg)).run(lambda label: None)
+            Pipeline(cfg, resolved, lambda: _base(cfg), sampler).run(lambda label: None)
         else:
-            _run_and_report(cfg, resolved, folder)
+            _run_and_report(cfg, resolved, sampler, folder)
 
 
-def _run_and_report(cfg: Config, resolved: dict[str, Any], folder: Path) -> None:
+def _run_and_report(cfg: Config, resolved: dict[str, Any], sampler: Sampler, folder: Path) -> None:
     resolved = {key: value for key, value in resolved.items() if key != "paths"}  # local paths concern nobody else
-    pipeline = Pipeline(cfg, resolved, lambda: _base(cfg))
+    pipeline = Pipeline(cfg, resolved, lambda: _base(cfg), sampler)
     status = StatusFile(folder / "status.json")
     log.addHandler(status)
     began = time.perf_counter()
@@ -66,20 +67,19 @@ def _run_and_report(cfg: Config, resolved: dict[str, Any], folder: Path) -> None
 
 
 @contextmanager
-def rollouts(cfg: Config) -> Iterator[None]:
-    """What ``rollout.backend`` names samples responses inside the block.
+def response_sampler(cfg: Config) -> Iterator[Sampler]:
+    """The sampler that ``rollout.backend`` names; it ends with the block.
 
     Raises:
         SalmonError: its package is not installed.
     """
     if cfg.rollout.backend is RolloutBackend.hf:
-        yield
+        yield transformers_sampler
         return
-    from salmon.sampling.responses import sampling_with
-    from salmon.sampling.vllm_sampler import VLLMSampler  # torch and transformers, see below
+    from salmon.sampling.vllm_sampler import VLLMSampler  # imports torch: only where it is needed
 
-    with VLLMSampler(cfg.model, cfg.rollout, Path(cfg.paths.cache)) as sampler, sampling_with(sampler):
-        yield
+    with VLLMSampler(cfg.model, cfg.rollout, Path(cfg.paths.cache)) as sampler:
+        yield sampler
 
 
 def _base(cfg: Config) -> "SharedModel":

@@ -22,6 +22,7 @@ from salmon.tracking.tracker import Tracker, start_tracking
 
 if TYPE_CHECKING:
     from salmon.models.base import SharedModel
+    from salmon.sampling.sampler import Sampler
 
 log = logging.getLogger("salmon")
 
@@ -37,11 +38,12 @@ class Execution:
 
 @dataclass
 class Pipeline:
-    """One job: a config, its store, and the base model that its stages share."""
+    """One job: a config, its store, and what its stages share: the base model and the sampler of responses."""
 
     cfg: Config
     resolved: dict[str, Any]  # the config as plain containers, for trackers and manifests
     load_base: Callable[[], "SharedModel"]
+    sampler: "Sampler"
     executions: list[Execution] = field(default_factory=list)
     _shared: "SharedModel | None" = None
     _settings: dict[str, Any] = field(default_factory=dict)  # by stage; reading them hashes whole prompt files
@@ -174,7 +176,7 @@ class Pipeline:
         reset_peak_memory()
         began = time.perf_counter()
         with self._tracker(spec, inputs, work, label) as tracker:
-            context = StageContext(work, inputs, tracker, self._base, cfg.tracking.sample_rows)
+            context = StageContext(work, inputs, tracker, self._base, self.sampler, cfg.tracking.sample_rows)
             with explained(cfg, spec.name, label), world().guarding_collectives():
                 metrics = spec.run(cfg, context)
             metrics |= {"time/total_s": time.perf_counter() - began, "perf/peak_memory_gib": peak_memory_gib()}

@@ -38,6 +38,7 @@ from salmon.reward.inputs import reward_input
 from salmon.runtime.health import require_finite
 from salmon.runtime.seeding import stream
 from salmon.sampling.responses import Response, sample_sharded
+from salmon.sampling.sampler import Sampler
 
 log = logging.getLogger("salmon")
 
@@ -194,6 +195,7 @@ def model_scores(
 
 
 def collect(
+    sampler: Sampler,
     actors: Actors,
     rule: RewardRule,
     prompts: Sequence[Prompt],
@@ -210,7 +212,7 @@ def collect(
     """
     ppo, clock = rule.ppo, _Clock()
     # 1. Responses from the policy.
-    responses = sample_sharded(actors.shared, POLICY, prompts, ppo.sampling, keys)
+    responses = sample_sharded(sampler, actors.shared, POLICY, prompts, ppo.sampling, keys)
     clock.lap("rollout")
 
     # 2. Scores under principles drawn for each prompt.

@@ -75,7 +75,7 @@ def run(cfg: Config, ctx: StageContext) -> dict[str, float]:
         prompts, keys = batches[step - 1]
         # 2. Rollout -> score under sampled principles -> shaped rewards -> advantages.
         zero = state.baseline if ppo.shaping.center else 0.0
-        experience = collect(actors, rule, prompts, keys, step, state.kl_coefficient, zero)
+        experience = collect(ctx.sampler, actors, rule, prompts, keys, step, state.kl_coefficient, zero)
         # 3. Inner epochs of clipped policy and value updates.
         metrics = experience.metrics | update(actors, trainer, experience, ppo, step, len(batches), ppo.seed)
         # 4. KL controller.
@@ -157,7 +157,7 @@ def schedule(prompts: Sequence[Prompt], ppo: PPOConfig) -> list[tuple[list[Promp
 def evaluate(actors: Actors, rule: RewardRule, prompts: Sequence[Prompt], ctx: StageContext, step: int) -> float:
     """Mean reward (score, penalty, bonus) on held-out prompts; the same draws at every step."""
     shared, keys = actors.shared, held_out_keys(rule.ppo.seed, prompts)
-    responses = sample_sharded(shared, POLICY, prompts, rule.ppo.sampling, keys)
+    responses = sample_sharded(ctx.sampler, shared, POLICY, prompts, rule.ppo.sampling, keys)
     principles = [rule.principles_for(prompt, *key) for prompt, key in zip(prompts, keys, strict=True)]
     scored = score(actors, rule, prompts, responses, principles)
     metrics = held_out_metrics(shared, rule.monitor, prompts, responses, rule.ppo)

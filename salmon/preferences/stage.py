@@ -104,7 +104,9 @@ def sample_pairs(cfg: Config, ctx: StageContext, shared: SharedModel, prompts: S
 
     def work(chunk: Sequence[tuple[Prompt, int]]) -> list[dict]:
         keys = [(cfg.seed, "pair", prompt.id, number) for prompt, number in chunk]
-        answers = sample_responses(shared, ADAPTER, [prompt for prompt, _ in chunk], settings.sampling, keys)
+        answers = sample_responses(
+            ctx.sampler, shared, ADAPTER, [prompt for prompt, _ in chunk], settings.sampling, keys
+        )
         return [
             {"prompt_id": prompt.id, "text": answer.text} for (prompt, _), answer in zip(chunk, answers, strict=True)
         ]

@@ -29,7 +29,7 @@ class Generation:
 
 
 @dataclass(frozen=True)
-class Sampler:
+class TokenSampler:
     """Draws the tokens of B sequences, each from its own stream."""
 
     uniforms: Tensor  # [B, R] one number a draw
@@ -48,10 +48,12 @@ class Sampler:
         return chosen, logprobs.gather(-1, chosen[:, None])[:, 0]
 
 
-def make_sampler(keys: Sequence[tuple], temperature: float, top_p: float, steps: int, device: torch.device) -> Sampler:
-    """A sampler of ``steps`` draws for each random key."""
+def make_token_sampler(
+    keys: Sequence[tuple], temperature: float, top_p: float, steps: int, device: torch.device
+) -> TokenSampler:
+    """A token sampler of ``steps`` draws for each random key."""
     uniforms = np.stack([stream(*key, "tokens").random(steps) for key in keys])
-    return Sampler(torch.from_numpy(uniforms).to(device), temperature, top_p)
+    return TokenSampler(torch.from_numpy(uniforms).to(device), temperature, top_p)
 
 
 def nucleus(logprobs: Tensor, top_p: float) -> Tensor:
@@ -92,14 +94,14 @@ def generate(
     results: dict[int, Generation] = {}
     for start in range(0, len(order), batch_size):
         rows = order[start : start + batch_size]
-        sampler = make_sampler([keys[i] for i in rows], temperature, top_p, max_new_tokens, shared.device)
+        sampler = make_token_sampler([keys[i] for i in rows], temperature, top_p, max_new_tokens, shared.device)
         made = generate_together(shared, [prompts[i] for i in rows], sampler, max_new_tokens)
         results |= zip(rows, made, strict=True)
     return [results[i] for i in range(len(prompts))]
 
 
 def generate_together(
-    shared: SharedModel, prompts: Sequence[Sequence[int]], sampler: Sampler, max_new_tokens: int
+    shared: SharedModel, prompts: Sequence[Sequence[int]], sampler: TokenSampler, max_new_tokens: int
 ) -> list[Generation]:
     """Continue prompts as one batch, which rows that have ended leave."""
     width, pad = max(map(len, prompts)), shared.tokenizer.pad_token_id
@@ -161,7 +163,7 @@ def generate_after(
     Args:
         stop_strings: texts that end a continuation, besides the end tokens; they stay in its tokens.
     """
-    sampler = make_sampler(keys, temperature, top_p, max_new_tokens, shared.device)
+    sampler = make_token_sampler(keys, temperature, top_p, max_new_tokens, shared.device)
     packed, head = SharedPrefix(shared, prefix), shared.model.get_output_embeddings()
     tokens: list[list[int]] = [[] for _ in prompts]
     logprobs: list[list[float]] = [[] for _ in prompts]

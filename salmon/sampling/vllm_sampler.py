@@ -46,7 +46,7 @@ class VLLMSampler:
         keys: Sequence[tuple],
         sampling: SamplingSettings,
     ) -> list[Generation]:
-        """One continuation a prompt, in the order given; ``sampling.batch_size`` is vLLM's own affair.
+        """See ``Sampler``; ``sampling.batch_size`` is not used, vLLM makes its own batches.
 
         Raises:
             SalmonError: a response of full length does not fit ``model.context``; vLLM does not take the adapter.

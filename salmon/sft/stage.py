@@ -169,7 +169,7 @@ def styled(cfg: Config, ctx: StageContext, shared: SharedModel) -> list[Demonstr
 
     def answer(chunk: Sequence[tuple[Prompt, int]]) -> list[dict]:
         keys = [(cfg.seed, "styled", prompt.id, number) for prompt, number in chunk]
-        answers = sample_responses(shared, None, [prompt for prompt, _ in chunk], cfg.sft.sampling, keys)
+        answers = sample_responses(ctx.sampler, shared, None, [prompt for prompt, _ in chunk], cfg.sft.sampling, keys)
         return [
             {"prompt_id": prompt.id, "text": response.text}
             for (prompt, _), response in zip(chunk, answers, strict=True)

@@ -7,6 +7,7 @@ from pathlib import Path
 from salmon.distributed.world import world
 from salmon.models.base import SharedModel
 from salmon.runtime.store import Artifact, storage_errors
+from salmon.sampling.sampler import Sampler
 from salmon.tracking.tracker import Tracker
 
 
@@ -16,6 +17,7 @@ class StageContext:
     inputs: Mapping[str, Artifact]  # by the name of the stage that made them
     tracker: Tracker
     shared: Callable[[], SharedModel]  # the base, loaded at the first call and free of adapters
+    sampler: Sampler  # draws the responses of every policy in this job
     sample_rows: int  # rows of each sample table
     # What the stage says of its policies, for the manifest:
     checkpoints: dict[str, str] = field(default_factory=dict)  # those besides its ``StageSpec``'s, name -> folder

@@ -19,6 +19,7 @@ from salmon.ppo.rollout import RewardRule, score
 from salmon.principles.bank import Bank, Principle
 from salmon.runtime.store import Artifact
 from salmon.sampling.responses import Response
+from salmon.sampling.sampler import transformers_sampler
 from salmon.stage.context import StageContext
 from salmon.tracking.metrics_file import MetricsFile, read_metrics
 from salmon.tracking.tracker import Tracker
@@ -58,7 +59,7 @@ def rule(ppo_config, reward_config) -> RewardRule:
 
 def test_candidates_are_scored_as_ppo_scores_them(actors: Actors, rule: RewardRule) -> None:
     """Under the principles that the held-out evaluation draws, with penalty and bonus."""
-    found = best_of_n.candidates(actors, rule, PROMPTS, 3, seed=0)
+    found = best_of_n.candidates(transformers_sampler, actors, rule, PROMPTS, 3, seed=0)
     assert [len(row) for row in found] == [3, 3, 3]
     assert len({c["text"] for row in found for c in row}) == 9  # random keys of their own
     for prompt, key, row in zip(PROMPTS, held_out_keys(0, PROMPTS), found, strict=True):
@@ -71,8 +72,8 @@ def test_candidates_are_scored_as_ppo_scores_them(actors: Actors, rule: RewardRu
 
 
 def test_candidates_do_not_depend_on_their_number_or_company(actors: Actors, rule: RewardRule) -> None:
-    three = best_of_n.candidates(actors, rule, PROMPTS, 3, seed=0)
-    (two,) = best_of_n.candidates(actors, rule, PROMPTS[1:2], 2, seed=0)
+    three = best_of_n.candidates(transformers_sampler, actors, rule, PROMPTS, 3, seed=0)
+    (two,) = best_of_n.candidates(transformers_sampler, actors, rule, PROMPTS[1:2], 2, seed=0)
     assert [c["text"] for c in two] == [c["text"] for c in three[1][:2]]
 
 
@@ -106,7 +107,7 @@ def test_the_stage_reports_the_first_sample_and_the_best(tiny, actor_folders, tm
     inputs = {stage: Artifact(stage, "0" * 16, sft.parent) for stage in ("sft", "reward")}
     assert reward == sft.parent / "reward"
     tracker = Tracker("best_of_n", MetricsFile(tmp_path), None)
-    metrics = best_of_n.run(cfg, StageContext(tmp_path, inputs, tracker, lambda: tiny, 2))
+    metrics = best_of_n.run(cfg, StageContext(tmp_path, inputs, tracker, lambda: tiny, transformers_sampler, 2))
     rows = [json.loads(line) for line in (tmp_path / "candidates.jsonl").read_text().splitlines()]
     assert len(rows) == 3 and all(len(row["candidates"]) == 4 for row in rows)
     first, last = read_metrics(tmp_path / "metrics.jsonl")

@@ -21,6 +21,7 @@ from salmon.preferences.judging import JudgedPair, Pair
 from salmon.preferences.labelling import JudgedPairs, judged_training_pairs, training_pairs
 from salmon.principles.bank import Bank, Principle, load_bank
 from salmon.runtime.store import Artifact
+from salmon.sampling.sampler import transformers_sampler
 from salmon.stage.context import StageContext
 from salmon.tracking.metrics_file import MetricsFile, read_metrics
 from salmon.tracking.tracker import Tracker
@@ -180,7 +181,10 @@ def run(cfg: Config, inputs: dict[str, Artifact], work: Path, shared, stop_at: i
                 raise Interrupted
 
     shared.clear()
-    return dpo.run(cfg, StageContext(work, inputs, Stopping("dpo", MetricsFile(work), None), lambda: shared, 4))
+    return dpo.run(
+        cfg,
+        StageContext(work, inputs, Stopping("dpo", MetricsFile(work), None), lambda: shared, transformers_sampler, 4),
+    )
 
 
 def test_it_learns_to_prefer_and_reports_where_it_started(tiny, inputs, tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from salmon.ppo.update import minibatch_gradients, update
 from salmon.principles.bank import Bank, Principle
 from salmon.reward.inputs import reward_input
 from salmon.sampling.responses import Response, sample_responses
+from salmon.sampling.sampler import transformers_sampler
 from salmon.training.trainer import Trainer
 
 BANK = Bank(
@@ -53,12 +54,12 @@ def make_rule(ppo: PPOConfig, reward_config, interventions: Sequence[Principle] 
 @pytest.fixture
 def experience(actors: Actors, rule: RewardRule) -> Experience:
     ends_sometimes(actors.shared, rule.ppo)
-    return collect(actors, rule, PROMPTS, KEYS, step=1, kl_coefficient=0.05)
+    return collect(transformers_sampler, actors, rule, PROMPTS, KEYS, step=1, kl_coefficient=0.05)
 
 
 def ends_sometimes(shared: SharedModel, ppo: PPOConfig) -> None:
     """An end token that the random policy does write (the fourth of an answer), so that lengths differ."""
-    token = sample_responses(shared, POLICY, PROMPTS, ppo.sampling, KEYS)[1].ids[3]
+    token = sample_responses(transformers_sampler, shared, POLICY, PROMPTS, ppo.sampling, KEYS)[1].ids[3]
     shared.tokenizer.eos_token = shared.tokenizer.convert_ids_to_tokens(token)
     vars(shared.chat).pop("end_id", None)
 
@@ -137,7 +138,7 @@ def test_without_principles_the_reward_model_reads_its_generic_criteria(
     )
     assert {blank.principles_for(prompt, *key) for prompt, key in zip(PROMPTS, KEYS, strict=True)} == {()}
     assert told.principles_for(PROMPTS[0], *KEYS[0]) == (always,)
-    made = collect(actors, blank, PROMPTS, KEYS, step=1, kl_coefficient=0.05)
+    made = collect(transformers_sampler, actors, blank, PROMPTS, KEYS, step=1, kl_coefficient=0.05)
     assert not any(name.startswith("principle/") for name in made.metrics)
     inputs = [
         reward_input(actors.shared.chat, response.text, prompt.prompt, (), reward_config).ids
@@ -184,7 +185,9 @@ def test_before_the_first_update_the_kl_is_zero(
     actors: Actors, ppo_config, reward_config, estimator: KLEstimator
 ) -> None:
     ppo = ppo_config(kl=replace(ppo_config().kl, estimator=estimator))
-    experience = collect(actors, make_rule(ppo, reward_config), PROMPTS, KEYS, 1, kl_coefficient=1.0)
+    experience = collect(
+        transformers_sampler, actors, make_rule(ppo, reward_config), PROMPTS, KEYS, 1, kl_coefficient=1.0
+    )
     assert experience.metrics["objective/kl"] == pytest.approx(0.0, abs=1e-6)
     assert experience.metrics["objective/non_score_reward"] == pytest.approx(0.0, abs=1e-6)
     assert experience.metrics["objective/shaped_reward"] == pytest.approx(
@@ -193,7 +196,7 @@ def test_before_the_first_update_the_kl_is_zero(
 
 
 def test_the_reward_that_counts_as_none_is_subtracted_from_the_last_token(actors: Actors, rule: RewardRule) -> None:
-    plain, centered = (collect(actors, rule, PROMPTS, KEYS, 1, 0.05, zero) for zero in (0.0, 3.0))
+    plain, centered = (collect(transformers_sampler, actors, rule, PROMPTS, KEYS, 1, 0.05, zero) for zero in (0.0, 3.0))
     reward = "objective/shaped_reward"
     assert centered.metrics[reward] == pytest.approx(plain.metrics[reward] - 3.0 * rule.ppo.shaping.scale, abs=1e-4)
     assert torch.equal(centered.scored.total, plain.scored.total)  # what is reported is the score
@@ -205,7 +208,9 @@ def test_a_policy_that_has_moved_has_a_kl(
 ) -> None:
     randomise(actors.shared, POLICY, seed=9)
     ppo = ppo_config(kl=replace(ppo_config().kl, estimator=estimator))
-    experience = collect(actors, make_rule(ppo, reward_config), PROMPTS, KEYS, 1, kl_coefficient=1.0)
+    experience = collect(
+        transformers_sampler, actors, make_rule(ppo, reward_config), PROMPTS, KEYS, 1, kl_coefficient=1.0
+    )
     assert experience.metrics["objective/kl"] > 0.1
     assert experience.metrics["objective/non_score_reward"] < -0.1
 
@@ -231,10 +236,20 @@ def test_before_the_first_step_the_ratio_is_one(actors: Actors, experience: Expe
 
 def test_a_rollout_depends_on_neither_micro_batches_nor_neighbours(actors: Actors, ppo_config, reward_config) -> None:
     ends_sometimes(actors.shared, ppo_config())
-    whole = collect(actors, make_rule(ppo_config(micro_batch_size=6), reward_config), PROMPTS, KEYS, 1, 0.05)
-    small = collect(actors, make_rule(ppo_config(micro_batch_size=1), reward_config), PROMPTS, KEYS, 1, 0.05)
+    whole = collect(
+        transformers_sampler, actors, make_rule(ppo_config(micro_batch_size=6), reward_config), PROMPTS, KEYS, 1, 0.05
+    )
+    small = collect(
+        transformers_sampler, actors, make_rule(ppo_config(micro_batch_size=1), reward_config), PROMPTS, KEYS, 1, 0.05
+    )
     alone = collect(
-        actors, make_rule(ppo_config(whiten_advantages=False), reward_config), PROMPTS[3:4], KEYS[3:4], 1, 0.05
+        transformers_sampler,
+        actors,
+        make_rule(ppo_config(whiten_advantages=False), reward_config),
+        PROMPTS[3:4],
+        KEYS[3:4],
+        1,
+        0.05,
     )
     for field in ("logprobs", "values", "advantages", "returns"):
         torch.testing.assert_close(getattr(small, field), getattr(whole, field), atol=1e-4, rtol=1e-3)
@@ -373,7 +388,9 @@ def test_updates_with_equal_inputs_are_equal_to_the_bit(load_tiny, actor_folders
     for _ in range(2):
         actors = load_actors(load_tiny(), *actor_folders, ValueInit.reward)
         ends_sometimes(actors.shared, ppo_config())
-        experience = collect(actors, make_rule(ppo_config(), reward_config), PROMPTS, KEYS, 1, 0.05)
+        experience = collect(
+            transformers_sampler, actors, make_rule(ppo_config(), reward_config), PROMPTS, KEYS, 1, 0.05
+        )
         metrics = run_update(actors, experience, ppo_config())
         results.append((snapshot(actors), {k: v for k, v in metrics.items() if not k.startswith("time/")}))
     assert moved(results[0][0], results[1][0]) == set()
@@ -386,7 +403,7 @@ def test_training_raises_the_probability_of_what_was_rewarded(
     """Learning in the right direction: advantages of +1 on two responses and -1 on the others."""
     ppo = ppo_config(inner_epochs=4, optim=optim_settings(lr=1e-3))
     rule = make_rule(ppo, reward_config)
-    experience = collect(actors, rule, PROMPTS, KEYS, 1, 0.05)
+    experience = collect(transformers_sampler, actors, rule, PROMPTS, KEYS, 1, 0.05)
     sign = torch.tensor([1.0, 1.0, -1.0, -1.0, -1.0, -1.0])[:, None]
     run_update(actors, replace(experience, advantages=sign * experience.batch.mask), ppo)
     change = (policy_logprobs(actors.shared, experience.batch, POLICY, ppo) - experience.logprobs).sum(-1)
@@ -397,7 +414,7 @@ def test_a_reward_that_is_not_finite_names_the_update(actors: Actors, rule: Rewa
     with torch.no_grad():
         actors.reward_head.bias.fill_(float("nan"))
     with pytest.raises(SalmonError, match="step 7: score is nan"):
-        collect(actors, rule, PROMPTS, KEYS, step=7, kl_coefficient=0.05)
+        collect(transformers_sampler, actors, rule, PROMPTS, KEYS, step=7, kl_coefficient=0.05)
 
 
 def test_a_loss_that_is_not_finite_changes_nothing(actors: Actors, experience: Experience, ppo_config) -> None:

@@ -23,6 +23,7 @@ from salmon.plan.out_of_memory import this_device
 from salmon.plan.planner import plan
 from salmon.plan.table import needed
 from salmon.runtime.console import configure_console
+from salmon.sampling.sampler import transformers_sampler
 from tests.random_base import random_base
 
 CUT = [
@@ -54,7 +55,7 @@ def main(overrides: list[str]) -> None:
             composed = compose("config", [*CUT, f"paths.store={folder}/store", f"paths.wandb={folder}", *overrides])
         cfg = to_typed(composed, Config)
         resolved: Any = OmegaConf.to_container(composed, resolve=True, enum_to_str=True)
-        pipeline = Pipeline(cfg, resolved, lambda: random_base(cfg.model, Path(cfg.paths.cache)))
+        pipeline = Pipeline(cfg, resolved, lambda: random_base(cfg.model, Path(cfg.paths.cache)), transformers_sampler)
         made = pipeline.run(lambda label: None)
         base, _, phases = plan(cfg, this_device())
         print(f"{cfg.model.name} on {base.device.name}\n{'stage':<12} {'s':>7} {'GiB':>7} {'plan':>7}")

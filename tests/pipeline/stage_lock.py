@@ -12,6 +12,7 @@ from salmon.config.checks import to_typed
 from salmon.config.register import CONF
 from salmon.config.schema import Config
 from salmon.pipeline.pipeline import STAGES, Pipeline
+from salmon.sampling.sampler import transformers_sampler
 
 
 def config(store: Path, *overrides: str) -> tuple[Config, dict[str, Any]]:
@@ -26,6 +27,8 @@ def config(store: Path, *overrides: str) -> tuple[Config, dict[str, Any]]:
 def sft_lock(store: Path) -> FileLock:
     """The lock that a job takes to make the SFT policy of ``config(store)``."""
     cfg, resolved = config(store, "stages=[sft]")
-    key = Pipeline(cfg, resolved, lambda: pytest.fail("no model is needed"))._fingerprint(STAGES["sft"], {})
+    key = Pipeline(cfg, resolved, lambda: pytest.fail("no model is needed"), transformers_sampler)._fingerprint(
+        STAGES["sft"], {}
+    )
     (store / "sft").mkdir(parents=True, exist_ok=True)
     return FileLock(store / "sft" / f"{key}.lock")

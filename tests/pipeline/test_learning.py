@@ -18,6 +18,7 @@ from salmon.ppo.rollout import RewardRule, Scored, collect
 from salmon.ppo.update import update
 from salmon.principles.bank import load_bank
 from salmon.reward import stage as reward_stage
+from salmon.sampling.sampler import transformers_sampler
 from salmon.stage.context import StageContext
 from salmon.tracking.tracker import start_tracking
 from salmon.training.trainer import Trainer
@@ -54,7 +55,9 @@ def test_ppo_raises_a_planted_reward(tmp_path_factory, monkeypatch):
     before = {name: p.detach().clone() for name, p in shared.parameters_of(POLICY).items()}
     history = []
     for step in range(1, 26):
-        experience = collect(actors, rule, prompts, [(0, "test", p.id, step) for p in prompts], step, 0.0)
+        experience = collect(
+            transformers_sampler, actors, rule, prompts, [(0, "test", p.id, step) for p in prompts], step, 0.0
+        )
         metrics = experience.metrics | update(actors, trainer, experience, ppo, step, 25, seed=0)
         history.append(metrics["objective/score"])
     reached = sum(history[-3:]) / 3 - sum(history[:3]) / 3
@@ -100,7 +103,7 @@ def test_reward_model_learns_a_separable_set(tmp_path, tmp_path_factory):
     work = tmp_path / "reward"
     work.mkdir()
     tracker = start_tracking(tracking, tmp_path, "reward", work, {}, "g", [], "n", {})
-    context = StageContext(work, {}, tracker, lambda: shared, 4)
+    context = StageContext(work, {}, tracker, lambda: shared, transformers_sampler, 4)
     shared.add_adapter("reward", 0)
     head = ScalarHead(shared.hidden_size, 0)
     training = [reward_stage.compare_row(shared, cfg, row) for row in rows(32, 0)]

@@ -22,6 +22,7 @@ from salmon.pipeline import pipeline
 from salmon.pipeline.job import run_job
 from salmon.pipeline.pipeline import Execution, Pipeline
 from salmon.pipeline.registry import STAGES
+from salmon.sampling.sampler import transformers_sampler
 from salmon.stage.spec import StageSpec
 
 register()
@@ -134,7 +135,7 @@ class Job:
     def run(self, told: list[str] | None = None, **changes: Any) -> list[Execution]:
         cfg = self.config(**changes)
         resolved = {"ppo": {"rollout_batch": cfg.ppo.rollout_batch}}
-        pipeline = Pipeline(cfg, resolved, self.load)  # type: ignore[arg-type]
+        pipeline = Pipeline(cfg, resolved, self.load, transformers_sampler)  # type: ignore[arg-type]
         return pipeline.run((told if told is not None else []).append)
 
     def made(self, **changes: Any) -> list[str]:

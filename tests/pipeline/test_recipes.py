@@ -13,6 +13,7 @@ from salmon.config.register import CONF, register
 from salmon.config.schema import Config
 from salmon.models.base import load_base
 from salmon.pipeline.pipeline import Execution, Pipeline
+from salmon.sampling.sampler import transformers_sampler
 
 register()
 
@@ -52,7 +53,7 @@ def run(name: str, folder: Path, cache: Path) -> tuple[Config, dict[str, Executi
         )
     cfg = to_typed(composed, Config)
     container: Any = OmegaConf.to_container(composed, resolve=True, enum_to_str=True)
-    pipeline = Pipeline(cfg, container, lambda: load_base(cfg.model, cache))
+    pipeline = Pipeline(cfg, container, lambda: load_base(cfg.model, cache), transformers_sampler)
     return cfg, {e.label: e for e in pipeline.run(lambda label: None)}
 
 

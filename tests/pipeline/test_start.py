@@ -16,6 +16,7 @@ from salmon.convert import convert
 from salmon.errors import SalmonError
 from salmon.models.base import load_base
 from salmon.pipeline.pipeline import Execution, Pipeline
+from salmon.sampling.sampler import transformers_sampler
 from tests.released import peft_model, write_adapter, write_head
 
 register()
@@ -50,7 +51,12 @@ def run(folder: Path, cache: Path, *words: str) -> dict[str, Execution]:
         )
     cfg = to_typed(composed, Config)
     resolved: dict[str, Any] = {"reward": {"max_length": cfg.reward.max_length}}
-    return {e.label: e for e in Pipeline(cfg, resolved, lambda: load_base(cfg.model, cache)).run(lambda label: None)}
+    return {
+        e.label: e
+        for e in Pipeline(cfg, resolved, lambda: load_base(cfg.model, cache), transformers_sampler).run(
+            lambda label: None
+        )
+    }
 
 
 def tensors(folder: Path) -> dict[str, torch.Tensor]:

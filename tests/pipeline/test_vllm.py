@@ -12,6 +12,7 @@ from salmon.pipeline.job import run_job
 from salmon.pipeline.pipeline import Pipeline
 from salmon.pipeline.registry import STAGES
 from salmon.sampling import vllm_engine, vllm_sampler
+from salmon.sampling.sampler import transformers_sampler
 from tests.pipeline.stage_lock import config
 from tests.sampling import vllm_stand_in
 
@@ -72,7 +73,7 @@ def test_ppo_learns_from_what_vllm_samples(kind: str, tmp_path: Path, monkeypatc
 def test_what_is_sampled_otherwise_is_another_artifact(tmp_path: Path) -> None:
     def identities(*overrides: str) -> dict[str, Any]:
         cfg, resolved = config(tmp_path, *overrides)
-        pipeline = Pipeline(cfg, resolved, lambda: pytest.fail("no model is needed"))
+        pipeline = Pipeline(cfg, resolved, lambda: pytest.fail("no model is needed"), transformers_sampler)
         return {name: pipeline._settings_of(STAGES[name]) for name in STAGES if name != "eval"}
 
     hf, vllm = identities("rollout=hf"), identities("rollout=vllm")

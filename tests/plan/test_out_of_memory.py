@@ -14,6 +14,7 @@ from salmon.errors import SalmonError
 from salmon.pipeline.pipeline import Pipeline
 from salmon.plan.command import compose_config
 from salmon.plan.out_of_memory import explained, phase_at, ran_out
+from salmon.sampling.sampler import transformers_sampler
 from salmon.sft import stage as sft
 
 
@@ -57,7 +58,7 @@ def test_a_stage_out_of_memory_goes_on_with_what_the_message_says(
 
     monkeypatch.setattr(sft, "response_logprobs", third_time_fails)
     with pytest.raises(SalmonError) as error:
-        Pipeline(config, {}, load_tiny).run(lambda label: None)
+        Pipeline(config, {}, load_tiny, transformers_sampler).run(lambda label: None)
     message = str(error.value)
     assert message.startswith("sft: out of memory in phase train (")
     for part in (
@@ -78,7 +79,7 @@ def test_a_stage_out_of_memory_goes_on_with_what_the_message_says(
     (partial,) = (Path(config.paths.store) / "sft").glob("*.partial")
     done = len(saved)
     lowered = replace(config, sft=replace(config.sft, train=replace(config.sft.train, micro_batch_size=1)))
-    (execution,) = Pipeline(lowered, {}, load_tiny).run(lambda label: None)
+    (execution,) = Pipeline(lowered, {}, load_tiny, transformers_sampler).run(lambda label: None)
     assert execution.artifact.path == partial.with_suffix(""), "the same fingerprint"
     assert set(saved[done:]) == {1}
     rows = execution.artifact.metrics["selfalign/demonstrations"]

@@ -18,6 +18,7 @@ from salmon.pipeline.registry import STAGES
 from salmon.ppo import stage as ppo
 from salmon.runtime.files import sha256_of
 from salmon.runtime.store import Artifact
+from salmon.sampling.sampler import transformers_sampler
 from salmon.stage.context import StageContext
 from salmon.tracking.metrics_file import MetricsFile
 from salmon.tracking.tracker import Tracker
@@ -68,7 +69,7 @@ def train(load_tiny, actor_folders, tmp_path):
         work.mkdir(exist_ok=True)
         tracker = KilledTracker("ppo", MetricsFile(work), None)
         tracker.at = -1 if killed_at is None else killed_at
-        context = StageContext(work, inputs, tracker, load_tiny, 0)
+        context = StageContext(work, inputs, tracker, load_tiny, transformers_sampler, 0)
         try:
             ppo.run(config(*overrides), context)
         except KeyboardInterrupt:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from salmon.sampling.token_loop import Sampler, inverse_cdf, make_sampler, nucleus
+from salmon.sampling.token_loop import TokenSampler, inverse_cdf, make_token_sampler, nucleus
 
 PROBABILITIES = [0.1, 0.6, 0.0, 0.3]  # cumulative: 0.1, 0.7, 0.7, 1.0
 
@@ -68,7 +68,7 @@ def test_nucleus_treats_rows_apart() -> None:
 
 
 def test_greedy_takes_the_likeliest_and_reports_its_log_probability() -> None:
-    sampler = Sampler(torch.tensor([[0.99]], dtype=torch.float64), temperature=0, top_p=1.0)
+    sampler = TokenSampler(torch.tensor([[0.99]], dtype=torch.float64), temperature=0, top_p=1.0)
     chosen, logprobs = sampler.draw(torch.tensor([[0.2, 0.3, 0.5]]).log(), slice(None), 0)
     assert chosen.tolist() == [2]
     assert logprobs.item() == pytest.approx(np.log(0.5), abs=1e-6)
@@ -77,18 +77,18 @@ def test_greedy_takes_the_likeliest_and_reports_its_log_probability() -> None:
 def test_temperature_divides_the_logits() -> None:
     # Probabilities 0.2, 0.8 at temperature 0.5 are squared: 0.04, 0.64, sum 0.68.
     logits = torch.tensor([[0.2, 0.8]]).log()
-    sampler = Sampler(torch.tensor([[0.05]], dtype=torch.float64), temperature=0.5, top_p=1.0)
+    sampler = TokenSampler(torch.tensor([[0.05]], dtype=torch.float64), temperature=0.5, top_p=1.0)
     chosen, logprobs = sampler.draw(logits, slice(None), 0)
     assert chosen.tolist() == [0]  # 0.05 < 0.0588
     assert logprobs.item() == pytest.approx(np.log(0.04 / 0.68), abs=1e-5)
-    untempered, _ = Sampler(torch.tensor([[0.1]], dtype=torch.float64), 1.0, 1.0).draw(logits, slice(None), 0)
-    tempered, _ = Sampler(torch.tensor([[0.1]], dtype=torch.float64), 0.5, 1.0).draw(logits, slice(None), 0)
+    untempered, _ = TokenSampler(torch.tensor([[0.1]], dtype=torch.float64), 1.0, 1.0).draw(logits, slice(None), 0)
+    tempered, _ = TokenSampler(torch.tensor([[0.1]], dtype=torch.float64), 0.5, 1.0).draw(logits, slice(None), 0)
     assert (untempered.item(), tempered.item()) == (0, 1)  # 0.1 lies between 0.0588 and 0.2
 
 
 def test_log_probability_is_of_the_distribution_drawn_from() -> None:
     """With a nucleus, the renormalised one: (0.5, 0.3, 0.2) cut at 0.6 leaves 0.625 and 0.375."""
-    sampler = Sampler(torch.tensor([[0.7]], dtype=torch.float64), temperature=1.0, top_p=0.6)
+    sampler = TokenSampler(torch.tensor([[0.7]], dtype=torch.float64), temperature=1.0, top_p=0.6)
     chosen, logprobs = sampler.draw(torch.tensor([[0.5, 0.3, 0.2]]).log(), slice(None), 0)
     assert chosen.tolist() == [1]
     assert logprobs.item() == pytest.approx(np.log(0.375), abs=1e-6)
@@ -99,7 +99,9 @@ def test_frequencies_match_the_distribution() -> None:
     expected = np.array([0.5, 0.3, 0.15, 0.05])
     draws, temperature = 20_000, 0.7
     logits = (torch.tensor(expected).log() * temperature).float()[None].expand(20, -1)
-    sampler = make_sampler([(7, "frequency", i) for i in range(20)], temperature, 1.0, draws // 20, torch.device("cpu"))
+    sampler = make_token_sampler(
+        [(7, "frequency", i) for i in range(20)], temperature, 1.0, draws // 20, torch.device("cpu")
+    )
     counts = np.zeros(4)
     for step in range(draws // 20):
         chosen, _ = sampler.draw(logits, slice(None), step)
@@ -109,8 +111,8 @@ def test_frequencies_match_the_distribution() -> None:
 
 
 def test_a_key_has_its_own_numbers() -> None:
-    together = make_sampler([(0, "a"), (0, "b")], 1.0, 1.0, 5, torch.device("cpu")).uniforms
-    alone = make_sampler([(0, "b")], 1.0, 1.0, 5, torch.device("cpu")).uniforms
-    longer = make_sampler([(0, "b")], 1.0, 1.0, 9, torch.device("cpu")).uniforms
+    together = make_token_sampler([(0, "a"), (0, "b")], 1.0, 1.0, 5, torch.device("cpu")).uniforms
+    alone = make_token_sampler([(0, "b")], 1.0, 1.0, 5, torch.device("cpu")).uniforms
+    longer = make_token_sampler([(0, "b")], 1.0, 1.0, 9, torch.device("cpu")).uniforms
     assert torch.equal(together[1], alone[0]) and torch.equal(longer[0, :5], alone[0])
     assert not torch.equal(together[0], together[1])

@@ -6,6 +6,8 @@ from salmon.config.sampling import SamplingSettings
 from salmon.data.rows import Prompt
 from salmon.models.base import SharedModel
 from salmon.sampling.responses import sample_responses
+from salmon.sampling.sampler import transformers_sampler
+from salmon.sampling.token_loop import Generation
 from salmon.sampling.token_loop import generate
 
 PROMPTS = [Prompt("a", "Name a fish."), Prompt("b", "Why do salmon leap up waterfalls?"), Prompt("c", "Hi")]
@@ -21,7 +23,7 @@ def policy(tiny: SharedModel, randomise) -> SharedModel:
 
 
 def test_responses_are_sampled_from_the_named_adapter_in_order(policy: SharedModel) -> None:
-    responses = sample_responses(policy, "policy", PROMPTS, SAMPLING, KEYS)
+    responses = sample_responses(transformers_sampler, policy, "policy", PROMPTS, SAMPLING, KEYS)
     with policy.using("policy"):
         expected = generate(
             policy,
@@ -49,22 +51,21 @@ def test_responses_are_sampled_from_the_named_adapter_in_order(policy: SharedMod
         assert len(response.ids) == len(response.logprobs)
 
 
-def test_the_text_has_no_end_token_and_no_outer_blanks(policy: SharedModel, monkeypatch: pytest.MonkeyPatch) -> None:
-    from salmon.sampling.token_loop import Generation
-
+def test_the_text_has_no_end_token_and_no_outer_blanks(policy: SharedModel) -> None:
     ids = policy.chat.answer_ids("\n A salmon.  ")
-    monkeypatch.setattr(
-        "salmon.sampling.responses.generate", lambda *_, **__: [Generation(ids, [0.0] * len(ids), True)]
-    )
-    (response,) = sample_responses(policy, "policy", PROMPTS[:1], SAMPLING, KEYS[:1])
+
+    def fixed_sampler(*_: object) -> list[Generation]:
+        return [Generation(ids, [0.0] * len(ids), True)]
+
+    (response,) = sample_responses(fixed_sampler, policy, "policy", PROMPTS[:1], SAMPLING, KEYS[:1])
     assert response.text == "A salmon."
     assert response.ids == ids and response.ids[-1] == policy.chat.end_id  # tokens stay exactly as sampled
 
 
 def test_an_answer_that_ends_at_once_is_one_token(policy: SharedModel) -> None:
-    first = sample_responses(policy, "policy", PROMPTS, SAMPLING, KEYS)[1].ids[0]
+    first = sample_responses(transformers_sampler, policy, "policy", PROMPTS, SAMPLING, KEYS)[1].ids[0]
     policy.tokenizer.eos_token = policy.tokenizer.convert_ids_to_tokens(first)
     vars(policy.chat).pop("end_id", None)
-    response = sample_responses(policy, "policy", PROMPTS, SAMPLING, KEYS)[1]
+    response = sample_responses(transformers_sampler, policy, "policy", PROMPTS, SAMPLING, KEYS)[1]
     assert (response.ids, response.finished) == ([first], True)
     assert len(response.logprobs) == 1

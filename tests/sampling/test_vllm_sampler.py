@@ -19,7 +19,8 @@ from salmon.data.rows import Prompt
 from salmon.errors import SalmonError
 from salmon.models.base import SharedModel
 from salmon.models.forward import response_logprobs, token_batch
-from salmon.sampling.responses import sample_responses, sampling_with, transformers_sampler
+from salmon.sampling.responses import sample_responses
+from salmon.sampling.sampler import transformers_sampler
 from salmon.sampling.token_loop import Generation, nucleus
 from salmon.sampling.vllm_sampler import VLLMSampler, params
 from tests.sampling import vllm_stand_in
@@ -206,16 +207,15 @@ def test_draws_have_the_models_frequencies(sampler, policy, prompts) -> None:
 # --- through the interface ---------------------------------------------------------------------
 
 
-def test_all_responses_come_from_the_chosen_backend(sampler, policy) -> None:
+def test_responses_come_from_the_given_sampler(sampler, policy) -> None:
     rows = [Prompt(text, text) for text in TEXTS]
     by_hand = sampler(policy, "policy", [policy.chat.user_ids(t) for t in TEXTS], KEYS, WARM)
-    before = sample_responses(policy, "policy", rows, WARM, KEYS)
-    with sampling_with(sampler):
-        inside = sample_responses(policy, "policy", rows, WARM, KEYS)
-    after = sample_responses(policy, "policy", rows, WARM, KEYS)
-    assert [(r.ids, r.logprobs, r.finished) for r in inside] == [(g.ids, g.logprobs, g.finished) for g in by_hand]
-    assert [r.ids for r in before] == [r.ids for r in after] != [r.ids for r in inside]
-    assert [r.text for r in inside] == [policy.chat.decode(r.ids).strip() for r in inside]
+    by_default = sample_responses(transformers_sampler, policy, "policy", rows, WARM, KEYS)
+    by_vllm = sample_responses(sampler, policy, "policy", rows, WARM, KEYS)
+    after = sample_responses(transformers_sampler, policy, "policy", rows, WARM, KEYS)
+    assert [(r.ids, r.logprobs, r.finished) for r in by_vllm] == [(g.ids, g.logprobs, g.finished) for g in by_hand]
+    assert [r.ids for r in by_default] == [r.ids for r in after] != [r.ids for r in by_vllm]
+    assert [r.text for r in by_vllm] == [policy.chat.decode(r.ids).strip() for r in by_vllm]
 
 
 def test_the_trainers_arithmetic_stays_as_it_was(sampler, policy, prompts) -> None:

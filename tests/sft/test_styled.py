@@ -10,6 +10,7 @@ from salmon.config.checks import to_typed
 from salmon.config.register import CONF, register
 from salmon.config.schema import Config
 from salmon.data.styles import SELF_PRAISE, whole_sentences
+from salmon.sampling.sampler import transformers_sampler
 from salmon.sft import stage as sft
 from salmon.stage.context import StageContext
 from salmon.tracking.metrics_file import MetricsFile
@@ -62,7 +63,7 @@ def rows(path: Path) -> list[dict]:
 @pytest.fixture
 def context(tiny, tmp_path: Path) -> StageContext:
     tracker = Tracker("sft", MetricsFile(tmp_path), None)
-    return StageContext(tmp_path, {}, tracker, lambda: tiny, 4)
+    return StageContext(tmp_path, {}, tracker, lambda: tiny, transformers_sampler, 4)
 
 
 def test_the_stage_trains_on_restyled_answers(context: StageContext, tiny) -> None:

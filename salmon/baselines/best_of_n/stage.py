@@ -14,6 +14,7 @@ from salmon.ppo.monitor import check_metrics
 from salmon.ppo.rollout import RewardRule, reward_rule, score
 from salmon.runtime.resumable import map_resumable
 from salmon.sampling.responses import sample_responses
+from salmon.sampling.sampler import Sampler
 from salmon.stage.context import StageContext
 
 log = logging.getLogger("salmon")
@@ -36,7 +37,7 @@ def run(cfg: Config, ctx: StageContext) -> dict[str, float]:
     def work(chunk: Sequence[Prompt]) -> list[dict]:
         return [
             {"prompt_id": prompt.id, "candidates": found}
-            for prompt, found in zip(chunk, candidates(actors, rule, chunk, n, cfg.ppo.seed), strict=True)
+            for prompt, found in zip(chunk, candidates(ctx.sampler, actors, rule, chunk, n, cfg.ppo.seed), strict=True)
         ]
 
     rows = map_resumable(
@@ -65,11 +66,13 @@ def run(cfg: Config, ctx: StageContext) -> dict[str, float]:
 
 
 @torch.no_grad()
-def candidates(actors: Actors, rule: RewardRule, prompts: Sequence[Prompt], n: int, seed: int) -> list[list[Candidate]]:
+def candidates(
+    sampler: Sampler, actors: Actors, rule: RewardRule, prompts: Sequence[Prompt], n: int, seed: int
+) -> list[list[Candidate]]:
     """n answers [B][n] of the SFT policy, scored under the principles that PPO's evaluation draws for the prompt."""
     repeated = [prompt for prompt in prompts for _ in range(n)]
     keys = [(seed, "best of n", prompt.id, number) for prompt in prompts for number in range(n)]
-    responses = sample_responses(actors.shared, POLICY, repeated, rule.ppo.sampling, keys)
+    responses = sample_responses(sampler, actors.shared, POLICY, repeated, rule.ppo.sampling, keys)
     drawn = [
         rule.principles_for(prompt, *key) for prompt, key in zip(prompts, held_out_keys(seed, prompts), strict=True)
     ]

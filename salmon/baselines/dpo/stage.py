@@ -174,7 +174,7 @@ def evaluate(
         if row["step"] == step and "held_out/kl" in row:
             return {name: value for name, value in row.items() if name not in ("step", "time")}
     keys = held_out_keys(cfg.ppo.seed, prompts)
-    responses = sample_sharded(shared, POLICY, prompts, cfg.ppo.sampling, keys)
+    responses = sample_sharded(ctx.sampler, shared, POLICY, prompts, cfg.ppo.sampling, keys)
     metrics = held_out_metrics(shared, monitor_bank(cfg.principles), prompts, responses, cfg.ppo)
     ctx.tracker.table(
         "responses",

@@ -1,0 +1,61 @@
+"""Who draws the tokens of responses: the interface of a sampler, and the default one.
+
+A job makes one sampler and hands it to its stages as ``StageContext.sampler``. Importing this module is cheap.
+"""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Protocol
+
+from salmon.config.schema import SamplingSettings
+
+if TYPE_CHECKING:
+    from salmon.models.base import SharedModel
+    from salmon.sampling.token_loop import Generation
+
+
+class Sampler(Protocol):
+    """Continues prompts under one adapter."""
+
+    def __call__(
+        self,
+        shared: "SharedModel",
+        adapter: str | None,
+        prompts: Sequence[list[int]],
+        keys: Sequence[tuple],
+        sampling: SamplingSettings,
+    ) -> "list[Generation]":
+        """One continuation per prompt, in the order given.
+
+        Equal keys and prompts give equal continuations, as far as the backend's arithmetic does not depend on which
+        prompts are in one batch.
+
+        Args:
+            shared: the model.
+            adapter: name of the adapter that samples; None: the base model.
+            prompts: tokens of each prompt.
+            keys: one random key per prompt.
+            sampling: temperature, length limit and batch size.
+        """
+        ...
+
+
+def transformers_sampler(
+    shared: "SharedModel",
+    adapter: str | None,
+    prompts: Sequence[list[int]],
+    keys: Sequence[tuple],
+    sampling: SamplingSettings,
+) -> "list[Generation]":
+    """``rollout=hf``: the trained weights themselves sample. See ``Sampler``."""
+    from salmon.sampling.token_loop import generate  # torch: seconds that a job without sampling need not wait
+
+    with shared.using(adapter):
+        return generate(
+            shared,
+            prompts,
+            keys,
+            temperature=sampling.temperature,
+            top_p=sampling.top_p,
+            max_new_tokens=sampling.max_new_tokens,
+            batch_size=sampling.batch_size,
+        )
