@@ -7,8 +7,7 @@ from salmon.data.rows import Prompt
 from salmon.models.base import SharedModel
 from salmon.sampling.responses import sample_responses
 from salmon.sampling.sampler import transformers_sampler
-from salmon.sampling.token_loop import Generation
-from salmon.sampling.token_loop import generate
+from salmon.sampling.token_loop import Generation, generate
 
 PROMPTS = [Prompt("a", "Name a fish."), Prompt("b", "Why do salmon leap up waterfalls?"), Prompt("c", "Hi")]
 KEYS = [(0, prompt.id) for prompt in PROMPTS]
