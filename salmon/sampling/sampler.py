@@ -6,7 +6,7 @@ A job makes one sampler and hands it to its stages as ``StageContext.sampler``. 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
-from salmon.config.schema import SamplingSettings
+from salmon.config.sampling import SamplingSettings
 
 if TYPE_CHECKING:
     from salmon.models.base import SharedModel
