@@ -58,7 +58,7 @@ HEAVY = {
 LONG = {
     "salmon/config/checks.py": 340,
     "salmon/plan/phases.py": 340,
-    "salmon/ppo/rollout.py": 340,
+    "salmon/ppo/rollout.py": 345,
 }
 FILES = sorted(p for top in PACKAGES for p in (ROOT / top).rglob("*.py"))
 OURS = [path.relative_to(ROOT).as_posix() for path in FILES]
