@@ -1,6 +1,5 @@
 """95 % intervals of benchmark figures."""
 
-import math
 from collections.abc import Sequence
 from statistics import NormalDist
 
@@ -9,10 +8,10 @@ Z = NormalDist().inv_cdf(0.975)
 
 def proportion_interval(right: int, n: int) -> tuple[float, float]:
     """Interval of a proportion, which also holds where all or none of the ``n`` items are right (Wilson 1927)."""
-    share = right / n
-    centre = (share + Z**2 / (2 * n)) / (1 + Z**2 / n)
-    half = Z / (1 + Z**2 / n) * math.sqrt(share * (1 - share) / n + Z**2 / (4 * n**2))
-    return max(0.0, centre - half), min(1.0, centre + half)
+    from scipy.stats import binomtest  # takes a second to import
+
+    interval = binomtest(right, n).proportion_ci(confidence_level=0.95, method="wilson")
+    return float(interval.low), float(interval.high)
 
 
 def mean_interval(mean: float, stderr: float) -> tuple[float, float]:

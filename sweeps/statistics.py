@@ -4,41 +4,6 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-# Quantile 0.975 of Student's t for 1 to 30 degrees of freedom.
-_T = (
-    12.7062,
-    4.3027,
-    3.1824,
-    2.7764,
-    2.5706,
-    2.4469,
-    2.3646,
-    2.3060,
-    2.2622,
-    2.2281,
-    2.2010,
-    2.1788,
-    2.1604,
-    2.1448,
-    2.1314,
-    2.1199,
-    2.1098,
-    2.1009,
-    2.0930,
-    2.0860,
-    2.0796,
-    2.0739,
-    2.0687,
-    2.0639,
-    2.0595,
-    2.0555,
-    2.0518,
-    2.0484,
-    2.0452,
-    2.0423,
-)
-_NORMAL = 1.959964
-
 
 @dataclass(frozen=True)
 class Estimate:
@@ -58,13 +23,16 @@ class Estimate:
 
 
 def t_quantile(freedom: int) -> float:
-    """Quantile 0.975 of Student's t; above 30 degrees of freedom to 4 digits (Abramowitz & Stegun 26.7.5)."""
+    """Quantile 0.975 of Student's t.
+
+    Raises:
+        ValueError: there is no t distribution with so few degrees of freedom.
+    """
     if freedom < 1:
         raise ValueError(f"Student's t has no {freedom} degrees of freedom")
-    if freedom <= len(_T):
-        return _T[freedom - 1]
-    x = _NORMAL
-    return x + (x**3 + x) / (4 * freedom) + (5 * x**5 + 16 * x**3 + 3 * x) / (96 * freedom**2)
+    from scipy.stats import t  # takes a second to import
+
+    return float(t.ppf(0.975, freedom))
 
 
 def mean_interval(values: Sequence[float | None]) -> Estimate:

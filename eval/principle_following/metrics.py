@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.stats import rankdata
 
 from eval.principle_following.bootstrap import Draws, Estimate, PromptBootstrap, mean_of, ratio
 from eval.principle_following.tables import PairTable, PrincipleTable
@@ -92,7 +93,7 @@ def length_correlation(scores: np.ndarray, pairs: PairTable, bootstrap: PromptBo
 
     Ranks are those of the whole sample in every resample.
     """
-    x, y = _ranks(scores), _ranks(pairs.lengths)
+    x, y = rankdata(scores), rankdata(pairs.lengths)  # equal values share the mean of their ranks
     moments = np.stack([np.ones_like(x), x, y, x * x, y * y, x * y], axis=1)
     n, sx, sy, sxx, syy, sxy = bootstrap.sums(moments, pairs.prompt_of_response).T
     with np.errstate(invalid="ignore"):
@@ -156,10 +157,3 @@ def _mean(shares: Sequence[_Share]) -> Estimate:
 def _pooled(shares: Sequence[_Share]) -> Estimate:
     hits, total = (np.sum(part, axis=0) for part in ([s.hits for s in shares], [s.total for s in shares]))
     return Estimate.of(ratio(hits, total), sum(s.n for s in shares), max(s.prompts for s in shares))
-
-
-def _ranks(values: np.ndarray) -> np.ndarray:
-    """Ranks from 1; equal values share the mean of theirs."""
-    _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
-    last = counts.cumsum()
-    return (last - (counts - 1) / 2)[inverse]

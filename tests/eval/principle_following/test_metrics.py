@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from pytest import approx
+from scipy.stats import spearmanr
 
 from eval.principle_following.bootstrap import Estimate, PromptBootstrap, mean_of, ratio
 from eval.principle_following.calibration import calibration
@@ -135,7 +136,9 @@ def test_rank_correlation_literal_with_equal_scores():
     # Ranks of the scores: 1.5, 1.5, 3, 4, 5, 6, 7, 8; of the lengths 1 to 8. Deviations from 4.5:
     # x: -3 -3 -1.5 -.5 .5 1.5 2.5 3.5 (sum of squares 41.5), y: -3.5 ... 3.5 (42), products 41.5.
     scores = np.array([0, 0, 1, 2, 3, 4, 5, 6], dtype=float)
-    assert length_correlation(scores, PAIRS, BOOTSTRAP)[0] == approx(41.5 / np.sqrt(41.5 * 42))
+    found = length_correlation(scores, PAIRS, BOOTSTRAP)[0]
+    assert found == approx(41.5 / np.sqrt(41.5 * 42))
+    assert found == approx(spearmanr(scores, PAIRS.lengths).statistic)
 
 
 def test_no_length_correlation_of_a_constant():
