@@ -6,18 +6,18 @@ been evaluated one by one.
 """
 
 import argparse
-import csv
-import io
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from eval.curves_figure import Panel, draw
 from eval.results import Row, run_names
 from eval.tables.measured import read_results
 from salmon.errors import SalmonError
 from salmon.runtime.files import storage_errors, write_text_atomic
+from salmon.runtime.tables import csv_table
 
 CURVES = "learning_curves"
 COLUMNS = ("task", "metric", "run", "step", "checkpoint", "value", "low", "high", "n")
@@ -52,16 +52,14 @@ def draw_curves(folder: Path, rows: Sequence[Row]) -> Path | None:
 
 def as_csv(shown: Sequence[Panel]) -> str:
     """All points, and the references with neither run nor step."""
-    text = io.StringIO()
-    table = csv.writer(text, lineterminator="\n")
-    table.writerow(COLUMNS)
-    for panel in shown:
-        lines = [(run, row) for run, curve in panel.curves.items() for row in curve]
-        for run, row in [*lines, *(("", row) for row in panel.references)]:
-            low, high = row.interval or ("", "")
-            step = "" if row.step is None else row.step
-            table.writerow([row.task, row.metric, run, step, row.checkpoint, row.value, low, high, row.n])
-    return text.getvalue()
+    return csv_table(COLUMNS, (line for panel in shown for line in _csv_lines(panel)))
+
+
+def _csv_lines(panel: Panel) -> Iterator[list[Any]]:
+    points = [(run, row) for run, curve in panel.curves.items() for row in curve]
+    for run, row in [*points, *(("", row) for row in panel.references)]:
+        low, high = row.interval or (None, None)
+        yield [row.task, row.metric, run, row.step, row.checkpoint, row.value, low, high, row.n]
 
 
 def caveat(rows: Sequence[Row]) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 from eval.intervals import mean_interval, shares_interval
 from eval.provenance import Provenance
 from salmon.runtime.files import storage_errors, write_json_atomic, write_text_atomic
+from salmon.runtime.tables import markdown_table
 
 
 class Unavailable(Exception):
@@ -161,21 +162,19 @@ def markdown(rows: Sequence[Row]) -> str:
     checkpoints = list(dict.fromkeys(row.checkpoint for row in rows))
     lines = list(dict.fromkeys((row.task, row.metric) for row in rows))
     cells = {(row.task, row.metric, row.checkpoint): row for row in rows}
-    table = [
-        "| " + " | ".join(["task", "metric", *checkpoints]) + " |",
-        "| --- | --- |" + " ---: |" * len(checkpoints),
+    body = [
+        [task, metric, *(_cell(cells.get((task, metric, checkpoint))) for checkpoint in checkpoints)]
+        for task, metric in lines
     ]
-    for task, metric in lines:
-        shown = [_cell(cells.get((task, metric, checkpoint))) for checkpoint in checkpoints]
-        table.append("| " + " | ".join([task, metric, *shown]) + " |")
+    header = ["task", "metric", *checkpoints]
+    parts = [markdown_table(header, body, right=range(2, len(header))), ""]
     notes: dict[tuple[str, str], list[str]] = {}
     for row in rows:
         notes.setdefault((row.task, row.note), []).append(row.checkpoint)
-    table.append("")
     for (task, note), names in notes.items():
         about = "" if set(names) == set(checkpoints) else f" ({', '.join(dict.fromkeys(names))})"
-        table.append(f"- {task}{about}: {note}")
-    return "\n".join(table) + "\n"
+        parts.append(f"- {task}{about}: {note}")
+    return "\n".join(parts) + "\n"
 
 
 def _cell(row: Row | None) -> str:

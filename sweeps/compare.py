@@ -19,10 +19,10 @@ from salmon.errors import SalmonError
 from salmon.runtime.files import storage_errors
 from salmon.runtime.status import read_json
 from salmon.runtime.store import open_artifact
+from salmon.runtime.tables import markdown_table
 from sweeps.cells import policy
 from sweeps.curves import UNITS, Curve, read_curve
 from sweeps.figures import Panel, draw_curves
-from sweeps.tables import markdown_table
 
 _LOCAL = ("paths",)  # where files are is no difference between runs
 

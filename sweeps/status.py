@@ -10,6 +10,7 @@ from pathlib import Path
 from salmon.errors import SalmonError
 from salmon.runtime.progress import format_duration
 from salmon.runtime.status import read_json
+from salmon.runtime.tables import aligned_table
 from sweeps.collect import FAILED, FINISHED, NOT_STARTED, REQUEUED, RUNNING, Job, read_sweep
 
 HEADER = ("job", "state", "stage", "step", "left", "reward", "KL", "error")
@@ -19,12 +20,10 @@ _CLEAR = "\x1b[2J\x1b[H"
 
 def table(jobs: Sequence[Job], folder: Path) -> str:
     """A line a job. ``left`` is the running stage's time, ``reward`` of a finished job its best on held-out prompts."""
-    rows = [HEADER, *(_row(job, folder) for job in jobs)]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(HEADER))]
-    lines = ["  ".join(cell.ljust(size) for cell, size in zip(row, widths, strict=True)).rstrip() for row in rows]
+    lines = aligned_table(HEADER, [_row(job, folder) for job in jobs])
     counts = Counter(job.state for job in jobs)
     states = ", ".join(f"{counts[state]} {state}" for state in STATES if counts[state])
-    return "\n".join([*lines, "", f"{len(jobs)} jobs: {states}"])
+    return "\n".join([lines, "", f"{len(jobs)} jobs: {states}"])
 
 
 def _row(job: Job, folder: Path) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from salmon.runtime.tables import markdown_table
 from sweeps.arms import Measured
 from sweeps.collect import FINISHED, Job
 from sweeps.statistics import Estimate
@@ -12,11 +13,6 @@ LEGEND = (
     "first of the same seed) with its 95 % interval by Student's t. A single seed has no interval (`± ?`); `n=` "
     f"stands where not every finished seed has the figure, `{MISSING}` where none has."
 )
-
-
-def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [header, ["---"] * len(header), *rows]
-    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
 
 
 def interval(estimate: Estimate, digits: int, sign: bool = False, seeds: int | None = None) -> str:

@@ -13,6 +13,7 @@ from eval.principle_following.figure import heat_map
 from eval.principle_following.metrics import Figures
 from eval.results import Row
 from salmon.runtime.files import write_json_atomic, write_text_atomic
+from salmon.runtime.tables import markdown_table
 
 TRAINED = ""  # prefix of the trained bank's metrics
 OF_OTHER_BANKS = ("accuracy_asserted", "accuracy_negated", "flip_rate")  # metrics that are rows for every bank
@@ -119,7 +120,7 @@ class Report:
         if self.real:
             parts += [
                 "## Human preferences",
-                _table(
+                markdown_table(
                     ["source", "bank", "principles shown", "accuracy"],
                     [[r.source, r.bank, f"{r.shown} of {r.principles}", _cell(r.accuracy)] for r in self.real],
                 ),
@@ -146,7 +147,7 @@ def _without_nan(values: np.ndarray) -> list[list[float | None]]:
 
 
 def _counts(facts: dict[str, int]) -> str:
-    return _table(["count", "n"], [[name, str(n)] for name, n in facts.items()])
+    return markdown_table(["count", "n"], [[name, str(n)] for name, n in facts.items()])
 
 
 def _overall(bank: BankReport) -> str:
@@ -155,7 +156,7 @@ def _overall(bank: BankReport) -> str:
     ]
     others = {"sensitivity": bank.sensitivity, "ece": bank.calibration.ece, "brier": bank.calibration.brier}
     rows += [[metric, _cell(figure), ""] for metric, figure in others.items()]
-    return _table(["metric", "mean over principles", "all comparisons at once"], rows)
+    return markdown_table(["metric", "mean over principles", "all comparisons at once"], rows)
 
 
 def _by_principle(bank: BankReport) -> str:
@@ -164,11 +165,11 @@ def _by_principle(bank: BankReport) -> str:
         [name, str(tied), *(_cell(figures[metric].get(name)) for metric in figures)]
         for name, tied in bank.figures.tied.items()
     ]
-    return _table(["principle", "tied", *figures], rows)
+    return markdown_table(["principle", "tied", *figures], rows)
 
 
 def _reliability(calibration: Calibration) -> str:
-    return _table(
+    return markdown_table(
         ["probability", "n", "predicted", "observed"],
         [
             [
@@ -183,7 +184,7 @@ def _reliability(calibration: Calibration) -> str:
 
 def _matrix(matrix: Matrix) -> str:
     cells = [["" if np.isnan(value) else f"{value:.2f}" for value in row] for row in matrix.measured]
-    return _table(
+    return markdown_table(
         ["given", *(f"{name} (n={n})" for name, n in zip(matrix.names, matrix.counts, strict=True))],
         [[name, *row] for name, row in zip(matrix.names, cells, strict=True)],
     )
@@ -196,8 +197,3 @@ def _cell(figure: Estimate | None) -> str:
         return "n/a (n=0)"
     interval = "" if figure.low is None else f" [{figure.low:.3f}, {figure.high:.3f}]"
     return f"{figure.value:.3f}{interval} (n={figure.n})"
-
-
-def _table(header: list[str], rows: list[list[str]]) -> str:
-    lines = [header, ["---"] * len(header), *rows]
-    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)

@@ -1,25 +1,15 @@
 """The comparison as Markdown, LaTeX or CSV."""
 
-import csv
-import io
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from eval.tables.lines import Comparison, Line
+from salmon.runtime.tables import csv_table, escape_latex, latex_table, markdown_table
 
 UNLIKE = "†"
 HEADER = ("model", "metric", "published", "checkpoint", "ours", "difference", "95 % interval", "n")
-NUMBERS = HEADER[2:3] + HEADER[4:]  # set to the right
-LATEX = {
-    "\\": r"\textbackslash{}",
-    "†": r"$\dagger$",
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-    "<": r"\textless{}",
-    ">": r"\textgreater{}",
-    **{c: f"\\{c}" for c in "&%$#_{}"},
-}
+NUMBERS = (2, 4, 5, 6, 7)  # columns that are set to the right
 
 
 @dataclass(frozen=True)
@@ -35,32 +25,25 @@ def markdown(comparison: Comparison) -> str:
     """A table for each of the paper's, with its notes; then the legend of all marks."""
     parts = []
     for section in _sections(comparison):
-        lines = [HEADER, ["---:" if name in NUMBERS else "---" for name in HEADER], *section.rows]
-        table = "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
+        table = markdown_table(HEADER, section.rows, right=NUMBERS)
         parts += [f"## {section.title}", table, *section.notes]
     return "\n\n".join([*parts, "\n".join(f"- {line}" for line in _legend(comparison))]) + "\n"
 
 
 def latex(comparison: Comparison) -> str:
     """The same with booktabs tables."""
-    columns = "".join("r" if name in NUMBERS else "l" for name in HEADER)
     parts = []
     for section in _sections(comparison):
-        rows = [" & ".join(map(_escaped, row)) + r" \\" for row in section.rows]
-        head = " & ".join(map(_escaped, HEADER)) + r" \\"
-        body = "\n".join([r"\toprule", head, r"\midrule", *rows, r"\bottomrule"])
-        table = f"\\begin{{tabular}}{{{columns}}}\n{body}\n\\end{{tabular}}"
-        parts += [rf"\subsection*{{{_escaped(section.title)}}}", table, *map(_escaped, section.notes)]
+        table = latex_table(HEADER, section.rows, right=NUMBERS)
+        parts += [rf"\subsection*{{{escape_latex(section.title)}}}", table, *map(escape_latex, section.notes)]
     # The empty group keeps a mark in brackets from being taken for the item's label.
-    items = "\n".join(rf"\item {{}}{_escaped(line)}" for line in _legend(comparison))
+    items = "\n".join(rf"\item {{}}{escape_latex(line)}" for line in _legend(comparison))
     return "\n\n".join([*parts, f"\\begin{{itemize}}\n{items}\n\\end{{itemize}}"]) + "\n"
 
 
 def as_csv(comparison: Comparison) -> str:
     """One table of all lines; numbers unrounded, an empty cell where there is none."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(
+    return csv_table(
         [
             "table",
             "model",
@@ -75,30 +58,30 @@ def as_csv(comparison: Comparison) -> str:
             "n",
             "not_as_published",
             "provenance",
-        ]
+        ],
+        map(_csv_line, comparison.lines),
     )
-    for line in comparison.lines:
-        low, high = line.interval or (None, None)
-        published, source = (line.published.value, line.published.source.text) if line.published else (None, None)
-        unlike, origin = ("; ".join(line.origin.unlike_published), line.origin.text) if line.origin else (None, None)
-        writer.writerow(
-            [
-                line.table.title,
-                line.model,
-                line.metric.title,
-                published,
-                source,
-                line.checkpoint,
-                line.value,
-                line.difference,
-                low,
-                high,
-                line.n,
-                unlike,
-                origin,
-            ]
-        )
-    return text.getvalue()
+
+
+def _csv_line(line: Line) -> list[Any]:
+    low, high = line.interval or (None, None)
+    published, source = (line.published.value, line.published.source.text) if line.published else (None, None)
+    unlike, origin = ("; ".join(line.origin.unlike_published), line.origin.text) if line.origin else (None, None)
+    return [
+        line.table.title,
+        line.model,
+        line.metric.title,
+        published,
+        source,
+        line.checkpoint,
+        line.value,
+        line.difference,
+        low,
+        high,
+        line.n,
+        unlike,
+        origin,
+    ]
 
 
 FORMATS: dict[str, Callable[[Comparison], str]] = {"markdown": markdown, "latex": latex, "csv": as_csv}
@@ -146,7 +129,3 @@ def _legend(comparison: Comparison) -> list[str]:
 
 def _origin_line(mark: str, text: str, unlike: Sequence[str]) -> str:
     return f"[{mark}] {text}." + (f" Not as published: {'; '.join(unlike)}." if unlike else "")
-
-
-def _escaped(text: str) -> str:
-    return re.sub("|".join(map(re.escape, LATEX)), lambda found: LATEX[found[0]], text)

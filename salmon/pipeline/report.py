@@ -9,6 +9,7 @@ from salmon.config.run import WandbMode
 from salmon.config.schema import Config
 from salmon.pipeline.pipeline import Execution
 from salmon.runtime.progress import format_duration
+from salmon.runtime.tables import aligned_table
 
 # What each stage is judged by at a glance: metric -> how the table words it.
 REACHED = {
@@ -36,7 +37,7 @@ REACHED = {
 
 def report(cfg: Config, executions: Sequence[Execution], folder: Path, seconds: float) -> str:
     """The whole closing text of a job."""
-    parts = [table(["stage", "time", "peak GiB", "reached"], [_stage_row(e) for e in executions])]
+    parts = [aligned_table(["stage", "time", "peak GiB", "reached"], [_stage_row(e) for e in executions], rule=True)]
     parts += benchmarks(benchmark_rows(executions))
     lines = [
         f"total {format_duration(seconds)}; job folder {folder}",
@@ -65,15 +66,10 @@ def benchmarks(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     cells = {(row["task"], row["metric"], row["checkpoint"]): _score(row) for row in rows}
     body = [[f"{task}/{metric}", *(cells.get((task, metric, c), "") for c in checkpoints)] for task, metric in lines]
     notes = dict.fromkeys((row["task"], row["note"]) for row in rows)  # a checkpoint may have a reason of its own
-    return [table(["benchmark", *checkpoints], body), "\n".join(f"{task}: {note}" for task, note in notes)]
-
-
-def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Aligned columns for the terminal."""
-    cells = [list(header), *map(list, rows)]
-    widths = [max(len(row[i]) for row in cells) for i in range(len(header))]
-    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in cells]
-    return "\n".join([lines[0], "  ".join("-" * width for width in widths), *lines[1:]])
+    return [
+        aligned_table(["benchmark", *checkpoints], body, rule=True),
+        "\n".join(f"{task}: {note}" for task, note in notes),
+    ]
 
 
 def _stage_row(execution: Execution) -> list[str]:

@@ -9,6 +9,7 @@ from salmon.plan.devices import GIB, Device
 from salmon.plan.phases import Base, Phase
 from salmon.plan.workload import Workload
 from salmon.runtime.progress import format_duration
+from salmon.runtime.tables import aligned_table
 
 COLUMNS = (
     "base weights",
@@ -79,8 +80,9 @@ def as_text(base: Base, work: Workload, phases: Sequence[Phase], misfits: Misfit
     """Two tables (memory; work and time), what they assume, and what to lower."""
     device, shape = base.device, base.shape
     used = [name for name in COLUMNS if any(phase.items.get(name, 0) >= GIB / 2000 for phase in phases)]
-    memory = [["GiB" if base.sharing.processes == 1 else "GiB per GPU", *used, "overhead", "peak", "fits"]]
-    cost = [["", "tokens", "FLOPs", "time"]]
+    memory_header = ["GiB" if base.sharing.processes == 1 else "GiB per GPU", *used, "overhead", "peak", "fits"]
+    cost_header = ["", "tokens", "FLOPs", "time"]
+    memory, cost = [], []
     for phase in phases:
         label = f"{phase.stage} {phase.name}"
         verdict = "yes" if needed(device, phase) <= device.memory else "NO"
@@ -95,9 +97,9 @@ def as_text(base: Base, work: Workload, phases: Sequence[Phase], misfits: Misfit
         f"{device.flops * device.utilisation / 1e12:.3g}e12 FLOPs a second"
         + (f" ({device.utilisation:.0%} of {device.flops / 1e12:.3g}e12, assumed)" if device.utilisation < 1 else ""),
         "",
-        *_aligned(memory),
+        aligned_table(memory_header, memory, right=range(1, len(memory_header))),
         "",
-        *_aligned(cost),
+        aligned_table(cost_header, cost, right=range(1, len(cost_header))),
         "",
         "Lengths are the config's limits, every row of a batch at its limit: real texts need less. "
         "prompts.max_tokens=N and the like show what other lengths need.",
@@ -148,15 +150,3 @@ def _count(number: int) -> str:
 
 def _gib(size: int) -> str:
     return f"{size / GIB:.2f}" if size < 100 * GIB else f"{size / GIB:.1f}"
-
-
-def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Rows of cells as lines: the first column to the left, the others to the right."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return [
-        (
-            row[0].ljust(widths[0])
-            + "".join(f"  {cell.rjust(width)}" for cell, width in zip(row[1:], widths[1:], strict=True))
-        ).rstrip()
-        for row in rows
-    ]

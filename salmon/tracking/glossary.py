@@ -11,6 +11,7 @@ from functools import cache, lru_cache
 from importlib.metadata import entry_points
 
 from salmon.config.extensions import stage_names
+from salmon.runtime.tables import markdown_table
 
 TRAINING = ("sft", "reward", "ppo", "dpo")
 ALL = stage_names()
@@ -208,12 +209,17 @@ def families(stage: str) -> tuple[str, ...]:
 
 def markdown() -> str:
     """The glossary as a table for the README."""
-    lines = ["| metric | stage | unit | meaning | healthy |", "| --- | --- | --- | --- | --- |"]
-    for metric in metrics():
-        stages = "all" if metric.stages == ALL else ", ".join(metric.stages)
-        cells = (f"`{metric.name}`", stages, metric.unit, metric.meaning, metric.healthy)
-        lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
-    return "\n".join(lines) + "\n"
+    rows = [
+        (
+            f"`{metric.name}`",
+            "all" if metric.stages == ALL else ", ".join(metric.stages),
+            metric.unit,
+            metric.meaning,
+            metric.healthy,
+        )
+        for metric in metrics()
+    ]
+    return markdown_table(["metric", "stage", "unit", "meaning", "healthy"], rows) + "\n"
 
 
 @lru_cache

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from salmon.runtime.store import open_artifact
+from salmon.runtime.tables import markdown_table
 from sweeps.arms import Arm, group
 from sweeps.cells import POLICIES
 from sweeps.collect import Job
@@ -14,7 +15,7 @@ from sweeps.figures import Panel
 from sweeps.reports.document import Document, jobs_of, numbers_of
 from sweeps.settings import ReportSettings
 from sweeps.statistics import mean_interval
-from sweeps.tables import LEGEND, MISSING, change_cell, interval, jobs_section, markdown_table
+from sweeps.tables import LEGEND, MISSING, change_cell, interval, jobs_section
 
 ACCURACIES = {
     "accuracy_asserted": "accuracy asserted",

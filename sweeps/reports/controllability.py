@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from salmon.runtime.tables import markdown_table
 from sweeps.arms import Arm, Measured, group
 from sweeps.collect import Job
 from sweeps.curves import KL, LENGTH, SCORE
@@ -11,7 +12,7 @@ from sweeps.reports.document import Document, jobs_of, numbers_of
 from sweeps.reports.samples import samples_section
 from sweeps.settings import ReportSettings
 from sweeps.statistics import apart, direction, paired_difference
-from sweeps.tables import LEGEND, MISSING, change_cell, interval, jobs_section, markdown_table
+from sweeps.tables import LEGEND, MISSING, change_cell, interval, jobs_section
 
 Table = Mapping[str, Mapping[str, Measured]]  # arm -> metric -> curves
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from salmon.runtime.tables import markdown_table
 from sweeps.arms import Measured, group
 from sweeps.collect import Job
 from sweeps.figures import Panel
@@ -10,7 +11,7 @@ from sweeps.reports.document import Document, jobs_of, numbers_of
 from sweeps.reports.samples import samples_section
 from sweeps.settings import ReportSettings
 from sweeps.statistics import paired_difference
-from sweeps.tables import LEGEND, change_cell, interval, jobs_section, markdown_table
+from sweeps.tables import LEGEND, change_cell, interval, jobs_section
 
 QUALITY = {
     "held_out/score": "score under its own principles",

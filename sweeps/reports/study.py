@@ -5,6 +5,7 @@ from functools import partial
 
 import pandas as pd
 
+from salmon.runtime.tables import latex_table, markdown_table
 from sweeps.cells import Cell, cells_of, frame
 from sweeps.collect import Job
 from sweeps.curves import KL, LENGTH, REWARD, UNITS
@@ -13,7 +14,7 @@ from sweeps.reports.document import Document, jobs_of
 from sweeps.settings import ReportSettings
 from sweeps.statistics import Estimate
 from sweeps.study_figures import draw_frontier, draw_heat_map, draw_scaling
-from sweeps.tables import interval, jobs_section, markdown_table
+from sweeps.tables import interval, jobs_section
 
 NOTE = (
     "Mean over the cell's finished seeds ± its 95 % interval by Student's t (`± ?`: one seed; `n=`: seeds that "
@@ -49,7 +50,7 @@ def study(jobs: Sequence[Job], settings: ReportSettings) -> Document:
         },
         [Panel(short(metric), unit, curves[metric]) for metric, unit in UNITS.items()],
         pictures,
-        {"report.csv": table.to_csv(index=False), "report.tex": latex(header, rows)},
+        {"report.csv": table.to_csv(index=False), "report.tex": latex_table(header, rows) + "\n"},
     )
 
 
@@ -71,12 +72,6 @@ def columns(table: pd.DataFrame) -> list[str]:
 def short(name: str) -> str:
     """A metric's name as a heading."""
     return name.removeprefix("held_out/").removeprefix("eval/").replace("principle_following/", "")
-
-
-def latex(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A booktabs table."""
-    table = pd.DataFrame(rows, columns=list(header)).to_latex(index=False, escape=True)
-    return table.replace("±", "$\\pm$")
 
 
 def _text(estimate: Estimate, cell: Cell) -> str:

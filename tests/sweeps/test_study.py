@@ -11,7 +11,7 @@ from PIL import Image
 from sweeps.cells import cells_of
 from sweeps.collect import read_sweep
 from sweeps.report import REPORTS, main, settings_of
-from sweeps.reports.study import columns, latex, short
+from sweeps.reports.study import columns, short
 from tests.sweeps.sweep_folders import add_artifact, add_job, arm_config, make_sweep
 
 REWARDS = {
@@ -141,8 +141,3 @@ def test_headline_figures_get_a_column_and_details_do_not():
         "eval/reward/principle_following/flip_rate",
     ]
     assert short(found[-1]) == "reward/flip_rate"
-
-
-def test_latex_escapes_headings():
-    assert "a\\_b" in latex(["a_b"], [["1 ± 2"]])
-    assert "smollm2\\_135m" in latex(["model"], [["smollm2_135m"]]), "and cells"

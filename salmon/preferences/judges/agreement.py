@@ -11,6 +11,7 @@ from salmon.preferences.judges.verifier import VerifierJudge
 from salmon.preferences.judging import Pair
 from salmon.principles.bank import Bank
 from salmon.runtime.seeding import stream
+from salmon.runtime.tables import markdown_table
 
 RESAMPLES = 1000
 OVERALL = "all"
@@ -108,19 +109,31 @@ def as_metrics(report: AgreementReport) -> dict[str, float]:
 
 def markdown(report: AgreementReport) -> str:
     """The report as a table."""
-    lines = [
-        "| principle | agreement with its check (95 %) | decided / judged | orders disagree | judge ties | "
-        "check ties |",
-        "| --- | --- | --- | --- | --- | --- |",
+    rows = [
+        [
+            part.principle,
+            "-" if part.agreement is None else f"{part.agreement:.3f} ({part.low:.3f} to {part.high:.3f})",
+            f"{part.decided} / {part.judgements}",
+            f"{part.flip_rate:.1%}",
+            f"{part.judge_tie_rate:.1%}",
+            f"{part.check_tie_rate:.1%}",
+        ]
+        for part in (*report.principles, report.overall)
     ]
-    for part in (*report.principles, report.overall):
-        share = "-" if part.agreement is None else f"{part.agreement:.3f} ({part.low:.3f} to {part.high:.3f})"
-        name = part.principle.replace("|", "\\|")
-        lines.append(
-            f"| {name} | {share} | {part.decided} / {part.judgements} | {part.flip_rate:.1%} | "
-            f"{part.judge_tie_rate:.1%} | {part.check_tie_rate:.1%} |"
+    return (
+        markdown_table(
+            [
+                "principle",
+                "agreement with its check (95 %)",
+                "decided / judged",
+                "orders disagree",
+                "judge ties",
+                "check ties",
+            ],
+            rows,
         )
-    return "\n".join(lines) + "\n"
+        + "\n"
+    )
 
 
 def _columns(rows: Sequence[Sequence[Judgement]], names: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
