@@ -7,16 +7,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from eval.results import Row
+from salmon.tracking.plot_style import (
+    BAND_ALPHA,
+    GRID_ALPHA,
+    LABEL,
+    PANEL_TITLE,
+    TITLE,
+    legend_below,
+    line_style,
+    panel_grid,
+    save_figure,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-# Okabe and Ito's colours, which every kind of colour blindness tells apart; yellow left out (too light for a line).
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
-MARKERS = "osD^vPX"
-STYLES = ("--", ":", "-.")
-COLUMNS = 3
 BAND = "Bands: 95 % intervals over items. Flat lines: checkpoints without a step; their intervals are in the CSV."
 
 
@@ -32,13 +38,7 @@ class Panel:
 
 def draw(path: Path, panels: Sequence[Panel], caveat: str) -> Path:
     """Draw the panels as ``path``.png and ``path``.svg; the first."""
-    import matplotlib
-
-    figure = figure_of(panels, caveat)
-    with matplotlib.rc_context({"svg.hashsalt": "salmon"}):  # equal results, equal files
-        figure.savefig(path.with_suffix(".png"), dpi=110)
-        figure.savefig(path.with_suffix(".svg"), metadata={"Date": None})
-    return path.with_suffix(".png")
+    return save_figure(figure_of(panels, caveat), path)[0]
 
 
 def figure_of(panels: Sequence[Panel], caveat: str) -> "Figure":
@@ -47,54 +47,39 @@ def figure_of(panels: Sequence[Panel], caveat: str) -> "Figure":
     Args:
         caveat: what must be known about the figures, shown below the title; "" for nothing.
     """
-    from matplotlib.figure import Figure  # without pyplot: no display, nothing global
-
-    columns = min(COLUMNS, len(panels))
-    lines = math.ceil(len(panels) / columns)
-    figure = Figure(figsize=(1.6 + 4.0 * columns, 2.2 + 3.1 * lines), layout="constrained")
-    grid = figure.subplots(lines, columns, squeeze=False)
+    figure, grid = panel_grid(len(panels), columns=3)
     runs = list(dict.fromkeys(run for panel in panels for run in panel.curves))
-    flat = list(dict.fromkeys(row.checkpoint for panel in panels for row in panel.references))
-    for axes, panel in zip(grid.flat, panels, strict=False):
+    references = list(dict.fromkeys(row.checkpoint for panel in panels for row in panel.references))
+    for axes, panel in zip(grid, panels, strict=True):
         for run, curve in panel.curves.items():
             _line(axes, run, curve, runs.index(run))
         for row in panel.references:
-            _reference(axes, row, len(runs) + flat.index(row.checkpoint))
-        axes.set_title(f"{panel.task}\n{panel.metric}", fontsize=10)
-        axes.set_xlabel("updates", fontsize=9)
-        axes.grid(alpha=0.25)
+            _reference(axes, row, len(runs) + references.index(row.checkpoint))
+        axes.set_title(f"{panel.task}\n{panel.metric}", fontsize=PANEL_TITLE)
+        axes.set_xlabel("updates", fontsize=LABEL)
+        axes.grid(alpha=GRID_ALPHA)
         axes.xaxis.get_major_locator().set_params(integer=True)
-    for axes in list(grid.flat)[len(panels) :]:
-        axes.axis("off")
-    handles = {
-        label: handle for axes in grid.flat for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)
-    }
-    figure.legend(
-        handles.values(),
-        handles.keys(),
-        loc="outside lower center",
-        ncols=min(4, len(handles)),
-        fontsize=10,
-        frameon=False,
-        title=BAND,
-        title_fontsize=9,
-    )
-    figure.suptitle("Benchmarks over training" + (f"\n{caveat}" if caveat else ""), fontsize=12)
+    legend_below(figure, grid, BAND)
+    figure.suptitle("Benchmarks over training" + (f"\n{caveat}" if caveat else ""), fontsize=TITLE)
     return figure
 
 
 def _line(axes: "Axes", run: str, curve: Sequence[Row], place: int) -> None:
-    colour = COLOURS[place % len(COLOURS)]
+    style = line_style(place)
     steps = [row.step for row in curve if row.step is not None]
     values = [row.value for row in curve if row.value is not None]
-    axes.plot(steps, values, color=colour, linewidth=2, marker=MARKERS[place % len(MARKERS)], markersize=4, label=run)
+    axes.plot(steps, values, **style, linewidth=2, markersize=4, label=run)
     intervals = [row.interval or (math.nan, math.nan) for row in curve]
     axes.fill_between(
-        steps, [low for low, _ in intervals], [high for _, high in intervals], color=colour, alpha=0.15, linewidth=0
+        steps,
+        [low for low, _ in intervals],
+        [high for _, high in intervals],
+        color=style["color"],
+        alpha=BAND_ALPHA,
+        linewidth=0,
     )
 
 
 def _reference(axes: "Axes", row: Row, place: int) -> None:
     assert row.value is not None, "a panel has no others"
-    colour = COLOURS[place % len(COLOURS)]
-    axes.axhline(row.value, color=colour, linewidth=1.5, linestyle=STYLES[place % len(STYLES)], label=row.checkpoint)
+    axes.axhline(row.value, **(line_style(place) | {"marker": ""}), linewidth=1.5, label=row.checkpoint)

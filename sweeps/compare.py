@@ -137,7 +137,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 for metric, unit in UNITS.items()
             ]
             with storage_errors(options.plot.parent):
-                print("\nplot: " + ", ".join(draw_curves(options.plot, panels, "Held-out prompts")))
+                print(
+                    "\nplot: " + ", ".join(path.name for path in draw_curves(options.plot, panels, "Held-out prompts"))
+                )
     except SalmonError as error:
         sys.exit(f"salmon: {error}")
 

@@ -6,15 +6,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from salmon.tracking.plot_style import (
+    BAND_ALPHA,
+    GRID_ALPHA,
+    LABEL,
+    PANEL_TITLE,
+    TITLE,
+    legend_below,
+    line_style,
+    panel_grid,
+    save_figure,
+    say_no_data,
+)
 from sweeps.curves import Curve
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    from matplotlib.axes import Axes
 
-# Okabe and Ito's colours, which every kind of colour blindness tells apart; yellow left out (too light for a line).
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
-STYLES = ("-", "--", "-.", ":")
-MARKERS = "osD^vPX"
 BAND = "Line: mean of the seeds. Band: from the lowest to the highest seed."
 
 
@@ -40,71 +48,32 @@ def band(curves: Mapping[int, Curve]) -> list[tuple[int, float, float, float]]:
     ]
 
 
-def draw_curves(path: Path, panels: Sequence[Panel], title: str, xlabel: str = "PPO updates") -> list[str]:
-    """Draw the panels as ``path``.png and ``path``.svg; the files' names."""
-    from matplotlib.figure import Figure  # without pyplot: no display, nothing global
+def draw_curves(path: Path, panels: Sequence[Panel], title: str, xlabel: str = "PPO updates") -> list[Path]:
+    """Draw the panels as ``path``.png and ``path``.svg; the files."""
     from matplotlib.ticker import MaxNLocator
 
-    columns = 2 if len(panels) in (2, 4) else min(3, len(panels))
-    lines = math.ceil(len(panels) / columns)
-    figure = Figure(figsize=(1.2 + 4.2 * columns, 1.4 + 3.3 * lines), layout="constrained")
-    grid = figure.subplots(lines, columns, squeeze=False)
+    figure, grid = panel_grid(len(panels), columns=2 if len(panels) in (2, 4) else 3)
     arms = list(dict.fromkeys(arm for panel in panels for arm in panel.curves))
-    for axes, panel in zip(grid.flat, panels, strict=False):
+    for axes, panel in zip(grid, panels, strict=True):
         for arm, curves in panel.curves.items():
-            rows, place = band(curves), arms.index(arm)
-            if not rows:
-                continue
-            steps, low, mean, high = zip(*rows, strict=True)
-            colour = COLOURS[place % len(COLOURS)]
-            axes.plot(
-                steps,
-                mean,
-                color=colour,
-                linestyle=STYLES[place % len(STYLES)],
-                linewidth=2,
-                marker=MARKERS[place % len(MARKERS)],
-                markersize=4,
-                markevery=math.ceil(len(steps) / 12),
-                label=arm,
-            )
-            axes.fill_between(steps, low, high, color=colour, alpha=0.15, linewidth=0)
-        axes.set_title(panel.title, fontsize=11)
-        axes.set_xlabel(xlabel, fontsize=10)
-        axes.set_ylabel(panel.ylabel, fontsize=10)
+            if rows := band(curves):
+                _draw_band(axes, arm, rows, arms.index(arm))
+        axes.set_title(panel.title, fontsize=PANEL_TITLE)
+        axes.set_xlabel(xlabel, fontsize=LABEL)
+        axes.set_ylabel(panel.ylabel, fontsize=LABEL)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-        axes.grid(alpha=0.25)
+        axes.grid(alpha=GRID_ALPHA)
         if panel.share:
             axes.set_ylim(-0.03, 1.03)
         if not axes.lines:
-            axes.text(0.5, 0.5, "no data", ha="center", va="center", transform=axes.transAxes, color="0.4")
-    for axes in list(grid.flat)[len(panels) :]:
-        axes.axis("off")
-    handles = {
-        label: handle for axes in grid.flat for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)
-    }
-    if handles:
-        figure.legend(
-            handles.values(),
-            handles.keys(),
-            loc="outside lower center",
-            ncols=min(4, len(handles)),
-            fontsize=10,
-            frameon=False,
-            title=BAND,
-            title_fontsize=9,
-        )
-    figure.suptitle(title, fontsize=13)
-    return save(figure, path)
+            say_no_data(axes)
+    legend_below(figure, grid, BAND)
+    figure.suptitle(title, fontsize=TITLE)
+    return save_figure(figure, path)
 
 
-def save(figure: "Figure", path: Path) -> list[str]:
-    """As ``path``.png and ``path``.svg; the files' names. Equal results give equal files."""
-    import matplotlib
-
-    files = [path.with_suffix(suffix) for suffix in (".png", ".svg")]
-    with matplotlib.rc_context({"svg.hashsalt": "salmon"}):
-        for file in files:
-            undated = {"Date": None} if file.suffix == ".svg" else None
-            figure.savefig(file, dpi=120, metadata=undated)
-    return [file.name for file in files]
+def _draw_band(axes: "Axes", arm: str, rows: Sequence[tuple[int, float, float, float]], place: int) -> None:
+    steps, low, mean, high = zip(*rows, strict=True)
+    style = line_style(place)
+    axes.plot(steps, mean, **style, linewidth=2, markersize=4, markevery=math.ceil(len(steps) / 12), label=arm)
+    axes.fill_between(steps, low, high, color=style["color"], alpha=BAND_ALPHA, linewidth=0)

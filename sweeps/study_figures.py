@@ -5,16 +5,26 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from salmon.tracking.plot_style import (
+    FAINT,
+    GRID_ALPHA,
+    PANEL_TITLE,
+    SEQUENTIAL,
+    SMALL,
+    line_style,
+    panel_grid,
+    save_figure,
+    say_no_data,
+)
 from sweeps.cells import Cell
 from sweeps.curves import KL, REWARD
-from sweeps.figures import COLOURS, MARKERS, save
 from sweeps.statistics import Estimate
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
-def draw_frontier(path: Path, cells: Sequence[Cell]) -> list[str]:
+def draw_frontier(path: Path, cells: Sequence[Cell]) -> list[Path]:
     """Held-out reward against KL: each finished job from its start (0 nats) to its end.
 
     Colour: the cell without its model; marker: the model.
@@ -26,8 +36,8 @@ def draw_frontier(path: Path, cells: Sequence[Cell]) -> list[str]:
     groups = list(dict.fromkeys(without_model(cell) for cell in cells))
     models = list(dict.fromkeys(cell.axes.get("model", "") for cell in cells))
     for cell in cells:
-        colour = COLOURS[groups.index(without_model(cell)) % len(COLOURS)]
-        marker = MARKERS[models.index(cell.axes.get("model", "")) % len(MARKERS)]
+        colour = line_style(groups.index(without_model(cell)))["color"]
+        marker = line_style(models.index(cell.axes.get("model", "")))["marker"]
         rewards, kls = cell.curves(REWARD), cell.curves(KL)
         label: str | None = cell.name
         for number in rewards.keys() & kls.keys():
@@ -39,22 +49,17 @@ def draw_frontier(path: Path, cells: Sequence[Cell]) -> list[str]:
     axes.set_xlabel("KL from the SFT policy (nats/response)")
     axes.set_ylabel("held-out reward, under the cell's own principles")
     axes.set_title("Reward against KL: a line a job, a mark where it ended")
-    axes.grid(alpha=0.25)
+    axes.grid(alpha=GRID_ALPHA)
     _legend_or_nothing(axes)
-    return save(figure, path)
+    return save_figure(figure, path)
 
 
-def draw_scaling(path: Path, cells: Sequence[Cell], figures: Sequence[str]) -> list[str]:
+def draw_scaling(path: Path, cells: Sequence[Cell], figures: Sequence[str]) -> list[Path]:
     """Each figure against the model, in the order of the sweep: a line for each choice of the other axes."""
-    from matplotlib.figure import Figure
-
-    columns = min(3, len(figures))
-    lines = math.ceil(len(figures) / columns)
-    figure = Figure(figsize=(1.5 + 4 * columns, 1.5 + 3.2 * lines), layout="constrained")
-    grid = figure.subplots(lines, columns, squeeze=False)
+    figure, grid = panel_grid(len(figures), columns=3)
     models = list(dict.fromkeys(cell.axes["model"] for cell in cells))
     groups = list(dict.fromkeys(without_model(cell) for cell in cells))
-    for axes, name in zip(grid.flat, figures, strict=False):
+    for axes, name in zip(grid, figures, strict=True):
         for place, group in enumerate(groups):
             found = {cell.axes["model"]: cell.estimate(name) for cell in cells if without_model(cell) == group}
             known = [
@@ -64,27 +69,17 @@ def draw_scaling(path: Path, cells: Sequence[Cell], figures: Sequence[str]) -> l
                 continue
             x, mean, half = zip(*sorted(known), strict=True)
             shifted = [value + 0.04 * (place - (len(groups) - 1) / 2) for value in x]  # so that bars do not hide bars
-            axes.errorbar(
-                shifted,
-                mean,
-                half,
-                color=COLOURS[place % len(COLOURS)],
-                capsize=3,
-                marker=MARKERS[place % len(MARKERS)],
-                label=group,
-            )
+            axes.errorbar(shifted, mean, half, **line_style(place), capsize=3, label=group)
         axes.set_xticks(range(len(models)), models)
         axes.set_xlim(-0.5, len(models) - 0.5)
-        axes.set_title(name, fontsize=10)
-        axes.grid(alpha=0.25)
+        axes.set_title(name, fontsize=PANEL_TITLE)
+        axes.grid(alpha=GRID_ALPHA)
         _legend_or_nothing(axes)
-    for axes in list(grid.flat)[len(figures) :]:
-        axes.axis("off")
     figure.suptitle("By model: mean of the seeds and its 95 % interval")
-    return save(figure, path)
+    return save_figure(figure, path)
 
 
-def draw_heat_map(path: Path, table: Mapping[str, Mapping[str, Estimate]], figures: Sequence[str]) -> list[str]:
+def draw_heat_map(path: Path, table: Mapping[str, Mapping[str, Estimate]], figures: Sequence[str]) -> list[Path]:
     """Cells x figures with the means written in; a column's colours go from its lowest mean to its highest."""
     from matplotlib.figure import Figure
 
@@ -94,7 +89,7 @@ def draw_heat_map(path: Path, table: Mapping[str, Mapping[str, Estimate]], figur
     shades = list(zip(*(_relative(column) for column in zip(*means, strict=True)), strict=True))
     axes.imshow(
         [[math.nan if shade is None else shade for shade in row] for row in shades],
-        cmap="cividis",
+        cmap=SEQUENTIAL,
         vmin=0,
         vmax=1,
         aspect="auto",
@@ -108,19 +103,19 @@ def draw_heat_map(path: Path, table: Mapping[str, Mapping[str, Estimate]], figur
                 "missing" if mean is None else f"{mean:.3g}",
                 ha="center",
                 va="center",
-                fontsize=9,
-                color="0.3" if shade is None else "black" if shade > 0.5 else "white",
+                fontsize=SMALL,
+                color=FAINT if shade is None else "black" if shade > 0.5 else "white",
             )
     axes.set_xticks(
         range(len(figures)),
         [name.removeprefix("held_out/").removeprefix("eval/") for name in figures],
         rotation=40,
         ha="right",
-        fontsize=9,
+        fontsize=SMALL,
     )
-    axes.set_yticks(range(len(table)), list(table), fontsize=9)
-    axes.set_title("Cells and figures (colour: from the lowest to the highest of a column)", fontsize=11)
-    return save(figure, path)
+    axes.set_yticks(range(len(table)), list(table), fontsize=SMALL)
+    axes.set_title("Cells and figures (colour: from the lowest to the highest of a column)", fontsize=PANEL_TITLE)
+    return save_figure(figure, path)
 
 
 def without_model(cell: Cell) -> str:
@@ -136,6 +131,6 @@ def _relative(column: Sequence[float | None]) -> list[float | None]:
 
 def _legend_or_nothing(axes: "Axes") -> None:
     if axes.has_data():
-        axes.legend(fontsize=8, frameon=False)
+        axes.legend(fontsize=SMALL, frameon=False)
     else:
-        axes.text(0.5, 0.5, "no data", ha="center", va="center", transform=axes.transAxes, color="0.4")
+        say_no_data(axes)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from eval.mt_bench import TASK
 from eval.results import Row
+from salmon.tracking.plot_style import LABEL, PANEL_TITLE, TITLE, line_style, save_figure
 
 PREFIX = "score/"
 FILE = "mt_bench_radar.png"
@@ -34,18 +35,18 @@ def radar(path: Path, rows: Sequence[Row]) -> Path | None:
     axes = figure.add_subplot(projection="polar")
     axes.set_theta_offset(math.pi / 2)  # type: ignore[attr-defined]
     axes.set_theta_direction(-1)  # type: ignore[attr-defined]
-    styles = ("-", "--", "-.", ":")  # told apart without colours as well
-    for number, (name, ratings) in enumerate(drawn.items()):
-        axes.plot([*angles, angles[0]], [*ratings, ratings[0]], styles[number % len(styles)], marker="o", label=name)
-    axes.set_xticks(angles, categories, fontsize=11)
+    for place, (name, ratings) in enumerate(drawn.items()):
+        axes.plot([*angles, angles[0]], [*ratings, ratings[0]], **line_style(place), label=name)
+    axes.set_xticks(angles, categories, fontsize=PANEL_TITLE)
     axes.tick_params(axis="x", pad=16)
     axes.set_ylim(0, 10)
     axes.set_yticks(range(2, 11, 2))
     lacking = [name for name in checkpoints if name not in drawn]
     without = f"\nnot drawn, without a rating in some category: {', '.join(lacking)}" if lacking else ""
     judges = dict.fromkeys(row.provenance.judge for row in rows if row.task == TASK and row.provenance)
-    axes.set_title(f"MT-Bench by category, judged by {', '.join(str(judge) for judge in judges)}{without}", fontsize=12)
-    axes.legend(loc="upper left", bbox_to_anchor=(1.05, 1.0), fontsize=10)
+    axes.set_title(
+        f"MT-Bench by category, judged by {', '.join(str(judge) for judge in judges)}{without}", fontsize=TITLE
+    )
+    axes.legend(loc="upper left", bbox_to_anchor=(1.05, 1.0), fontsize=LABEL)
     path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=110, bbox_inches="tight")
-    return path
+    return save_figure(figure, path, [path.suffix], tight=True)[0]

@@ -2,11 +2,14 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-COLOURS = "PuOr_r"  # orange above 0.5, purple below: told apart with every kind of colour blindness
-EMPTY = "0.85"  # grey of a cell without a pair
+from salmon.tracking.plot_style import DIVERGING, EMPTY, LABEL, PANEL_TITLE, SMALL, TITLE, save_figure
+
+if TYPE_CHECKING:
+    from matplotlib.colors import Colormap
 
 
 def heat_map(
@@ -17,7 +20,6 @@ def heat_map(
     Args:
         counts: pairs [K] behind each column.
     """
-    import matplotlib
     from matplotlib.figure import Figure  # without pyplot: no display, nothing global
 
     k = len(names)
@@ -26,18 +28,18 @@ def heat_map(
     left, right = figure.subplots(1, 2, sharey=True)
     for axes, values, heading in ((left, measured, "the reward model"), (right, reference, "perfect obedience")):
         image = axes.imshow(np.ma.masked_invalid(values), cmap=_colours(), vmin=0.0, vmax=1.0)
-        axes.set_title(heading, fontsize=12)
+        axes.set_title(heading, fontsize=TITLE)
         axes.set_xticks(
             range(k),
             [f"{name} (n={n})" for name, n in zip(names, counts, strict=True)],
             rotation=40,
             ha="right",
             rotation_mode="anchor",
-            fontsize=10,
+            fontsize=LABEL,
         )
-        axes.set_yticks(range(k), names, fontsize=10)
+        axes.set_yticks(range(k), names, fontsize=LABEL)
         axes.tick_params(length=0)
-        axes.set_xlabel("principle measured", fontsize=11)
+        axes.set_xlabel("principle measured", fontsize=PANEL_TITLE)
         for (i, j), value in np.ndenumerate(values):
             shown = "–" if np.isnan(value) else f"{value:.2f}"
             axes.text(
@@ -46,26 +48,21 @@ def heat_map(
                 shown,
                 ha="center",
                 va="center",
-                fontsize=9,
+                fontsize=SMALL,
                 color=_ink(value),
                 fontweight="bold" if i == j else "normal",
             )
-    left.set_ylabel("principle given", fontsize=11)
-    figure.suptitle(title, fontsize=13)
+    left.set_ylabel("principle given", fontsize=PANEL_TITLE)
+    figure.suptitle(title, fontsize=TITLE)
     bar = figure.colorbar(image, ax=[left, right], shrink=0.8, pad=0.01)
-    bar.set_label("accuracy of the preference (0.5 = chance)", fontsize=10)
-    files = [path.with_suffix(suffix) for suffix in (".png", ".svg")]
-    with matplotlib.rc_context({"svg.hashsalt": "salmon"}):  # equal results, equal files
-        for file in files:
-            undated = {"Date": None} if file.suffix == ".svg" else None
-            figure.savefig(file, dpi=110, bbox_inches="tight", metadata=undated)
-    return files
+    bar.set_label("accuracy of the preference (0.5 = chance)", fontsize=LABEL)
+    return save_figure(figure, path, tight=True)
 
 
-def _colours():
+def _colours() -> "Colormap":
     import matplotlib
 
-    return matplotlib.colormaps[COLOURS].with_extremes(bad=EMPTY)
+    return matplotlib.colormaps[DIVERGING].with_extremes(bad=EMPTY)
 
 
 def _ink(value: float) -> str:

@@ -20,7 +20,7 @@ class Document:
     details: Sequence[str]  # Markdown below the picture
     numbers: Mapping[str, Any]  # everything, for report.json
     panels: Sequence[Panel]
-    pictures: Mapping[str, Callable[[Path], list[str]]] = field(default_factory=dict)  # further ones: name -> drawing
+    pictures: Mapping[str, Callable[[Path], list[Path]]] = field(default_factory=dict)  # further ones: name -> drawing
     files: Mapping[str, str] = field(default_factory=dict)  # further ones: name -> text
 
     @property

@@ -11,8 +11,9 @@ import pytest
 from salmon.config.run import PathsConfig, TrackingConfig, WandbMode
 from salmon.config.schema import Config
 from salmon.pipeline.pipeline import Execution
-from salmon.pipeline.report import REACHED, benchmark_rows, report, table
+from salmon.pipeline.report import REACHED, benchmark_rows, report
 from salmon.runtime.store import Artifact, Store
+from salmon.runtime.tables import aligned_table
 from salmon.tracking.glossary import find
 
 COST = {"time/total_s": 61.0, "perf/peak_memory_gib": 1.26}
@@ -47,7 +48,7 @@ def config(tmp_path: Path) -> Callable[..., Config]:
 
 
 def test_columns_are_aligned() -> None:
-    assert table(["a", "long header"], [["wide cell", "x"], ["y", ""]]).split("\n") == [
+    assert aligned_table(["a", "long header"], [["wide cell", "x"], ["y", ""]], rule=True).split("\n") == [
         "a          long header",
         "---------  -----------",
         "wide cell  x",

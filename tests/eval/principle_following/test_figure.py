@@ -55,14 +55,14 @@ def test_inks_have_contrast_on_every_colour():
     """WCAG's contrast ratio of text and cell is at least 3 (large text) from 0 to 1."""
     import matplotlib
 
-    from eval.principle_following.figure import COLOURS
+    from salmon.tracking.plot_style import DIVERGING
 
     def luminance(rgb) -> float:
         linear = [c / 12.92 if c <= 0.03928 else ((c + 0.055) / 1.055) ** 2.4 for c in rgb]
         return float(np.dot([0.2126, 0.7152, 0.0722], linear))
 
     for value in np.linspace(0, 1, 101):
-        cell = luminance(matplotlib.colormaps[COLOURS](value)[:3])
+        cell = luminance(matplotlib.colormaps[DIVERGING](value)[:3])
         ink = 1.0 if _ink(value) == "white" else 0.0
         ratio = (max(cell, ink) + 0.05) / (min(cell, ink) + 0.05)
         assert ratio >= 3, value
