@@ -1,73 +1,99 @@
-"""Passes through a model whose weights are split over the processes: each needs all of them.
+"""Processes whose base model is partitioned make the same forward and backward passes in the same order.
 
-A layer's weights come together for the moment that it computes, so a pass in one process is one in all. Their work is
-not alike: one has a row more, has longer answers to write, or evaluates while the others wait. So before each pass, and
-before each meeting (everything that processes tell each other), a process says what it is about to do. They agree on
-one kind of pass; who was about to do something else makes such a pass over next to nothing first, a filler. They meet
-when all have come to the meeting. Whatever the work, then, they make the same passes in the same order, and the code
-that does the work needs to know nothing of it.
+With the base's weights partitioned over the processes (``engine=zero3``), a layer is gathered from all of them for the
+moment in which it computes. That gathering is a collective operation: a forward pass on one process needs a forward
+pass of the same kind on every other, or it waits for ever. But the processes' work differs: one has a row more, samples
+longer responses, or evaluates while the others wait.
+
+So each process announces its next operation before it starts: a forward pass, a backward pass, or a synchronisation
+(any other exchange between processes: gathering results, summing gradients). They all execute the smallest of the
+announced operations. A process that announced another one executes that operation as a *dummy pass* of one token, and
+announces its own again. Example with two processes, of which process 0 has a row more:
+
+    ======  ===========================  ===========================  ======================================
+    round   process 0 announces          process 1 announces          executed by both
+    ======  ===========================  ===========================  ======================================
+    1       forward (row 1)              forward (row 2)              forward
+    2       backward (row 1)             backward (row 2)             backward
+    3       forward (row 3)              sync (sum the gradients)     forward; process 1 with a dummy
+    4       backward (row 3)             sync                         backward; process 1 through its dummy
+    5       sync                         sync                         the sum
+    ======  ===========================  ===========================  ======================================
+
+The code that does the work knows nothing of this: hooks on the decoder announce its passes (the base's loading), and
+every exchange announces itself (salmon/distributed/processes.py). A dummy's gradient reaches no adapter.
 """
 
 from collections.abc import Callable
 
-# What a process is about to do; processes agree on the least. Forward passes come before backward passes: whoever has
-# made the forward passes of several kinds can go back through any.
-Move = tuple[int, int, int]
-FORWARD, BACKWARD, MEETING = 0, 1, 2
+# An announced operation: (kind, detail, layers). For a forward pass the detail says whether it keeps a graph for the
+# backward pass (0 or 1); for a backward pass it is the number of its forward pass. Processes agree on the smallest, so
+# forward passes come before backward passes, and both before a synchronisation: by then every process has the graphs
+# of all forward passes with gradient, its own or a dummy's, and can go back through any.
+Operation = tuple[int, int, int]
+FORWARD, BACKWARD, SYNC = 0, 1, 2
 
-Back = Callable[[], None]  # goes back through a filler
+DummyBackward = Callable[[], None]
+DummyForward = Callable[[int, bool], DummyBackward]  # (layers, keep a graph) -> its backward pass
 
 
 class Lockstep:
-    """The agreement of one process with the others."""
+    """One process's side of the agreement."""
 
-    def __init__(self, exchange: Callable[[Move], list[Move]]) -> None:
-        """``exchange`` tells a process's move to all, and returns theirs."""
+    def __init__(self, exchange: Callable[[Operation], list[Operation]]) -> None:
+        """
+        Args:
+            exchange: announces this process's operation to all; returns the operations that all processes announced.
+        """
         self._exchange = exchange
-        self._fill: Callable[[int, bool], Back] | None = None
-        self._graphs: dict[int, Back] = {}  # of fillers with gradient, by number of the pass
-        self._passes = 0  # with gradient, so far
-        self._filling = False
+        self._dummy_forward: DummyForward | None = None
+        self._dummy_graphs: dict[int, DummyBackward] = {}  # by the number of the forward pass
+        self._forwards = 0  # forward passes with a graph so far, dummies included: the same number in all processes
+        self._in_dummy = False
 
-    def serve(self, fill: Callable[[int, bool], Back]) -> None:
-        """``fill`` makes a filler of so many layers, with gradient or without; from now on passes are announced."""
-        self._fill = fill
+    def start(self, dummy_forward: DummyForward) -> None:
+        """From now on passes are announced; ``dummy_forward`` makes the passes that only other processes need."""
+        self._dummy_forward = dummy_forward
 
-    def forward(self, layers: int, gradient: bool) -> int | None:
-        """Before a forward pass; its number for ``backward``, where it has a gradient and is no filler."""
-        if self._filling:
+    def forward(self, layers: int, keep_graph: bool) -> int | None:
+        """Call before a forward pass.
+
+        Returns:
+            The pass's number, to give to ``backward``; None without a graph, and for a dummy's own pass.
+        """
+        if self._in_dummy:
             return None
-        self._until((FORWARD, int(gradient), layers))
-        return self._passes if gradient else None
+        self._agree((FORWARD, int(keep_graph), layers))
+        return self._forwards if keep_graph else None
 
     def backward(self, number: int) -> None:
-        """Before the backward pass through a forward pass."""
-        self._until((BACKWARD, number, 0))
+        """Call before the backward pass through forward pass ``number``."""
+        self._agree((BACKWARD, number, 0))
 
-    def meet(self) -> None:
-        """Before processes tell each other anything: makes their passes with them until all are here."""
-        if self._fill is None:
+    def sync(self) -> None:
+        """Call before any other exchange; makes the others' passes with them until all processes are here."""
+        if self._dummy_forward is None:
             return
-        self._until((MEETING, 0, 0))
-        self._graphs.clear()  # nobody went back through these
+        self._agree((SYNC, 0, 0))
+        self._dummy_graphs.clear()  # of forward passes that no process went back through
 
-    def _until(self, mine: Move) -> None:
+    def _agree(self, mine: Operation) -> None:
         while (agreed := min(self._exchange(mine))) != mine:
-            self._make(agreed)
+            self._execute_dummy(agreed)
         if agreed[:2] == (FORWARD, 1):
-            self._passes += 1
+            self._forwards += 1
 
-    def _make(self, move: Move) -> None:
-        assert self._fill is not None
-        kind, which, layers = move
-        self._filling = True
+    def _execute_dummy(self, operation: Operation) -> None:
+        assert self._dummy_forward is not None
+        kind, detail, layers = operation
+        self._in_dummy = True
         try:
             if kind == BACKWARD:
-                self._graphs.pop(which)()
+                self._dummy_graphs.pop(detail)()
             else:
-                back = self._fill(layers, bool(which))
-                if which:
-                    self._passes += 1
-                    self._graphs[self._passes] = back
+                backward = self._dummy_forward(layers, bool(detail))
+                if detail:
+                    self._forwards += 1
+                    self._dummy_graphs[self._forwards] = backward
         finally:
-            self._filling = False
+            self._in_dummy = False

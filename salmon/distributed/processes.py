@@ -1,13 +1,15 @@
 """Several processes as one ``World``: torch.distributed, started by torchrun (or accelerate launch).
 
-Sums, not wrappers: the trained tensors are LoRA adapters, so each process holds all of them with their optimiser, and
-one sum of gradients a step keeps them equal. ``DistributedDataParallel`` would average over processes, which is wrong
-where their shares differ in tokens, would hang where one has none, and knows nothing of adapters that take turns. Here
-every loss is divided by the whole batch's tokens or rows before ``backward``, so that the plain sum is the gradient of
-one process, whatever the shares. DeepSpeed's ZeRO splits what does not fit one GPU (salmon/training/zero2_backend.py).
+Gradients are summed here and no wrapper is used: the trained tensors are LoRA adapters, so each process holds all of
+them with their optimiser, and one sum of gradients a step keeps them equal. ``DistributedDataParallel`` would average
+over processes, which is wrong where their shards differ in tokens; it would hang where a shard is empty, and it does
+not know adapters that are trained in turn. Here every loss is divided by the whole batch's tokens or rows before
+``backward``, so that the plain sum is the gradient that one process would compute. DeepSpeed's ZeRO partitions what
+does not fit one GPU (salmon/training/zero2_backend.py).
 
-Two groups: gloo for all that is decided (small; it waits for weeks, and fails at once where a process is gone), NCCL on
-GPUs for gradients. The first always goes before the second, so that a process that died is not waited for in NCCL.
+There are two process groups. Decisions (small objects) go over gloo, whose time-out is so long that processes may wait
+while another evaluates, and which fails at once where a process is gone. Gradients on GPUs go over NCCL. A gloo
+exchange always comes first, so that nobody waits in NCCL for a process that has died.
 """
 
 import os
@@ -26,19 +28,19 @@ from torch import Tensor, nn
 
 from salmon.config.run import Engine
 from salmon.distributed.deepspeed import library
-from salmon.distributed.lockstep import Lockstep, Move
+from salmon.distributed.lockstep import Lockstep, Operation
 from salmon.distributed.world import RowShard, World, use_world
 from salmon.errors import SalmonError
 
 T = TypeVar("T")
 
-PATIENCE = timedelta(days=30)  # the others wait while the first evaluates, or for another job's lock
-BUCKET = 2**24  # numbers that are summed together
+TIMEOUT = timedelta(days=30)  # processes wait while the main one evaluates, or for another job's lock
+BUCKET = 2**24  # elements that one all-reduce sums
 GONE = "onnection"  # in gloo's words: "Connection closed by peer", "Connection reset by peer"
-LAST_WORDS = 3.0  # seconds in which a process that ended has said why
+REASON_SECONDS = 3.0  # how long to wait for the reason that a process that ended leaves in the store
 
 
-class Lost(SalmonError):
+class ProcessLost(SalmonError):
     """Another process ended."""
 
 
@@ -48,10 +50,14 @@ class Processes(World):
     def __init__(
         self, store: dist.Store, rank: int, size: int, tensors: dist.ProcessGroup | None, engine: Engine = Engine.ddp
     ) -> None:
-        """``store``: where a process that fails leaves its error; ``tensors``: sums gradients (None: as all else)."""
+        """
+        Args:
+            store: where a process that fails leaves its error.
+            tensors: group that sums gradients; None is the default group.
+        """
         self.rank, self.size = rank, size
         self.splits_state = engine.splits_state
-        self.lockstep = Lockstep(self._moves) if engine is Engine.zero3 else None
+        self.lockstep = Lockstep(self._exchange) if engine is Engine.zero3 else None
         self._store, self._tensors = store, tensors
 
     def on_main(self, work: Callable[[], T]) -> T:
@@ -60,18 +66,18 @@ class Processes(World):
             try:
                 with use_world(World()), self.guarding_collectives():
                     outcome[0] = work()
-            except Lost:
+            except ProcessLost:
                 raise
             except SalmonError as error:
                 outcome[1] = error
-        self._together(lambda: dist.broadcast_object_list(outcome, src=0))
+        self._synchronised(lambda: dist.broadcast_object_list(outcome, src=0))
         if outcome[1] is not None:
             raise outcome[1]
         return outcome[0]
 
     def all_gather(self, value: T) -> list[T]:
         values: list[Any] = [None] * self.size
-        self._together(lambda: dist.all_gather_object(values, value))
+        self._synchronised(lambda: dist.all_gather_object(values, value))
         return values
 
     def all_gather_rows(self, pieces: list[RowShard]) -> list[RowShard]:
@@ -88,7 +94,7 @@ class Processes(World):
         self.fill_missing_gradients(every)
         for bucket in in_buckets([p.grad for p in every if p.grad is not None], BUCKET):
             flat = torch.cat([gradient.flatten() for gradient in bucket])
-            self._together(partial(dist.all_reduce, flat, group=self._tensors))
+            self._synchronised(partial(dist.all_reduce, flat, group=self._tensors))
             for gradient, part in zip(bucket, flat.split([g.numel() for g in bucket]), strict=True):
                 gradient.copy_(part.view_as(gradient))
 
@@ -109,36 +115,36 @@ class Processes(World):
                     )
 
     def fail(self, error: BaseException) -> None:
-        """Leave this process's error for the first one, which reports it."""
+        """Leave this process's error in the store for the main process, which reports it."""
         signal.signal(signal.SIGTERM, signal.SIG_DFL if self.rank else signal.SIG_IGN)
-        if not isinstance(error, Lost):
+        if not isinstance(error, ProcessLost):
             with suppress(RuntimeError):  # the store may have ended with its process
-                self._store.set(_words(self.rank), str(error) or type(error).__name__)
+                self._store.set(_error_key(self.rank), str(error) or type(error).__name__)
 
-    def explain(self, otherwise: str) -> Lost:
-        """The error of the process that ended first, as far as it said one."""
+    def explain(self, otherwise: str) -> ProcessLost:
+        """The error to raise where another process has ended: the reason that it left, else ``otherwise``."""
         signal.signal(signal.SIGTERM, signal.SIG_IGN)  # torchrun's, which sees the same end
-        until = time.monotonic() + LAST_WORDS
+        until = time.monotonic() + REASON_SECONDS
         with suppress(RuntimeError):
             while time.monotonic() < until:
                 for rank in range(self.size):
-                    if self._store.check([_words(rank)]):
-                        words = self._store.get(_words(rank)).decode()
-                        return Lost(f"process {rank} of {self.size} stopped: {words}")
+                    if self._store.check([_error_key(rank)]):
+                        reason = self._store.get(_error_key(rank)).decode()
+                        return ProcessLost(f"process {rank} of {self.size} stopped: {reason}")
                 time.sleep(0.1)
-        return Lost(f"{otherwise}. The same command continues from the last checkpoint")
+        return ProcessLost(f"{otherwise}. The same command continues from the last checkpoint")
 
-    def _moves(self, mine: Move) -> list[Move]:
-        moves = [torch.zeros(3, dtype=torch.long) for _ in range(self.size)]
-        self._reach(lambda: dist.all_gather(moves, torch.tensor(mine)))
-        return [(kind, which, layers) for kind, which, layers in (move.tolist() for move in moves)]
+    def _exchange(self, mine: Operation) -> list[Operation]:
+        announced = [torch.zeros(3, dtype=torch.long) for _ in range(self.size)]
+        self._run_collective(lambda: dist.all_gather(announced, torch.tensor(mine)))
+        return [(kind, detail, layers) for kind, detail, layers in (operation.tolist() for operation in announced)]
 
-    def _together(self, collective: Callable[[], object]) -> None:
+    def _synchronised(self, collective: Callable[[], object]) -> None:
         if self.lockstep:
-            self.lockstep.meet()
-        self._reach(collective)
+            self.lockstep.sync()
+        self._run_collective(collective)
 
-    def _reach(self, collective: Callable[[], object]) -> None:
+    def _run_collective(self, collective: Callable[[], object]) -> None:
         try:
             collective()
         except RuntimeError as error:
@@ -153,7 +159,7 @@ class Processes(World):
                 raise
             raise self._lost(error) from error
 
-    def _lost(self, error: RuntimeError) -> Lost:
+    def _lost(self, error: RuntimeError) -> ProcessLost:
         reason = " ".join(str(error).split())[:200]
         if GONE in reason:
             reason = "it was killed, perhaps for want of memory; torchrun's lines say how"
@@ -175,12 +181,12 @@ def meet(device: str, engine: Engine = Engine.ddp) -> Iterator[Processes]:
     if cuda:
         take_gpu(device, int(os.environ["LOCAL_RANK"]), int(os.environ["LOCAL_WORLD_SIZE"]))
     store, rank, size = next(iter(dist.rendezvous("env://")))
-    # DeepSpeed takes the default group for tensors on GPUs, so that this one must have NCCL for them; what is decided
-    # (objects, tensors on the CPU) goes by gloo in any case. NCCL waits only for what all have just agreed to do, so
-    # that its patience matters for a process that dies in the middle alone, and then torchrun ends the others.
+    # DeepSpeed uses the default group for tensors on GPUs, so that one must have NCCL for them; decisions (objects,
+    # tensors on the CPU) go over gloo in any case. NCCL only runs what all processes have just agreed to run, so its
+    # long time-out matters only where a process dies in the middle, and then torchrun ends the others.
     backend = "cpu:gloo,cuda:nccl" if cuda and engine.splits_state else "gloo"
     dist.init_process_group(
-        backend, store=dist.PrefixStore("groups", store), rank=rank, world_size=size, timeout=PATIENCE
+        backend, store=dist.PrefixStore("groups", store), rank=rank, world_size=size, timeout=TIMEOUT
     )
     if engine.splits_state:
         library(None if cuda else "cpu")  # that it can be used, before any work
@@ -191,9 +197,9 @@ def meet(device: str, engine: Engine = Engine.ddp) -> Iterator[Processes]:
 
     default = signal.signal(signal.SIGTERM, stop)
     try:
-        here.all_gather(None)  # nobody fails, and takes the store along, before all have met
+        here.all_gather(None)  # a barrier: rank 0 holds the store, and must not end before all have joined
         yield here
-        here.all_gather(None)  # nobody leaves before all are done
+        here.all_gather(None)  # a barrier: nobody leaves before all are done
     except BaseException as error:
         here.fail(error)
         raise
@@ -214,7 +220,7 @@ def take_gpu(device: str, place: int, processes: int) -> None:
 
 
 def in_buckets(tensors: Sequence[Tensor], size: int) -> list[list[Tensor]]:
-    """Neighbours grouped up to ``size`` numbers; a larger tensor is alone."""
+    """Group neighbouring tensors up to ``size`` elements; a larger tensor is alone."""
     buckets: list[list[Tensor]] = []
     room = 0
     for tensor in tensors:
@@ -226,5 +232,5 @@ def in_buckets(tensors: Sequence[Tensor], size: int) -> list[list[Tensor]]:
     return buckets
 
 
-def _words(rank: int) -> str:
+def _error_key(rank: int) -> str:
     return f"salmon/error/{rank}"

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from transformers import AutoModelForCausalLM, PreTrainedModel
 
 from salmon.distributed.deepspeed import library
-from salmon.distributed.lockstep import Back, Lockstep
+from salmon.distributed.lockstep import DummyBackward, Lockstep
 from salmon.distributed.world import world
 from salmon.models.passes import recomputing
 
@@ -40,7 +40,7 @@ def load_split(folder: str, revision: str | None, dtype: torch.dtype) -> PreTrai
     decoder: Any = model.get_decoder()
     keep_whole(model, decoder.layers)
     SplitLayers(decoder).attach()
-    announce(decoder, here.lockstep)
+    announce_passes(decoder, here.lockstep)
     return model
 
 
@@ -131,9 +131,9 @@ class SplitLayers:
             weights[0].partition(weights)
 
 
-def announce(decoder: Any, lockstep: Lockstep) -> None:
-    """Every pass through the decoder, whoever makes it, is agreed on with the other processes."""
-    numbers: list[int | None] = []  # of the forward passes that have begun: one at most, save while a filler is made
+def announce_passes(decoder: Any, lockstep: Lockstep) -> None:
+    """Every pass through the decoder, whoever makes it, is announced to the other processes first."""
+    numbers: list[int | None] = []  # of the forward passes that have begun: one at most, but for a dummy in between
 
     def before(module: nn.Module, args: Any) -> None:
         numbers.append(lockstep.forward(decoder.config.num_hidden_layers, torch.is_grad_enabled()))
@@ -144,17 +144,21 @@ def announce(decoder: Any, lockstep: Lockstep) -> None:
             output.last_hidden_state.register_hook(lambda gradient: lockstep.backward(number))
 
     def follow(module: nn.Module, args: Any, output: Tensor) -> None:
-        # So that a backward pass goes through every layer, also in a filler, which may be without adapters.
+        # So that a backward pass goes through every layer, also in a dummy pass, which may be without adapters.
         output.requires_grad_(torch.is_grad_enabled())
 
     decoder.register_forward_pre_hook(before)
     decoder.register_forward_hook(after)
     decoder.get_input_embeddings().register_forward_hook(follow)
-    lockstep.serve(lambda layers, gradient: filler(decoder, layers, gradient))
+    lockstep.start(lambda layers, keep_graph: dummy_forward(decoder, layers, keep_graph))
 
 
-def filler(decoder: Any, layers: int, gradient: bool) -> Back:
-    """A pass of one token; what goes back through it. No adapter gets a gradient of it."""
+def dummy_forward(decoder: Any, layers: int, keep_graph: bool) -> DummyBackward:
+    """A forward pass of one token through the first ``layers`` layers; no adapter gets a gradient of it.
+
+    Returns:
+        Its backward pass.
+    """
     token = torch.zeros(1, 1, dtype=torch.long, device=decoder.device)
     embedded: list[Tensor] = []
     config, limit = decoder.config, decoder.config.num_hidden_layers
@@ -162,7 +166,7 @@ def filler(decoder: Any, layers: int, gradient: bool) -> Back:
     try:
         config.num_hidden_layers = layers  # the caller may be inside a pass of fewer
         # Nothing is computed again on the way back, when another adapter may be in use.
-        with torch.set_grad_enabled(gradient), recomputing(decoder, False):
+        with torch.set_grad_enabled(keep_graph), recomputing(decoder, False):
             hidden = decoder(
                 input_ids=token, attention_mask=torch.ones_like(token), position_ids=token, use_cache=False
             ).last_hidden_state
@@ -170,7 +174,7 @@ def filler(decoder: Any, layers: int, gradient: bool) -> Back:
         config.num_hidden_layers = limit
         kept.remove()
 
-    def back() -> None:
+    def backward() -> None:
         torch.autograd.grad(hidden, embedded, torch.zeros_like(hidden))
 
-    return back
+    return backward

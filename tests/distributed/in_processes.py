@@ -79,7 +79,7 @@ def _child(send: Connection, environment: dict[str, Any], function: Callable[...
         result = function(*arguments)
     except BaseException as error:
         result = f"{type(error).__name__}: {error}"
-        if type(error).__name__ not in ("Lost", "SalmonError"):
+        if type(error).__name__ not in ("ProcessLost", "SalmonError"):
             traceback.print_exc()
     send.send(result)
     send.close()

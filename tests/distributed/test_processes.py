@@ -83,7 +83,7 @@ def refused_by_the_second(here: Processes) -> None:
 
 
 def test_the_first_process_says_why_another_one_ended() -> None:
-    assert together(2, refused_by_the_second)[0] == "Lost: process 1 of 2 stopped: no answer from the judge"
+    assert together(2, refused_by_the_second)[0] == "ProcessLost: process 1 of 2 stopped: no answer from the judge"
 
 
 def killed(here: Processes) -> None:
@@ -98,7 +98,9 @@ def test_a_process_that_is_killed_ends_the_others() -> None:
     first, second, third = together(3, killed)
     assert second == "exit -9" and time.monotonic() - began < 40
     for survivor in (first, third):
-        assert survivor.startswith("Lost: another of the 3 processes ended without a word: it was killed, perhaps for ")
+        assert survivor.startswith(
+            "ProcessLost: another of the 3 processes ended without a word: it was killed, perhaps for "
+        )
         assert survivor.endswith("The same command continues from the last checkpoint")
 
 
@@ -111,7 +113,7 @@ def stopped_while_it_works_alone(here: Processes) -> None:
 
 
 def test_the_first_process_stops_also_in_the_middle_of_work_of_its_own() -> None:
-    assert together(2, stopped_while_it_works_alone)[0].startswith("Lost: stopped by SIGTERM")
+    assert together(2, stopped_while_it_works_alone)[0].startswith("ProcessLost: stopped by SIGTERM")
 
 
 def drifted(here: Processes, by: float) -> None:

@@ -97,7 +97,7 @@ def test_gradients_are_clipped_together(optim_settings) -> None:
     trainer = Trainer({"one": one, "two": two}, optim_settings(max_grad_norm=1.0))
     one.grad, two.grad = torch.tensor([3.0]), torch.tensor([4.0])
     trainer.step(1, 0, 10)
-    moments = [state["exp_avg_sq"].item() for state in trainer._updates.optimizer.state.values()]
+    moments = [state["exp_avg_sq"].item() for state in trainer._backend.optimizer.state.values()]
     assert moments == pytest.approx([0.36e-3, 0.64e-3], rel=1e-4)
 
 
