@@ -7,7 +7,7 @@ from eval.pairs.files import read_preferences
 from eval.user_files import existing, records, texts
 from salmon.data.rows import content_id
 from salmon.errors import SalmonError
-from salmon.preferences.judging import Pair
+from salmon.preferences.pairs import Pair
 from salmon.runtime.store import Artifact
 
 HELD_OUT = "held_out_pairs.jsonl"

@@ -6,7 +6,7 @@ from itertools import chain
 
 import numpy as np
 
-from salmon.preferences.judging import Pair
+from salmon.preferences.pairs import Pair
 from salmon.principles.bank import Bank
 from salmon.principles.verifiers import compare
 

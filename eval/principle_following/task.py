@@ -30,7 +30,7 @@ from eval.results import Row, load_rows, save_rows
 from eval.user_files import existing
 from salmon.errors import SalmonError
 from salmon.models.base import SharedModel
-from salmon.preferences.judging import Pair
+from salmon.preferences.pairs import Pair
 from salmon.principles.bank import Bank, load_bank
 from salmon.runtime.files import storage_errors
 from salmon.runtime.fingerprint import semantic

@@ -22,24 +22,24 @@ class Decision:
     index: int | None  # of the deciding score; None where no single one decided
 
 
-def combine_orders(forward: float, backward: float) -> tuple[float, bool]:
+def combine_orders(original_order: float, swapped_order: float) -> tuple[float, bool]:
     """One score from both orders of presentation, and whether the orders disagree (a tie, score 0).
 
-    ``forward`` is the log-odds that response 1 is better when it was shown first; ``backward`` the same
+    ``original_order`` is the log-odds that response 1 is better when it was shown first; ``swapped_order`` the same
     quantity, sign already turned, when it was shown second. An order without an opinion (0) disagrees.
     Raises ``ValueError`` for a non-finite log-odds.
     """
-    _require_finite(np.array([forward, backward]))
-    agree = np.sign(forward) == np.sign(backward) != 0
-    return ((forward + backward) / 2, False) if agree else (0.0, True)
+    _require_finite(np.array([original_order, swapped_order]))
+    agree = np.sign(original_order) == np.sign(swapped_order) != 0
+    return ((original_order + swapped_order) / 2, False) if agree else (0.0, True)
 
 
-def position_bias(forward: Numbers, backward: Numbers) -> Numbers:
+def position_bias(original_order: Numbers, swapped_order: Numbers) -> Numbers:
     """Log-odds that the judge gives to the first place whatever stands there (arguments as above).
 
-    ``forward = opinion + bias`` and ``backward = opinion - bias``, hence half the difference.
+    ``original_order = opinion + bias`` and ``swapped_order = opinion - bias``, hence half the difference.
     """
-    return (forward - backward) / 2
+    return (original_order - swapped_order) / 2
 
 
 def normalize_by_variance(scores: np.ndarray) -> np.ndarray:

@@ -82,12 +82,12 @@ class PreferenceRow:
 
 @dataclass(frozen=True)
 class Judgement:
-    """One pair judged by one principle in both orders."""
+    """One pair judged by one principle, in both orders of presentation."""
 
     prompt_id: str
     principle: str
-    forward: float  # log-odds that response 1 is better, judged in the order (1, 2)
-    backward: float  # the same quantity, judged in the order (2, 1)
+    original_order: float  # log-odds that response 1 is better, judged with response 1 shown first
+    swapped_order: float  # log-odds that response 1 is better, judged with response 2 shown first
 
 
 def content_id(*texts: str) -> str:

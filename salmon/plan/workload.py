@@ -15,8 +15,8 @@ from salmon.config.sft import SFTSource
 from salmon.data.sources import load_demonstrations, load_pairs, load_prompts
 from salmon.plan.shapes import ModelShape
 from salmon.principles.bank import load_bank
-from salmon.principles.chosen import reward_bank, rl_bank
 from salmon.principles.exemplars import load_exemplars
+from salmon.principles.selection import reward_bank, rl_bank
 from salmon.principles.templates import judge_request, reward_parts, self_align_prompt, self_align_query
 
 CHARACTERS_PER_TOKEN = 4.0  # of English; SmolLM2's vocabulary has 3.6 on the rules and exemplars, 5.0 on principles

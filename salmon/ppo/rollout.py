@@ -31,8 +31,8 @@ from salmon.ppo.models import POLICY, REFERENCE, REWARD, VALUE, Actors
 from salmon.ppo.monitor import check_metrics
 from salmon.ppo.rewards.judge import follow_scores
 from salmon.principles.bank import Bank, Principle, load_bank
-from salmon.principles.chosen import monitor_bank, rl_bank
 from salmon.principles.sampling import sample_principles
+from salmon.principles.selection import monitor_bank, rl_bank
 from salmon.principles.verifiers import num_words
 from salmon.reward.inputs import reward_input
 from salmon.runtime.health import require_finite

@@ -4,7 +4,7 @@ from typing import Any
 
 from salmon.config.schema import Config
 from salmon.principles.bank import load_bank
-from salmon.principles.chosen import monitor_bank, rl_bank
+from salmon.principles.selection import monitor_bank, rl_bank
 from salmon.runtime.fingerprint import semantic
 from salmon.stage.identity import prompts_identity, rollout_identity
 from salmon.stage.spec import StageSpec

@@ -3,7 +3,7 @@
 from typing import Any
 
 from salmon.config.schema import Config
-from salmon.principles.chosen import reward_bank
+from salmon.principles.selection import reward_bank
 from salmon.runtime.fingerprint import semantic
 from salmon.stage.identity import prompts_identity, rollout_identity
 from salmon.stage.spec import StageSpec
@@ -15,4 +15,4 @@ def settings(cfg: Config) -> dict[str, Any]:
     return prompts_identity(cfg, cfg.prompts.preferences) | rollout_identity(cfg) | own
 
 
-SPEC = StageSpec("preferences", 3, "salmon.preferences.stage", ("sft",), settings)
+SPEC = StageSpec("preferences", 4, "salmon.preferences.stage", ("sft",), settings)

@@ -15,7 +15,8 @@ from salmon.config.reward import LessonSettings
 from salmon.config.training import Schedule, SupervisedSettings
 from salmon.data.rows import PreferenceRow
 from salmon.errors import SalmonError
-from salmon.preferences.labelling import JudgedPairs, aggregate
+from salmon.preferences.aggregation import aggregate
+from salmon.preferences.judgements import JudgedPairs
 from salmon.principles.bank import Bank
 from salmon.runtime.seeding import stream
 from salmon.training.supervised import EarlyStop

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from salmon.data.rows import PreferencePair
 from salmon.errors import SalmonError
-from salmon.preferences.judging import Pair
+from salmon.preferences.pairs import Pair
 from salmon.runtime.seeding import stream
 
 

@@ -23,9 +23,9 @@ from salmon.models.base import SharedModel
 from salmon.models.forward import score_forward
 from salmon.models.heads import ScalarHead, save_scalar_model
 from salmon.models.starting import start_scalar_model
-from salmon.preferences.labelling import judged_training_pairs, training_pairs
+from salmon.preferences.artifact import judged_training_pairs, training_pairs
 from salmon.principles.bank import load_bank
-from salmon.principles.chosen import reward_bank
+from salmon.principles.selection import reward_bank
 from salmon.reward.curriculum import lesson_rows, lesson_training, mastery
 from salmon.reward.inputs import reward_input
 from salmon.reward.pretraining import mismatched_pairs

@@ -17,8 +17,10 @@ from salmon.config.schema import Config
 from salmon.data.rows import Judgement
 from salmon.errors import SalmonError
 from salmon.ppo.models import REFERENCE
-from salmon.preferences.judging import JudgedPair, Pair
-from salmon.preferences.labelling import JudgedPairs, judged_training_pairs, training_pairs
+from salmon.preferences.artifact import judged_training_pairs, training_pairs
+from salmon.preferences.judgements import JudgedPairs
+from salmon.preferences.judges.interface import JudgedPair
+from salmon.preferences.pairs import Pair
 from salmon.principles.bank import Bank, Principle, load_bank
 from salmon.runtime.store import Artifact
 from salmon.sampling.sampler import transformers_sampler

@@ -13,7 +13,7 @@ from salmon.config.register import CONF, register
 from salmon.config.schema import Config
 from salmon.pipeline.registry import STAGES
 from salmon.principles.bank import load_bank
-from salmon.principles.chosen import reward_bank
+from salmon.principles.selection import reward_bank
 from sweeps.settings import read_settings
 
 register()

@@ -12,7 +12,7 @@ from salmon.config.checks import to_typed
 from salmon.config.register import CONF, ROOT, register
 from salmon.config.schema import Config
 from salmon.pipeline.registry import STAGES
-from salmon.principles.chosen import rl_bank
+from salmon.principles.selection import rl_bank
 from sweeps.collect import planned_overrides
 
 register()

@@ -30,15 +30,15 @@ COMBINED = {
 COMBINE_MUTANTS = {
     "ties averaged": lambda f, b: ((f + b) / 2, np.sign(f) != np.sign(b) or f == 0),
     "sum": lambda f, b: (f + b, False) if f * b > 0 else (0.0, True),
-    "backward's sign turned twice": lambda f, b: combine_orders(f, -b),
+    "swapped_order's sign turned twice": lambda f, b: combine_orders(f, -b),
     "zero agrees": lambda f, b: ((f + b) / 2, False) if f * b >= 0 else (0.0, True),
-    "forward only": lambda f, b: (f, False) if f * b > 0 else (0.0, True),
+    "original_order only": lambda f, b: (f, False) if f * b > 0 else (0.0, True),
 }
 
 
 def test_combined_orders_literals():
-    for (forward, backward), expected in COMBINED.items():
-        assert combine_orders(forward, backward) == expected
+    for (original_order, swapped_order), expected in COMBINED.items():
+        assert combine_orders(original_order, swapped_order) == expected
 
 
 @pytest.mark.parametrize("name", COMBINE_MUTANTS)
@@ -47,21 +47,21 @@ def test_wrong_combinations_are_rejected(name):
 
 
 @settings(deadline=None)
-@given(forward=log_odds, backward=log_odds)
-def test_swapping_the_responses_flips_the_judgement_exactly(forward, backward):
+@given(original_order=log_odds, swapped_order=log_odds)
+def test_swapping_the_responses_flips_the_judgement_exactly(original_order, swapped_order):
     """With the responses swapped, order (1, 2) is the old order (2, 1), and favour changes its name."""
-    score, tie = combine_orders(forward, backward)
-    assert combine_orders(-backward, -forward) == (-score, tie)
-    assert position_bias(-backward, -forward) == position_bias(forward, backward)
+    score, tie = combine_orders(original_order, swapped_order)
+    assert combine_orders(-swapped_order, -original_order) == (-score, tie)
+    assert position_bias(-swapped_order, -original_order) == position_bias(original_order, swapped_order)
 
 
 @settings(deadline=None)
 @given(opinion=log_odds, bias=log_odds)
 def test_position_bias_is_recovered(opinion, bias):
     first_place_12, first_place_21 = opinion + bias, -opinion + bias  # log-odds of the FIRST place, by order
-    forward, backward = first_place_12, -first_place_21
-    assert position_bias(forward, backward) == approx(bias, abs=1e-12)
-    score, tie = combine_orders(forward, backward)
+    original_order, swapped_order = first_place_12, -first_place_21
+    assert position_bias(original_order, swapped_order) == approx(bias, abs=1e-12)
+    score, tie = combine_orders(original_order, swapped_order)
     if abs(opinion) > abs(bias):
         assert not tie and score == approx(opinion, abs=1e-12)
     else:  # the places were what mattered

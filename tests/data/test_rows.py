@@ -151,9 +151,9 @@ def test_bad_preference_rows(path, change, message):
 
 
 def test_whole_numbers_are_numbers(path):
-    path.write_text('{"prompt_id": "a", "principle": "Brief", "forward": 1, "backward": -2}')
+    path.write_text('{"prompt_id": "a", "principle": "Brief", "original_order": 1, "swapped_order": -2}')
     (row,), _ = read_jsonl(path, Judgement, STOP)
-    assert row == Judgement("a", "Brief", 1.0, -2.0) and isinstance(row.forward, float)
+    assert row == Judgement("a", "Brief", 1.0, -2.0) and isinstance(row.original_order, float)
 
 
 def test_a_missing_file_is_named(path):

@@ -10,8 +10,8 @@ from salmon.config.reward import LessonSettings
 from salmon.config.training import Schedule, SupervisedSettings
 from salmon.data.rows import Judgement
 from salmon.errors import SalmonError
-from salmon.preferences.judging import Pair
-from salmon.preferences.labelling import JudgedPairs
+from salmon.preferences.judgements import JudgedPairs
+from salmon.preferences.pairs import Pair
 from salmon.principles.bank import Bank, Principle
 from salmon.reward.curriculum import lesson_rows, lesson_training, subset
 
@@ -103,7 +103,7 @@ def test_a_planted_bias_is_not_taught_in_lessons() -> None:
 
 def test_subset_keeps_the_judgements_of_its_principles() -> None:
     part = subset(judged(2), ["Safe", "Short"], None)
-    assert part.bank.names == ("Short", "Safe") and part.forward.tolist() == [[1.0, -1.0]] * 2
+    assert part.bank.names == ("Short", "Safe") and part.original_order.tolist() == [[1.0, -1.0]] * 2
     assert subset(judged(2), [], None).bank == BANK
 
 

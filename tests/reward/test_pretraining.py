@@ -10,7 +10,7 @@ from salmon.config.register import CONF, register
 from salmon.config.schema import Config
 from salmon.errors import SalmonError
 from salmon.pipeline.registry import STAGES
-from salmon.preferences.judging import Pair
+from salmon.preferences.pairs import Pair
 from salmon.reward.pretraining import mismatched_pairs
 
 PAIRS = [Pair(f"p{n}", f"Ask {n}", f"one to {n}", f"two to {n}") for n in range(6)]

@@ -4,7 +4,7 @@ from typing import Any
 
 from salmon.config.schema import Config
 from salmon.ppo.spec import held_out_identity
-from salmon.principles.chosen import rl_bank
+from salmon.principles.selection import rl_bank
 from salmon.runtime.fingerprint import semantic
 from salmon.stage.spec import StageSpec
 

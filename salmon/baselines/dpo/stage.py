@@ -18,8 +18,9 @@ from salmon.models.base import SharedModel
 from salmon.models.forward import response_logprobs, token_batch
 from salmon.ppo.held_out import held_out_keys, held_out_metrics, split_prompts
 from salmon.ppo.models import POLICY, REFERENCE
-from salmon.preferences.labelling import JudgedPairs, judged_training_pairs
-from salmon.principles.chosen import monitor_bank, reward_bank, rl_bank
+from salmon.preferences.artifact import judged_training_pairs
+from salmon.preferences.judgements import JudgedPairs
+from salmon.principles.selection import monitor_bank, reward_bank, rl_bank
 from salmon.runtime.resumable import map_resumable
 from salmon.sampling.responses import sample_sharded
 from salmon.stage.context import StageContext

@@ -9,7 +9,7 @@ from salmon.errors import SalmonError
 from salmon.models.base import SharedModel
 from salmon.models.chat import ChatFormat
 from salmon.models.shared_prefix import next_token_logits
-from salmon.preferences.judging import candidate_ids, request_ids
+from salmon.preferences.judges.prompts import judge_prompt_ids, option_token_ids
 from salmon.principles.bank import Principle
 from salmon.principles.templates import follow_request
 
@@ -31,7 +31,7 @@ def follow_scores(
         SalmonError: a response has no principles, or they leave no room for it in ``max_tokens``.
     """
     chat = shared.chat
-    candidates = candidate_ids(chat, follow_request("", "", ""))
+    candidates = option_token_ids(chat, follow_request("", "", ""))
     scores = []
     with shared.using(adapter):
         for prompt, response, shown in zip(prompts, responses, principles, strict=True):
@@ -41,7 +41,7 @@ def follow_scores(
                     "are none: give principles.rl and ppo.principles.per_prompt of at least 1"
                 )
             fitted = fit_response(chat, prompt, response, shown, max_tokens)
-            requests = [request_ids(chat, follow_request(*fitted, principle.definition)) for principle in shown]
+            requests = [judge_prompt_ids(chat, follow_request(*fitted, principle.definition)) for principle in shown]
             logits = next_token_logits(shared, requests, candidates)  # [K, 2]
             scores.append((logits[:, 0] - logits[:, 1]).mean())
     return torch.stack(scores) if scores else torch.empty(0)
@@ -52,7 +52,7 @@ def fit_response(
 ) -> tuple[str, str]:
     """Shorten both texts so that the longest request fits: the prompt to a quarter of the room at its start, then the
     response at its end. The question is never cut."""
-    frame = max(len(request_ids(chat, follow_request("", "", p.definition))) for p in principles)
+    frame = max(len(judge_prompt_ids(chat, follow_request("", "", p.definition))) for p in principles)
     room = max_tokens - frame
     if room < 16:
         raise SalmonError(f"reward.max_length={max_tokens}: the judge's own text takes {frame} tokens; raise it")

@@ -8,7 +8,7 @@ import numpy as np
 
 from salmon.data.rows import Judgement
 from salmon.preferences.judges.verifier import VerifierJudge
-from salmon.preferences.judging import Pair
+from salmon.preferences.pairs import Pair
 from salmon.principles.bank import Bank
 from salmon.runtime.seeding import stream
 from salmon.runtime.tables import markdown_table
@@ -19,17 +19,17 @@ OVERALL = "all"
 
 @dataclass(frozen=True)
 class Agreement:
-    """Over all pairs, under one principle or all of them; shares in [0, 1]."""
+    """A judge and the checks, compared over all pairs under one principle or under all; shares in [0, 1]."""
 
     principle: str  # or OVERALL
-    judgements: int
-    decided: int  # judgements where the check is not tied; the agreement is over these
+    judgements: int  # how many
+    decided: int  # those where the check is not tied; the agreement is over these
     agreement: float | None  # judge and check prefer the same response; a judge's 0 is half; None: none decided
     low: float | None  # 95 % interval: percentiles of a bootstrap over prompts
     high: float | None
-    flip_rate: float  # the judge's two orders prefer different responses
-    judge_tie_rate: float  # the mean of both orders is exactly 0
-    check_tie_rate: float
+    order_disagreement_rate: float  # the judge prefers different responses in its two presentation orders
+    judge_zero_rate: float  # the mean of the judge's two orders is exactly 0
+    check_tie_rate: float  # the check has no opinion
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,8 @@ def agreement_with_checks(
 ) -> AgreementReport | None:
     """Run the checks of a bank on the pairs and compare a judge's judgements [N][K] with them.
 
-    None if no principle of the bank has a check.
+    Returns:
+        None if no principle of the bank has a check.
     """
     checked = replace(bank, principles=tuple(p for p in bank.principles if p.check is not None))
     if not checked.principles:
@@ -54,9 +55,15 @@ def agreement_with_checks(
 def measure_agreement(
     judged: Sequence[Sequence[Judgement]], checks: Sequence[Sequence[Judgement]], seed: int, resamples: int = RESAMPLES
 ) -> AgreementReport:
-    """Compare judgements [N][K] with those of the checks [N][C] of the same N > 0 pairs, C of the K principles.
+    """Compare a judge's judgements with those of the checks of the same N > 0 pairs.
 
     Whole prompts are resampled, since several pairs of one prompt are not independent.
+
+    Args:
+        judged: judgements [N][K] of the judge.
+        checks: judgements [N][C] of the checks, which C of the K principles have.
+        seed: of the bootstrap.
+        resamples: of the bootstrap.
 
     Raises:
         ValueError: the judgements belong to different pairs, or a principle of the checks was not judged.
@@ -65,11 +72,11 @@ def measure_agreement(
     prompts = [row[0].prompt_id for row in checks]
     if prompts != [row[0].prompt_id for row in judged]:
         raise ValueError("judge and checks judged different pairs")
-    (forward, backward), (first, second) = _columns(judged, names), _columns(checks, names)  # [N, C] each
-    judge, check = (forward + backward) / 2, (first + second) / 2
+    (original, swapped), (first, second) = _columns(judged, names), _columns(checks, names)  # [N, C] each
+    judge, check = (original + swapped) / 2, (first + second) / 2
     decided = check != 0
     right = np.where(judge == 0, 0.5, np.sign(judge) == np.sign(check)) * decided
-    flipped = np.sign(forward) * np.sign(backward) < 0
+    disagree = np.sign(original) * np.sign(swapped) < 0
 
     low, high = _intervals(right, decided, prompts, seed, resamples)  # [C + 1] each
 
@@ -83,7 +90,7 @@ def measure_agreement(
             share,
             low[index] if count else None,
             high[index] if count else None,
-            float(flipped[:, columns].mean()),
+            float(disagree[:, columns].mean()),
             float((judge[:, columns] == 0).mean()),
             1 - float(decided[:, columns].mean()),
         )
@@ -97,7 +104,10 @@ def as_metrics(report: AgreementReport) -> dict[str, float]:
     metrics: dict[str, float] = {}
     for part in (report.overall, *report.principles):
         prefix = "judge" if part is report.overall else f"judge/{part.principle}"
-        metrics |= {f"{prefix}/flip_rate": part.flip_rate, f"{prefix}/check_tie_rate": part.check_tie_rate}
+        metrics |= {
+            f"{prefix}/order_disagreement_rate": part.order_disagreement_rate,
+            f"{prefix}/check_tie_rate": part.check_tie_rate,
+        }
         if part.agreement is not None and part.low is not None and part.high is not None:
             metrics |= {
                 f"{prefix}/agreement": part.agreement,
@@ -114,8 +124,8 @@ def markdown(report: AgreementReport) -> str:
             part.principle,
             "-" if part.agreement is None else f"{part.agreement:.3f} ({part.low:.3f} to {part.high:.3f})",
             f"{part.decided} / {part.judgements}",
-            f"{part.flip_rate:.1%}",
-            f"{part.judge_tie_rate:.1%}",
+            f"{part.order_disagreement_rate:.1%}",
+            f"{part.judge_zero_rate:.1%}",
             f"{part.check_tie_rate:.1%}",
         ]
         for part in (*report.principles, report.overall)
@@ -127,7 +137,7 @@ def markdown(report: AgreementReport) -> str:
                 "agreement with its check (95 %)",
                 "decided / judged",
                 "orders disagree",
-                "judge ties",
+                "judge at 0",
                 "check ties",
             ],
             rows,
@@ -137,7 +147,7 @@ def markdown(report: AgreementReport) -> str:
 
 
 def _columns(rows: Sequence[Sequence[Judgement]], names: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
-    """Forward and backward [N, C] of the named principles.
+    """Log-odds [N, C] of the named principles in the original and in the swapped order.
 
     Raises:
         ValueError: a principle is missing.
@@ -146,8 +156,8 @@ def _columns(rows: Sequence[Sequence[Judgement]], names: Sequence[str]) -> tuple
     if any(name not in row for row in by_name for name in names):
         raise ValueError("a principle was not judged")
     return (
-        np.array([[row[name].forward for name in names] for row in by_name]),
-        np.array([[row[name].backward for name in names] for row in by_name]),
+        np.array([[row[name].original_order for name in names] for row in by_name]),
+        np.array([[row[name].swapped_order for name in names] for row in by_name]),
     )
 
 

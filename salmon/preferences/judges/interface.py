@@ -1,44 +1,28 @@
-"""Who judges the pairs of the synthetic preferences: the policy itself, the principles' own checks, or a server."""
+"""What a judge of pairs is given, and what it returns."""
 
 from collections.abc import Sequence
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Protocol
 
-from salmon.config.preferences import PairJudge, PairJudgeSettings
-from salmon.models.base import SharedModel
-from salmon.preferences.judges.self_judge import SelfJudge
-from salmon.preferences.judges.verifier import VerifierJudge
-from salmon.preferences.judging import JudgedPair, Pair
-from salmon.principles.bank import Bank
+from salmon.data.rows import Judgement
+from salmon.preferences.pairs import Pair
 
 
-class Judge(Protocol):
+@dataclass(frozen=True)
+class JudgedPair:
+    """What a judge says of one pair."""
+
+    judgements: list[Judgement]  # [K], in the order of the principles
+    cut_tokens: int  # left out of the prompt and the responses so that the judge's prompt fits its limit
+
+
+class PairwiseJudge(Protocol):
     """Judges pairs by every principle of its bank."""
 
     def judge(self, pairs: Sequence[Pair]) -> list[JudgedPair]:
-        """One entry a pair, in order; each with one judgement a principle, in the order of the bank.
+        """Judge each pair by each principle, in both presentation orders.
 
-        Every judgement holds both orders of the responses; positive = response 1 is better, 0.0 = no opinion.
+        Returns:
+            One entry a pair, in order. Its judgements are in the order of the bank; positive = response 1 is better,
+            0.0 = no opinion.
         """
-
-
-def make_judge(settings: PairJudgeSettings, bank: Bank, shared: SharedModel, adapter: str | None, cache: Path) -> Judge:
-    """The judge of the config.
-
-    Args:
-        shared: the run's base; the judge of ``kind=self``. A server's judge only counts tokens with it.
-        adapter: the adapter under which the base judges itself; None: the plain base.
-        cache: folder for a server's answers; made when there is one.
-
-    Raises:
-        SalmonError: the bank or the settings lack what this kind of judge needs.
-    """
-    match settings.kind:
-        case PairJudge.self:
-            return SelfJudge(bank, shared, adapter, settings.max_tokens)
-        case PairJudge.verifier:
-            return VerifierJudge(bank)
-        case PairJudge.server:
-            from salmon.preferences.judges.server import ServerJudge  # imports openai, which takes a second
-
-            return ServerJudge(settings, bank, shared.chat, cache)

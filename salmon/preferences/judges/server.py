@@ -11,8 +11,10 @@ from salmon.errors import SalmonError
 from salmon.models.chat import ChatFormat
 from salmon.preferences.judges.answer_cache import AnswerCache
 from salmon.preferences.judges.endpoint import Endpoint
+from salmon.preferences.judges.interface import JudgedPair
 from salmon.preferences.judges.letters import log_odds
-from salmon.preferences.judging import JudgedPair, Pair, fit_pair
+from salmon.preferences.judges.prompts import fit_pair
+from salmon.preferences.pairs import Pair
 from salmon.principles.bank import Bank
 from salmon.principles.templates import JudgeRequest, judge_request
 
@@ -20,7 +22,7 @@ log = logging.getLogger("salmon")
 
 
 class ServerJudge:
-    """Asks by every principle in both orders, as the self-judge does.
+    """A model behind an endpoint: it is asked by every principle in both orders, as the self-judge is.
 
     A reply without either letter among its likely tokens is no opinion: 0.0.
     """
@@ -28,6 +30,8 @@ class ServerJudge:
     def __init__(self, settings: PairJudgeSettings, bank: Bank, chat: ChatFormat, cache: Path):
         """
         Args:
+            settings: the judge's limits, and where its server is.
+            bank: the principles to judge by.
             chat: counts the tokens of ``settings.max_tokens``; the server's own tokenizer may count differently.
             cache: folder for the answers.
         """
@@ -38,7 +42,7 @@ class ServerJudge:
         self._warned = False
 
     def judge(self, pairs: Sequence[Pair]) -> list[JudgedPair]:
-        """See ``Judge``. Equal requests are sent once, cached ones not at all.
+        """See ``PairwiseJudge``. Equal requests are sent once, cached ones not at all.
 
         Raises:
             SalmonError: see ``Endpoint.ask``; what was answered before is in the cache.
@@ -58,7 +62,9 @@ class ServerJudge:
         return [
             JudgedPair(
                 [
-                    Judgement(pair.prompt_id, principle.name, opinion[first], -opinion[second])
+                    Judgement(
+                        pair.prompt_id, principle.name, original_order=opinion[first], swapped_order=-opinion[second]
+                    )
                     for principle, (first, second) in zip(self._principles, asked, strict=True)
                 ],
                 cut,

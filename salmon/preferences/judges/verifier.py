@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 from salmon.data.rows import Judgement
 from salmon.errors import SalmonError
-from salmon.preferences.judging import JudgedPair, Pair
+from salmon.preferences.judges.interface import JudgedPair
+from salmon.preferences.pairs import Pair
 from salmon.principles.bank import Bank
 from salmon.principles.verifiers import compare
 
@@ -18,6 +19,9 @@ class VerifierJudge:
 
     def __init__(self, bank: Bank):
         """
+        Args:
+            bank: the principles to judge by.
+
         Raises:
             SalmonError: a principle has no check.
         """
@@ -33,10 +37,10 @@ class VerifierJudge:
             self._checks.append((principle.name, principle.check))
 
     def judge(self, pairs: Sequence[Pair]) -> list[JudgedPair]:
-        """See ``Judge``."""
+        """See ``PairwiseJudge``."""
         return [JudgedPair([self._judgement(pair, *check) for check in self._checks], cut_tokens=0) for pair in pairs]
 
     @staticmethod
     def _judgement(pair: Pair, name: str, check: str) -> Judgement:
         value = compare(check, pair.prompt, pair.response_1, pair.response_2)
-        return Judgement(pair.prompt_id, name, forward=value, backward=value)
+        return Judgement(pair.prompt_id, name, original_order=value, swapped_order=value)

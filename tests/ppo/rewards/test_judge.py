@@ -12,7 +12,7 @@ from salmon.models.base import SharedModel
 from salmon.ppo.models import REFERENCE, Actors
 from salmon.ppo.rewards.judge import fit_response, follow_scores
 from salmon.ppo.rollout import RewardRule, score
-from salmon.preferences.judging import candidate_ids, request_ids
+from salmon.preferences.judges.prompts import judge_prompt_ids, option_token_ids
 from salmon.principles.bank import Bank, Principle
 from salmon.principles.templates import follow_request
 from salmon.sampling.responses import Response
@@ -26,7 +26,7 @@ RESPONSES = ["Because of Rayleigh scattering.", "A salmon, which I am sure of."]
 def alone(shared: SharedModel, prompt: str, response: str, principle: Principle) -> float:
     """Log-odds of the two letters after one request, without a shared prefix."""
     a, b = shared.chat.encode("a")[0], shared.chat.encode("b")[0]
-    ids = request_ids(shared.chat, follow_request(prompt, response, principle.definition))
+    ids = judge_prompt_ids(shared.chat, follow_request(prompt, response, principle.definition))
     with torch.no_grad():
         logits = shared.model(torch.tensor([ids])).logits[0, -1]
     return (logits[a] - logits[b]).item()
@@ -75,7 +75,7 @@ def test_without_principles_there_is_nothing_to_ask(tiny: SharedModel) -> None:
 
 
 def frame(shared: SharedModel) -> int:
-    return len(request_ids(shared.chat, follow_request("", "", HONEST.definition)))
+    return len(judge_prompt_ids(shared.chat, follow_request("", "", HONEST.definition)))
 
 
 def test_what_fits_is_left_alone(tiny: SharedModel) -> None:
@@ -99,7 +99,10 @@ def test_a_limit_below_the_question_names_the_setting(tiny: SharedModel) -> None
 
 
 def test_the_candidates_are_the_letters_after_the_bracket(tiny: SharedModel) -> None:
-    assert candidate_ids(tiny.chat, follow_request("", "", "")) == (tiny.chat.encode("a")[0], tiny.chat.encode("b")[0])
+    assert option_token_ids(tiny.chat, follow_request("", "", "")) == (
+        tiny.chat.encode("a")[0],
+        tiny.chat.encode("b")[0],
+    )
 
 
 def test_requests_of_a_response_share_everything_before_the_guideline() -> None:

@@ -8,7 +8,7 @@ import pytest
 from salmon.data.rows import Judgement
 from salmon.preferences.judges.agreement import Agreement, AgreementReport, agreement_with_checks, as_metrics, markdown
 from salmon.preferences.judges.agreement import measure_agreement as measure
-from salmon.preferences.judging import Pair
+from salmon.preferences.pairs import Pair
 from salmon.principles.bank import Bank, Principle
 
 Values = list[tuple[float, float]]
@@ -34,13 +34,15 @@ def test_shares_by_hand() -> None:
     assert (part.principle, part.judgements, part.decided) == ("P", 5, 4)
     assert part.agreement == 2.5 / 4
     assert part.agreement not in (2 / 4, 3 / 4, 2 / 3, 2.5 / 5)  # a judge's tie: wrong, right, left out; all pairs
-    assert (part.flip_rate, part.judge_tie_rate) == (2 / 5, 1 / 5)
+    assert (part.order_disagreement_rate, part.judge_zero_rate) == (2 / 5, 1 / 5)
     assert part.check_tie_rate == pytest.approx(1 / 5)
     assert report.overall == replace(part, principle="all")
 
 
 def test_an_opposite_judge_is_as_wrong_as_the_other_is_right() -> None:
-    opposite = [[replace(j, forward=-j.forward, backward=-j.backward) for j in row] for row in JUDGE]
+    opposite = [
+        [replace(j, original_order=-j.original_order, swapped_order=-j.swapped_order) for j in row] for row in JUDGE
+    ]
     assert measure(opposite, CHECK, 0).overall.agreement == 1.5 / 4
 
 
@@ -63,9 +65,9 @@ def test_a_check_that_never_decides() -> None:
     report = measure(JUDGE, judged("P", [(0, 0)] * 5), 0)
     assert (report.overall.decided, report.overall.agreement, report.overall.low) == (0, None, None)
     assert as_metrics(report) == {
-        "judge/flip_rate": 0.4,
+        "judge/order_disagreement_rate": 0.4,
         "judge/check_tie_rate": 1.0,
-        "judge/P/flip_rate": 0.4,
+        "judge/P/order_disagreement_rate": 0.4,
         "judge/P/check_tie_rate": 1.0,
     }
     assert "| P | - | 0 / 5 |" in markdown(report)
@@ -137,7 +139,7 @@ def test_checks_are_run_for_the_principles_that_have_one() -> None:
         f"judge{name}/{metric}": value
         for name in ("", "/Concise")
         for metric, value in {
-            "flip_rate": 0.0,
+            "order_disagreement_rate": 0.0,
             "check_tie_rate": 0.5,
             "agreement": 1.0,
             "agreement_low": 1.0,

@@ -18,8 +18,8 @@ from openai import OpenAI
 
 from salmon.config.preferences import PairJudge, PairJudgeSettings, ServerAPI, ServerSettings
 from salmon.models.base import SharedModel
-from salmon.preferences.judges.interface import make_judge
-from salmon.preferences.judging import Pair
+from salmon.preferences.judges.factory import make_pairwise_judge
+from salmon.preferences.pairs import Pair
 from salmon.principles.bank import Bank, Principle
 from salmon.principles.templates import judge_request
 
@@ -93,12 +93,16 @@ def llama(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def test_real_opinions(llama: str, tiny: SharedModel, tmp_path: Path, api: ServerAPI) -> None:
     server = ServerSettings(llama, "smollm2", api, "TEST_JUDGE_KEY", concurrency=2, max_retries=2, timeout_s=60.0)
     settings = PairJudgeSettings(PairJudge.server, 4000, server)
-    judged = make_judge(settings, BANK, tiny, None, tmp_path / "once").judge(PAIRS)
-    values = [value for row in judged for j in row.judgements for value in (j.forward, j.backward)]
+    judged = make_pairwise_judge(settings, BANK, tiny, None, tmp_path / "once").judge(PAIRS)
+    values = [value for row in judged for j in row.judgements for value in (j.original_order, j.swapped_order)]
     assert all(math.isfinite(value) for value in values)
     assert sum(value != 0 for value in values) >= 6  # of 8
-    again = make_judge(settings, BANK, tiny, None, tmp_path / "twice").judge(PAIRS)  # asked again: another cache
-    assert [value for row in again for j in row.judgements for value in (j.forward, j.backward)] == pytest.approx(
+    again = make_pairwise_judge(settings, BANK, tiny, None, tmp_path / "twice").judge(
+        PAIRS
+    )  # asked again: another cache
+    assert [
+        value for row in again for j in row.judgements for value in (j.original_order, j.swapped_order)
+    ] == pytest.approx(
         values, abs=0.2
     )  # the server reuses what it computed for common beginnings, and rounds differently then
 
@@ -106,7 +110,7 @@ def test_real_opinions(llama: str, tiny: SharedModel, tmp_path: Path, api: Serve
 def test_log_odds_are_those_of_the_whole_vocabulary(llama: str, tiny: SharedModel, tmp_path: Path) -> None:
     """Recomputed from as many log-probs as the server will list, letter by letter."""
     server = ServerSettings(llama, "smollm2", ServerAPI.completions, "TEST_JUDGE_KEY", 1, 2, 60.0)
-    judge = make_judge(PairJudgeSettings(PairJudge.server, 4000, server), BANK, tiny, None, tmp_path)
+    judge = make_pairwise_judge(PairJudgeSettings(PairJudge.server, 4000, server), BANK, tiny, None, tmp_path)
     judgement = judge.judge(PAIRS)[0].judgements[0]
     request = judge_request(PAIRS[0].prompt, PAIRS[0].response_1, PAIRS[0].response_2, "The response is short.")
     reply = OpenAI(api_key="none", base_url=llama).completions.create(
@@ -120,4 +124,4 @@ def test_log_odds_are_those_of_the_whole_vocabulary(llama: str, tiny: SharedMode
         sum(math.exp(lp) for token, lp in listed.items() if token in (x, f" {x}", x.upper(), f" {x.upper()}"))
         for x in "ab"
     )
-    assert judgement.forward == pytest.approx(math.log(a / b), abs=0.3)  # five log-probs against a hundred
+    assert judgement.original_order == pytest.approx(math.log(a / b), abs=0.3)  # five log-probs against a hundred

@@ -18,9 +18,9 @@ import pytest
 from salmon.config.preferences import PairJudge, PairJudgeSettings, ServerAPI, ServerSettings
 from salmon.errors import SalmonError
 from salmon.models.base import SharedModel
-from salmon.preferences.judges.interface import make_judge
+from salmon.preferences.judges.factory import make_pairwise_judge
 from salmon.preferences.judges.server import ServerJudge
-from salmon.preferences.judging import Pair
+from salmon.preferences.pairs import Pair
 from salmon.principles.bank import Bank, Principle
 from salmon.principles.templates import judge_request
 
@@ -156,7 +156,7 @@ def server_judge(fake: FakeServer, tiny: SharedModel, tmp_path: Path) -> Callabl
             "timeout_s": 5.0,
         } | changes
         settings = PairJudgeSettings(PairJudge.server, max_tokens, ServerSettings(**given))
-        judge = make_judge(settings, bank, tiny, None, tmp_path / "answers")
+        judge = make_pairwise_judge(settings, bank, tiny, None, tmp_path / "answers")
         assert isinstance(judge, ServerJudge)
         return judge
 
@@ -177,8 +177,8 @@ def test_judgements_are_the_servers_log_odds_in_both_orders(
     (judged,) = server_judge(api=api).judge([PAIR])
     assert [(j.prompt_id, j.principle) for j in judged.judgements] == [("p1", "Concise"), ("p1", "Kind")]
     for judgement in judged.judgements:
-        assert judgement.forward == pytest.approx(2.5)
-        assert judgement.backward == pytest.approx(1.5)  # a mutant without the turned sign: -1.5
+        assert judgement.original_order == pytest.approx(2.5)
+        assert judgement.swapped_order == pytest.approx(1.5)  # a mutant without the turned sign: -1.5
     assert judged.cut_tokens == 0
     assert len(fake.seen) == 4
 
@@ -217,7 +217,7 @@ def test_pairs_keep_their_order_however_long_each_answer_takes(fake: FakeServer,
     fake.answer = lambda body: replace(usual(body), delay_s=0.05 if "x" * 31 not in user_text(body) else 0.0)
     judged = server_judge(concurrency=8).judge(MANY)
     assert [row.judgements[0].prompt_id for row in judged] == [pair.prompt_id for pair in MANY]
-    assert [row.judgements[1].forward for row in judged] == pytest.approx([1.5 + n / 10 for n in range(12)])
+    assert [row.judgements[1].original_order for row in judged] == pytest.approx([1.5 + n / 10 for n in range(12)])
 
 
 def test_long_pairs_are_cut_alike(fake: FakeServer, server_judge: MakeJudge, tiny: SharedModel) -> None:
@@ -228,7 +228,7 @@ def test_long_pairs_are_cut_alike(fake: FakeServer, server_judge: MakeJudge, tin
     )
     (judged,) = server_judge(max_tokens=frame + 100).judge([Pair("p", "q" * 10, "x" * 99, "y" * 99)])
     assert judged.cut_tokens == 54 + 54  # 45 characters of each are left (tests/preferences/test_judging.py)
-    assert [j.forward for j in judged.judgements] == pytest.approx([0.5, 0.5])
+    assert [j.original_order for j in judged.judgements] == pytest.approx([0.5, 0.5])
 
 
 def test_no_more_requests_at_once_than_allowed(fake: FakeServer, server_judge: MakeJudge) -> None:
@@ -244,8 +244,8 @@ def test_equal_requests_are_sent_once(fake: FakeServer, server_judge: MakeJudge)
     turned = replace(PAIR, prompt_id="p2", response_1=PAIR.response_2, response_2=PAIR.response_1)
     one, two, same = server_judge().judge([PAIR, turned, replace(PAIR, prompt_id="p3")])
     assert len(fake.seen) == 4
-    assert [j.forward for j in two.judgements] == [-j.backward for j in one.judgements]
-    assert [j.forward for j in same.judgements] == [j.forward for j in one.judgements]
+    assert [j.original_order for j in two.judgements] == [-j.swapped_order for j in one.judgements]
+    assert [j.original_order for j in same.judgements] == [j.original_order for j in one.judgements]
     assert [j.prompt_id for j in same.judgements] == ["p3", "p3"]
 
 
@@ -282,7 +282,7 @@ def test_what_was_answered_before_a_fault_is_not_lost(fake: FakeServer, server_j
     fake.seen.clear()
     judged = server_judge().judge(MANY)
     assert len(fake.seen) == 48 - 20
-    assert [row.judgements[0].forward for row in judged] == pytest.approx([1.5 + n / 10 for n in range(12)])
+    assert [row.judgements[0].original_order for row in judged] == pytest.approx([1.5 + n / 10 for n in range(12)])
 
 
 # --- faults ------------------------------------------------------------------------------------
@@ -299,7 +299,7 @@ def test_rate_limits_are_waited_for(fake: FakeServer, server_judge: MakeJudge) -
 
     fake.answer = once
     (judged,) = server_judge(max_retries=2).judge([PAIR])
-    assert judged.judgements[0].forward == pytest.approx(2.5)
+    assert judged.judgements[0].original_order == pytest.approx(2.5)
     assert len(fake.seen) == 8
 
 
@@ -362,8 +362,8 @@ def test_an_answer_that_is_no_letter_is_no_opinion_and_said_once(
     fake.answer = lambda body: Reply(completion(body, [("I", -0.1), ("The", -3.0)])) if odds(body) > 0 else usual(body)
     judge = server_judge()
     (judged,) = judge.judge([PAIR])
-    assert [j.forward for j in judged.judgements] == [0.0, 0.0]
-    assert [j.backward for j in judged.judgements] == pytest.approx([1.5, 1.5])
+    assert [j.original_order for j in judged.judgements] == [0.0, 0.0]
+    assert [j.swapped_order for j in judged.judgements] == pytest.approx([1.5, 1.5])
     judge.judge(MANY)
     said = [record.getMessage() for record in caplog.records if record.name == "salmon"]
     assert len(said) == 1 and "2 of the first 4 answers have neither a nor b" in said[0]

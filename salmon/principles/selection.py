@@ -1,4 +1,4 @@
-"""The banks that a config chooses, by what they are for."""
+"""Which principle bank each stage uses, as the config names it."""
 
 from salmon.config.data import PrinciplesConfig
 from salmon.principles.bank import Bank, load_bank

@@ -1,4 +1,4 @@
-"""Which banks a config chooses for the RL stage."""
+"""Which banks a config names for the reward model, the RL stage and the monitor."""
 
 from dataclasses import replace
 
@@ -7,7 +7,7 @@ import pytest
 from salmon.config.data import PrinciplesConfig
 from salmon.errors import SalmonError
 from salmon.principles.bank import load_bank
-from salmon.principles.chosen import monitor_bank, reward_bank, rl_bank
+from salmon.principles.selection import monitor_bank, reward_bank, rl_bank
 
 SETTINGS = PrinciplesConfig(
     reward="verifiable_11",
@@ -51,8 +51,8 @@ def test_null_is_a_bank_without_principles() -> None:
 
 def test_the_monitor_is_another_bank_and_whole() -> None:
     assert monitor_bank(SETTINGS) is None
-    chosen = replace(SETTINGS, rl=None, include=["Concise"], monitor="verifiable_unseen_5")
-    assert monitor_bank(chosen) == load_bank("verifiable_unseen_5")
+    settings = replace(SETTINGS, rl=None, include=["Concise"], monitor="verifiable_unseen_5")
+    assert monitor_bank(settings) == load_bank("verifiable_unseen_5")
 
 
 def test_a_name_that_is_not_there_is_an_error() -> None:

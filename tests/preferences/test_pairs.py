@@ -7,8 +7,7 @@ import numpy as np
 from salmon.config.preferences import PreferencesConfig
 from salmon.data.rows import Prompt
 from salmon.data.styles import GENERIC_ADVICE, SELF_PRAISE
-from salmon.preferences.judging import Pair
-from salmon.preferences.stage import pair_up
+from salmon.preferences.pairs import Pair, pair_up
 
 PROMPT = Prompt("p1", "Which fish swim upriver?")
 SAMPLES = ["Salmon do. And tro", "Trout do.", "Eels do."]
