@@ -10,6 +10,7 @@ from salmon.runtime.store import open_artifact
 from salmon.tracking.metrics_file import METRICS, read_metrics
 from sweeps.collect import Job
 from sweeps.curves import Curve, read_curve
+from sweeps.renamed_metrics import current_names
 from sweeps.statistics import Estimate, mean_interval
 
 POLICIES = ("ppo", "dpo", "best_of_n")  # stages that make a policy; a job has one of them
@@ -73,13 +74,13 @@ def figures_of(job: Job) -> dict[str, float]:
         return {}
     found: dict[str, float] = {}
     path = policy(job.artifacts)
-    for row in read_metrics(path / METRICS) if path is not None else []:
+    for row in map(current_names, read_metrics(path / METRICS)) if path is not None else []:
         found |= {name: value for name, value in row.items() if name.startswith("held_out/") and value is not None}
     for label, artifact in job.artifacts.items():
         if label.startswith("eval of "):
             found |= {
                 name: value
-                for name, value in open_artifact(artifact).metrics.items()
+                for name, value in current_names(open_artifact(artifact).metrics).items()
                 if name.startswith("eval/") and value is not None
             }
     return found

@@ -23,6 +23,7 @@ from salmon.runtime.tables import markdown_table
 from sweeps.cells import policy
 from sweeps.curves import UNITS, Curve, read_curve
 from sweeps.figures import Panel, draw_curves
+from sweeps.renamed_metrics import current_names
 
 _LOCAL = ("paths",)  # where files are is no difference between runs
 
@@ -42,7 +43,8 @@ def read_run(folder: Path, name: str) -> Run:
     """Raises ``SalmonError`` where the folder is of neither kind, or its job did not finish."""
     if (folder / "manifest.json").is_file():
         artifact = open_artifact(folder)
-        return Run(name, flat(artifact.manifest.get("config", {})), artifact.metrics, policy({artifact.stage: folder}))
+        settings = flat(artifact.manifest.get("config", {}))
+        return Run(name, settings, current_names(artifact.metrics), policy({artifact.stage: folder}))
     if not all((folder / name).is_file() for name in ("artifacts.json", "results.json")):
         raise SalmonError(
             f"{folder}: is neither the folder of a finished job (artifacts.json) nor an artifact (manifest.json)"
@@ -52,7 +54,7 @@ def read_run(folder: Path, name: str) -> Run:
     figures = {
         f"{label}: {key}": value
         for label, metrics in read_json(folder / "results.json").items()
-        for key, value in metrics.items()
+        for key, value in current_names(metrics).items()
     }
     assert isinstance(config, dict)
     settings = flat({key: value for key, value in config.items() if key not in _LOCAL})

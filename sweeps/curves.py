@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from salmon.tracking.metrics_file import METRICS, TABLES, read_metrics
+from sweeps.renamed_metrics import current_names
 
 REWARD, SCORE, KL, LENGTH = "held_out/reward", "held_out/score", "held_out/kl", "held_out/length"
 UNITS = {REWARD: "score", KL: "nats/response", LENGTH: "tokens"}  # what any two policies are compared by
@@ -38,7 +39,7 @@ class Curve:
 def read_curve(artifact: Path, metric: str) -> Curve:
     """The curve of a metric, empty where the artifact did not log it."""
     path = artifact / METRICS
-    rows = read_metrics(path) if path.is_file() else []
+    rows = map(current_names, read_metrics(path)) if path.is_file() else []
     found = {row["step"]: row[metric] for row in rows if metric in row}
     return Curve({step: math.nan if value is None else float(value) for step, value in sorted(found.items())})
 

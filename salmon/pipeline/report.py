@@ -16,7 +16,7 @@ REACHED = {
     "sft": {"selfalign/kept": "answers kept {:.0f}", "sft/loss": "loss {:.3f}"},
     "preferences": {
         "pairs/rows_train": "rows {:.0f}",
-        "judge/tie_rate": "orders disagree {:.0%}",
+        "judge/tie_rate": "judge ties {:.0%}",
         "judge/position_bias": "position bias {:+.2f}",
     },
     "reward": {

@@ -59,13 +59,13 @@ _SFT = group(
 )
 
 _JUDGE_ROWS = (
-    ("tie_rate", "share", "judgements whose two orders disagree, so they count as 0", "well below 0.5"),
+    ("tie_rate", "share", "judgements without a winner: the two orders disagree, or one is 0", "well below 0.5"),
     ("position_bias", "log-odds", "mean log-odds given to the answer shown first", "near 0"),
     ("mean_score", "log-odds", "mean judgement that response 1 is better", "near 0; both are samples"),
     ("agreement", "share", "judge prefers what the principle's check prefers; its 0 is half", "clearly above 0.5"),
     ("agreement_low", "share", "lower end of its 95 % interval (bootstrap over prompts)", "above 0.5"),
     ("agreement_high", "share", "upper end of its 95 % interval", "near agreement"),
-    ("flip_rate", "share", "judgements whose two orders prefer different responses", "well below 0.5"),
+    ("order_disagreement_rate", "share", "judgements whose two orders prefer different responses", "well below 0.5"),
     ("check_tie_rate", "share", "judgements on which the check has no opinion", "low enough that many pairs decide"),
 )
 

@@ -12,6 +12,7 @@ from sweeps.cells import POLICIES
 from sweeps.collect import Job
 from sweeps.curves import KL, LENGTH, SCORE
 from sweeps.figures import Panel
+from sweeps.renamed_metrics import current_names
 from sweeps.reports.document import Document, jobs_of, numbers_of
 from sweeps.settings import ReportSettings
 from sweeps.statistics import mean_interval
@@ -87,7 +88,7 @@ def reward_figures(arm: Arm) -> dict[str, list[dict[str, float | None]]]:
             if row["task"] == "principle_following" and row["metric"] in ACCURACIES and row["value"] is not None:
                 found[row["metric"]].append({key: row[key] for key in ("value", "low", "high")})
     for path in dict.fromkeys(arm.artifacts("reward").values()):
-        value = open_artifact(Path(path)).metrics.get("held_out/accuracy")
+        value = current_names(open_artifact(Path(path)).metrics).get("held_out/accuracy")
         if value is not None:
             found["held_out/accuracy"].append({"value": value, "low": None, "high": None})
     return found

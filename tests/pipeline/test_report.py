@@ -79,7 +79,7 @@ def test_each_stage_has_its_cost_and_what_it_reached(execution: Executions, conf
     rows = {line[:11].strip(): line for line in lines[3:8]}
     assert lines[1].split() == ["stage", "time", "peak", "GiB", "reached"]
     assert rows["sft"].endswith("answers kept 20, loss 1.235") and "1m 1s (reused)" in rows["sft"].replace("01s", "1s")
-    assert rows["preferences"].endswith("rows 36, orders disagree 26%, position bias -0.50")
+    assert rows["preferences"].endswith("rows 36, judge ties 26%, position bias -0.50")
     assert rows["reward"].endswith("loss 0.693, held-out accuracy 0.75, on 12 rows")
     assert rows["ppo"].endswith("held-out reward -1.000, to 0.500, KL 0.123, 42 sampled tokens/s")
     assert "(reused)" not in rows["ppo"]
