@@ -261,8 +261,7 @@ def compare_row(shared: SharedModel, cfg: Config, row: PreferenceRow) -> Compari
         for response in (row.response_1, row.response_2)
     )
     chosen, rejected = (one, two) if row.label == 1 else (two, one)
-    only = row.guidelines[0]
-    name = ("not " if only.negated else "") + only.name if len(row.guidelines) == 1 else ""
+    name = "".join(("not " if g.negated else "") + g.name for g in row.guidelines) if len(row.guidelines) == 1 else ""
     cut = sum(e.cut_instruction + e.cut_response for e in (one, two))
     return Comparison(chosen.ids, rejected.ids, name, cut, row.pair)
 
