@@ -227,7 +227,7 @@ def test_long_pairs_are_cut_alike(fake: FakeServer, server_judge: MakeJudge, tin
         for r in [judge_request("", "", "", p.definition)]
     )
     (judged,) = server_judge(max_tokens=frame + 100).judge([Pair("p", "q" * 10, "x" * 99, "y" * 99)])
-    assert judged.cut_tokens == 54 + 54  # 45 characters of each are left (tests/preferences/test_judging.py)
+    assert judged.cut_tokens == 54 + 54  # 45 characters of each are left (tests/preferences/judges/test_prompts.py)
     assert [j.original_order for j in judged.judgements] == pytest.approx([0.5, 0.5])
 
 
