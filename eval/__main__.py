@@ -28,9 +28,9 @@ from eval.checkpoints import check_tasks, find_checkpoints
 from eval.config import EvalApp
 from eval.extension import register_app
 from salmon.cli import clear_errors
-from salmon.config.checks import to_typed
 from salmon.config.register import CONF
 from salmon.config.run import Engine
+from salmon.config.typed import to_typed
 from salmon.distributed.launch import folder_overrides, joined, leave, only_in_one_process
 from salmon.distributed.world import world
 from salmon.errors import SalmonError

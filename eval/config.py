@@ -7,7 +7,21 @@ from omegaconf import MISSING
 
 from salmon.config.model import ModelConfig
 from salmon.config.run import EngineConfig, PathsConfig, TrackingConfig
-from salmon.config.setting import cosmetic
+from salmon.config.setting import setting
+
+EVAL_TASKS = (
+    "truthfulqa_mc1",
+    "truthfulqa_mc2",
+    "truthfulqa_gen",
+    "bbh",
+    "humaneval",
+    "tydiqa_goldp",
+    "mt_bench",
+    "pairs",
+    "probes",
+    "principle_following",
+)
+TYDIQA_LANGUAGES = ("arabic", "bengali", "english", "finnish", "indonesian", "korean", "russian", "swahili", "telugu")
 
 
 class JudgeKind(Enum):
@@ -29,14 +43,15 @@ class EndpointSettings:
     """A model behind an OpenAI-compatible server (eval/endpoint.py)."""
 
     model: str | None = MISSING  # its name at the server
-    base_url: str | None = MISSING  # null = OpenAI's own
-    api_key_env: str = cosmetic()  # name of the environment variable that holds the key
-    max_retries: int = cosmetic()  # of a call that fails by rate limit, server error or time-out, with back-off
-    timeout_s: float = cosmetic()
-    concurrent_calls: int = cosmetic()
-    calls_per_minute: float | None = cosmetic()  # null = as many as the server takes
-    price_prompt: float | None = cosmetic()  # of a million tokens; null = unknown
-    price_completion: float | None = cosmetic()
+    base_url: str | None = setting(url=True, null="OpenAI's own")  # address; usually ends in /v1
+    api_key_env: str = setting(cosmetic=True)  # name of the environment variable that holds the key
+    # Tries after the first of a call that fails by rate limit, server error or time-out; waits grow between them.
+    max_retries: int = setting(cosmetic=True)
+    timeout_s: float = setting(cosmetic=True, at_least=1)  # seconds until a call has failed
+    concurrent_calls: int = setting(cosmetic=True, at_least=1)  # calls at the same time
+    calls_per_minute: float | None = setting(cosmetic=True, at_least=1, null="as many as the server takes")
+    price_prompt: float | None = setting(cosmetic=True, at_least=0, null="unknown")  # of a million prompt tokens
+    price_completion: float | None = setting(cosmetic=True, at_least=0, null="unknown")  # of a million tokens written
 
 
 @dataclass
@@ -44,13 +59,13 @@ class EvalJudgeSettings(EndpointSettings):
     """``kind=local``: ``model`` is a name or folder of weights, null = the run's base model."""
 
     kind: JudgeKind = MISSING
-    repeats: int = MISSING  # ratings of each turn, odd; the median counts. 1 = FastChat's, at temperature 0
-    temperature: float = MISSING  # of several ratings
+    repeats: int = setting(at_least=1)  # ratings of each turn, odd; the median counts. 1 = FastChat's, at temperature 0
+    temperature: float = setting(at_least=0)  # at which ratings are sampled where there are several
 
 
 @dataclass
 class MTBenchSettings:
-    max_new_tokens: int = MISSING  # per turn
+    max_new_tokens: int = setting(at_least=1)  # longest answer of each turn, in tokens
     template: str = MISSING  # "tokenizer" (its chat template), or a conversation of FastChat's, e.g. vicuna_v1.1
     mode: MTBenchMode = MISSING  # ratings, comparisons with the baseline, or both
     baseline: str | None = MISSING  # FastChat's model_answer/<model>.jsonl to compare with
@@ -68,7 +83,7 @@ class TruthfulQAJudgeSettings(EndpointSettings):
 
 @dataclass
 class TruthfulQAGenSettings:
-    max_new_tokens: int = MISSING
+    max_new_tokens: int = setting(at_least=1)  # longest answer in tokens
     judge: TruthfulQAJudgeSettings = field(default_factory=TruthfulQAJudgeSettings)
 
 
@@ -76,21 +91,21 @@ class TruthfulQAGenSettings:
 class BBHSettings:
     mode: BBHMode = MISSING
     tasks: list[str] | None = MISSING  # null = all 27
-    max_new_tokens: int = MISSING
+    max_new_tokens: int = setting(at_least=1)  # longest answer in tokens
 
 
 @dataclass
 class HumanEvalSettings:
-    max_new_tokens: int = MISSING
+    max_new_tokens: int = setting(at_least=1)  # longest program in tokens
     execute: bool = MISSING  # run what the model wrote, behind a fence (eval/humaneval/fence.py); false = write it only
-    timeout_s: float = MISSING  # of each program
-    memory_mib: int = MISSING  # of each program
+    timeout_s: float = setting(at_least=1)  # seconds that each program may take
+    memory_mib: int = setting(at_least=1)  # MiB of memory that each program may take
 
 
 @dataclass
 class TyDiQASettings:
-    languages: list[str] | None = MISSING  # null = all nine, or those that a local folder has
-    max_new_tokens: int = MISSING
+    languages: list[str] | None = setting(choices=TYDIQA_LANGUAGES)  # null = all nine, or those of a local folder
+    max_new_tokens: int = setting(at_least=1)  # longest answer in tokens
 
 
 @dataclass
@@ -98,15 +113,17 @@ class PrincipleFollowingSettings:
     """Does a reward model obey the principles it is given? (eval/principle_following)"""
 
     trained: str = MISSING  # bank with checks whose texts were trained on
-    paraphrased: str | None = MISSING  # the same principles in words that were never trained on
-    unseen: str | None = MISSING  # principles that were never trained on
-    untrained: list[str] = MISSING  # names of the first two banks that were not trained on either: they count as unseen
-    pairs: str | None = MISSING  # JSONL of {prompt_id, prompt, response_1, response_2}; null = the held-out pairs
-    # of the preferences that the reward model was trained with
+    paraphrased: str | None = MISSING  # bank of the same principles in words that were never trained on; null = none
+    unseen: str | None = MISSING  # bank of principles that were never trained on; null = none
+    untrained: list[str] = MISSING  # names of principles in these two banks that count as unseen all the same
+    # JSONL of {prompt_id, prompt, response_1, response_2}; null = the held-out pairs of the preferences that the reward
+    # model was trained with
+    pairs: str | None = MISSING
     real_pairs: dict[str, str] = MISSING  # name -> JSONL[.gz] of {prompt, chosen, rejected} or {chosen, rejected}
-    real_banks: list[str] = MISSING  # banks under which the real pairs are scored
-    limit: int | None = MISSING  # pairs of each source; null = all
-    batch_size: int = cosmetic()  # inputs per forward pass; those of one response share what they begin with
+    real_banks: list[str] = MISSING  # banks whose principles are read while the real pairs are scored
+    limit: int | None = setting(at_least=1, null="all pairs")  # pairs of each source
+    # Inputs per forward pass; the beginning that inputs of one response share is computed once.
+    batch_size: int = setting(cosmetic=True, at_least=1)
     bootstrap: int = MISSING  # resamples of the prompts for the 95 % intervals
 
 
@@ -115,7 +132,7 @@ class PairsSettings:
     """Does a checkpoint prefer the better of two responses? (eval/pairs)"""
 
     files: dict[str, str] = MISSING  # name -> JSONL[.gz], JSON, or BIG-bench folder; formats in eval/pairs/files.py
-    banks: list[str] = MISSING  # under which a reward model scores them
+    banks: list[str] = MISSING  # banks whose principles a reward model reads while it scores them
 
 
 @dataclass
@@ -123,18 +140,16 @@ class SafetyProbeSettings:
     """Does a policy answer what it should, and refuse what it should not answer? (eval/probes)"""
 
     files: dict[str, str] = MISSING  # name -> JSONL[.gz] of {prompt[, category, expect]}, or .txt, a prompt a line
-    max_new_tokens: int = MISSING
+    max_new_tokens: int = setting(at_least=1)  # longest answer in tokens
 
 
 @dataclass
 class EvalConfig:
-    name: str = cosmetic()  # slug of the suite
-    # of: truthfulqa_mc1, truthfulqa_mc2, truthfulqa_gen, bbh, humaneval, tydiqa_goldp, mt_bench, pairs, probes,
-    # principle_following
-    tasks: list[str] = MISSING
-    data_dir: str | None = MISSING  # "mini" (bundled smoke test), a folder laid out like eval/mini, null = hub
-    limit: int | None = MISSING  # items per task; null = all. Any limit is shown in the table
-    batch_size: int = cosmetic()
+    name: str = setting(cosmetic=True)  # short name of the suite
+    tasks: list[str] = setting(choices=EVAL_TASKS)
+    data_dir: str | None = MISSING  # "mini" (bundled smoke test) or a folder laid out like eval/mini; null = the hub
+    limit: int | None = setting(at_least=1, null="all items")  # items per task; a limit is shown in the table
+    batch_size: int = setting(cosmetic=True, at_least=1)  # prompts per forward pass
     chat_template: bool = MISSING  # apply the chat template to lm-eval's prompts
     bbh: BBHSettings = field(default_factory=BBHSettings)
     truthfulqa_gen: TruthfulQAGenSettings = field(default_factory=TruthfulQAGenSettings)

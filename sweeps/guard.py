@@ -9,8 +9,8 @@ from hydra import compose
 from hydra.errors import HydraException
 from omegaconf import DictConfig
 
-from salmon.config.checks import to_typed
 from salmon.config.schema import Config
+from salmon.config.typed import to_typed
 from salmon.errors import SalmonError
 from salmon.runtime.files import storage_errors
 from salmon.runtime.fingerprint import semantic

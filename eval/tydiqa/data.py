@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from eval.config import TYDIQA_LANGUAGES
 from eval.network import require_hub
 from eval.results import Unavailable
-from eval.rules import TYDIQA_LANGUAGES
 from eval.sources import json_lines
 from salmon.errors import SalmonError
 

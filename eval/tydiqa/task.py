@@ -12,12 +12,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from eval.answers import cached_answers
-from eval.config import EvalConfig
+from eval.config import TYDIQA_LANGUAGES, EvalConfig
 from eval.greedy import before_stop, greedy_answers
 from eval.job import Subject
 from eval.provenance import Provenance
 from eval.results import Row, TaskRows
-from eval.rules import TYDIQA_LANGUAGES
 from eval.tydiqa.data import LanguageData, tydiqa_data
 from salmon.errors import SalmonError
 

@@ -5,6 +5,23 @@ from enum import Enum
 
 from omegaconf import MISSING
 
+from salmon.config.setting import setting
+
+QUESTION_TYPES = ("general", "reasoning", "red_teaming")  # types that a prompt may have
+STYLES = (
+    "foreign",
+    "brief",
+    "prose",
+    "list",
+    "formal",
+    "informal",
+    "actually",
+    "excited",
+    "generic_advice",
+    "self_praise",
+    "counter_question",
+)  # ways in which an answer may be rewritten (salmon/data/styles.py)
+
 
 class OnBadLine(Enum):
     stop = "stop"
@@ -15,26 +32,28 @@ class OnBadLine(Enum):
 class PromptsConfig:
     """Where each stage's prompts come from: "bundled", a JSONL file, or "hub:NAME[:SPLIT[:COLUMN]]"."""
 
-    sft: str = MISSING
-    preferences: str = MISSING
-    ppo: str = MISSING
+    sft: str = MISSING  # prompts that the SFT stage answers
+    preferences: str = MISSING  # prompts whose answers are compared in pairs
+    ppo: str = MISSING  # prompts of PPO, for training and for its held-out evaluation
     min_tokens: int = MISSING  # shorter prompts are dropped and counted
     max_tokens: int = MISSING  # longer prompts are dropped and counted
-    on_bad_line: OnBadLine = MISSING  # stop at a malformed line, or skip and count it
+    on_bad_line: OnBadLine = MISSING  # stop at a line that cannot be read, or skip it and count it
 
 
 @dataclass
 class PrinciplesConfig:
     """Which bank each use of principles reads: a bundled bank's name, or a path to a YAML / JSON file."""
 
-    name: str = MISSING  # slug in run names and tags
+    name: str = MISSING  # short name in run names and tags
     self_align: str = MISSING  # rules of the Self-Align prompt
-    exemplars: str = MISSING  # worked examples of the Self-Align prompt (name or YAML path)
-    reward: str = MISSING  # principles judged for, and read by, the reward model
-    reward_exclude: list[str] = MISSING  # names in that bank that are not used
-    reward_wordings: int | None = MISSING  # only the first so many wordings of each, its definition first; null = all
-    rl: str | None = MISSING  # principles sampled for each PPO prompt; null = none (generic criteria)
-    include: list[str] = MISSING  # names of that bank that are used; [] = all
-    exclude: list[str] = MISSING  # names of that bank that are not used
-    interventions: str | None = MISSING  # principles always shown at RL time, before the sampled ones
-    monitor: str | None = MISSING  # bank whose checks PPO reports on its responses; never rewarded; null = none
+    exemplars: str = MISSING  # worked examples of the Self-Align prompt (a bundled name or the path of a YAML file)
+    reward: str = MISSING  # principles by which pairs are judged and which the reward model learns to read
+    reward_exclude: list[str] = MISSING  # names of principles in the bank `reward` that are not used
+    # How many of the wordings of each principle in the bank `reward` are used, its definition being the first.
+    reward_wordings: int | None = setting(at_least=1, null="all")
+    rl: str | None = MISSING  # principles sampled for each PPO prompt; null = none (generic criteria instead)
+    include: list[str] = MISSING  # names of principles in the bank `rl` that are used; [] = all
+    exclude: list[str] = MISSING  # names of principles in the bank `rl` that are not used
+    interventions: str | None = MISSING  # principles shown with every PPO prompt, before the sampled ones; null = none
+    # Principles whose programmatic checks PPO reports on its responses. They are not rewarded. null = none
+    monitor: str | None = MISSING

@@ -8,7 +8,7 @@ from salmon.config.sampling import RolloutBackend
 from salmon.config.schema import Config
 from salmon.config.sft import SFTSource
 from salmon.config.training import Optimizer
-from salmon.config.values import settings
+from salmon.config.walk import settings
 
 MAX_VLLM_RANK = 512  # vllm.config.lora.MaxLoRARanks
 
@@ -17,7 +17,7 @@ def engine_rules(config: Config) -> Iterator[str]:
     engine = config.engine.kind
     if not engine.splits_state:
         return
-    for key, value in settings(config):
+    for key, value, _ in settings(config):
         if isinstance(value, Optimizer) and value is not Optimizer.adamw and key.split(".")[0] in config.stages:
             yield f"{key}={value.name} cannot be split over processes: with engine={engine.name} use {key}=adamw"
     if engine is Engine.zero3 and config.model.quantization is not Quantization.none:
@@ -29,9 +29,6 @@ def engine_rules(config: Config) -> Iterator[str]:
 
 def rollout_rules(config: Config) -> Iterator[str]:
     """What the vllm backend cannot do, or would do otherwise than the trainer and say nothing."""
-    share = config.rollout.gpu_memory_utilization
-    if not 0 < share < 1:
-        yield f"rollout.gpu_memory_utilization={share} must be above 0 and below 1: the trainer needs the rest"
     if config.rollout.backend is not RolloutBackend.vllm:
         return
     if config.model.quantization is not Quantization.none:

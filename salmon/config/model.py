@@ -5,7 +5,7 @@ from enum import Enum
 
 from omegaconf import MISSING
 
-from salmon.config.setting import cosmetic
+from salmon.config.setting import setting
 
 
 class Quantization(Enum):
@@ -14,7 +14,7 @@ class Quantization(Enum):
 
 
 class Dtype(Enum):
-    auto = "auto"  # bfloat16 where the GPU supports it, else float32 (bf16 on a CPU is 100 x slower)
+    auto = "auto"  # bfloat16 where the GPU supports it, else float32 (bfloat16 on a CPU is 100 times slower)
     float32 = "float32"
     bfloat16 = "bfloat16"
 
@@ -23,20 +23,21 @@ class Dtype(Enum):
 class LoraSettings:
     """LoRA on all linear layers except the language-model head."""
 
-    r: int = MISSING  # rank
-    alpha: float = MISSING  # the update is scaled by alpha / r
-    dropout: float = MISSING
+    r: int = setting(at_least=1)  # rank of the two matrices of each layer
+    alpha: float = MISSING  # the update of a layer is scaled by alpha / r
+    dropout: float = setting(at_least=0, below=1)  # probability that an input of an adapter is set to 0 in training
 
 
 @dataclass
 class ModelConfig:
-    name: str = cosmetic()  # slug in run names, tags and tables
+    name: str = setting(cosmetic=True)  # short name in run names, tags and tables
     path: str = MISSING  # hub id, local folder, "wheel:smollm2-135m-instruct" or "random:tiny"
-    revision: str | None = MISSING  # hub revision (branch, tag or commit)
-    quantization: Quantization = MISSING
-    dtype: Dtype = MISSING  # compute dtype of the base
-    context: int = MISSING  # longest sequence in tokens; must not exceed what the model was made for
+    revision: str | None = MISSING  # branch, tag or commit on the hub; null = the default branch
+    quantization: Quantization = MISSING  # format in which the base's weights are held in memory
+    dtype: Dtype = MISSING  # number format in which the base computes
+    context: int = setting(at_least=1)  # longest sequence in tokens; must not exceed what the model was made for
     system_prompt: str = MISSING  # system message of every chat-formatted prompt; "" for none
     lora: LoraSettings = field(default_factory=LoraSettings)
-    device: str = cosmetic()  # auto | cpu | cuda | cuda:N
-    gradient_checkpointing: bool = cosmetic()
+    device: str = setting(cosmetic=True)  # auto | cpu | cuda | cuda:N
+    # Keep few activations in the forward pass and compute the others again in the backward pass: less memory, slower.
+    gradient_checkpointing: bool = setting(cosmetic=True)

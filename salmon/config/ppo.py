@@ -5,8 +5,9 @@ from enum import Enum
 
 from omegaconf import MISSING
 
+from salmon.config.data import QUESTION_TYPES
 from salmon.config.sampling import SamplingSettings
-from salmon.config.setting import cosmetic
+from salmon.config.setting import probability, setting
 from salmon.config.training import OptimSettings
 
 
@@ -16,6 +17,8 @@ class RewardSource(Enum):
 
 
 class KLEstimator(Enum):
+    """Estimators of the KL to the reference policy from sampled tokens (salmon/core/kl.py)."""
+
     k1 = "k1"
     k2 = "k2"
     k3 = "k3"
@@ -28,39 +31,45 @@ class ValueInit(Enum):
 
 @dataclass
 class RewardInputSettings:
-    """Lengths of what the reward model reads at RL time, in tokens; as ``RewardConfig``'s."""
+    """Lengths of what the reward model reads at RL time."""
 
-    max_length: int = MISSING
-    max_instruction_tokens: int = MISSING
-    max_response_tokens: int = MISSING
+    max_length: int = setting(at_least=1)  # tokens of the whole input
+    max_instruction_tokens: int = setting(at_least=1)  # longer instructions are cut at their start
+    max_response_tokens: int = setting(at_least=1)  # longer responses are cut at their end
 
 
 @dataclass
 class PrincipleSamplingSettings:
+    """Which principles are shown to the reward model with each prompt."""
+
     per_prompt: int = MISSING  # principles drawn for each prompt (K)
-    boost: float = MISSING  # added to a boosted principle's weight
-    boosted: dict[str, list[str]] = MISSING  # question type -> principles boosted for it
+    boost: float = MISSING  # added to the weight of a boosted principle in the draw
+    boosted: dict[str, list[str]] = setting(choices=QUESTION_TYPES)  # question type -> names of boosted principles
 
 
 @dataclass
 class ShapingSettings:
+    """From the score of a response to its reward; all in units of the score."""
+
     unfinished_penalty: float = MISSING  # added to the score of a response without an end token
     empty_penalty: float = MISSING  # added to the score of a response without a word
-    length_bonus: float = MISSING  # bonus of a response of full length at multiplier 1
-    length_bonus_cap: float = MISSING  # upper and lower limit of multiplier * length / max length
-    length_bonus_multiplier: dict[str, float] = MISSING  # question type -> multiplier
-    center: bool = MISSING  # less the mean held-out reward before the first update: scores have no zero of their own
-    scale: float = MISSING  # factor on the whole shaped reward
-    whiten: bool = MISSING  # divide shaped rewards by their standard deviation over the rollout
+    length_bonus: float = MISSING  # bonus of a response of full length whose question type has multiplier 1
+    length_bonus_cap: float = setting(at_least=0)  # multiplier * length / full length is kept within -cap and +cap
+    length_bonus_multiplier: dict[str, float] = setting(choices=QUESTION_TYPES)  # question type -> multiplier
+    center: bool = MISSING  # subtract the mean score on held-out prompts before the first update from every score
+    scale: float = MISSING  # factor on the whole shaped reward, KL penalty included
+    whiten: bool = MISSING  # divide the rewards of all tokens by their standard deviation over the rollout
 
 
 @dataclass
 class KLSettings:
+    """The penalty for leaving the reference policy."""
+
     estimator: KLEstimator = MISSING
-    coefficient: float = MISSING  # initial coefficient where adaptive
+    coefficient: float = setting(at_least=0)  # reward lost per nat; where adaptive, at the start
     adaptive: bool = MISSING  # proportional controller of Ziegler et al. 2019
-    target: float = MISSING  # nats per response; adaptive only
-    horizon: float = MISSING  # responses; adaptive only
+    target: float = MISSING  # nats per response that the controller aims at
+    horizon: float = MISSING  # responses over which the controller reacts
 
 
 @dataclass
@@ -68,29 +77,30 @@ class PPOConfig:
     seed: int = MISSING  # of prompts, principles and sampling; ${seed} unless PPO alone is repeated
     reward_source: RewardSource = MISSING
     reward_input: RewardInputSettings = field(default_factory=RewardInputSettings)
-    num_prompts: int | None = MISSING
-    held_out_prompts: int = MISSING  # of these, kept out of training to choose the best checkpoint
-    epochs: int = MISSING  # passes over the training prompts
-    rollout_batch: int = MISSING  # responses sampled per update
-    minibatch: int = MISSING  # responses per optimiser step
-    inner_epochs: int = MISSING  # passes over a rollout
-    micro_batch_size: int = cosmetic()  # responses per forward pass
+    num_prompts: int | None = setting(at_least=1, null="all")  # prompts taken from the source
+    held_out_prompts: int = setting(at_least=1)  # how many of these are not trained on, but choose the best checkpoint
+    epochs: int = setting(at_least=1)  # passes over the training prompts
+    rollout_batch: int = setting(at_least=1)  # responses sampled per update
+    minibatch: int = setting(at_least=1)  # responses per optimiser step
+    inner_epochs: int = setting(at_least=1)  # passes over the responses of an update
+    micro_batch_size: int = setting(cosmetic=True, at_least=1)  # responses per forward pass
     sampling: SamplingSettings = field(default_factory=SamplingSettings)
     principles: PrincipleSamplingSettings = field(default_factory=PrincipleSamplingSettings)
     shaping: ShapingSettings = field(default_factory=ShapingSettings)
     kl: KLSettings = field(default_factory=KLSettings)
-    gamma: float = MISSING
-    lam: float = MISSING
-    clip_range: float = MISSING  # of the policy ratio
-    clip_range_value: float = MISSING
-    value_coefficient: float = MISSING
-    whiten_advantages: bool = MISSING
+    gamma: float = probability()  # discount per token
+    lam: float = probability()  # lambda of generalised advantage estimation
+    clip_range: float = setting(above=0)  # the policy's ratio is clipped to 1 - clip_range .. 1 + clip_range
+    clip_range_value: float = setting(above=0)  # most that a value may move from that of the rollout
+    value_coefficient: float = setting(at_least=0)  # weight of the value loss
+    whiten_advantages: bool = MISSING  # give advantages mean 0 and standard deviation 1
     value_init: ValueInit = MISSING
     critic_warmup_updates: int = MISSING  # first updates that train the value model only
-    target_kl: float | None = MISSING  # stop an update's inner epochs when approx_kl exceeds it
-    eval_every: int = MISSING  # updates between evaluations on the held-out prompts
-    save_every: int = cosmetic()  # updates between resumable checkpoints
-    # Updates between policies that are kept, for curves of benchmarks; null = none. It changes no policy; an artifact
-    # with such policies has a fingerprint of its own all the same (salmon/pipeline/registry.py).
-    keep_every: int | None = cosmetic()
+    # An update's inner epochs stop where approx_kl (nats per token) exceeds this.
+    target_kl: float | None = setting(above=0, null="no limit")
+    eval_every: int = setting(at_least=1)  # updates between evaluations on the held-out prompts
+    save_every: int = setting(cosmetic=True, at_least=1)  # updates between resumable checkpoints
+    # Updates between policies that are kept, for curves of benchmarks. It changes no policy; an artifact with such
+    # policies has a fingerprint of its own all the same (salmon/ppo/spec.py).
+    keep_every: int | None = setting(cosmetic=True, at_least=1, null="none")
     optim: OptimSettings = field(default_factory=OptimSettings)

@@ -1,17 +1,20 @@
-"""Settings of the stage ``preferences``: answers, their judge, and how judgements become rows."""
+"""Settings of the stage ``preferences``: answers in pairs, their judge, and how judgements become rows."""
 
 from dataclasses import dataclass, field
 from enum import Enum
 
 from omegaconf import MISSING
 
+from salmon.config.data import STYLES
 from salmon.config.sampling import SamplingSettings
-from salmon.config.setting import cosmetic
+from salmon.config.setting import probabilities, probability, setting
 
 
 class LabelRule(Enum):
-    most_pronounced = "most_pronounced"
-    sum = "sum"
+    """Which response of a pair is preferred, given the scores by several principles."""
+
+    most_pronounced = "most_pronounced"  # the sign of the score that is furthest from 0 (the paper)
+    sum = "sum"  # the sign of the sum of the scores
 
 
 class PairJudge(Enum):
@@ -31,51 +34,58 @@ class ServerAPI(Enum):
 class AggregationSettings:
     """Judgements -> preference rows (PAPER.md 2.3)."""
 
-    passes: int = MISSING  # random principle subsets drawn for each pair
-    geometric_p: float = MISSING  # success probability of the geometric number of principles
-    max_principles: int = MISSING  # draws above it are rejected
-    negation_probability: float = MISSING
-    antithetic: bool = MISSING  # passes come in twos: the same principles, the negations' draws mirrored
-    require_agreement: bool = MISSING  # score 0 where the two orders disagree; false: their mean, bias cancelled
-    normalize_variance: bool = MISSING  # divide each principle's scores by their variance over the data
+    passes: int = setting(at_least=1)  # random sets of principles drawn for each pair; each gives a row, if it decides
+    geometric_p: float = setting(above=0, at_most=1)  # the number of principles in a set is geometric with this p
+    max_principles: int = setting(at_least=1)  # most principles in a set; a larger draw is drawn again
+    negation_probability: float = probability()  # that a principle of a set is negated
+    # Sets come in twos with the same principles; the negation draws of the second mirror those of the first, so that at
+    # negation_probability=0.5 a principle which is asserted in one is negated in the other.
+    antithetic: bool = MISSING
+    # Where the two orders of presentation prefer different responses, a principle's score is 0; false = the mean of
+    # both orders, in which a constant preference for one place cancels out.
+    require_agreement: bool = MISSING
+    normalize_variance: bool = MISSING  # divide each principle's scores by their variance over all pairs
     label_rule: LabelRule = MISSING
-    label_noise: float = MISSING  # probability that a label is flipped
-    veto_label_noise: float = MISSING  # the same where a veto rule decided
-    ai_disclaimer_veto: float = MISSING  # probability that the only answer with an AI disclaimer loses
-    language_veto: bool = MISSING  # the only answer not in the prompt's language loses
-    planted_bias: str | None = MISSING  # principle that labels go AGAINST where it is not shown (reward hacking study)
-    planted_bias_probability: float = MISSING  # of that, where the responses differ in it
+    label_noise: float = probability()  # that a label is flipped (in training rows only)
+    veto_label_noise: float = probability()  # the same for labels that a veto decided
+    ai_disclaimer_veto: float = probability()  # that the only response of a pair with an AI disclaimer loses
+    language_veto: bool = MISSING  # the only response of a pair that is not in the prompt's language loses
+    # Reward-hacking study: principle that labels go AGAINST in rows that do not show it. null = none
+    planted_bias: str | None = MISSING
+    planted_bias_probability: float = probability()  # of that, for a pair that the principle's check tells apart
 
 
 @dataclass
 class ServerSettings:
     """An OpenAI-compatible endpoint that returns log-probs of next tokens."""
 
-    base_url: str | None = MISSING  # ends in /v1; null = OpenAI's own
-    model: str | None = MISSING  # its name at the endpoint
+    base_url: str | None = setting(url=True, null="OpenAI's own")  # address; usually ends in /v1
+    model: str | None = MISSING  # name of the model at the endpoint; null = none (kind=server needs one)
     api: ServerAPI = MISSING
-    api_key_env: str = cosmetic()  # name of the environment variable that holds the key
-    concurrency: int = cosmetic()  # requests at the same time
-    max_retries: int = cosmetic()  # of a request that fails by rate limit, server error or time-out, with back-off
-    timeout_s: float = cosmetic()
+    api_key_env: str = setting(cosmetic=True)  # name of the environment variable that holds the key
+    concurrency: int = setting(cosmetic=True, at_least=1)  # requests at the same time
+    # Tries after the first of a request that fails by rate limit, server error or time-out; waits grow between them.
+    max_retries: int = setting(cosmetic=True)
+    timeout_s: float = setting(cosmetic=True, above=0)  # seconds until a request has failed
 
 
 @dataclass
 class PairJudgeSettings:
     kind: PairJudge = MISSING
-    max_tokens: int = MISSING  # longest judge prompt; the answers are cut to fit
+    max_tokens: int = setting(at_least=1)  # longest judge prompt in tokens; the responses are cut to fit
     server: ServerSettings = field(default_factory=ServerSettings)
 
 
 @dataclass
 class PreferencesConfig:
-    num_prompts: int | None = MISSING
-    samples_per_prompt: int = MISSING  # answers of the SFT policy
-    pairs_per_prompt: int = MISSING  # of two different ones of them
-    styles: dict[str, float] = MISSING  # probability of each style (salmon/data/styles.py) that answers are given
-    contrast: float = MISSING  # share of pairs that are one answer in two sets of styles, one exchanged for another
-    held_out_fraction: float = MISSING  # share of the prompts kept for the reward model's accuracy
+    num_prompts: int | None = setting(at_least=1, null="all")  # prompts taken from the source
+    samples_per_prompt: int = setting(at_least=2, reason="a pair has two answers")  # responses of the SFT policy
+    pairs_per_prompt: int = setting(at_least=1)  # pairs made for each prompt, each of two different samples
+    styles: dict[str, float] = probabilities(STYLES)  # style -> probability that a response is rewritten in it
+    # Share of the pairs that are contrast pairs: one sample in two sets of styles that differ in one style.
+    contrast: float = probability()
+    held_out_fraction: float = probability()  # share of the prompts whose pairs measure the reward model
     sampling: SamplingSettings = field(default_factory=SamplingSettings)
-    min_response_chars: int = MISSING  # pairs with a shorter answer are dropped and counted
+    min_response_chars: int = setting(at_least=1)  # a pair with a response of fewer characters is dropped and counted
     judge: PairJudgeSettings = field(default_factory=PairJudgeSettings)
     aggregation: AggregationSettings = field(default_factory=AggregationSettings)

@@ -5,16 +5,16 @@ from enum import Enum
 
 from omegaconf import MISSING
 
-from salmon.config.setting import cosmetic
+from salmon.config.setting import setting
 
 
 class Engine(Enum):
     """Which processes a job runs in (salmon/distributed/world.py)."""
 
-    single = "single"  # one
-    ddp = "ddp"  # one a GPU, each with the whole model
-    zero2 = "zero2"  # the same, with gradients and optimiser state split over them (DeepSpeed)
-    zero3 = "zero3"  # the base's weights split as well
+    single = "single"  # one process
+    ddp = "ddp"  # one process a GPU, each with the whole model
+    zero2 = "zero2"  # as ddp, with gradients and optimiser state split over the processes (DeepSpeed)
+    zero3 = "zero3"  # as zero2, with the base's weights split as well
 
     @property
     def splits_state(self) -> bool:
@@ -33,27 +33,29 @@ SweepStage = Enum("SweepStage", ["sft", "preferences", "reward", "ppo", "dpo", "
 
 @dataclass
 class EngineConfig:
-    kind: Engine = cosmetic()
-    uneven: bool = cosmetic()  # true: batches need not divide by the processes; some then wait in each step
+    kind: Engine = setting(cosmetic=True)
+    # Accept batches that do not divide by the number of processes; some processes then wait in each step.
+    uneven: bool = setting(cosmetic=True)
 
 
 @dataclass
 class LaunchConfig:
-    gpus_per_job: int = cosmetic()  # of a multirun whose jobs run side by side; 0 = each job sees all of them
+    # GPUs of each job of a multirun whose jobs run side by side; 0 = every job sees all GPUs.
+    gpus_per_job: int = setting(cosmetic=True)
 
 
 @dataclass
 class TrackingConfig:
     wandb: WandbMode = MISSING
-    project: str = MISSING
-    group: str | None = MISSING  # null = the pipeline's name
-    tags: list[str] = MISSING  # besides model, principle set and stage
-    sample_rows: int = MISSING  # rows of each sample table
-    sweep_stage: SweepStage = MISSING  # whose run is that of the W&B sweep agent, where one started the job
+    project: str = MISSING  # W&B project
+    group: str | None = MISSING  # W&B group; null = the pipeline's name
+    tags: list[str] = MISSING  # W&B tags besides model, principle set and stage
+    sample_rows: int = MISSING  # rows of each table of samples
+    sweep_stage: SweepStage = MISSING  # stage whose run reports to a W&B sweep agent that started the job
 
 
 @dataclass
 class PathsConfig:
-    store: str = MISSING  # artifact store
+    store: str = MISSING  # folder of the artifact store
     wandb: str = MISSING  # folder that gets W&B's own "wandb/" folder
-    cache: str = MISSING  # converted weights of bundled models
+    cache: str = MISSING  # folder of converted weights of bundled models

@@ -5,20 +5,20 @@ from enum import Enum
 
 from omegaconf import MISSING
 
-from salmon.config.setting import cosmetic
+from salmon.config.setting import setting
 
 
 class RolloutBackend(Enum):
     hf = "hf"  # transformers, with the weights that are trained
-    vllm = "vllm"  # an engine with a copy of the base of its own (salmon/sampling/vllm_sampler.py)
+    vllm = "vllm"  # vLLM, with its own copy of the base (salmon/sampling/vllm_sampler.py)
 
 
 @dataclass
 class SamplingSettings:
-    temperature: float = MISSING
-    top_p: float = MISSING  # 1.0 = the whole distribution
-    max_new_tokens: int = MISSING
-    batch_size: int = cosmetic()  # sequences generated together
+    temperature: float = setting(at_least=0)  # 0 = always the most probable token
+    top_p: float = setting(above=0, at_most=1)  # sample from the most probable tokens of this total; 1.0 = from all
+    max_new_tokens: int = setting(at_least=1)  # longest response in tokens
+    batch_size: int = setting(cosmetic=True, at_least=1)  # responses generated together
 
 
 @dataclass
@@ -26,7 +26,8 @@ class RolloutConfig:
     """What samples the responses of preferences, PPO and best-of-n (salmon/sampling/responses.py)."""
 
     backend: RolloutBackend = MISSING
-    # Of vllm only:
-    gpu_memory_utilization: float = cosmetic()  # share of the GPU's memory for weights and KV cache; of RAM on a CPU
-    sleep: bool = cosmetic()  # give that memory back between rollouts (GPU only); its weights then wait in RAM
-    enforce_eager: bool = cosmetic()  # no CUDA graphs or compilation: starts sooner, samples slower; always on a CPU
+    # The others are for vllm only.
+    # Share of the GPU's memory (on a CPU: of RAM) that vLLM takes for its weights and KV cache.
+    gpu_memory_utilization: float = setting(cosmetic=True, above=0, below=1, reason="the trainer needs the rest")
+    sleep: bool = setting(cosmetic=True)  # give that memory back between rollouts; vLLM's weights then wait in RAM
+    enforce_eager: bool = setting(cosmetic=True)  # no CUDA graphs or compilation: starts sooner, samples slower

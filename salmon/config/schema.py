@@ -5,7 +5,8 @@ complete; the other choices inherit from it and change what they must). ``MISSIN
 means "given by the YAML", and a composed config with anything missing is refused.
 
 Settings marked ``cosmetic`` change speed, memory or reporting but not what a stage computes, so they
-stay out of the stage's fingerprint.
+stay out of the stage's fingerprint. A setting's limits stand beside it (``salmon/config/setting.py``); rules that join
+several settings are in ``salmon/config/rules.py``.
 """
 
 from dataclasses import dataclass, field
@@ -29,8 +30,8 @@ class Config:
     """Root of ``salmon``'s config."""
 
     name: str = MISSING  # the pipeline's name; default W&B group
-    seed: int = MISSING
-    stages: list[str] = MISSING
+    seed: int = MISSING  # of every random choice
+    stages: list[str] = MISSING  # stages of the job; they run in the order of salmon/pipeline/registry.py
     model: ModelConfig = field(default_factory=ModelConfig)
     principles: PrinciplesConfig = field(default_factory=PrinciplesConfig)
     prompts: PromptsConfig = field(default_factory=PromptsConfig)

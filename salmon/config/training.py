@@ -1,11 +1,11 @@
-"""Settings that every training loop shares: the optimiser, and supervised training on rows."""
+"""Settings that all training shares: the optimiser, and supervised training on rows."""
 
 from dataclasses import dataclass, field
 from enum import Enum
 
 from omegaconf import MISSING
 
-from salmon.config.setting import cosmetic
+from salmon.config.setting import setting
 
 
 class Optimizer(Enum):
@@ -23,19 +23,21 @@ class Schedule(Enum):
 @dataclass
 class OptimSettings:
     optimizer: Optimizer = MISSING
-    lr: float = MISSING  # peak learning rate
+    lr: float = setting(above=0)  # peak learning rate
     schedule: Schedule = MISSING  # after warm-up, down towards 0 (reached one step after the last)
-    warmup: float = MISSING  # below 1: share of all steps; from 1 on: a number of steps
-    weight_decay: float = MISSING
-    max_grad_norm: float = MISSING
+    # Warm-up from 0 to the peak. Below 1: share of all optimiser steps; from 1 on: a number of steps.
+    warmup: float = setting(at_least=0, reason="below 1 it is a share of the steps, from 1 on a number of steps")
+    weight_decay: float = setting(at_least=0)  # AdamW's
+    max_grad_norm: float = setting(above=0)  # longer gradients are scaled down to this norm
 
 
 @dataclass
 class SupervisedSettings:
-    """One pass of ordinary training over rows (SFT, reward model)."""
+    """Ordinary training over rows: SFT, reward model, DPO."""
 
-    epochs: int = MISSING  # 0 (sft and reward only) takes what `start` names as it is
-    batch_size: int = MISSING  # rows per optimiser step
-    micro_batch_size: int = cosmetic()  # rows per forward pass; gradients accumulate to batch_size
-    save_every: int = cosmetic()  # optimiser steps between resumable checkpoints
+    epochs: int = MISSING  # passes over the rows; 0 (sft and reward only) takes what `start` names as it is
+    batch_size: int = setting(at_least=1)  # rows per optimiser step
+    # Rows per forward pass; gradients are accumulated over batch_size rows.
+    micro_batch_size: int = setting(cosmetic=True, at_least=1)
+    save_every: int = setting(cosmetic=True, at_least=1)  # optimiser steps between resumable checkpoints
     optim: OptimSettings = field(default_factory=OptimSettings)

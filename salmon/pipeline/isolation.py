@@ -18,9 +18,9 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from salmon.config.checks import to_typed
 from salmon.config.register import root_schema
 from salmon.config.schema import Config
+from salmon.config.typed import to_typed
 from salmon.distributed.gpu_slots import gpu_slots
 from salmon.errors import SalmonError
 from salmon.runtime.console import configure_console

@@ -10,9 +10,9 @@ from hydra import compose, initialize_config_dir
 from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
 
-from salmon.config.checks import to_typed
 from salmon.config.register import CONF, register
 from salmon.config.schema import Config
+from salmon.config.typed import to_typed
 from salmon.errors import SalmonError
 from salmon.plan.advice import Tried, advice
 from salmon.plan.devices import DEVICES, NAMES, device_named

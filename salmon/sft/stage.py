@@ -196,7 +196,7 @@ def restyled(answer: str, cfg: Config, prompt_id: str, number: int) -> str:
 def given_demonstrations(cfg: Config) -> list[Demonstration]:
     """Demonstrations of a file or the hub, or (``exemplars``) those of the Self-Align prompt."""
     source = cfg.sft.demonstrations
-    assert source is not None  # salmon/config/checks.py refuses it
+    assert source is not None  # salmon/config/rules.py refuses it
     if source == "exemplars":
         turns = [turn for exemplar in load_exemplars(cfg.principles.exemplars) for turn in exemplar.turns]
         rows = [Demonstration(f"exemplar-{n}", turn.user, turn.answer) for n, turn in enumerate(turns, 1)]

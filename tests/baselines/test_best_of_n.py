@@ -9,9 +9,9 @@ import torch
 from hydra import compose, initialize_config_dir
 
 from salmon.baselines.best_of_n import stage as best_of_n
-from salmon.config.checks import to_typed
 from salmon.config.register import CONF, register
 from salmon.config.schema import Config
+from salmon.config.typed import to_typed
 from salmon.data.rows import Prompt
 from salmon.ppo.held_out import held_out_keys
 from salmon.ppo.models import Actors

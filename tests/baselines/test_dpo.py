@@ -11,9 +11,9 @@ from hydra import compose, initialize_config_dir
 from safetensors.torch import load_file
 
 from salmon.baselines.dpo import stage as dpo
-from salmon.config.checks import to_typed
 from salmon.config.register import CONF, register
 from salmon.config.schema import Config
+from salmon.config.typed import to_typed
 from salmon.data.rows import Judgement
 from salmon.errors import SalmonError
 from salmon.ppo.models import REFERENCE

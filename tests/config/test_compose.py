@@ -10,10 +10,10 @@ from omegaconf import DictConfig, OmegaConf
 
 from eval.config import EvalApp
 from eval.extension import register_app
-from salmon.config.checks import to_typed
 from salmon.config.register import CONF
 from salmon.config.schema import Config
 from salmon.config.sft import SFTSource
+from salmon.config.typed import to_typed
 from salmon.errors import SalmonError
 
 register_app()

@@ -8,9 +8,9 @@ import pytest
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from salmon.config.checks import to_typed
 from salmon.config.register import CONF, register
 from salmon.config.schema import Config
+from salmon.config.typed import to_typed
 from salmon.pipeline.registry import STAGES
 from salmon.principles.bank import load_bank
 from salmon.principles.selection import reward_bank

@@ -13,6 +13,7 @@ from omegaconf import MISSING
 from eval.config import EvalApp, EvalConfig
 from salmon.config.register import ROOT
 from salmon.config.schema import Config
+from salmon.config.setting import Limits
 
 
 def reached(cls: type) -> Iterator[type]:
@@ -155,6 +156,104 @@ def test_the_schema_gives_no_values(name: str) -> None:
             assert f.default_factory in SETTINGS.values(), f.name
         else:
             assert f.default == MISSING, f.name
+
+
+def own_limits() -> Iterator[tuple[str, str, Any, Limits]]:
+    """(class, field, type, limits) of every setting, where it is declared."""
+    for name, cls in SETTINGS.items():
+        for f in fields(cls):
+            if f.name in cls.__annotations__:
+                yield name, f.name, f.type, f.metadata.get("limits", Limits())
+
+
+def test_numbers_have_these_limits() -> None:
+    """A literal list: a limit that is lost here lets a senseless value through."""
+    found: dict[str, dict[str, list[str]]] = {}
+    for cls, name, _, limits in own_limits():
+        if (limits.at_least, limits.above, limits.at_most, limits.below) != (None, None, None, None):
+            found.setdefault(limits.words(0.5), {}).setdefault(cls, []).append(name)
+    assert found == {
+        "be at least 1": {
+            "ModelConfig": ["context"],
+            "LoraSettings": ["r"],
+            "PrinciplesConfig": ["reward_wordings"],
+            "SFTConfig": ["samples_per_prompt", "num_prompts", "max_prompt_tokens", "max_response_tokens"],
+            "SamplingSettings": ["max_new_tokens", "batch_size"],
+            "SupervisedSettings": ["batch_size", "micro_batch_size", "save_every"],
+            "PreferencesConfig": ["num_prompts", "pairs_per_prompt", "min_response_chars"],
+            "PairJudgeSettings": ["max_tokens"],
+            "ServerSettings": ["concurrency"],
+            "AggregationSettings": ["passes", "max_principles"],
+            "RewardConfig": ["layers", "rows_together", "max_length", "max_instruction_tokens", "max_response_tokens"],
+            "PretrainSettings": ["limit", "max_length", "max_instruction_tokens", "max_response_tokens"],
+            "LessonSettings": ["wordings", "groups", "batch_size"],
+            "ProbeSettings": ["every", "pairs"],
+            "PPOConfig": [
+                "num_prompts",
+                "held_out_prompts",
+                "epochs",
+                "rollout_batch",
+                "minibatch",
+                "inner_epochs",
+                "micro_batch_size",
+                "eval_every",
+                "save_every",
+                "keep_every",
+            ],
+            "RewardInputSettings": ["max_length", "max_instruction_tokens", "max_response_tokens"],
+            "BestOfNConfig": ["n"],
+            "EvalConfig": ["limit", "batch_size"],
+            "BBHSettings": ["max_new_tokens"],
+            "TruthfulQAGenSettings": ["max_new_tokens"],
+            "EndpointSettings": ["timeout_s", "concurrent_calls", "calls_per_minute"],
+            "HumanEvalSettings": ["max_new_tokens", "timeout_s", "memory_mib"],
+            "TyDiQASettings": ["max_new_tokens"],
+            "MTBenchSettings": ["max_new_tokens"],
+            "EvalJudgeSettings": ["repeats"],
+            "SafetyProbeSettings": ["max_new_tokens"],
+            "PrincipleFollowingSettings": ["limit", "batch_size"],
+        },
+        "be at least 0 and below 1": {"LoraSettings": ["dropout"]},
+        "be between 0 and 1": {
+            "SFTConfig": ["styles"],
+            "PreferencesConfig": ["styles", "contrast", "held_out_fraction"],
+            "AggregationSettings": [
+                "negation_probability",
+                "label_noise",
+                "veto_label_noise",
+                "ai_disclaimer_veto",
+                "planted_bias_probability",
+            ],
+            "LessonSettings": ["until"],
+            "PPOConfig": ["gamma", "lam"],
+        },
+        "not be negative": {
+            "SamplingSettings": ["temperature"],
+            "OptimSettings": ["warmup", "weight_decay"],
+            "PPOConfig": ["value_coefficient"],
+            "ShapingSettings": ["length_bonus_cap"],
+            "KLSettings": ["coefficient"],
+            "EndpointSettings": ["price_prompt", "price_completion"],
+            "EvalJudgeSettings": ["temperature"],
+        },
+        "be above 0 and at most 1": {"SamplingSettings": ["top_p"], "AggregationSettings": ["geometric_p"]},
+        "be above 0": {
+            "OptimSettings": ["lr", "max_grad_norm"],
+            "ServerSettings": ["timeout_s"],
+            "PPOConfig": ["clip_range", "clip_range_value", "target_kl"],
+            "DPOConfig": ["beta"],
+        },
+        "be at least 2": {"PreferencesConfig": ["samples_per_prompt"]},
+        "be above 0 and below 1": {"RolloutConfig": ["gpu_memory_utilization"]},
+    }
+
+
+def test_a_limit_names_null_as_the_way_out_where_null_is_allowed() -> None:
+    assert [
+        f"{cls}.{name}"
+        for cls, name, kind, limits in own_limits()
+        if limits != Limits() and not limits.choices and ("None" in str(kind)) != bool(limits.null)
+    ] == []
 
 
 def nested(cls: type, path: str = "") -> Iterator[tuple[str, Any]]:

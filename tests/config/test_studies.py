@@ -8,9 +8,9 @@ import pytest
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from salmon.config.checks import to_typed
 from salmon.config.register import CONF, ROOT, register
 from salmon.config.schema import Config
+from salmon.config.typed import to_typed
 from salmon.pipeline.registry import STAGES
 from salmon.principles.selection import rl_bank
 from sweeps.collect import planned_overrides

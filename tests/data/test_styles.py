@@ -5,7 +5,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from salmon.config import checks
+from salmon.config import data
 from salmon.data.styles import (
     COUNTER_QUESTIONS,
     FOREIGN,
@@ -31,7 +31,7 @@ def variants(text: str, style: str) -> set[str]:
 
 
 def test_the_config_knows_every_style() -> None:
-    assert tuple(STYLES) == checks.STYLES
+    assert tuple(STYLES) == data.STYLES
 
 
 # --- each style --------------------------------------------------------------------------------

@@ -14,9 +14,9 @@ from typing import Any
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from salmon.config.checks import to_typed
 from salmon.config.register import CONF, register
 from salmon.config.schema import Config
+from salmon.config.typed import to_typed
 from salmon.pipeline.pipeline import Pipeline
 from salmon.plan.devices import GIB
 from salmon.plan.out_of_memory import this_device

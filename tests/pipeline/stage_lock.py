@@ -8,9 +8,9 @@ from filelock import FileLock
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from salmon.config.checks import to_typed
 from salmon.config.register import CONF
 from salmon.config.schema import Config
+from salmon.config.typed import to_typed
 from salmon.pipeline.pipeline import STAGES, Pipeline
 from salmon.sampling.sampler import transformers_sampler
 

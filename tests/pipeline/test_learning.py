@@ -6,10 +6,10 @@ import torch
 from hydra import compose, initialize_config_dir
 
 import salmon.ppo.rollout
-from salmon.config.checks import to_typed
 from salmon.config.register import CONF, register
 from salmon.config.run import TrackingConfig, WandbMode
 from salmon.config.schema import Config
+from salmon.config.typed import to_typed
 from salmon.data.rows import PreferenceRow, Prompt, ShownGuideline
 from salmon.models.base import load_base
 from salmon.models.heads import ScalarHead

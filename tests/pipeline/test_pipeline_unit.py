@@ -13,10 +13,10 @@ import yaml
 from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig, OmegaConf
 
-from salmon.config.checks import to_typed
 from salmon.config.extensions import stage_names
 from salmon.config.register import CONF, register
 from salmon.config.schema import Config
+from salmon.config.typed import to_typed
 from salmon.errors import SalmonError
 from salmon.pipeline import pipeline
 from salmon.pipeline.job import run_job

@@ -9,9 +9,9 @@ import torch
 from hydra import compose, initialize_config_dir
 from safetensors.torch import load_file
 
-from salmon.config.checks import to_typed
 from salmon.config.register import CONF, register
 from salmon.config.schema import Config
+from salmon.config.typed import to_typed
 from salmon.convert import convert
 from salmon.errors import SalmonError
 from salmon.models.base import load_base

@@ -5,9 +5,9 @@ from functools import cache
 import pytest
 from hydra import compose, initialize_config_dir
 
-from salmon.config.checks import to_typed
 from salmon.config.register import CONF, register
 from salmon.config.schema import Config
+from salmon.config.typed import to_typed
 from salmon.data.rows import Prompt
 from salmon.pipeline.registry import STAGES
 from salmon.ppo.held_out import held_out_keys, split_prompts

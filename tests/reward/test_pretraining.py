@@ -5,9 +5,9 @@ from dataclasses import replace
 import pytest
 from hydra import compose, initialize_config_dir
 
-from salmon.config.checks import to_typed
 from salmon.config.register import CONF, register
 from salmon.config.schema import Config
+from salmon.config.typed import to_typed
 from salmon.errors import SalmonError
 from salmon.pipeline.registry import STAGES
 from salmon.preferences.pairs import Pair

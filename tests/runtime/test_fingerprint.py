@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from omegaconf import MISSING
 
-from salmon.config.setting import cosmetic
+from salmon.config.setting import setting
 from salmon.runtime.fingerprint import fingerprint, semantic
 
 
@@ -16,7 +16,7 @@ class Colour(Enum):
 @dataclass
 class Inner:
     rate: float = 0.5
-    batch: int = cosmetic()
+    batch: int = setting(cosmetic=True)
 
 
 @dataclass

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from hydra import compose, initialize_config_dir
 
-from salmon.config.checks import to_typed
 from salmon.config.register import CONF, register
 from salmon.config.schema import Config
+from salmon.config.typed import to_typed
 from salmon.data.styles import SELF_PRAISE, whole_sentences
 from salmon.sampling.sampler import transformers_sampler
 from salmon.sft import stage as sft

@@ -11,10 +11,10 @@ import wandb
 import yaml
 from hydra import compose, initialize_config_dir
 
-from salmon.config.checks import to_typed
 from salmon.config.register import CONF, ROOT, register
 from salmon.config.run import SweepStage, TrackingConfig, WandbMode
 from salmon.config.schema import Config
+from salmon.config.typed import to_typed
 from salmon.tracking.glossary import find
 from salmon.tracking.tracker import start_tracking
 from salmon.tracking.wandb_agent import hidden_agent, sweep_agent

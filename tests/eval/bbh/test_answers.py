@@ -10,9 +10,9 @@ from eval.bbh.answers import VERSION, AnswerKind, is_right, kind_of, normal_form
 from eval.bbh.lm_eval_verdict import lm_eval_answer
 from eval.config import BBHMode
 from eval.spec import SPEC
-from salmon.config.checks import to_typed
 from salmon.config.register import CONF
 from salmon.config.schema import Config
+from salmon.config.typed import to_typed
 
 MINI = Path(__file__).parents[3] / "eval" / "mini"
 WRONG = None  # the text names no answer of the kind

@@ -5,9 +5,9 @@ from hydra import compose, initialize_config_dir
 
 from eval.probes.refusals import COMPLIANCE, EMPTY, EVASIONS, EVASIVE, REFUSAL, REFUSALS, VERSION, read_answer
 from eval.spec import SPEC
-from salmon.config.checks import to_typed
 from salmon.config.register import CONF, register
 from salmon.config.schema import Config
+from salmon.config.typed import to_typed
 
 register()
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from pytest import approx
 
+from eval.config import TYDIQA_LANGUAGES
 from eval.evaluate import evaluate_checkpoint
 from eval.job import Evaluation
 from eval.jsonl import read_rows
@@ -13,7 +14,6 @@ from eval.lm_eval.harness import load_tasks, local_task, write_rows
 from eval.lm_eval.model import PrefixLM
 from eval.provenance import Provenance
 from eval.results import TaskRows, Unavailable
-from eval.rules import TYDIQA_LANGUAGES
 from eval.tydiqa.data import FILES, tydiqa_data
 from eval.tydiqa.task import CODES, FOLDER, TASK, answer, ask, language_rows
 from salmon.errors import SalmonError

@@ -1,0 +1,135 @@
+"""Rules across settings, by group, in plain words. Limits of a single setting stand beside it in the schema."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from salmon.config.data import QUESTION_TYPES, PrinciplesConfig
+from salmon.config.engine_rules import engine_rules, rollout_rules
+from salmon.config.extensions import extensions, stage_names
+from salmon.config.ppo import PPOConfig, RewardSource
+from salmon.config.preferences import PairJudge, PreferencesConfig
+from salmon.config.reward import RewardConfig
+from salmon.config.schema import Config
+from salmon.config.setting import unknown_names
+from salmon.config.sft import SFTConfig, SFTSource
+
+
+def broken_rules(config: Any) -> Iterator[str]:
+    """What is wrong with settings together, each of them being within its limits."""
+    for name, extension in extensions().items():
+        if hasattr(config, name):
+            yield from extension.rules(getattr(config, name))
+    if isinstance(config, Config):
+        yield from _stages_rules(config)
+        yield from _context_rules(config)
+        yield from _epochs_rules(config)
+        yield from _sft_rules(config.sft)
+        yield from _preferences_rules(config.preferences)
+        yield from _reward_rules(config.reward)
+        yield from engine_rules(config)
+        yield from rollout_rules(config)
+        yield from _ppo_rules(config.ppo, config.principles)
+
+
+def _stages_rules(config: Config) -> Iterator[str]:
+    yield from unknown_names("stages", config.stages, stage_names())
+    if not config.stages:
+        yield f"stages is empty; choose of {', '.join(stage_names())}"
+
+
+def _context_rules(config: Config) -> Iterator[str]:
+    """What must fit into the model's longest sequence."""
+    context, prompts = config.model.context, config.prompts
+    if prompts.min_tokens > prompts.max_tokens:
+        yield f"prompts.min_tokens={prompts.min_tokens} exceeds prompts.max_tokens={prompts.max_tokens}"
+    lengths = {
+        "reward.max_length": config.reward.max_length,
+        "ppo.reward_input.max_length": config.ppo.reward_input.max_length,
+    }
+    if config.preferences.judge.kind is PairJudge.self:
+        lengths["preferences.judge.max_tokens"] = config.preferences.judge.max_tokens
+    for key, length in lengths.items():
+        if length > context:
+            yield f"{key}={length} exceeds model.context={context}"
+    if prompts.max_tokens + config.ppo.sampling.max_new_tokens > context:
+        yield (
+            f"prompts.max_tokens + ppo.sampling.max_new_tokens = "
+            f"{prompts.max_tokens + config.ppo.sampling.max_new_tokens} exceeds model.context={context}"
+        )
+
+
+def _epochs_rules(config: Config) -> Iterator[str]:
+    """No epochs at all only where there is something to take as it is."""
+    sft, reward = config.sft, config.reward
+    for key, epochs, start in (
+        ("sft", sft.train.epochs, sft.start),
+        ("reward", reward.train.epochs, reward.start),
+    ):
+        if epochs == 0 and start is None:
+            yield (f"{key}.train.epochs=0 must be at least 1, or give {key}.start=FOLDER, which is then taken as it is")
+    for key, epochs in (("reward.pretrain", reward.pretrain.train.epochs), ("dpo", config.dpo.train.epochs)):
+        if epochs == 0:
+            yield f"{key}.train.epochs=0 must be at least 1"
+
+
+def _sft_rules(sft: SFTConfig) -> Iterator[str]:
+    if sft.source is SFTSource.demonstrations and sft.demonstrations is None:
+        yield "sft.source=demonstrations needs sft.demonstrations=FILE.jsonl or hub:NAME"
+    if sft.source is SFTSource.styled and not sft.styles:
+        yield "sft.source=styled needs sft.styles={STYLE: PROBABILITY, ...}"
+
+
+def _preferences_rules(preferences: PreferencesConfig) -> Iterator[str]:
+    if preferences.sampling.temperature == 0:
+        yield "preferences.sampling.temperature=0 makes both responses of a pair the same"
+    if preferences.contrast and sum(p > 0 for p in preferences.styles.values()) < 2:
+        yield (
+            f"preferences.contrast={preferences.contrast} exchanges one style for another and needs at least "
+            "two preferences.styles with a probability"
+        )
+    if preferences.judge.kind is PairJudge.server and not preferences.judge.server.model:
+        yield "preferences.judge.kind=server needs the name of a model: set preferences.judge.server.model"
+
+
+def _reward_rules(reward: RewardConfig) -> Iterator[str]:
+    if reward.train.epochs == 0 and (reward.pretrain.data or reward.lessons):
+        yield "reward.train.epochs=0 takes reward.start as it is: set reward.pretrain.data=null and reward.lessons=[]"
+
+
+def _ppo_rules(ppo: PPOConfig, principles: PrinciplesConfig) -> Iterator[str]:
+    yield from _batch_rules(ppo)
+    if ppo.sampling.temperature == 0:
+        yield f"ppo.sampling.temperature={ppo.sampling.temperature} must be above 0: PPO needs samples"
+    if ppo.sampling.top_p != 1:
+        yield (
+            f"ppo.sampling.top_p={ppo.sampling.top_p} must be 1: log-probs are of the whole distribution, and a "
+            "truncated one makes the KL negative"
+        )
+    lacking = [kind for kind in QUESTION_TYPES if kind not in ppo.shaping.length_bonus_multiplier]
+    if lacking:
+        yield f"ppo.shaping.length_bonus_multiplier lacks {', '.join(lacking)}"
+    if ppo.kl.adaptive and (ppo.kl.target <= 0 or ppo.kl.horizon <= 0):
+        yield "ppo.kl.adaptive needs ppo.kl.target and ppo.kl.horizon above 0"
+    if ppo.kl.adaptive and ppo.kl.horizon <= 0.2 * ppo.rollout_batch:
+        yield f"ppo.kl.horizon={ppo.kl.horizon} must exceed 0.2 * ppo.rollout_batch={0.2 * ppo.rollout_batch}"
+    shown = (principles.rl is not None and ppo.principles.per_prompt) or principles.interventions is not None
+    if ppo.reward_source is RewardSource.judge and not shown:
+        yield "ppo.reward_source=judge needs principles: set principles.rl and ppo.principles.per_prompt above 0"
+
+
+def _batch_rules(ppo: PPOConfig) -> Iterator[str]:
+    if ppo.minibatch > 0 and ppo.rollout_batch % ppo.minibatch:
+        yield (
+            f"ppo.rollout_batch={ppo.rollout_batch} is not divisible by ppo.minibatch={ppo.minibatch}; "
+            f"nearest divisors: {_nearest_divisors(ppo.rollout_batch, ppo.minibatch)}"
+        )
+    if ppo.num_prompts and (ppo.num_prompts - ppo.held_out_prompts) * ppo.epochs < ppo.rollout_batch:
+        yield (
+            f"ppo.num_prompts={ppo.num_prompts} less ppo.held_out_prompts={ppo.held_out_prompts}, times ppo.epochs="
+            f"{ppo.epochs}, do not fill one rollout of ppo.rollout_batch={ppo.rollout_batch}"
+        )
+
+
+def _nearest_divisors(total: int, wanted: int) -> str:
+    divisors = [d for d in range(1, total + 1) if total % d == 0]
+    return ", ".join(map(str, sorted(sorted(divisors, key=lambda d: abs(d - wanted))[:3])))

@@ -1,0 +1,41 @@
+"""From Hydra's composed config to typed objects, once, with every problem in one message."""
+
+from typing import Any, TypeVar
+
+from omegaconf import MISSING, DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from salmon.config.rules import broken_rules
+from salmon.config.walk import out_of_limits, settings, unknown_keys
+from salmon.errors import SalmonError
+
+T = TypeVar("T")
+
+
+def to_typed(composed: DictConfig, root: type[T]) -> T:
+    """Check a composed config and convert it to its dataclasses.
+
+    Raises:
+        SalmonError: one message with all unknown keys, missing values and broken rules.
+    """
+    try:
+        missing = sorted(OmegaConf.missing_keys(composed))  # resolves what a value refers to
+        config: Any = None if missing else OmegaConf.to_object(composed)
+    except OmegaConfBaseException as error:
+        raise SalmonError(f"config: {error}") from error
+    if missing:
+        raise SalmonError("the config lacks values for: " + ", ".join(missing) + ". Give each as KEY=VALUE")
+    if not isinstance(config, root):
+        raise SalmonError(f"the composed config is not a {root.__name__}; is `schema` missing from its defaults?")
+    deleted = sorted(setting.key for setting in settings(config) if setting.value == MISSING)
+    if deleted:  # with ~KEY: neither missing nor unknown to OmegaConf
+        raise SalmonError("the config lacks values for: " + ", ".join(deleted) + ". Give each as KEY=VALUE")
+    if found := problems(config):
+        count = f"{len(found)} problems" if len(found) > 1 else "a problem"
+        raise SalmonError(f"the config has {count}:\n" + "\n".join(f"  - {problem}" for problem in found))
+    return config
+
+
+def problems(config: Any) -> list[str]:
+    """Everything that is wrong with a config whose values have the right types, in plain words."""
+    return [*unknown_keys(config), *out_of_limits(config), *broken_rules(config)]

@@ -1,0 +1,54 @@
+"""One walk over all settings of a config: which there are, which are unknown, which are out of their limits."""
+
+from collections.abc import Iterator
+from dataclasses import fields, is_dataclass
+from difflib import get_close_matches
+from typing import Any, NamedTuple
+
+from salmon.config.setting import Limits
+
+
+class Setting(NamedTuple):
+    """One setting of a config."""
+
+    key: str  # dotted: "reward.curriculum[0].batch_size"
+    value: Any
+    limits: Limits
+
+
+def settings(node: Any, path: str = "") -> Iterator[Setting]:
+    """Every setting of a dataclass, of those that it holds, and of those in its lists."""
+    for f in fields(node):
+        key, value = f"{path}{f.name}", getattr(node, f.name)
+        groups = dict(_groups(key, value))
+        for where, group in groups.items():
+            yield from settings(group, f"{where}.")
+        if not groups:
+            yield Setting(key, value, f.metadata.get("limits", Limits()))
+
+
+def _groups(key: str, value: Any) -> Iterator[tuple[str, Any]]:
+    """The dataclasses that a field is or lists, with their keys."""
+    if is_dataclass(value):
+        yield key, value
+    elif isinstance(value, list):
+        yield from ((f"{key}[{number}]", item) for number, item in enumerate(value) if is_dataclass(item))
+
+
+def out_of_limits(config: Any) -> Iterator[str]:
+    """Values that their own field refuses (``setting(at_least=1)``)."""
+    for setting in settings(config):
+        yield from setting.limits.problems(setting.key, setting.value)
+
+
+def unknown_keys(node: Any, path: str = "") -> Iterator[str]:
+    """Keys that ``+key=value`` or a misspelt ``+group=option`` smuggled past Hydra's schema."""
+    known = {f.name for f in fields(node)}
+    for name, value in vars(node).items():
+        where = f"{path}{name}"
+        if name not in known:
+            close = get_close_matches(name, [*known, "experiment", "sweeps"], n=1)
+            hint = f"; did you mean {path}{close[0]}?" if close else ""
+            yield f"unknown key or group: {where}{hint}"
+        for inner, group in _groups(where, value) if name in known else ():
+            yield from unknown_keys(group, f"{inner}.")
