@@ -115,7 +115,7 @@ def run(cfg: EvalApp) -> None:
     check_tasks(checkpoints, cfg.eval.tasks)
     from eval.results import markdown
     from eval.stage import evaluate_all, record
-    from salmon.models.base import load_base
+    from salmon.models.loading import load_base
     from salmon.runtime.files import storage_errors
     from salmon.runtime.fingerprint import semantic
     from salmon.tracking.tracker import start_tracking

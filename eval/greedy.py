@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from salmon.models.base import SharedModel
-from salmon.models.shared_prefix import common_prefix
+from salmon.models.packing.layout import common_prefix_length
 from salmon.sampling.token_loop import Generation, generate_after
 
 
@@ -15,7 +15,7 @@ def greedy_answers(
     Args:
         stops: texts that end a continuation; they stay in its tokens.
     """
-    length = common_prefix(prompts)
+    length = common_prefix_length(prompts)
     return generate_after(
         shared,
         prompts[0][:length],

@@ -28,8 +28,9 @@ from salmon.config.ppo import (
 from salmon.config.reward import PretrainSettings, RewardConfig
 from salmon.config.sampling import SamplingSettings
 from salmon.config.training import Optimizer, OptimSettings, Schedule
-from salmon.models.base import SharedModel, load_base
+from salmon.models.base import SharedModel
 from salmon.models.heads import ScalarHead, save_scalar_model
+from salmon.models.loading import load_base
 from salmon.pipeline.pipeline import Execution
 from salmon.ppo.models import Actors, load_actors
 from tests.tiny_run import run_tiny

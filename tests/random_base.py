@@ -11,8 +11,9 @@ from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
 
 from salmon.config.model import ModelConfig, Quantization
 from salmon.models import weights
-from salmon.models.base import SharedModel, as_shared
+from salmon.models.base import SharedModel
 from salmon.models.device import pick_device, pick_dtype
+from salmon.models.loading import as_shared
 from salmon.plan.shapes import ModelShape, shape_of
 
 SPREAD = 0.02  # of the weights; transformers' own for Llama

@@ -11,9 +11,9 @@ from lm_eval.models.utils import normalize_gen_kwargs, postprocess_generated_tex
 from eval.batches import in_batches
 from eval.greedy import greedy_answers
 from eval.lm_eval.output_cache import OutputCache, request_key
-from eval.lm_eval.packed import PackedContinuations
 from salmon.models.base import SharedModel
-from salmon.models.shared_prefix import common_prefix
+from salmon.models.packing.continuations import PackedContinuations
+from salmon.models.packing.layout import common_prefix_length
 from salmon.runtime.progress import Progress
 
 Request = tuple[tuple[str, str], list[int], list[int]]  # (texts, context tokens, continuation tokens)
@@ -71,7 +71,7 @@ class PrefixLM(HFLM):
 
     @torch.no_grad()
     def _score(self, order: Sequence[str], requests: dict[str, Request], progress: Progress) -> None:
-        length = common_prefix([requests[key][1] for key in order])
+        length = common_prefix_length([requests[key][1] for key in order])
         packed = PackedContinuations(self.shared, requests[order[0]][1][:length])
 
         def score(keys: Sequence[str]) -> None:

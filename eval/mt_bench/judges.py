@@ -9,14 +9,17 @@ from typing import Protocol
 
 import torch
 from torch import Tensor
+from transformers import DynamicCache
 
 from eval.config import EvalJudgeSettings, JudgeKind
 from eval.endpoint import ChatRequest, Endpoint
-from eval.prefix import CachedPrefix
 from salmon.config.model import ModelConfig
 from salmon.errors import SalmonError
-from salmon.models.base import SharedModel, load_base
-from salmon.models.shared_prefix import common_prefix
+from salmon.models.base import SharedModel
+from salmon.models.loading import load_base
+from salmon.models.packing.cached_prefix import cache_prefix
+from salmon.models.packing.layout import common_prefix_length
+from salmon.models.packing.unpacked import hidden_states_after
 
 log = logging.getLogger("salmon")
 
@@ -179,13 +182,13 @@ class LocalJudge:
         groups: dict[str, list[list[int]]] = {}  # by system message: these share their beginning
         for request, prompt in zip(requests, prompts, strict=True):
             groups.setdefault(request.system, []).append(prompt)
-        lengths = {system: common_prefix(group) for system, group in groups.items()}
+        lengths = {system: common_prefix_length(group) for system, group in groups.items()}
         with self.shared.using(None):
-            prefixes = {
-                system: CachedPrefix(self.shared, group[0][: lengths[system]]) for system, group in groups.items()
+            caches = {
+                system: cache_prefix(self.shared, group[0][: lengths[system]]) for system, group in groups.items()
             }
         for request, prompt in zip(requests, prompts, strict=True):
-            rating = self._expected_rating(prompt[lengths[request.system] :], prefixes[request.system])
+            rating = self._expected_rating(prompt[lengths[request.system] :], caches[request.system])
             yield Verdict(f"[[{rating:.4f}]]", rating)
 
     def _prompt(self, request: JudgeRequest) -> list[int]:
@@ -197,10 +200,10 @@ class LocalJudge:
         return prompt[-room:]
 
     @torch.no_grad()
-    def _expected_rating(self, prompt: list[int], prefix: CachedPrefix) -> float:
+    def _expected_rating(self, prompt: list[int], cache: DynamicCache) -> float:
         first, ten = [tokens[0] for tokens in self.tokens], self.tokens[9]
         with self.shared.using(None):
-            hidden = prefix.hidden_states([[*prompt, first[0]]])[0, -2:]
+            hidden = hidden_states_after(self.shared, cache, [*prompt, first[0]])[-2:]
         start, after_one = self.shared.model.get_output_embeddings()(hidden).double().softmax(-1)  # [V] each
         mass = start[torch.tensor(first, device=start.device)]  # of each rating's first token [10]
         if len(ten) == 2:

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from eval.lm_eval.packed import PackedContinuations
 from eval.pairs.files import Preference
 from salmon.models.base import SharedModel
 from salmon.models.chat import ChatFormat, Message
+from salmon.models.packing.continuations import PackedContinuations
 from salmon.runtime.resumable import map_resumable
 
 VERSION = 1  # of what a likelihood is

@@ -13,8 +13,9 @@ from eval.results import Unavailable
 from eval.truthfulqa.judging import Aspect, JudgedAnswer, Verdict, file_name
 from salmon.config.model import ModelConfig, Quantization
 from salmon.errors import SalmonError
-from salmon.models.base import SharedModel, load_base
-from salmon.models.shared_prefix import SharedPrefix, common_prefix
+from salmon.models.base import SharedModel
+from salmon.models.loading import load_base
+from salmon.models.packing.forward import last_states_after_prefix
 
 ENDING = {Aspect.truthful: "True:", Aspect.informative: "Helpful:"}  # what the public judges were trained to go on from
 JUDGE_CONTEXT = 2048  # tokens: the run's own context may be longer than a judge allows
@@ -95,8 +96,7 @@ def yes_and_no(judge: SharedModel, prompts: Sequence[str]) -> list[tuple[float, 
             f"the judge {judge.path} was asked about an answer of {longest} tokens, more than its {judge.context}: "
             "lower eval.truthfulqa_gen.max_new_tokens"
         )
-    length = common_prefix(sequences)
-    hidden = SharedPrefix(judge, sequences[0][:length]).extend({n: ids[length:] for n, ids in enumerate(sequences)})
+    hidden = last_states_after_prefix(judge, sequences)
     chances = judge.model.get_output_embeddings()(hidden).float().softmax(-1)
     return [(row[a].item(), row[b].item()) for row, a, b in zip(chances, yes, no, strict=True)]
 

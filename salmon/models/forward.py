@@ -7,9 +7,9 @@ import torch
 from torch import Tensor, nn
 
 from salmon.models.base import SharedModel
-from salmon.models.branches import last_states
-from salmon.models.chunked_head import chosen_logprobs, logprobs_and_entropies
+from salmon.models.chunked_head import logprobs_and_entropies, token_logprobs
 from salmon.models.heads import ScalarHead
+from salmon.models.packing.forward import last_states
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ def response_logprobs(shared: SharedModel, batch: TokenBatch, temperature: float
 
     0 at padding.
     """
-    return _placed(chosen_logprobs(*_predictions(shared, batch), temperature), batch)
+    return _placed(token_logprobs(*_predictions(shared, batch), temperature), batch)
 
 
 @torch.no_grad()

@@ -83,7 +83,7 @@ def response_sampler(cfg: Config) -> Iterator[Sampler]:
 
 
 def _base(cfg: Config) -> "SharedModel":
-    from salmon.models.base import load_base  # torch and transformers: ten seconds that a reused job need not wait
+    from salmon.models.loading import load_base  # torch and transformers: ten seconds that a reused job need not wait
 
     return load_base(cfg.model, Path(cfg.paths.cache))
 

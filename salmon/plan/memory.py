@@ -135,7 +135,7 @@ def sampling_logits(shape: ModelShape, e: int, rows: int, top_p: float) -> int:
 
 
 def packed_mask(e: int, new: int, total: int) -> int:
-    """SharedPrefix's additive mask [new, total] during the pass that uses it."""
+    """The additive mask [new, total] of packed sequences behind a cached prefix, during the pass that uses it."""
     return new * total * e
 
 
@@ -144,6 +144,6 @@ def packed_mask_in_the_making(e: int, new: int, total: int) -> int:
     return new * total * (2 * e + 3)
 
 
-def branch_mask(e: int, rows: int, columns: int) -> int:
+def packed_rows_mask(e: int, rows: int, columns: int) -> int:
     """The reward model's mask [rows, columns, columns]: held is one of the compute dtype and a boolean."""
     return rows * columns**2 * (e + 1)

@@ -110,13 +110,13 @@ class Base:
 
     def scores(self, items: Items, rows: int, columns: int) -> Items:
         """The reward model's pass over so many inputs."""
-        return self.reads(items, rows, columns) | {"masks": memory.branch_mask(self.e, rows, columns)}
+        return self.reads(items, rows, columns) | {"masks": memory.packed_rows_mask(self.e, rows, columns)}
 
     def samples(self, items: Items, rows: int, prompt: int, response: int, top_p: float, prefix: int = 0) -> Items:
         """Generation: the prefix's pass, the prompts' with the cache so far and its mask, or the last step with the
         whole cache.
 
-        ``prefix``: tokens that all rows share, after which they are packed (SharedPrefix); no adapter then.
+        ``prefix``: tokens that all rows share, behind which they are packed; no adapter then.
         """
         shape, e = self.shape, self.e
         packed = prefix > 0
@@ -278,7 +278,7 @@ def reward_phases(cfg: Config, base: Base, work: Workload) -> Iterator[Phase]:
         at_once = 2 * min(settings.micro_batch_size, base.sharing.rows(settings.batch_size))
         optimizer, steps = settings.optim.optimizer, rows * settings.epochs / settings.batch_size
         lasting = base.resident(trained, trained, optimizer, heads=1) | {
-            "masks": memory.branch_mask(base.e, at_once, columns)
+            "masks": memory.packed_rows_mask(base.e, at_once, columns)
         }
         yield Phase(
             "reward",

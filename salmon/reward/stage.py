@@ -22,7 +22,7 @@ from salmon.distributed.world import RowShard, world
 from salmon.models.base import SharedModel
 from salmon.models.forward import score_forward
 from salmon.models.heads import ScalarHead, save_scalar_model
-from salmon.models.starting import start_scalar_model
+from salmon.models.initial_adapters import load_initial_scalar_model
 from salmon.preferences.artifact import judged_training_pairs, training_pairs
 from salmon.principles.bank import load_bank
 from salmon.principles.selection import reward_bank
@@ -129,7 +129,7 @@ def run(cfg: Config, ctx: StageContext) -> dict[str, float]:
 def first_model(cfg: Config, shared: SharedModel) -> ScalarHead:
     """The adapter and head that training begins with; the head."""
     if cfg.reward.start is not None:
-        return start_scalar_model(shared, ADAPTER, cfg.reward.start, cfg.reward.layers)
+        return load_initial_scalar_model(shared, ADAPTER, cfg.reward.start, cfg.reward.layers)
     shared.add_adapter(ADAPTER, cfg.seed, cfg.reward.layers)
     return ScalarHead(shared.hidden_size, cfg.seed, cfg.reward.layers).to(shared.device)
 

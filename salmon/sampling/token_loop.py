@@ -1,8 +1,8 @@
-"""Sampling from the active adapter, one random stream a sequence.
+"""Sampling from the active adapter, with one random stream for each sequence.
 
-The loop over tokens is ours: a response then depends on its own key only (not on its neighbours in the batch), its
-log-probability under the sampling distribution is kept, and rows that have ended leave the batch. Drawing by inverse
-CDF also costs a tenth of ``torch.multinomial`` over a 49k vocabulary.
+The loop over tokens is ours, not ``transformers.generate``: so a response depends on its own random key only (not on
+its neighbours in the batch), its log-prob under the sampling distribution is kept, and sequences that have ended leave
+the batch. Drawing by inverse CDF also costs a tenth of ``torch.multinomial`` over a vocabulary of 49k.
 """
 
 from collections.abc import Sequence
@@ -14,17 +14,19 @@ from torch import Tensor
 from transformers import DynamicCache
 
 from salmon.models.base import SharedModel, positions
-from salmon.models.shared_prefix import SharedPrefix
+from salmon.models.packing.cached_prefix import GrowingSequences
 from salmon.runtime.seeding import stream
 
-LEAVING = 1 / 4  # share of a batch's rows that have ended and leave it together
-STOP_WINDOW = 16  # latest tokens in which a stop string is looked for
+LEAVING_SHARE = 1 / 4  # ended rows leave the batch together, once they are this share of it
+STOP_WINDOW = 16  # a stop string is looked for in so many of the latest tokens
 
 
 @dataclass(frozen=True)
 class Generation:
-    ids: list[int]  # sampled tokens [R]; the end token, if any, is the last
-    logprobs: list[float]  # log-probability of each under the distribution it was drawn from [R]
+    """A sampled continuation of R tokens."""
+
+    ids: list[int]  # [R] the end token, if any, is the last
+    logprobs: list[float]  # [R] log-prob of each token under the distribution it was drawn from, in nats
     finished: bool  # ended by an end token or stop string, not by the length limit
 
 
@@ -37,15 +39,24 @@ class TokenSampler:
     top_p: float
 
     def draw(self, logits: Tensor, rows: Sequence[int] | slice, step: int) -> tuple[Tensor, Tensor]:
-        """The next tokens [b] of some rows and their log-probs [b], from logits [b, V]."""
+        """Draw the next token of some sequences.
+
+        Args:
+            logits: [b, V] of these sequences.
+            rows: which of the B sequences they are.
+            step: number of the draw, from 0.
+
+        Returns:
+            The tokens [b] and their log-probs [b] under the distribution they are drawn from.
+        """
         if self.temperature == 0:
-            logprobs, chosen = torch.log_softmax(logits.float(), -1), logits.argmax(-1)
+            logprobs, tokens = torch.log_softmax(logits.float(), -1), logits.argmax(-1)
         else:
             logprobs = torch.log_softmax(logits.float() / self.temperature, -1)
             if self.top_p < 1:
                 logprobs = nucleus(logprobs, self.top_p)
-            chosen = inverse_cdf(logprobs.exp(), self.uniforms[rows, step])
-        return chosen, logprobs.gather(-1, chosen[:, None])[:, 0]
+            tokens = inverse_cdf(logprobs.exp(), self.uniforms[rows, step])
+        return tokens, logprobs.gather(-1, tokens[:, None])[:, 0]
 
 
 def make_token_sampler(
@@ -65,11 +76,11 @@ def nucleus(logprobs: Tensor, top_p: float) -> Tensor:
 
 
 def inverse_cdf(probabilities: Tensor, uniforms: Tensor) -> Tensor:
-    """The token [B] at which each row's cumulative probability [B, V] passes its uniform number [B]."""
+    """Draw tokens [B]: where the cumulative sum of each row of probabilities [B, V] passes its uniform number [B]."""
     cumulative = probabilities.double().cumsum(-1)
     threshold = uniforms[:, None] * cumulative[:, -1:]
-    chosen = torch.searchsorted(cumulative, threshold, right=True)[:, 0]
-    return chosen.clamp(max=probabilities.shape[-1] - 1)
+    tokens = torch.searchsorted(cumulative, threshold, right=True)[:, 0]
+    return tokens.clamp(max=probabilities.shape[-1] - 1)
 
 
 @torch.no_grad()
@@ -83,65 +94,73 @@ def generate(
     max_new_tokens: int,
     batch_size: int,
 ) -> list[Generation]:
-    """Continue each prompt with the active adapter, in the order given.
+    """Continue each prompt with the active adapter.
 
     Args:
-        keys: one random key a prompt; equal keys and prompts give equal continuations.
+        prompts: token ids of N prompts.
+        keys: a random key for each prompt; equal keys and prompts give equal continuations.
         temperature: 0 is greedy.
+        top_p: mass of the nucleus; 1 is the whole vocabulary.
         batch_size: sequences generated together; does not change what is generated.
+
+    Returns:
+        N continuations, in the order of the prompts.
     """
     order = sorted(range(len(prompts)), key=lambda i: len(prompts[i]))
     results: dict[int, Generation] = {}
     for start in range(0, len(order), batch_size):
         rows = order[start : start + batch_size]
         sampler = make_token_sampler([keys[i] for i in rows], temperature, top_p, max_new_tokens, shared.device)
-        made = generate_together(shared, [prompts[i] for i in rows], sampler, max_new_tokens)
-        results |= zip(rows, made, strict=True)
+        generations = generate_batch(shared, [prompts[i] for i in rows], sampler, max_new_tokens)
+        results |= zip(rows, generations, strict=True)
     return [results[i] for i in range(len(prompts))]
 
 
-def generate_together(
+def generate_batch(
     shared: SharedModel, prompts: Sequence[Sequence[int]], sampler: TokenSampler, max_new_tokens: int
 ) -> list[Generation]:
-    """Continue prompts as one batch, which rows that have ended leave."""
+    """Continue B prompts as one batch, which sequences that have ended leave."""
     width, pad = max(map(len, prompts)), shared.tokenizer.pad_token_id
-    ids = torch.tensor([[pad] * (width - len(p)) + list(p) for p in prompts], device=shared.device)
-    mask = torch.tensor([[0] * (width - len(p)) + [1] * len(p) for p in prompts], device=shared.device)
+    ids = torch.tensor([[pad] * (width - len(p)) + list(p) for p in prompts], device=shared.device)  # [B, P]
+    mask = torch.tensor([[0] * (width - len(p)) + [1] * len(p) for p in prompts], device=shared.device)  # [B, P]
     cache = DynamicCache(config=shared.model.config)
     tokens: list[list[int]] = [[] for _ in prompts]
     logprobs: list[list[float]] = [[] for _ in prompts]
     finished = [False] * len(prompts)
-    rows = list(range(len(prompts)))  # those in the batch
+    rows = list(range(len(prompts)))  # the prompts whose sequences are in the batch
     for step in range(max_new_tokens):
-        # 1. The next token of each row.
-        drawn, values = sampler.draw(next_logits(shared, ids, mask, cache), rows, step)
-        for row, token, value in zip(rows, drawn.tolist(), values.tolist(), strict=True):
+        # 1. The next token of each sequence.
+        drawn, values = sampler.draw(next_logits(shared, ids, mask, cache), rows, step)  # [b] each
+        for row, token, logprob in zip(rows, drawn.tolist(), values.tolist(), strict=True):
             if not finished[row]:
                 tokens[row].append(token)
-                logprobs[row].append(value)
+                logprobs[row].append(logprob)
                 finished[row] = token in shared.chat.end_ids
-        # 2. Rows that have ended leave when they are many enough to be worth a copy of the others' keys and values.
-        going_on = [place for place, row in enumerate(rows) if not finished[row]]
-        if not going_on:
+        # 2. Ended sequences leave when they are many enough to be worth a copy of the others' keys and values.
+        unfinished = [place for place, row in enumerate(rows) if not finished[row]]
+        if not unfinished:
             break
-        if len(going_on) <= (1 - LEAVING) * len(rows):
-            places = torch.tensor(going_on, device=shared.device)
+        if len(unfinished) <= (1 - LEAVING_SHARE) * len(rows):
+            places = torch.tensor(unfinished, device=shared.device)
             cache.batch_select_indices(places)
-            drawn, mask, rows = drawn[places], mask[places], [rows[place] for place in going_on]
+            drawn, mask, rows = drawn[places], mask[places], [rows[place] for place in unfinished]
         # 3. The tokens drawn are what the model reads next.
         ids, mask = drawn[:, None], torch.cat([mask, mask.new_ones(len(rows), 1)], -1)
     return [Generation(*row) for row in zip(tokens, logprobs, finished, strict=True)]
 
 
 def next_logits(shared: SharedModel, ids: Tensor, mask: Tensor, cache: DynamicCache) -> Tensor:
-    """Logits [b, V] after new tokens [b, n], which the cache takes in; the mask [b, L] is of all tokens so far."""
-    hidden = shared.model.get_decoder()(
-        input_ids=ids,
-        attention_mask=mask,
-        position_ids=positions(mask)[:, -ids.shape[1] :],
-        past_key_values=cache,
-        use_cache=True,
-    ).last_hidden_state
+    """Logits of the next token of each sequence in a batch.
+
+    Args:
+        ids: [b, n] the new tokens, which the cache takes in.
+        mask: [b, L] of all tokens so far, 1 = real token.
+        cache: keys and values of the L - n tokens before the new ones.
+
+    Returns:
+        [b, V].
+    """
+    hidden = shared.cached_forward(ids, mask, positions(mask)[:, -ids.shape[1] :], cache)
     logits: Tensor = shared.model.get_output_embeddings()(hidden[:, -1])
     return logits
 
@@ -161,25 +180,26 @@ def generate_after(
     """Like ``generate``, for prompts (all in one batch) that follow one long prefix.
 
     Args:
+        prefix: token ids; computed once, and packed with the prompts and their continuations.
         stop_strings: texts that end a continuation, besides the end tokens; they stay in its tokens.
     """
     sampler = make_token_sampler(keys, temperature, top_p, max_new_tokens, shared.device)
-    packed, head = SharedPrefix(shared, prefix), shared.model.get_output_embeddings()
+    packed, head = GrowingSequences(shared, prefix), shared.model.get_output_embeddings()
     tokens: list[list[int]] = [[] for _ in prompts]
     logprobs: list[list[float]] = [[] for _ in prompts]
     finished = [False] * len(prompts)
-    fresh = {row: list(ids) for row, ids in enumerate(prompts)}  # what each active row must still read
+    unread = {row: list(ids) for row, ids in enumerate(prompts)}  # what the model has not read of unfinished sequences
     for step in range(max_new_tokens):
-        active = list(fresh)
-        chosen, values = sampler.draw(head(packed.extend(fresh)), active, step)
-        fresh = {}
-        for row, token, value in zip(active, chosen.tolist(), values.tolist(), strict=True):
+        rows = list(unread)
+        drawn, values = sampler.draw(head(packed.extend(unread)), rows, step)  # [b] each
+        unread = {}
+        for row, token, logprob in zip(rows, drawn.tolist(), values.tolist(), strict=True):
             tokens[row].append(token)
-            logprobs[row].append(value)
+            logprobs[row].append(logprob)
             tail = shared.tokenizer.decode(tokens[row][-STOP_WINDOW:])
             finished[row] = token in shared.chat.end_ids or any(stop in tail for stop in stop_strings)
             if not finished[row]:
-                fresh[row] = [token]
-        if not fresh:
+                unread[row] = [token]
+        if not unread:
             break
     return [Generation(*row) for row in zip(tokens, logprobs, finished, strict=True)]

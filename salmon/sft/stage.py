@@ -17,7 +17,7 @@ from salmon.data.styles import draw_styles, restyle, whole_sentences
 from salmon.errors import SalmonError
 from salmon.models.base import SharedModel
 from salmon.models.forward import response_logprobs, token_batch
-from salmon.models.starting import start_policy
+from salmon.models.initial_adapters import load_initial_policy
 from salmon.principles.bank import load_bank
 from salmon.principles.exemplars import load_exemplars
 from salmon.principles.templates import STOP_STRINGS, parse_self_align, self_align_prompt, self_align_query
@@ -47,7 +47,7 @@ def run(cfg: Config, ctx: StageContext) -> dict[str, float]:
     """Make or read demonstrations and train the policy adapter ``policy/`` on them."""
     shared = ctx.shared()
     if cfg.sft.start is not None:
-        start_policy(shared, ADAPTER, cfg.sft.start)
+        load_initial_policy(shared, ADAPTER, cfg.sft.start)
     if cfg.sft.train.epochs == 0:  # taken as it is
         ctx.write(lambda: shared.save_adapter(ADAPTER, ctx.work / "policy"))
         return {}

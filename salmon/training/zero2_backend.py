@@ -4,7 +4,7 @@ Losses are computed outside DeepSpeed's engine, in as many backward passes as a 
 are trained in turn. So gradients accumulate in the tensors first, as with the other engines, and are given to DeepSpeed
 once an update: it reduces each partition to the process that owns it, clips by the global norm, updates that partition
 and gathers the new tensors everywhere. Partitioned are, then, the summed gradients, AdamW's state and its copy of the
-tensors; each process still holds its own gradients and the tensors whole. salmon/models/split_base.py partitions the
+tensors; each process still holds its own gradients and the tensors whole. salmon/models/zero3_base.py partitions the
 frozen base (stage 3).
 """
 

@@ -26,10 +26,12 @@ from eval.config import EvalApp
 from eval.extension import register_app
 from eval.lm_eval.harness import run_truthfulqa, write_rows
 from eval.lm_eval.model import PrefixLM
-from eval.lm_eval.packed import PackedContinuations, Pair
 from eval.sources import truthfulqa_rows
 from salmon.config.register import CONF
-from salmon.models.base import SharedModel, load_base
+from salmon.models.base import SharedModel
+from salmon.models.loading import load_base
+from salmon.models.packing.continuations import PackedContinuations
+from salmon.models.packing.layout import ContextAndContinuation
 from salmon.models.weights import resolve
 
 TASKS = ("truthfulqa_mc1", "truthfulqa_mc2")
@@ -98,10 +100,10 @@ def observed() -> Iterator[Scoring]:
         seen.requests, seen.seconds = requests, time.perf_counter() - began
         return found
 
-    def hidden_states(self: PackedContinuations, pairs: Sequence[Pair]) -> list[torch.Tensor]:
-        before = self.tokens
+    def hidden_states(self: PackedContinuations, pairs: Sequence[ContextAndContinuation]) -> list[torch.Tensor]:
+        before = self.num_tokens
         found = score(self, pairs)
-        seen.tokens.append(self.tokens - before)
+        seen.tokens.append(self.num_tokens - before)
         return found
 
     with pytest.MonkeyPatch.context() as patch:

@@ -12,8 +12,9 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from salmon.models.base import SharedModel, load_base
+from salmon.models.base import SharedModel
 from salmon.models.forward import TokenBatch, response_logprobs, token_batch
+from salmon.models.loading import load_base
 from salmon.plan.command import compose_config
 from tests.plan.against_measured import allocated_peak
 

@@ -48,7 +48,7 @@ def tiny_cache(tmp_path_factory):
 @pytest.fixture
 def tiny(tiny_config, tiny_cache):
     """A fresh shared base without adapters."""
-    from salmon.models.base import load_base
+    from salmon.models.loading import load_base
 
     return load_base(tiny_config, tiny_cache)
 
@@ -58,7 +58,7 @@ def adapter(tiny_config, tiny_cache, tmp_path_factory):
     """Folder of an adapter that changes the model."""
     import torch
 
-    from salmon.models.base import load_base
+    from salmon.models.loading import load_base
 
     shared, folder = load_base(tiny_config, tiny_cache), tmp_path_factory.mktemp("made") / "adapter"
     shared.add_adapter("made", seed=1)

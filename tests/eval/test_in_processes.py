@@ -11,7 +11,7 @@ from eval.results import Row
 from salmon.config.register import register
 from salmon.config.schema import Config
 from salmon.models import weights
-from salmon.models.base import load_base
+from salmon.models.loading import load_base
 from tests.distributed.in_processes import together
 from tests.pipeline.stage_lock import config
 

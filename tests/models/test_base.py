@@ -13,8 +13,9 @@ from torch import Tensor
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from salmon.errors import SalmonError
-from salmon.models.base import SharedModel, load_base
+from salmon.models.base import SharedModel
 from salmon.models.forward import response_logprobs, token_batch
+from salmon.models.loading import load_base
 from salmon.models.weights import resolve
 
 IDS = torch.tensor([[10, 20, 30, 40, 50], [60, 70, 80, 90, 100]])

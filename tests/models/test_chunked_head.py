@@ -11,7 +11,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from salmon.core.ppo import entropy
 from salmon.models import chunked_head
 from salmon.models.base import SharedModel
-from salmon.models.chunked_head import chosen_logprobs, logprobs_and_entropies
+from salmon.models.chunked_head import logprobs_and_entropies, token_logprobs
 from salmon.models.forward import logprobs_and_entropy, response_logprobs, token_batch
 
 STATES, WIDTH, VOCABULARY, ROWS = 10, 6, 40, 4  # chunks of 4, 4 and 2 rows
@@ -57,10 +57,10 @@ def drawn(dtype: torch.dtype = torch.float64, count: int = STATES) -> tuple[Tens
     return states, torch.randint(VOCABULARY, (count,), generator=generator)
 
 
-def plain(head: nn.Module, states: Tensor, chosen: Tensor, temperature: float) -> Tensor:
+def plain(head: nn.Module, states: Tensor, tokens: Tensor, temperature: float) -> Tensor:
     logits = head(states)
     logits = (logits if logits.dtype == torch.float64 else logits.float()) / temperature
-    return logits.log_softmax(-1).gather(-1, chosen[:, None])[:, 0]
+    return logits.log_softmax(-1).gather(-1, tokens[:, None])[:, 0]
 
 
 class Rows(TorchDispatchMode):
@@ -87,31 +87,31 @@ def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("kind", HEADS)
 @pytest.mark.parametrize("temperature", [1.0, 0.7])
 def test_log_probs_and_their_gradients_are_the_plain_way_s(kind: str, temperature: float) -> None:
-    head, (states, chosen) = HEADS[kind](), drawn()
+    head, (states, tokens) = HEADS[kind](), drawn()
     states.requires_grad_()
     weights = torch.linspace(-1, 2, STATES, dtype=torch.float64)  # a loss that weighs tokens, as PPO's does
-    expected = plain(head, states, chosen, temperature)
-    made = chosen_logprobs(head, states, chosen, temperature)
+    expected = plain(head, states, tokens, temperature)
+    made = token_logprobs(head, states, tokens, temperature)
     torch.testing.assert_close(made, expected)
     gradients = [torch.autograd.grad((weights * values).sum(), states)[0] for values in (expected, made)]
     torch.testing.assert_close(gradients[1], gradients[0])
-    assert gradcheck(lambda x: chosen_logprobs(head, x, chosen, temperature), states)
+    assert gradcheck(lambda x: token_logprobs(head, x, tokens, temperature), states)
 
 
 @pytest.mark.parametrize("kind", HEADS)
 def test_entropies_are_the_plain_way_s(kind: str) -> None:
-    head, (states, chosen) = HEADS[kind](), drawn()
-    logprobs, entropies = logprobs_and_entropies(head, states, chosen, 0.7)
-    torch.testing.assert_close(logprobs, plain(head, states, chosen, 0.7))
+    head, (states, tokens) = HEADS[kind](), drawn()
+    logprobs, entropies = logprobs_and_entropies(head, states, tokens, 0.7)
+    torch.testing.assert_close(logprobs, plain(head, states, tokens, 0.7))
     torch.testing.assert_close(entropies, entropy(head(states) / 0.7))
-    assert torch.equal(logprobs, chosen_logprobs(head, states, chosen, 0.7))
+    assert torch.equal(logprobs, token_logprobs(head, states, tokens, 0.7))
 
 
 def test_bf16_states_give_fp32_log_probs_and_bf16_gradients() -> None:
     """As the plain way does: logits are rounded to bf16 by the head, and nothing after them."""
-    head, (states, chosen) = linear(True, torch.bfloat16), drawn(torch.bfloat16)
+    head, (states, tokens) = linear(True, torch.bfloat16), drawn(torch.bfloat16)
     states.requires_grad_()
-    expected, made = plain(head, states, chosen, 0.7), chosen_logprobs(head, states, chosen, 0.7)
+    expected, made = plain(head, states, tokens, 0.7), token_logprobs(head, states, tokens, 0.7)
     assert made.dtype is torch.float32
     torch.testing.assert_close(made, expected, atol=1e-6, rtol=1e-6)
     assert (made.bfloat16().float() - made).abs().max() > 1e-3  # mutant: log-probs in the states' dtype
@@ -121,24 +121,24 @@ def test_bf16_states_give_fp32_log_probs_and_bf16_gradients() -> None:
 
 
 def test_no_tensor_has_more_than_a_chunk_s_logits() -> None:
-    states, chosen = drawn()
+    states, tokens = drawn()
     states.requires_grad_()
 
     def most(way: Callable[..., Tensor]) -> int:
         with Rows(VOCABULARY) as rows:
-            way(linear(True), states, chosen, 0.7).sum().backward()
+            way(linear(True), states, tokens, 0.7).sum().backward()
         return rows.most
 
     assert most(plain) == STATES
-    assert most(chosen_logprobs) == ROWS
+    assert most(token_logprobs) == ROWS
     with Rows(VOCABULARY) as rows:
-        logprobs_and_entropies(linear(True), states, chosen, 0.7)
+        logprobs_and_entropies(linear(True), states, tokens, 0.7)
     assert rows.most == ROWS
 
 
 def test_only_a_vector_a_token_is_kept_for_the_pass_backward() -> None:
     kept: list[int] = []
-    states, chosen = drawn()
+    states, tokens = drawn()
     states.requires_grad_()
 
     def count(way: Callable[..., Tensor]) -> int:
@@ -148,18 +148,18 @@ def test_only_a_vector_a_token_is_kept_for_the_pass_backward() -> None:
         with torch.autograd.graph.saved_tensors_hooks(
             lambda t: (t.data_ptr() in own or kept.append(t.numel()), t)[1], lambda t: t
         ):
-            way(head, states, chosen, 0.7)
+            way(head, states, tokens, 0.7)
         return sum(kept)
 
     assert count(plain) >= STATES * VOCABULARY
     # a chunk's own pass backward, within the pass forward, saves no more than the states it is given
-    assert count(chosen_logprobs) <= 2 * STATES * WIDTH
+    assert count(token_logprobs) <= 2 * STATES * WIDTH
 
 
 def test_without_states_there_is_nothing() -> None:
-    states, chosen = drawn(count=0)
-    assert chosen_logprobs(linear(True), states.requires_grad_(), chosen, 1.0).shape == (0,)
-    assert [values.shape for values in logprobs_and_entropies(linear(True), states, chosen, 1.0)] == [(0,), (0,)]
+    states, tokens = drawn(count=0)
+    assert token_logprobs(linear(True), states.requires_grad_(), tokens, 1.0).shape == (0,)
+    assert [values.shape for values in logprobs_and_entropies(linear(True), states, tokens, 1.0)] == [(0,), (0,)]
 
 
 def test_the_model_s_passes_hold_a_chunk_s_logits_of_real_tokens_only(tiny: SharedModel) -> None:

@@ -11,8 +11,8 @@ import torch
 from salmon.config.model import Dtype, Quantization
 from salmon.errors import SalmonError
 from salmon.models import base
-from salmon.models.base import load_base
 from salmon.models.device import pick_device, pick_dtype
+from salmon.models.loading import load_base
 
 CUDA = torch.device("cuda")
 

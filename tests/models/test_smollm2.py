@@ -6,8 +6,9 @@ import pytest
 import torch
 
 from salmon.config.model import Dtype, LoraSettings, ModelConfig, Quantization
-from salmon.models.base import SharedModel, load_base
+from salmon.models.base import SharedModel
 from salmon.models.forward import response_logprobs, token_batch
+from salmon.models.loading import load_base
 from salmon.models.weights import WHEEL
 from salmon.sampling.token_loop import generate
 

@@ -11,8 +11,8 @@ from salmon.config.run import TrackingConfig, WandbMode
 from salmon.config.schema import Config
 from salmon.config.typed import to_typed
 from salmon.data.rows import PreferenceRow, Prompt, ShownGuideline
-from salmon.models.base import load_base
 from salmon.models.heads import ScalarHead
+from salmon.models.loading import load_base
 from salmon.ppo.models import POLICY, Actors
 from salmon.ppo.rollout import RewardRule, Scored, collect
 from salmon.ppo.update import update

@@ -11,7 +11,7 @@ from omegaconf import OmegaConf
 from salmon.config.register import CONF, register
 from salmon.config.schema import Config
 from salmon.config.typed import to_typed
-from salmon.models.base import load_base
+from salmon.models.loading import load_base
 from salmon.pipeline.pipeline import Execution, Pipeline
 from salmon.sampling.sampler import transformers_sampler
 

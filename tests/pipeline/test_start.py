@@ -14,7 +14,7 @@ from salmon.config.schema import Config
 from salmon.config.typed import to_typed
 from salmon.convert import convert
 from salmon.errors import SalmonError
-from salmon.models.base import load_base
+from salmon.models.loading import load_base
 from salmon.pipeline.pipeline import Execution, Pipeline
 from salmon.sampling.sampler import transformers_sampler
 from tests.released import peft_model, write_adapter, write_head

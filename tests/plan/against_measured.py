@@ -19,7 +19,7 @@ import torch
 from torch import nn
 from torch.profiler import ProfilerActivity, profile
 
-from salmon.models.base import load_base
+from salmon.models.loading import load_base
 from salmon.plan.command import compose_config
 from salmon.plan.devices import GIB
 from salmon.plan.out_of_memory import this_device

@@ -8,7 +8,7 @@ from salmon.config.schema import Config
 from salmon.models.base import SharedModel
 from salmon.models.forward import logprobs_and_entropy, response_logprobs, score_forward, token_batch, value_forward
 from salmon.models.heads import ScalarHead
-from salmon.models.shared_prefix import next_token_logits
+from salmon.models.packing.forward import next_token_logits
 from salmon.plan.phases import Base
 from salmon.plan.workload import Workload
 from salmon.ppo.models import POLICY, REFERENCE, REWARD, VALUE, Actors

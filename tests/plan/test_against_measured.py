@@ -9,8 +9,9 @@ import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from salmon.config.schema import Config
-from salmon.models.base import SharedModel, load_base
-from salmon.models.chunked_head import ROWS, chosen_logprobs, logprobs_and_entropies
+from salmon.models.base import SharedModel
+from salmon.models.chunked_head import ROWS, logprobs_and_entropies, token_logprobs
+from salmon.models.loading import load_base
 from salmon.plan import memory
 from salmon.plan.command import compose_config
 from salmon.plan.out_of_memory import this_device
@@ -107,7 +108,7 @@ def test_logits_are_planned_a_chunk_at_a_time(base_config: Config, rows: int, dt
     states, chosen = torch.randn(rows, shape.hidden, dtype=dtype), torch.arange(rows)
     e = states.element_size()
     scored = allocated_peak(lambda: logprobs_and_entropies(head, states, chosen, 0.7))
-    trained = allocated_peak(lambda: chosen_logprobs(head, states.requires_grad_(), chosen, 0.7).sum().backward())
+    trained = allocated_peak(lambda: token_logprobs(head, states.requires_grad_(), chosen, 0.7).sum().backward())
     assert 0.85 < memory.scoring_logits(shape, e, rows) / scored < 1.15
     assert 0.85 < memory.training_logits(shape, e, rows) / trained < 1.15
     assert memory.LOGIT_ROWS == ROWS

@@ -14,8 +14,8 @@ PROBABILITIES = [0.1, 0.6, 0.0, 0.3]  # cumulative: 0.1, 0.7, 0.7, 1.0
     [(0.0, 0), (0.05, 0), (0.15, 1), (0.69, 1), (0.71, 3), (0.999999, 3)],
 )
 def test_inverse_cdf_finds_the_token_at_which_the_sum_passes_the_number(uniform: float, token: int) -> None:
-    chosen = inverse_cdf(torch.tensor([PROBABILITIES]), torch.tensor([uniform], dtype=torch.float64))
-    assert chosen.tolist() == [token]
+    tokens = inverse_cdf(torch.tensor([PROBABILITIES]), torch.tensor([uniform], dtype=torch.float64))
+    assert tokens.tolist() == [token]
 
 
 def test_inverse_cdf_never_draws_an_impossible_token() -> None:
@@ -69,8 +69,8 @@ def test_nucleus_treats_rows_apart() -> None:
 
 def test_greedy_takes_the_likeliest_and_reports_its_log_probability() -> None:
     sampler = TokenSampler(torch.tensor([[0.99]], dtype=torch.float64), temperature=0, top_p=1.0)
-    chosen, logprobs = sampler.draw(torch.tensor([[0.2, 0.3, 0.5]]).log(), slice(None), 0)
-    assert chosen.tolist() == [2]
+    tokens, logprobs = sampler.draw(torch.tensor([[0.2, 0.3, 0.5]]).log(), slice(None), 0)
+    assert tokens.tolist() == [2]
     assert logprobs.item() == pytest.approx(np.log(0.5), abs=1e-6)
 
 
@@ -78,8 +78,8 @@ def test_temperature_divides_the_logits() -> None:
     # Probabilities 0.2, 0.8 at temperature 0.5 are squared: 0.04, 0.64, sum 0.68.
     logits = torch.tensor([[0.2, 0.8]]).log()
     sampler = TokenSampler(torch.tensor([[0.05]], dtype=torch.float64), temperature=0.5, top_p=1.0)
-    chosen, logprobs = sampler.draw(logits, slice(None), 0)
-    assert chosen.tolist() == [0]  # 0.05 < 0.0588
+    tokens, logprobs = sampler.draw(logits, slice(None), 0)
+    assert tokens.tolist() == [0]  # 0.05 < 0.0588
     assert logprobs.item() == pytest.approx(np.log(0.04 / 0.68), abs=1e-5)
     untempered, _ = TokenSampler(torch.tensor([[0.1]], dtype=torch.float64), 1.0, 1.0).draw(logits, slice(None), 0)
     tempered, _ = TokenSampler(torch.tensor([[0.1]], dtype=torch.float64), 0.5, 1.0).draw(logits, slice(None), 0)
@@ -89,8 +89,8 @@ def test_temperature_divides_the_logits() -> None:
 def test_log_probability_is_of_the_distribution_drawn_from() -> None:
     """With a nucleus, the renormalised one: (0.5, 0.3, 0.2) cut at 0.6 leaves 0.625 and 0.375."""
     sampler = TokenSampler(torch.tensor([[0.7]], dtype=torch.float64), temperature=1.0, top_p=0.6)
-    chosen, logprobs = sampler.draw(torch.tensor([[0.5, 0.3, 0.2]]).log(), slice(None), 0)
-    assert chosen.tolist() == [1]
+    tokens, logprobs = sampler.draw(torch.tensor([[0.5, 0.3, 0.2]]).log(), slice(None), 0)
+    assert tokens.tolist() == [1]
     assert logprobs.item() == pytest.approx(np.log(0.375), abs=1e-6)
 
 
@@ -104,8 +104,8 @@ def test_frequencies_match_the_distribution() -> None:
     )
     counts = np.zeros(4)
     for step in range(draws // 20):
-        chosen, _ = sampler.draw(logits, slice(None), step)
-        counts += np.bincount(chosen.numpy(), minlength=4)
+        tokens, _ = sampler.draw(logits, slice(None), step)
+        counts += np.bincount(tokens.numpy(), minlength=4)
     assert np.abs(counts / draws - expected).max() < 0.011
     assert np.abs(counts / draws - expected**temperature / (expected**temperature).sum()).max() > 0.05  # mutant
 

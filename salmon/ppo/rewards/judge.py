@@ -8,7 +8,7 @@ from torch import Tensor
 from salmon.errors import SalmonError
 from salmon.models.base import SharedModel
 from salmon.models.chat import ChatFormat
-from salmon.models.shared_prefix import next_token_logits
+from salmon.models.packing.forward import next_token_logits
 from salmon.preferences.judges.prompts import judge_prompt_ids, option_token_ids
 from salmon.principles.bank import Principle
 from salmon.principles.templates import follow_request

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from salmon.data.rows import Judgement
 from salmon.models.base import SharedModel
-from salmon.models.shared_prefix import next_token_logits
+from salmon.models.packing.forward import next_token_logits
 from salmon.preferences.judges.interface import JudgedPair
 from salmon.preferences.judges.prompts import fit_pair, judge_prompt_ids, option_token_ids
 from salmon.preferences.pairs import Pair

@@ -13,16 +13,16 @@ from eval.__main__ import run, typed
 from eval.evaluate import evaluate_checkpoint
 from eval.job import Evaluation
 from eval.jsonl import read_rows
-from eval.lm_eval.packed import PackedContinuations
 from eval.pairs.files import Preference, read_preferences
 from eval.pairs.likelihood import encode, messages_of, pair_likelihoods
 from eval.results import Row
 from salmon.config.register import CONF, register
 from salmon.config.reward import RewardConfig
 from salmon.errors import SalmonError
-from salmon.models.base import load_base
 from salmon.models.forward import response_logprobs, score_forward, token_batch
 from salmon.models.heads import ScalarHead, load_scalar_model, save_scalar_model
+from salmon.models.loading import load_base
+from salmon.models.packing.continuations import PackedContinuations
 from salmon.reward.inputs import reward_input
 from salmon.runtime.store import Store
 from salmon.tracking.glossary import find

@@ -16,8 +16,8 @@ from eval.results import Row
 from eval.stage import run as run_stage
 from salmon.config.register import CONF, register
 from salmon.errors import SalmonError
-from salmon.models.base import load_base
 from salmon.models.heads import ScalarHead, save_scalar_model
+from salmon.models.loading import load_base
 from salmon.runtime.store import Store, open_artifact
 from salmon.tracking.glossary import find
 

@@ -1,4 +1,4 @@
-"""Adapters that were trained elsewhere as the start of a stage's own."""
+"""Adapters trained elsewhere, from which a stage's own training starts."""
 
 from pathlib import Path
 
@@ -8,8 +8,8 @@ from salmon.models.heads import ScalarHead, load_scalar_model
 from salmon.runtime.adapter_files import CONFIG, adapter_in, read_config
 
 
-def start_policy(shared: SharedModel, name: str, start: str) -> None:
-    """Load the adapter of a folder under ``name``.
+def load_initial_policy(shared: SharedModel, name: str, start: str) -> None:
+    """Load the adapter of the folder ``start`` under ``name``.
 
     Raises:
         SalmonError: there is none that fits the base, or it is of another size than ``model.lora``.
@@ -19,11 +19,14 @@ def start_policy(shared: SharedModel, name: str, start: str) -> None:
     shared.load_adapter(name, folder)
 
 
-def start_scalar_model(shared: SharedModel, name: str, start: str, layers: int | None) -> ScalarHead:
-    """Load adapter and head of a folder; the head.
+def load_initial_scalar_model(shared: SharedModel, name: str, start: str, layers: int | None) -> ScalarHead:
+    """Load the adapter of the folder ``start`` under ``name``, and its head.
 
     Args:
-        layers: of the base that the model runs through by the config.
+        layers: how many layers of the base the config gives the model; None is all of them.
+
+    Returns:
+        The head.
 
     Raises:
         SalmonError: they do not fit the base, ``model.lora`` or ``layers``.
@@ -41,10 +44,10 @@ def start_scalar_model(shared: SharedModel, name: str, start: str, layers: int |
 
 
 def require_same_lora(shared: SharedModel, folder: Path) -> None:
-    """The config is what records show, so it must say what the adapter has.
+    """Check that ``model.lora`` has the adapter's rank and alpha: records show the config.
 
     Raises:
-        SalmonError: it says something else.
+        SalmonError: it has others.
     """
     config, lora = read_config(folder), shared.lora
     if (config["r"], config["lora_alpha"]) != (lora.r, lora.alpha):

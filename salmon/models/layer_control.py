@@ -1,4 +1,4 @@
-"""How far a pass through a decoder goes, and what of it is computed again on the way back."""
+"""How many layers of a decoder run, and whether the backward pass recomputes them (gradient checkpointing)."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,8 +12,9 @@ from salmon.errors import SalmonError
 
 @contextmanager
 def first_layers(config: Any, layers: int | None) -> Iterator[None]:
-    """A decoder with this config runs through its first ``layers`` layers only (transformers' decoders loop over
-    ``self.layers[: self.config.num_hidden_layers]``); None is all of them.
+    """Within the context, the decoder with this config runs its first ``layers`` layers only; None is all of them.
+
+    transformers' decoders loop over ``self.layers[: self.config.num_hidden_layers]``.
 
     Raises:
         SalmonError: it has fewer.
@@ -29,17 +30,17 @@ def first_layers(config: Any, layers: int | None) -> Iterator[None]:
 
 
 @contextmanager
-def recomputing(decoder: nn.Module, wanted: bool) -> Iterator[None]:
-    """Layers with gradient checkpointing use it in here, if ``wanted``.
+def gradient_checkpointing(decoder: nn.Module, enabled: bool) -> Iterator[None]:
+    """Within the context, layers that were set up for gradient checkpointing do it, or do not.
 
-    transformers checkpoints only what is in training mode, and a base here is always in evaluation mode. Only the
-    layers' own flag is raised, not those of the modules in them: dropout stays off, and sampling, which passes by here,
-    keeps its cache.
+    transformers checkpoints only layers in training mode, and a base here is always in evaluation mode. Only the
+    layers' own flag changes, not those of the modules in them, so that dropout stays off. Sampling does not enter
+    this context, so it keeps its cache.
     """
     layers = [module for module in decoder.modules() if isinstance(module, GradientCheckpointingLayer)]
     before = [layer.training for layer in layers]
     for layer in layers:
-        layer.training = wanted
+        layer.training = enabled
     try:
         yield
     finally:

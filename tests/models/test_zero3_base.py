@@ -11,9 +11,10 @@ from salmon.config.model import ModelConfig
 from salmon.config.register import register
 from salmon.config.run import Engine
 from salmon.distributed.world import World, use_world
-from salmon.models.base import SharedModel, load_base
+from salmon.models.base import SharedModel
 from salmon.models.forward import response_logprobs, token_batch
-from salmon.models.shared_prefix import next_token_logits
+from salmon.models.loading import load_base
+from salmon.models.packing.forward import next_token_logits
 from salmon.sampling.token_loop import generate
 from tests.distributed.in_processes import together
 from tests.pipeline.stage_lock import config

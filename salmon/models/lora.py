@@ -1,0 +1,83 @@
+"""Which modules a LoRA adapter sits on, and whether an adapter's file fits the base."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from peft import LoraConfig
+from safetensors import safe_open
+from torch import Tensor, nn
+from transformers import PreTrainedModel
+
+from salmon.config.model import LoraSettings
+
+
+def lora_config(model: PreTrainedModel, settings: LoraSettings, layers: int | None) -> LoraConfig:
+    """PEFT's configuration of an adapter on every linear module but the output head.
+
+    Args:
+        layers: on the first so many layers only; None is all of them.
+    """
+    return LoraConfig(
+        r=settings.r,
+        lora_alpha=settings.alpha,  # type: ignore[arg-type]  # a float is fine
+        lora_dropout=settings.dropout,
+        # PEFT takes no ``layers_to_transform`` with "all-linear".
+        target_modules="all-linear" if layers is None else linear_module_names(model),
+        layers_to_transform=None if layers is None else list(range(layers)),
+        bias="none",
+        task_type="CAUSAL_LM",
+    )
+
+
+def linear_module_names(model: PreTrainedModel) -> list[str]:
+    """Last parts of the names of all linear modules but the output head; an adapter may wrap them already."""
+    head = model.get_output_embeddings()
+    return sorted(
+        {
+            name.rpartition(".")[2].removesuffix("base_layer") or name.split(".")[-2]
+            for name, module in model.named_modules()
+            if isinstance(module, nn.Linear) and module is not head and "lora_" not in name
+        }
+    )
+
+
+def saved_target_modules(model: PreTrainedModel, config: Any, tensors: Mapping[str, Tensor]) -> str | list[str]:
+    """What to write as an adapter's ``target_modules``.
+
+    Other loaders want the last parts of the modules' names; they get them where these mean the same modules.
+
+    Args:
+        config: PEFT's configuration of the adapter.
+        tensors: the adapter's, by PEFT's names.
+    """
+    adapted = {key.rpartition(".lora_")[0].removeprefix("base_model.model.") for key in tensors}
+    short = {name.rpartition(".")[2] for name in adapted}
+    meant = {name for name, _ in model.named_modules() if name.rpartition(".")[2] in short}
+    if meant == adapted:
+        return sorted(short)
+    given = config.target_modules
+    return given if isinstance(given, str) else sorted(given)  # a set: its order would differ between runs
+
+
+def check_loaded(file: Path, tensors: Mapping[str, Tensor]) -> None:
+    """Check that the file's tensors are those of the loaded adapter, all finite; PEFT only warns of others.
+
+    Args:
+        file: the adapter's safetensors file.
+        tensors: what was loaded from it, by PEFT's names.
+
+    Raises:
+        ValueError: tensors are missing, have no layer in this base, or hold NaN or infinity.
+    """
+    with safe_open(file, "pt") as opened:
+        given = set(opened.keys())
+    expected = set(tensors)
+    if given != expected:
+        raise ValueError(
+            f"{len(expected - given)} of its tensors are missing, {len(given - expected)} have no "
+            f"layer here, e.g. {min(given ^ expected)}"
+        )
+    broken = sorted(key for key, tensor in tensors.items() if not tensor.isfinite().all())
+    if broken:
+        raise ValueError(f"{len(broken)} of its tensors hold NaN or infinity, e.g. {broken[0]}")

@@ -1,0 +1,67 @@
+"""Likelihoods of continuations of some contexts behind one prefix.
+
+The prefix is computed once, and each context once a call: contexts and their continuations are packed in one row
+without padding; a context sees the prefix and itself, a continuation sees these and itself.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from salmon.models.base import SharedModel
+from salmon.models.packing.cached_prefix import cache_prefix
+from salmon.models.packing.layout import ContextAndContinuation, pack_pairs
+from salmon.models.packing.mask import PREFIX, additive_mask
+
+
+@dataclass(frozen=True)
+class Likelihood:
+    """How likely a continuation is."""
+
+    logprob: float  # of all its tokens together, in nats
+    greedy: bool  # whether greedy decoding would give it
+
+
+class PackedContinuations:
+    """Scores continuations behind a cached prefix."""
+
+    def __init__(self, shared: SharedModel, prefix: Sequence[int]) -> None:
+        """Compute the prefix [P], which may be empty, under the adapter that must be active in later calls too."""
+        self._shared = shared
+        self._cache = cache_prefix(shared, prefix)
+        self._prefix_length = len(prefix)
+        self.num_tokens = 0  # that went through the model so far, the prefix apart
+
+    @torch.no_grad()
+    def hidden_states(self, pairs: Sequence[ContextAndContinuation]) -> list[Tensor]:
+        """Of each pair the last hidden states [C, D] that predict the C tokens of its continuation.
+
+        Neighbours with the same context share its computation.
+        """
+        device = self._shared.device
+        packed = pack_pairs(pairs, self._prefix_length)
+        prefix = [PREFIX] * self._prefix_length
+        levels = [torch.tensor([prefix + ids], device=device) for ids in (packed.context_ids, packed.continuation_ids)]
+        hidden = self._shared.cached_forward(
+            torch.tensor([packed.ids], device=device),
+            additive_mask(levels, len(packed.ids), self._shared.model.dtype),
+            torch.tensor([packed.positions], device=device),
+            self._cache,
+        )[0]
+        self._cache.crop(-len(packed.ids))
+        self.num_tokens += len(packed.ids)
+        return [hidden[places] for places in packed.predictors]
+
+    @torch.no_grad()
+    def likelihoods(self, pairs: Sequence[ContextAndContinuation]) -> list[Likelihood]:
+        """The likelihood of each continuation; log-probs of the whole vocabulary in fp32, without a temperature."""
+        head = self._shared.model.get_output_embeddings()
+        found = []
+        for (_, continuation), hidden in zip(pairs, self.hidden_states(pairs), strict=True):
+            logprobs = head(hidden).float().log_softmax(-1)  # [C, V]
+            tokens = torch.tensor(list(continuation), device=logprobs.device)
+            greedy = bool((logprobs.argmax(-1) == tokens).all())
+            found.append(Likelihood(logprobs.gather(-1, tokens[:, None]).sum().item(), greedy))
+        return found

@@ -1,0 +1,64 @@
+"""Last hidden states of many sequences, each common prefix computed once."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from salmon.models.base import SharedModel
+from salmon.models.packing.cached_prefix import GrowingSequences
+from salmon.models.packing.layout import common_prefix_length, pack_by_prefix
+from salmon.models.packing.mask import additive_mask
+
+
+def last_states(shared: SharedModel, sequences: Sequence[Sequence[int]], layers: int | None) -> Tensor:
+    """Hidden state of each sequence's last token under the active adapter, with gradient.
+
+    Sequences that share most of their tokens are packed into one row of a batch. The reward model's input has the
+    response first and the guidelines last, so one response under many sets of guidelines is one row.
+
+    Args:
+        sequences: token ids of N sequences.
+        layers: run through the first so many layers only; None is all of them.
+
+    Returns:
+        [N, D], in the order of ``sequences``.
+    """
+    device = shared.device
+    rows = pack_by_prefix(sequences)
+    ids = _padded([row.ids for row in rows], [shared.tokenizer.pad_token_id] * len(rows), device)
+    position_ids = _padded([row.positions for row in rows], [0] * len(rows), device)
+    # Padding is a sequence of its own: it sees the prefix and itself, and nothing sees it.
+    sequence_ids = _padded([row.sequence_ids for row in rows], [len(row.members) for row in rows], device)
+    mask = additive_mask([sequence_ids], ids.shape[1], shared.model.dtype)
+    hidden = shared.decoder_forward(ids, mask, position_ids, layers)  # [rows, T, D]
+    row_of = torch.tensor([number for number, row in enumerate(rows) for _ in row.ends], device=device)
+    ends = torch.tensor([end for row in rows for end in row.ends], device=device)
+    members = torch.tensor([member for row in rows for member in row.members], device=device)
+    return hidden[row_of, ends][members.argsort()]
+
+
+@torch.no_grad()
+def last_states_after_prefix(shared: SharedModel, sequences: Sequence[Sequence[int]]) -> Tensor:
+    """Hidden states [N, D] of the last tokens of N sequences, packed behind what all of them share; no gradient."""
+    length = common_prefix_length(sequences)
+    packed = GrowingSequences(shared, sequences[0][:length])
+    return packed.extend({number: ids[length:] for number, ids in enumerate(sequences)})
+
+
+@torch.no_grad()
+def next_token_logits(shared: SharedModel, sequences: Sequence[Sequence[int]], candidates: Sequence[int]) -> Tensor:
+    """Raw logits [N, C] of C candidate next tokens after N sequences; what they share is computed once.
+
+    Only differences between candidates mean something (differences of log-probs).
+    """
+    hidden = last_states_after_prefix(shared, sequences)
+    return shared.model.get_output_embeddings()(hidden).float()[:, list(candidates)]
+
+
+def _padded(rows: Sequence[Sequence[int]], fills: Sequence[int], device: torch.device) -> Tensor:
+    """Rows [B, T], each padded on the right with its own number."""
+    width = max(map(len, rows))
+    return torch.tensor(
+        [[*row, *[fill] * (width - len(row))] for row, fill in zip(rows, fills, strict=True)], device=device
+    )
