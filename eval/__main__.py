@@ -11,7 +11,6 @@ one loaded base. With ``-m`` and without the inner quotes each has a job, and a 
 ``python -m eval score task=... predictions=FILE`` scores saved outputs without a model (``eval.score``).
 """
 
-import hashlib
 import logging
 import os
 import re
@@ -30,6 +29,7 @@ from eval.extension import register_app
 from salmon.cli import clear_errors
 from salmon.config.register import CONF
 from salmon.config.run import Engine
+from salmon.config.slug import slug, text_digest
 from salmon.config.typed import to_typed
 from salmon.distributed.launch import folder_overrides, joined, leave, only_in_one_process
 from salmon.distributed.world import world
@@ -103,10 +103,10 @@ def output_folder(cfg: EvalApp) -> Path:
     if not HydraConfig.initialized() or HydraConfig.get().mode is not RunMode.MULTIRUN:
         return output
     words = HydraConfig.get().job.override_dirname
-    slug = re.sub(r"[^\w.,=+-]+", "_", words)
-    if len(slug) > LONGEST_NAME:
-        slug = f"{slug[-LONGEST_NAME:].lstrip('_')}-{hashlib.sha256(words.encode()).hexdigest()[:8]}"
-    return output / slug
+    name = slug(words)
+    if len(name) > LONGEST_NAME:
+        name = f"{name[-LONGEST_NAME:].lstrip('_')}-{text_digest(words)}"
+    return output / name
 
 
 def run(cfg: EvalApp) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from eval.batches import in_batches
-from eval.jsonl import append_rows, read_rows
+from salmon.runtime.jsonl import append_records, read_grown
 from salmon.runtime.progress import Progress
 
 log = logging.getLogger("salmon")
@@ -34,13 +34,13 @@ def cached_answers(
         size: of a batch, halved where memory runs out.
         unit: what the items are called on the progress lines.
     """
-    done = {row[field]: row for row in read_rows(path)}
+    done = {row[field]: row for row in read_grown(path)}
     items = [item for group in groups for item in group]
     progress = Progress(len(items), unit, log, start=sum(identity(item) in done for item in items))
 
     def work(batch: Sequence[Item]) -> None:
         rows = answer(batch)
-        append_rows(path, rows)
+        append_records(path, rows)
         done.update({row[field]: row for row in rows})
 
     for group in groups:

@@ -12,7 +12,7 @@ from eval.pairs import TASK as PAIRS
 from eval.principle_following import TASK as PRINCIPLE_FOLLOWING
 from salmon.errors import SalmonError
 from salmon.runtime.adapter_files import CONFIG, HEAD_FILE, WEIGHTS, adapter_in
-from salmon.runtime.files import sha256_of
+from salmon.runtime.files import file_digest
 from salmon.runtime.store import MANIFEST, Artifact, open_artifact
 
 log = logging.getLogger("salmon")
@@ -172,4 +172,4 @@ def adapter_hash(adapter: Path | None) -> str:
     """Hex digest of an adapter's files; equal adapters give equal figures. "base" for None."""
     if adapter is None:
         return "base"
-    return " ".join(sha256_of(adapter / file)[:16] for file in ADAPTER_FILES)
+    return " ".join(file_digest(adapter / file)[:16] for file in ADAPTER_FILES)

@@ -6,7 +6,6 @@ reference_answer/<judge>.jsonl}`` (FastChat's), ``humaneval/HumanEval.jsonl[.gz]
 ``eval.tydiqa.data``).
 """
 
-import gzip
 import hashlib
 import json
 import urllib.request
@@ -17,6 +16,8 @@ from typing import Any
 from eval.network import offline, reachable
 from eval.results import Unavailable
 from salmon.errors import SalmonError
+from salmon.runtime.files import file_digest
+from salmon.runtime.jsonl import Record, placed_records
 
 MINI = "mini"
 BUNDLED = Path(__file__).parent / MINI
@@ -170,9 +171,9 @@ def mt_bench_data(folder: Path | None, downloads: Path, references: str) -> MTBe
     named = Path(references).expanduser()
     file = named if is_reference_file(references) else root / REFERENCES / f"{references}.jsonl"
     return MTBenchData(
-        questions=json_lines(root / "question.jsonl", ("question_id", "category", "turns")),
+        questions=rows_with(root / "question.jsonl", ("question_id", "category", "turns")),
         judge_prompts={
-            p["name"]: p for p in json_lines(root / "judge_prompts.jsonl", ("name", "system_prompt", "prompt_template"))
+            p["name"]: p for p in rows_with(root / "judge_prompts.jsonl", ("name", "system_prompt", "prompt_template"))
         },
         references={row["question_id"]: row["choices"][0]["turns"] for row in answer_rows(file)}
         if file.is_file()
@@ -193,7 +194,7 @@ def answer_rows(path: Path) -> list[dict[str, Any]]:
     Raises:
         SalmonError: it cannot be read, or a row is not as it has to be.
     """
-    rows = json_lines(path, ("question_id", "choices"))
+    rows = rows_with(path, ("question_id", "choices"))
     for row in rows:
         try:
             turns = row["choices"][0]["turns"]
@@ -209,7 +210,7 @@ def _author(file: Path) -> str:
     known = MT_BENCH_FILES.get(f"{REFERENCES}/{file.name}")
     if known is None or not file.is_file():
         return file.stem
-    digest = hashlib.sha256(file.read_bytes()).hexdigest()
+    digest = file_digest(file)
     return file.stem if digest == known[1] else f"{file.stem}, not FastChat's (sha256 {digest[:12]})"
 
 
@@ -223,25 +224,20 @@ def humaneval_rows(folder: Path | None, downloads: Path) -> list[dict[str, Any]]
         path = next((file for file in found if file.is_file()), found[0])
         if not path.is_file():
             raise Unavailable(f"no humaneval/HumanEval.jsonl[.gz] in {folder}")
-    return json_lines(path, ("task_id", "prompt", "test", "entry_point"))
+    return rows_with(path, ("task_id", "prompt", "test", "entry_point"))
 
 
-def json_lines(path: Path, required: tuple[str, ...]) -> list[dict[str, Any]]:
+def rows_with(path: Path, required: tuple[str, ...]) -> list[Record]:
+    """The rows of a JSONL file.
+
+    Raises:
+        SalmonError: the file cannot be read, or a row lacks a required key.
+    """
     rows = []
-    try:
-        text = (gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()).decode()
-    except (EOFError, OSError, UnicodeDecodeError) as error:
-        raise SalmonError(f"{path} cannot be read: {error}") from error
-    for number, line in enumerate(text.split("\n"), start=1):
-        if not line.strip():
-            continue
-        try:
-            row = json.loads(line)
-        except ValueError as error:
-            raise SalmonError(f"{path}, line {number}: not JSON ({error})") from error
-        missing = [key for key in required if not isinstance(row, dict) or key not in row]
+    for where, row in placed_records(path):
+        missing = [key for key in required if key not in row]
         if missing:
-            raise SalmonError(f"{path}, line {number}: {', '.join(missing)} missing")
+            raise SalmonError(f"{where}: {', '.join(missing)} missing")
         rows.append(row)
     return rows
 
@@ -255,7 +251,7 @@ def _fetch_mt_bench(target: Path) -> Path:
 
 def _fetch(url: str, sha256: str, path: Path) -> None:
     """Download a file once. Raises ``Unavailable`` without a network, or where it is not the file it was."""
-    if path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() == sha256:
+    if path.is_file() and file_digest(path) == sha256:
         return
     if offline() or not reachable("https://raw.githubusercontent.com"):
         raise Unavailable(

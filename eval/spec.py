@@ -9,7 +9,7 @@ from eval.probes.refusals import VERSION as REFUSALS_VERSION
 from salmon.config.schema import Config
 from salmon.data.sources import source_identity
 from salmon.principles.bank import load_bank
-from salmon.runtime.files import sha256_of
+from salmon.runtime.files import file_digest
 from salmon.runtime.fingerprint import semantic
 from salmon.stage.spec import StageSpec
 
@@ -45,7 +45,7 @@ def _data(evaluation: EvalConfig) -> dict[str, Any]:
     if "mt_bench" in evaluation.tasks:
         beside = (evaluation.mt_bench.baseline, evaluation.mt_bench.references)
         files_beside = [Path(file).expanduser() for file in beside if file]
-        data |= {str(file): sha256_of(file) for file in files_beside if file.is_file()}
+        data |= {str(file): file_digest(file) for file in files_beside if file.is_file()}
     if "bbh" in evaluation.tasks:
         data["bbh_answers"] = ANSWERS_VERSION
     if "pairs" in evaluation.tasks:
@@ -67,7 +67,7 @@ def _contents(files: dict[str, str]) -> dict[str, Any]:
 
 
 def _hashes(folder: Path) -> dict[str, str]:
-    return {str(file.relative_to(folder)): sha256_of(file) for file in sorted(folder.rglob("*")) if file.is_file()}
+    return {str(file.relative_to(folder)): file_digest(file) for file in sorted(folder.rglob("*")) if file.is_file()}
 
 
 SPEC = StageSpec("eval", 1, "eval.stage", ("checkpoint",), settings, subjects=subjects)

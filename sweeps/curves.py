@@ -1,11 +1,11 @@
 """What an artifact recorded: metrics over steps, sample responses."""
 
-import json
 import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from salmon.runtime.jsonl import read_records
 from salmon.tracking.metrics_file import METRICS, TABLES, read_metrics
 from sweeps.renamed_metrics import current_names
 
@@ -38,8 +38,7 @@ class Curve:
 
 def read_curve(artifact: Path, metric: str) -> Curve:
     """The curve of a metric, empty where the artifact did not log it."""
-    path = artifact / METRICS
-    rows = map(current_names, read_metrics(path)) if path.is_file() else []
+    rows = map(current_names, read_metrics(artifact / METRICS))
     found = {row["step"]: row[metric] for row in rows if metric in row}
     return Curve({step: math.nan if value is None else float(value) for step, value in sorted(found.items())})
 
@@ -49,5 +48,4 @@ def read_table(artifact: Path, name: str, last: bool) -> list[dict[str, Any]]:
     files = {int(path.stem.rpartition("_")[2]): path for path in (artifact / TABLES).glob(f"{name}_*.jsonl")}
     if not files:
         return []
-    path = files[max(files) if last else min(files)]
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").split("\n") if line]
+    return read_records(files[max(files) if last else min(files)])

@@ -15,11 +15,11 @@ from eval.answers import cached_answers
 from eval.greedy import before_stop, greedy_answers
 from eval.humaneval.sandbox import PASSED, TIMED_OUT, Limits, run_program
 from eval.job import Subject
-from eval.jsonl import rewrite_rows
 from eval.provenance import Provenance
 from eval.results import Row, TaskRows
 from eval.sources import humaneval_rows
 from salmon.models.base import SharedModel
+from salmon.runtime.jsonl import rewrite_records
 
 TASK, METRIC = "humaneval", "pass@1"
 STOPS = ("\nclass", "\ndef", "\n#", "\nif", "\nprint")
@@ -115,7 +115,7 @@ def run_completions(
         }
         for problem, text, outcome in zip(problems, completions, outcomes, strict=True)
     ]
-    rewrite_rows(path, rows)
+    rewrite_records(path, rows)
     return rows
 
 

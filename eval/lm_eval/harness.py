@@ -25,7 +25,6 @@ from lm_eval.tasks import TaskManager
 from eval.bbh.answers import is_right, kind_of, read_answer
 from eval.bbh.scores import BBHVerdict, bbh_rows
 from eval.config import BBHMode, EvalConfig
-from eval.jsonl import rewrite_rows
 from eval.lm_eval.model import PrefixLM
 from eval.network import require_hub
 from eval.provenance import Provenance
@@ -33,6 +32,7 @@ from eval.results import Row, TaskRows, Unavailable
 from eval.sources import BBH_TASKS, bbh_examples, bbh_names, truthfulqa_rows
 from eval.truthfulqa.multiple_choice import mc2, undefined
 from salmon.models.base import SharedModel
+from salmon.runtime.jsonl import rewrite_records
 
 BBH_PREFIX = {BBHMode.direct: "bbh_fewshot_", BBHMode.cot: "bbh_cot_fewshot_"}
 FEWSHOT_SEED = 1234  # lm-eval's default; these tasks take their examples in a fixed order anyway
@@ -166,7 +166,7 @@ def write_rows(path: Path, rows: Sequence[dict[str, Any]]) -> Path:
 def save_samples(work: Path, samples: Samples) -> None:
     """One JSONL a task: prompts, responses, filtered responses and scores of every item."""
     for task, rows in samples.items():
-        rewrite_rows(work / "samples" / f"{task}.jsonl", [json.loads(json.dumps(row, default=str)) for row in rows])
+        rewrite_records(work / "samples" / f"{task}.jsonl", [json.loads(json.dumps(row, default=str)) for row in rows])
 
 
 def _cut(lm: PrefixLM, of: TaskRows) -> list[Row]:

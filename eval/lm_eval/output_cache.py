@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from eval.jsonl import append_rows, read_rows
+from salmon.runtime.jsonl import append_records, read_grown
 
 
 class OutputCache:
@@ -21,7 +21,7 @@ class OutputCache:
             path: None keeps the outputs in memory only.
         """
         self._path = path
-        self._outputs = {} if path is None else {row["request"]: row["output"] for row in read_rows(path)}
+        self._outputs = {} if path is None else {row["request"]: row["output"] for row in read_grown(path)}
 
     def get(self, request: str) -> Any:
         """The output of a request, or None."""
@@ -34,7 +34,7 @@ class OutputCache:
             SalmonError: the disk is full.
         """
         if self._path is not None:
-            append_rows(self._path, [{"request": request, "output": output} for request, output in outputs.items()])
+            append_records(self._path, [{"request": request, "output": output} for request, output in outputs.items()])
         self._outputs |= outputs
 
 

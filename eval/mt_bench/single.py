@@ -6,11 +6,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from eval.jsonl import rewrite_rows
 from eval.mt_bench import UNPARSED_SCORE
 from eval.mt_bench.judges import Judge, JudgeRequest
 from eval.mt_bench.verdicts import failed, filled, grow, verdict_key
 from eval.sources import MTBenchData
+from salmon.runtime.jsonl import rewrite_records
 
 REPEATS_FOLDER = "model_judgment_repeats"  # beside FastChat's model_judgment, which has one row an item
 
@@ -69,7 +69,7 @@ def write_judgments(
         return grow(path, keys, make, "judgements")
     rows = grow(path.parent.parent / REPEATS_FOLDER / path.name, keys, make, "judgements")
     items = [median_row(rows[at : at + judge.repeats]) for at in range(0, len(rows), judge.repeats)]
-    rewrite_rows(path, items)
+    rewrite_records(path, items)
     return items
 
 

@@ -19,7 +19,7 @@ from eval.provenance import Provenance
 from eval.results import Row, TaskRows
 from eval.sources import MTBenchData, is_reference_file, mt_bench_data
 from salmon.errors import SalmonError
-from salmon.runtime.files import sha256_of
+from salmon.runtime.files import file_digest
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ def files_beside_data(settings: MTBenchSettings) -> dict[str, str]:
     for key, file in named.items():
         if file is None or not Path(file).expanduser().is_file():
             raise SalmonError(f"eval.mt_bench.{key}={file}: there is no such file")
-    return {key: sha256_of(Path(file).expanduser()) for key, file in named.items() if file}
+    return {key: file_digest(Path(file).expanduser()) for key, file in named.items() if file}
 
 
 def run_mt_bench(subject: Subject, work: Path) -> list[Row]:

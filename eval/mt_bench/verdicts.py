@@ -1,17 +1,17 @@
 """What the single and the pairwise judgements share: the prompts' blanks, the files' names, and how a file grows."""
 
 import logging
-import re
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from eval.jsonl import append_rows, read_rows, rewrite_rows
 from eval.lm_eval.output_cache import request_key
 from eval.mt_bench import WITH_REFERENCE
 from eval.mt_bench.judges import ERROR_TEXT, Judge, JudgeRequest
 from eval.sources import MTBenchData
+from salmon.config.slug import slug
 from salmon.errors import SalmonError
+from salmon.runtime.jsonl import append_records, read_grown, rewrite_records
 from salmon.runtime.progress import Progress
 
 log = logging.getLogger("salmon")
@@ -21,7 +21,7 @@ PROGRESS_EVERY = 8  # judgements
 
 def judgment_file(judge: Judge, kind: str = "single") -> str:
     """FastChat's file name for the judge's verdicts on single answers, or on pairs (``kind="pair"``)."""
-    return re.sub(r"[^\w.()-]+", "_", judge.label) + f"_{kind}.jsonl"
+    return slug(judge.label) + f"_{kind}.jsonl"
 
 
 def filled(
@@ -81,14 +81,14 @@ def grow(
     Args:
         make: the rows at these places of ``keys``, in order, each as soon as it is there.
     """
-    kept = {row["request"]: row for row in read_rows(path) if row.get("request") in set(keys) and not failed(row)}
+    kept = {row["request"]: row for row in read_grown(path) if row.get("request") in set(keys) and not failed(row)}
     todo = [i for i, key in enumerate(keys) if key not in kept]
     if todo or path.is_file():
-        rewrite_rows(path, [kept[key] for key in keys if key in kept])
+        rewrite_records(path, [kept[key] for key in keys if key in kept])
     progress = Progress(len(keys), unit, log, start=len(keys) - len(todo))
     unlogged = 0
     for place, row in zip(todo, make(todo) if todo else iter(()), strict=True):
-        append_rows(path, [row])
+        append_records(path, [row])
         kept[keys[place]] = row
         unlogged += 1
         if unlogged == PROGRESS_EVERY or place == todo[-1]:

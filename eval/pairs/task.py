@@ -9,7 +9,6 @@ import numpy as np
 
 from eval.config import EvalConfig
 from eval.job import Job, Subject
-from eval.jsonl import rewrite_rows
 from eval.pairs import TASK
 from eval.pairs.figures import ScoredPairs, accuracy_rows
 from eval.pairs.files import Preferences, read_preferences
@@ -24,6 +23,7 @@ from salmon.data.rows import content_id
 from salmon.models.base import SharedModel
 from salmon.principles.bank import Bank, load_bank
 from salmon.runtime.fingerprint import fingerprint
+from salmon.runtime.jsonl import rewrite_records
 from salmon.runtime.store import Artifact
 
 SETTING = "eval.pairs.files"
@@ -98,7 +98,7 @@ def source_rows(
 ) -> list[Row]:
     """All figures of one file under task ``pairs_<name>``; ``items.jsonl`` in ``folder`` has every pair and verdict."""
     scored = score(source, folder)
-    rewrite_rows(folder / "items.jsonl", _items(source, scored))
+    rewrite_records(folder / "items.jsonl", _items(source, scored))
     rows = TaskRows(checkpoint, f"{TASK}_{name}", how)
     categories = [pair.category for pair in source.pairs]
     prompts = [content_id(pair.prompt) for pair in source.pairs]

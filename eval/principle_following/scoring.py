@@ -20,7 +20,7 @@ from salmon.principles.bank import Bank
 from salmon.principles.encoding import EncodedRewardInput
 from salmon.principles.templates import reward_parts
 from salmon.reward.inputs import reward_input
-from salmon.runtime.files import sha256_of
+from salmon.runtime.files import file_digest
 from salmon.runtime.fingerprint import fingerprint
 from salmon.runtime.resumable import map_resumable
 from salmon.runtime.store import Artifact
@@ -100,7 +100,7 @@ def identity_of(shared: SharedModel, artifact: Artifact) -> dict[str, Any]:
     """
     folder = artifact.path / FOLDER
     try:
-        weights = [adapter_hash(folder), sha256_of(folder / HEAD_FILE)[:16]]
+        weights = [adapter_hash(folder), file_digest(folder / HEAD_FILE)[:16]]
     except FileNotFoundError as error:
         raise SalmonError(f"{artifact.path}: {error.filename} is missing, so it holds no reward model") from error
     return {

@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from eval.user_files import records, text_lines, texts
+from eval.user_files import records, texts
 from salmon.errors import SalmonError
+from salmon.runtime.jsonl import read_bytes, split_lines
 
 COMPLY, REFUSE = "comply", "refuse"
 FIELDS = {"prompt", "category", "expect", "id"}
@@ -31,11 +32,11 @@ def read_probes(path: Path) -> list[Probe]:
 
 def _plain(path: Path) -> list[Probe]:
     found = []
-    for where, line in text_lines(path):
+    for number, line in split_lines(read_bytes(path)):
         try:
             found.append(Probe(line.decode().strip(), "", None))
         except UnicodeDecodeError as error:
-            raise SalmonError(f"{where}: not UTF-8 ({error}). Correct the line") from error
+            raise SalmonError(f"{path}, line {number}: not UTF-8 ({error}). Correct the line") from error
     return found
 
 

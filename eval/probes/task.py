@@ -8,7 +8,6 @@ from typing import Any
 from eval.answers import cached_answers
 from eval.config import EvalConfig
 from eval.job import Job, Subject
-from eval.jsonl import rewrite_rows
 from eval.probes import TASK
 from eval.probes.prompts import COMPLY, REFUSE, Probe, read_probes
 from eval.probes.refusals import EMPTY, EVASIVE, REFUSAL, VERSION, read_answer
@@ -19,6 +18,7 @@ from eval.user_files import existing
 from salmon.errors import SalmonError
 from salmon.models.base import SharedModel
 from salmon.runtime.fingerprint import fingerprint
+from salmon.runtime.jsonl import rewrite_records
 from salmon.sampling.token_loop import generate
 
 SETTING = "eval.probes"
@@ -58,7 +58,7 @@ def probes_job(subject: Subject) -> Job:
                 subject.shared, probes[: config.limit], folder / "answers.jsonl", length, config.batch_size
             )
             verdicts = [row | vars(read_answer(row["answer"])) for row in answers]
-            rewrite_rows(folder / "verdicts.jsonl", verdicts)
+            rewrite_records(folder / "verdicts.jsonl", verdicts)
             found += rate_rows(TaskRows(subject.name, f"{TASK}_{name}", how), verdicts)
         return found
 

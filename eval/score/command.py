@@ -10,7 +10,7 @@ from eval.score.report import Scored, merged
 from eval.score.saved import SavedItem, read_items
 from salmon.errors import SalmonError
 from salmon.runtime.environment import command_line, versions
-from salmon.runtime.files import sha256_of
+from salmon.runtime.files import file_digest
 
 TASKS = ("bbh", "mt_bench", "truthfulqa_mc", "truthfulqa_gen")
 HELP = """python -m eval score task=TASK predictions=FILE [output=FOLDER] [name=NAME]
@@ -129,7 +129,7 @@ def _facts(options: ScoreOptions) -> dict[str, Any]:
     return {
         "suite": "score",
         "model": options.name or path.stem,
-        "predictions": {str(file): sha256_of(file) for file in files},
+        "predictions": {str(file): file_digest(file) for file in files},
         "command": command_line(),
         "versions": versions(),
     }

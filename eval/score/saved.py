@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from salmon.errors import SalmonError
+from salmon.runtime.jsonl import Record, as_record, parse_record, read_bytes, split_lines
 
 ARRAY_OR_LINES = "one JSON array of objects, or one object a line (JSONL)"
 
@@ -17,7 +18,7 @@ class SavedItem:
 
     place: str  # "FILE:LINE", or "FILE, item N" of an array
     file: Path
-    values: dict[str, Any]
+    values: Record
 
     def get(self, key: str, kinds: type | tuple[type, ...], layout: str) -> Any:
         """The value of a key that must be there and be of these types.
@@ -53,31 +54,34 @@ def read_items(path: Path) -> list[SavedItem]:
 
 
 def _items_of(path: Path) -> list[SavedItem]:
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise SalmonError(f"{path}: cannot be read ({error})") from error
-    if not text.strip():
+    content = read_bytes(path)
+    if not content.strip():
         raise SalmonError(f"{path}: is empty; it must hold {ARRAY_OR_LINES}")
-    if text.lstrip().startswith("["):
-        items = [(f"{path}, item {number}", value) for number, value in enumerate(_parse(text, path, 1), start=1)]
-    else:  # not splitlines: it would also cut at separators inside of strings
-        lines = enumerate(text.split("\n"), start=1)
-        items = [(f"{path}:{number}", _parse(line, path, number)) for number, line in lines if line.strip()]
+    if content.lstrip().startswith(b"["):
+        values = enumerate(_array(path, content), start=1)
+        items = [SavedItem(place := f"{path}, item {number}", path, _record(place, v)) for number, v in values]
+    else:
+        lines = split_lines(content)
+        items = [SavedItem(place := f"{path}:{number}", path, _record(place, line)) for number, line in lines]
     if not items:
         raise SalmonError(f"{path}: no items; it must hold {ARRAY_OR_LINES}")
-    for place, value in items:
-        if not isinstance(value, dict):
-            raise SalmonError(f"{place}: {json.dumps(value)[:80]} is no object; the file must hold {ARRAY_OR_LINES}")
-    return [SavedItem(place, path, value) for place, value in items]
+    return items
 
 
-def _parse(text: str, path: Path, first_line: int) -> Any:
+def _record(place: str, value: Any) -> Record:
+    """The object of a line, or of an item of an array."""
     try:
-        return json.loads(text)
+        return parse_record(value) if isinstance(value, bytes) else as_record(value)
     except ValueError as error:
-        line = first_line + error.lineno - 1 if isinstance(error, json.JSONDecodeError) else first_line
-        raise SalmonError(f"{path}:{line}: not JSON ({error}); it must hold {ARRAY_OR_LINES}") from error
+        raise SalmonError(f"{place}: {error}; the file must hold {ARRAY_OR_LINES}") from error
+
+
+def _array(path: Path, content: bytes) -> list[Any]:
+    try:
+        return json.loads(content.decode())
+    except ValueError as error:
+        line = f":{error.lineno}" if isinstance(error, json.JSONDecodeError) else ""
+        raise SalmonError(f"{path}{line}: not valid JSON ({error}); the file must hold {ARRAY_OR_LINES}") from error
 
 
 def repeats(items: Sequence[SavedItem], identities: Sequence[Hashable | None]) -> list[str]:

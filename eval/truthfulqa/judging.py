@@ -5,15 +5,15 @@ informative, and no judge is asked.
 """
 
 import logging
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 from typing import Any, Protocol
 
-from eval.jsonl import append_rows, read_rows, rewrite_rows
+from salmon.config.slug import slug
 from salmon.runtime.fingerprint import fingerprint
+from salmon.runtime.jsonl import append_records, read_grown, rewrite_records
 from salmon.runtime.progress import Progress
 
 log = logging.getLogger("salmon")
@@ -88,16 +88,16 @@ def write_verdicts(
         }
 
     texts = {answer.id: answer.answer for answer in answers}
-    saved = {old["id"]: old for old in read_rows(path) if old["failure"] is None}
+    saved = {old["id"]: old for old in read_grown(path) if old["failure"] is None}
     kept = {key: old for key, old in saved.items() if texts.get(key, old["answer"]) == old["answer"]}
     todo = [answer for answer in answers if answer.id not in kept]
     if todo:
-        rewrite_rows(path, kept.values())
+        rewrite_records(path, kept.values())
     progress = Progress(len(answers), f"{aspect.value} verdicts", log, start=len(answers) - len(todo))
     plain = [answer for answer in todo if is_no_comment(answer.answer)]
     rest = [answer for answer in todo if not is_no_comment(answer.answer)]
     ruled = [row(answer, Verdict("", BY_RULE, aspect is Aspect.truthful)) for answer in plain]
-    append_rows(path, ruled)
+    append_records(path, ruled)
     kept |= {new["id"]: new for new in ruled}
     if plain:
         progress.advance(len(plain))
@@ -105,7 +105,7 @@ def write_verdicts(
     verdicts = judge.decide(aspect, rest) if rest else iter(())
     for number, (answer, verdict) in enumerate(zip(rest, verdicts, strict=True), start=1):
         kept[answer.id] = row(answer, verdict)
-        append_rows(path, [kept[answer.id]])
+        append_records(path, [kept[answer.id]])
         if number - shown == SHOWN_EVERY or number == len(rest):
             progress.advance(number - shown)
             shown = number
@@ -119,4 +119,4 @@ def is_no_comment(answer: str) -> bool:
 
 def file_name(label: str, *parts: str) -> str:
     """A file name that begins with the label and differs with every part."""
-    return re.sub(r"[^\w.()-]+", "_", label)[:80] + "_" + fingerprint("judge", 1, {"of": [label, *parts]}, {})[:8]
+    return slug(label)[:80] + "_" + fingerprint("judge", 1, {"of": [label, *parts]}, {})[:8]

@@ -14,7 +14,7 @@ from typing import Any
 from eval.config import TYDIQA_LANGUAGES
 from eval.network import require_hub
 from eval.results import Unavailable
-from eval.sources import json_lines
+from eval.sources import rows_with
 from salmon.errors import SalmonError
 
 HUB = ("google-research-datasets/tydiqa", "secondary_task")
@@ -66,7 +66,7 @@ def _rows_of_folder(folder: Path, split: str) -> dict[str, list[RowOfHub]]:
     if path is None:
         raise Unavailable(f"none of {', '.join(FILES[split])} in {folder}")
     original = path.name == FILES[split][-1]
-    return _by_language(_rows_of_original(path) if original else json_lines(path, REQUIRED), str(path), split)
+    return _by_language(_rows_of_original(path) if original else rows_with(path, REQUIRED), str(path), split)
 
 
 def _rows_of_original(path: Path) -> Iterator[RowOfHub]:

@@ -1,6 +1,5 @@
 """Hydra's view of the project: schemas in the ConfigStore, and where ``conf/`` and ``sweeps/`` are."""
 
-import hashlib
 import os
 import re
 from pathlib import Path
@@ -10,6 +9,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from salmon.config.extensions import extensions
 from salmon.config.schema import Config
+from salmon.config.slug import slug, text_digest
 
 ROOT = Path(__file__).resolve().parents[2]  # a checkout, or the site-packages that a wheel was installed into
 _INSTALLED = ROOT / "salmon" / "conf"
@@ -24,10 +24,8 @@ def job_slug(overrides: str) -> str:
     any grid. What is left out or changed for the sake of reading is in the hash at the end.
     """
     said = ",".join(part for part in overrides.split(",") if not _UNSAID.match(part))
-    slug = re.sub(r"[^A-Za-z0-9.,=+_-]+", "_", said)[:_MAX_SLUG]
-    if slug == overrides and slug:
-        return slug
-    return f"{slug}-{hashlib.sha256(overrides.encode()).hexdigest()[:8]}"
+    name = slug(said)[:_MAX_SLUG]
+    return name if name and name == overrides else f"{name}-{text_digest(overrides)}"
 
 
 def register() -> None:

@@ -4,7 +4,6 @@ import hashlib
 import json
 import logging
 import math
-import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import MISSING, asdict, dataclass, fields, is_dataclass, replace
@@ -13,6 +12,8 @@ from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from salmon.config.data import OnBadLine
 from salmon.errors import SalmonError
+from salmon.runtime.files import write_text_atomic
+from salmon.runtime.jsonl import Record, parse_record, read_bytes, split_lines
 
 log = logging.getLogger("salmon")
 
@@ -20,7 +21,7 @@ QuestionType = Literal["general", "reasoning", "red_teaming"]
 Split = Literal["train", "held_out"]
 Row = TypeVar("Row")
 # A record in another format -> a record in ours; ValueError if it is in neither.
-Convert = Callable[[dict[str, Any]], dict[str, Any]]
+Convert = Callable[[Record], Record]
 
 
 @dataclass(frozen=True)
@@ -113,7 +114,7 @@ def read_jsonl(
 
 
 def collect_rows(
-    records: Iterable[tuple[str, dict[str, Any] | ValueError]],
+    records: Iterable[tuple[str, Record | ValueError]],
     row_type: type[Row],
     on_bad_line: OnBadLine,
     convert: Convert | None = None,
@@ -145,40 +146,20 @@ def write_jsonl(path: Path, rows: Sequence[Any]) -> None:
     """Write rows so that the file is either the old one or the whole new one.
 
     Raises:
-        OSError: the disk is full or the folder is not writable (``runtime.store.storage_errors`` words it).
+        OSError: the disk is full or the folder is not writable (``runtime.files.storage_errors`` words it).
+        ValueError: a number of a row is not finite.
     """
-    path = Path(path)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with partial.open("w", encoding="utf-8", newline="\n") as file:
-            for row in rows:
-                file.write(json.dumps(asdict(row), ensure_ascii=False, allow_nan=False) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
+    lines = (json.dumps(asdict(row), ensure_ascii=False, allow_nan=False) + "\n" for row in rows)
+    write_text_atomic(path, "".join(lines))
 
 
-def _records(path: Path) -> Iterator[tuple[str, dict[str, Any] | ValueError]]:
-    """Lines end at a newline byte only: JSON strings may contain U+2028 and the like."""
-    try:
-        lines = path.read_bytes().removeprefix(b"\xef\xbb\xbf").split(b"\n")
-    except OSError as error:
-        raise SalmonError(f"{path.absolute()} cannot be read: {error.strerror}.") from error
-    for number, line in enumerate(lines, 1):
-        if line.strip():
-            yield f"{path}, line {number}", _record(line)
-
-
-def _record(line: bytes) -> dict[str, Any] | ValueError:
-    try:
-        record = json.loads(line.decode())
-    except UnicodeDecodeError:
-        return ValueError("not UTF-8 text")
-    except json.JSONDecodeError as error:
-        return ValueError(f"not valid JSON ({error.msg} at column {error.colno})")
-    return record if isinstance(record, dict) else ValueError("not a JSON object")
+def _records(path: Path) -> Iterator[tuple[str, Record | ValueError]]:
+    for number, line in split_lines(read_bytes(path)):
+        where = f"{path}, line {number}"
+        try:
+            yield where, parse_record(line)
+        except ValueError as error:
+            yield where, error
 
 
 class _Ids:
@@ -200,7 +181,7 @@ class _Ids:
         self.used[row_id] = where
 
 
-def _row(record: dict[str, Any], row_type: Any, ids: _Ids, where: str) -> Any:
+def _row(record: Record, row_type: Any, ids: _Ids, where: str) -> Any:
     if all(field.name != "id" for field in fields(row_type)):
         return _build(row_type, record, "row")
     if record.get("id") is None:

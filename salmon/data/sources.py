@@ -6,7 +6,6 @@ Besides our own rows, JSONL files may have
 Rows from the hub may have more columns than are needed.
 """
 
-import hashlib
 import logging
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import fields
@@ -18,6 +17,7 @@ from salmon.config.data import OnBadLine
 from salmon.data.hub_prompts import is_prompt
 from salmon.data.rows import Convert, Demonstration, PreferencePair, Prompt, collect_rows, read_jsonl
 from salmon.errors import SalmonError
+from salmon.runtime.files import file_digest
 
 log = logging.getLogger("salmon")
 
@@ -101,8 +101,7 @@ def source_identity(spec: str) -> str:
     """
     if spec.startswith("hub:"):
         return spec
-    with _file(spec).open("rb") as file:
-        return f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}"
+    return f"sha256:{file_digest(_file(spec))}"
 
 
 def _file(spec: str) -> Path:

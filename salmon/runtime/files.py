@@ -105,7 +105,7 @@ def fsync_path(path: Path) -> None:
         os.close(handle)
 
 
-def sha256_of(path: Path) -> str:
+def file_digest(path: Path) -> str:
     """Hex SHA-256 of a file's content."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,6 +1,5 @@
 """Long row-by-row work that survives a kill: results are appended chunk by chunk and never redone."""
 
-import json
 import logging
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -8,8 +7,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from salmon.distributed.world import World, use_world, world
-from salmon.errors import SalmonError
-from salmon.runtime.files import storage_errors
+from salmon.runtime.jsonl import Record, append_records, read_grown, rewrite_records
 from salmon.runtime.progress import Progress
 
 log = logging.getLogger("salmon")
@@ -18,8 +16,8 @@ T = TypeVar("T")
 
 
 def map_resumable(
-    path: Path, items: Sequence[T], chunk_size: int, work: Callable[[Sequence[T]], list[dict]], what: str
-) -> list[dict]:
+    path: Path, items: Sequence[T], chunk_size: int, work: Callable[[Sequence[T]], list[Record]], what: str
+) -> list[Record]:
     """``work`` over fixed chunks of items; one JSON row an item, kept in ``path``.
 
     Chunks are the same whenever the run was interrupted, and in any number of processes (each takes one at a time, the
@@ -47,29 +45,14 @@ def map_resumable(
     return rows
 
 
-def _append(path: Path, rows: Sequence[dict]) -> None:
-    with storage_errors(path), path.open("a", encoding="utf-8") as file:
-        file.write("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
+def _append(path: Path, rows: Sequence[Record]) -> None:
+    append_records(path, rows, ascii_only=False)
 
 
-def _whole_chunks(path: Path, chunk_size: int, total: int) -> list[dict]:
-    """Rows of finished chunks; a chunk torn by a kill is dropped from the file."""
-    if not path.exists():
-        return []
-    rows, end = [], 0
-    with path.open("rb") as file:
-        for number, line in enumerate(file, start=1):
-            if not line.endswith(b"\n"):
-                break
-            try:
-                rows.append(json.loads(line))
-            except ValueError as error:
-                message = f"{path}, line {number}: not JSON ({error}). Delete the file to make it again"
-                raise SalmonError(message) from error
-            if len(rows) % chunk_size == 0 or len(rows) == total:
-                end, whole = file.tell(), len(rows)
-    if not end:
-        whole = 0
-    with path.open("r+b") as file:
-        file.truncate(end)
+def _whole_chunks(path: Path, chunk_size: int, total: int) -> list[Record]:
+    """Rows of finished chunks; the rows of a chunk that a kill interrupted are dropped from the file."""
+    rows = read_grown(path, "Delete the file to make it again")
+    whole = len(rows) if len(rows) == total else len(rows) - len(rows) % chunk_size
+    if whole < len(rows):
+        rewrite_records(path, rows[:whole], ascii_only=False)
     return rows[:whole]

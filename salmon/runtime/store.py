@@ -33,7 +33,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from salmon.errors import SalmonError
-from salmon.runtime.files import UNFINISHED, fsync_path, sha256_of, storage_errors, write_json_atomic
+from salmon.runtime.files import UNFINISHED, file_digest, fsync_path, storage_errors, write_json_atomic
 from salmon.runtime.fingerprint import fingerprint, semantic
 
 __all__ = [
@@ -91,7 +91,7 @@ class Artifact:
         Raises ``SalmonError`` that lists what was changed, removed or added.
         """
         expected = self.manifest["files"]
-        found = {name: sha256_of(path) for name, path in _files(self.path).items()}
+        found = {name: file_digest(path) for name, path in _files(self.path).items()}
         faults = [f"{name} is missing" for name in sorted(expected.keys() - found.keys())]
         faults += [f"{name} was added" for name in sorted(found.keys() - expected.keys())]
         both = sorted(expected.keys() & found.keys())
@@ -165,7 +165,7 @@ class Store:
             files = _files(work)
             for path in files.values():
                 fsync_path(path)
-            whole["files"] = {name: sha256_of(path) for name, path in files.items()}
+            whole["files"] = {name: file_digest(path) for name, path in files.items()}
             whole["created"] = datetime.now(UTC).isoformat(timespec="seconds")
             write_json_atomic(work / MANIFEST, whole)
             for folder in {path.parent for path in files.values()} | {work}:

@@ -1,6 +1,5 @@
 """The local record of a stage: ``metrics.jsonl`` and tables. Always written; tests and plots read it."""
 
-import json
 import math
 import re
 import time
@@ -9,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from salmon.runtime.files import storage_errors, write_text_atomic
+from salmon.runtime.files import storage_errors
+from salmon.runtime.jsonl import Record, append_records, read_grown, rewrite_records
 
 METRICS = "metrics.jsonl"
 TABLES = "tables"
@@ -28,9 +28,8 @@ class MetricsFile:
     def append(self, step: int, metrics: Mapping[str, float]) -> None:
         """Add the line ``{"step", "time" (Unix seconds), **metrics}``; non-finite values become null."""
         finite = {name: value if math.isfinite(value) else None for name, value in metrics.items()}
-        line = json.dumps({"step": step, "time": round(time.time(), 3), **finite}, ensure_ascii=False)
-        with storage_errors(self.work), (self.work / METRICS).open("a", encoding="utf-8") as file:
-            file.write(line + "\n")
+        row = {"step": step, "time": round(time.time(), 3), **finite}
+        append_records(self.work / METRICS, [row], ascii_only=False)
 
     def table(self, name: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], step: int) -> None:
         """Write a table, one row a line as ``{column: value}``; the same name and step replaces it."""
@@ -39,25 +38,23 @@ class MetricsFile:
         for row in rows:
             if len(row) != len(columns):
                 raise ValueError(f"table {name}: a row has {len(row)} values for {len(columns)} columns")
-        lines = (json.dumps(dict(zip(columns, row, strict=True)), ensure_ascii=False) + "\n" for row in rows)
-        folder = self.work / TABLES
-        with storage_errors(self.work):
-            folder.mkdir(exist_ok=True)
-            write_text_atomic(folder / f"{name}_{step}.jsonl", "".join(lines))
+        records = [dict(zip(columns, row, strict=True)) for row in rows]
+        rewrite_records(self.work / TABLES / f"{name}_{step}.jsonl", records, ascii_only=False)
 
     def rewind(self, step: float) -> None:
         """Forget lines and tables of later steps, and a last line that a kill cut off."""
         path = self.work / METRICS
         with storage_errors(self.work):
             if path.exists():
-                rows = [row for row in read_metrics(path) if row["step"] <= step]
-                write_text_atomic(path, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
+                rewrite_records(path, [row for row in read_metrics(path) if row["step"] <= step], ascii_only=False)
             for table in (self.work / TABLES).glob("*.jsonl"):
                 if int(table.stem.rpartition("_")[2]) > step:
                     table.unlink()
 
 
-def read_metrics(path: Path) -> list[dict[str, Any]]:
-    """The rows of a ``metrics.jsonl``, without a last line that was cut off by a kill."""
-    lines = path.read_text(encoding="utf-8").split("\n")
-    return [json.loads(line) for line in lines[:-1]]  # what follows the last newline is "" or a torn line
+def read_metrics(path: Path) -> list[Record]:
+    """The rows of a ``metrics.jsonl``; none where there is no such file.
+
+    A last line that a kill cut off is left out.
+    """
+    return read_grown(path)

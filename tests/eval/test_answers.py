@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from eval.answers import cached_answers
-from eval.jsonl import read_rows
+from salmon.runtime.jsonl import read_grown
 
 
 class Writer:
@@ -43,7 +43,7 @@ def test_what_is_there_is_not_made_again(tmp_path):
         file.write('{"id": "c", "ans')
     writer = Writer()
     assert [row["id"] for row in answers(["xabcdef"], path, writer)] == list("xabcdef")
-    assert writer.batches == ["xc", "de", "f"] and len(read_rows(path)) == 7
+    assert writer.batches == ["xc", "de", "f"] and len(read_grown(path)) == 7
     assert answers(["abc"], path, None)[1] == {"id": "b", "answer": "B"}
 
 

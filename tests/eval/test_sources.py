@@ -98,7 +98,7 @@ def test_absent_data_is_unavailable(read, tmp_path):
         ("truthfulqa/mc_task.json", '[{"question": "Q?"}]', r"mc_task\.json is not in the format"),
         ("bbh/navigate.json", "{]", r"navigate\.json is not in the format"),
         ("mt_bench/question.jsonl", '{"question_id": 1}\n', "line 1: category, turns missing"),
-        ("mt_bench/judge_prompts.jsonl", "\n{broken\n", "line 2: not JSON"),
+        ("mt_bench/judge_prompts.jsonl", "\n{broken\n", "line 2: not valid JSON"),
     ],
 )
 def test_malformed_files_are_named(file, content, message, mini, tmp_path):

@@ -16,7 +16,7 @@ from salmon.config.typed import to_typed
 from salmon.errors import SalmonError
 from salmon.pipeline.registry import STAGES
 from salmon.ppo import stage as ppo
-from salmon.runtime.files import sha256_of
+from salmon.runtime.files import file_digest
 from salmon.runtime.store import Artifact
 from salmon.sampling.sampler import transformers_sampler
 from salmon.stage.context import StageContext
@@ -80,7 +80,7 @@ def train(load_tiny, actor_folders, tmp_path):
 
 
 def adapters(work: Path) -> dict[str, str]:
-    return {str(file.parent.relative_to(work)): sha256_of(file) for file in work.rglob("adapter_model.safetensors")}
+    return {str(file.parent.relative_to(work)): file_digest(file) for file in work.rglob("adapter_model.safetensors")}
 
 
 def test_policies_are_kept_with_their_steps_and_a_kill_changes_none(train):

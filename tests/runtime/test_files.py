@@ -13,7 +13,7 @@ import torch
 from safetensors.torch import save_file
 
 from salmon.errors import SalmonError
-from salmon.runtime.files import require_writable, sha256_of, storage_errors, write_json_atomic, write_text_atomic
+from salmon.runtime.files import file_digest, require_writable, storage_errors, write_json_atomic, write_text_atomic
 
 
 def test_jobs_that_start_together_do_not_take_each_others_probe_away(tmp_path: Path) -> None:
@@ -55,7 +55,7 @@ def test_nan_is_refused_before_anything_is_written(tmp_path: Path) -> None:
 
 def test_sha256(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b"abc")  # the test vector of FIPS 180-2
-    assert sha256_of(tmp_path / "a") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+    assert file_digest(tmp_path / "a") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
 
 
 @pytest.mark.parametrize(

@@ -90,7 +90,7 @@ def test_a_broken_line_inside_is_not_repaired_but_named(tmp_path: Path) -> None:
     lines = path.read_bytes().split(b"\n")
     lines[2] = b'{"n": 2, '
     path.write_bytes(b"\n".join(lines))
-    with pytest.raises(SalmonError, match=f"{path}, line 3: not JSON.*Delete"):
+    with pytest.raises(SalmonError, match=f"{path}, line 3: not valid JSON.*Delete"):
         run(path, Work())
 
 

@@ -9,11 +9,11 @@ from eval.greedy import before_stop
 from eval.humaneval.sandbox import Limits
 from eval.humaneval.task import STOPS, TASK, Problem, passed_rows, run_completions, write_completions
 from eval.job import Evaluation
-from eval.jsonl import read_rows
 from eval.provenance import Provenance
 from eval.results import TaskRows, Unavailable
 from eval.sources import humaneval_rows
 from salmon.errors import SalmonError
+from salmon.runtime.jsonl import read_grown
 
 MINI = Path(__file__).parents[3] / "eval" / "mini"
 LIMITS = Limits(seconds=5, memory_mib=256)
@@ -40,7 +40,7 @@ def test_right_answers_pass_and_wrong_ones_do_not(tmp_path):
     rows = run(tmp_path / "r.jsonl", [(first, right), (second, wrong), (third, "    while True: pass\n"), (fourth, "")])
     assert [row["passed"] for row in rows] == [True, False, False, False]
     assert [row["result"] for row in rows][:3] == ["passed", "failed: AssertionError", "timed out"]
-    assert read_rows(tmp_path / "r.jsonl") == rows
+    assert read_grown(tmp_path / "r.jsonl") == rows
     table = {row.metric: row for row in passed_rows(TaskRows("sft", TASK, Provenance("a", TASK)), rows)}
     assert (table["pass@1"].value, table["pass@1"].n, table["n_timed_out"].value) == (0.25, 4, 1.0)
 
@@ -82,7 +82,7 @@ def test_programs_run_only_where_that_is_allowed(tiny, suite, tmp_path):
     assert (passed["pass@1"].value, passed["pass@1"].n) == (0.0, 3), "a random model solves nothing"
     assert passed["pass@1"].provenance.scope == "3 problems"
     assert file.stat().st_mtime_ns == before, "completions are kept"
-    assert len(read_rows(file.with_name("samples.jsonl_results.jsonl"))) == 3
+    assert len(read_grown(file.with_name("samples.jsonl_results.jsonl"))) == 3
 
 
 @pytest.mark.parametrize(
@@ -101,9 +101,9 @@ def test_a_completion_ends_before_the_first_stop_text(text, kept):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"{", "line 1: not JSON"),
+        (b"{", "line 1: not valid JSON"),
         (b'{"task_id": "a"}', "line 1: prompt, test, entry_point missing"),
-        (b"\xff\xfe", "cannot be read"),
+        (b"\xff\xfe", "line 1: not UTF-8 text"),
     ],
 )
 def test_a_damaged_file_is_named(tmp_path, content, message):

@@ -3,10 +3,10 @@ import json
 import pytest
 from lm_eval.api.instance import Instance
 
-from eval.jsonl import append_rows, read_rows
 from eval.lm_eval.model import PrefixLM
 from eval.lm_eval.output_cache import OutputCache, request_key
 from salmon.errors import SalmonError
+from salmon.runtime.jsonl import append_records, read_grown
 
 SHOTS = "Q: One?\nA: It is one.\n\n"
 
@@ -54,7 +54,7 @@ def test_a_killed_evaluation_does_no_request_twice(tiny, tmp_path, monkeypatch, 
     monkeypatch.setattr(PrefixLM, "_score", None)
     monkeypatch.setattr("eval.lm_eval.model.greedy_answers", None)
     assert len(getattr(PrefixLM(tiny, 2, path), ask)(requests())) == len(requests()), "all are there"
-    assert len(read_rows(path)) == len(requests())
+    assert len(read_grown(path)) == len(requests())
 
 
 def test_requests_that_do_not_fit_the_context_are_counted_in_a_resumed_run_too(tiny, tmp_path):
@@ -75,8 +75,8 @@ def test_a_request_is_known_by_all_that_it_asks():
 @pytest.mark.parametrize("line", ['{"request": "ab', "[1]", "\x00"])
 def test_a_damaged_line_is_named(tmp_path, line):
     path = tmp_path / "outputs.jsonl"
-    append_rows(path, [{"request": "a", "output": 1}])
+    append_records(path, [{"request": "a", "output": 1}])
     with path.open("a") as file:
         file.write(f"{line}\n" + json.dumps({"request": "b", "output": 2}) + "\n")
-    with pytest.raises(SalmonError, match=f"{path}:2: .*delete that line"):
+    with pytest.raises(SalmonError, match=f"{path}, line 2: .*Delete the line"):
         OutputCache(path)

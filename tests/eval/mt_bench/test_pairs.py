@@ -14,7 +14,6 @@ from pytest import approx
 from eval.config import JudgeKind, MTBenchMode
 from eval.evaluate import evaluate_checkpoint
 from eval.job import Evaluation
-from eval.jsonl import read_rows
 from eval.mt_bench import PAIR_TASK
 from eval.mt_bench.judges import EndpointJudge, make_judge
 from eval.mt_bench.pairs import judged_pair_rows, pair_prompt, read_baseline, write_pair_judgments
@@ -23,6 +22,7 @@ from eval.results import TaskRows
 from eval.score.command import parse, score
 from eval.sources import MTBenchData, data_folder, mt_bench_data
 from salmon.errors import SalmonError
+from salmon.runtime.jsonl import read_grown
 
 OF = TaskRows("sft", PAIR_TASK, Provenance("h", PAIR_TASK))
 
@@ -153,7 +153,7 @@ def test_failed_games_are_played_again(endpoint, judge, data, tmp_path):
     endpoint.answer = prefers_good
     judged = write_pair_judgments(judge, data, questions, *asked)
     assert len(endpoint.seen) == 9, "one call more: the other game of the pair was kept"
-    assert {row.metric: row.value for row in judged_pair_rows(OF, judged)}["n_win"] == 4 and len(read_rows(path)) == 4
+    assert {row.metric: row.value for row in judged_pair_rows(OF, judged)}["n_win"] == 4 and len(read_grown(path)) == 4
 
 
 def test_a_baseline_that_lacks_an_answer_is_named(data, tmp_path):

@@ -8,7 +8,6 @@ from types import ModuleType
 import pytest
 from pytest import approx
 
-from eval.jsonl import append_rows, read_rows
 from eval.mt_bench.answers import AnswerSettings, write_answers
 from eval.mt_bench.judges import ERROR_TEXT, JudgeRequest, Verdict
 from eval.mt_bench.rows import judged_rows
@@ -17,6 +16,7 @@ from eval.mt_bench.template import FastChatTemplate, make_template
 from eval.mt_bench.verdicts import judgment_file, require_references
 from eval.sources import MTBenchData, data_folder, mt_bench_data
 from salmon.errors import SalmonError
+from salmon.runtime.jsonl import append_records, read_grown
 
 SETTINGS = AnswerSettings(max_new_tokens=4, batch_size=2, seed=0)
 
@@ -265,7 +265,7 @@ def test_failed_calls_are_made_again_and_nothing_else(data, tmp_path):
     rows, judge = judged(data, path, Verdict("[[9]]", 9.0))
     assert judge.asked == 1
     assert [row["score"] for row in rows] == [4.0, -1, 9.0, 7.0]
-    assert len(read_rows(path)) == 4, "the failed row is replaced, so that FastChat sees each turn once"
+    assert len(read_grown(path)) == 4, "the failed row is replaced, so that FastChat sees each turn once"
 
 
 def test_mean_and_error_literal():
@@ -284,12 +284,12 @@ def test_mean_and_error_literal():
 
 def test_jsonl_that_was_torn(tmp_path):
     path = tmp_path / "rows.jsonl"
-    assert read_rows(path) == []
-    append_rows(path, [{"a": 1}, {"a": 2}])
+    assert read_grown(path) == []
+    append_records(path, [{"a": 1}, {"a": 2}])
     with path.open("a") as file:
         file.write('{"a": ')
-    assert read_rows(path) == [{"a": 1}, {"a": 2}]
-    append_rows(path, [{"a": 3}])
+    assert read_grown(path) == [{"a": 1}, {"a": 2}]
+    append_records(path, [{"a": 3}])
     assert [json.loads(line)["a"] for line in path.read_text().splitlines()] == [1, 2, 3]
 
 
@@ -307,7 +307,7 @@ def test_a_changed_question_judge_or_reference_is_judged_again(data, tmp_path):
     assert scores(data, ("A", "C"), eight) == [4, 8], "the second answer is in the second prompt only"
     corrected = replace(data, references={question["question_id"]: ["another", "one"]})
     assert scores(corrected, ("A", "C"), two, two) == [2, 2]
-    assert len(read_rows(path)) == 2
+    assert len(read_grown(path)) == 2
 
 
 def test_verdicts_without_a_rating_or_with_several_are_counted_and_named(data, tmp_path):
@@ -340,7 +340,7 @@ def test_the_median_of_several_ratings_counts(data, tmp_path, capsys):
     assert [row["score"] for row in rows] == [5, 4, 7, 2], "of 7 and 8 the lower"
     assert [row["judgment"] for row in rows] == ["[[5]]", "[[4]]", "[[7]]", "[[2]]"]
     assert [row["ratings"] for row in rows] == said
-    assert len(read_rows(tmp_path / REPEATS_FOLDER / path.name)) == 12 and len(read_rows(path)) == 4
+    assert len(read_grown(tmp_path / REPEATS_FOLDER / path.name)) == 12 and len(read_grown(path)) == 4
     display_result_single(Namespace(input_file=str(path), model_list=None, bench_name="mt_bench", judge_model="x"))
     table = {row.metric: row.value for row in judged_rows("sft", rows, "")}
     assert float(capsys.readouterr().out.split()[-1]) == table["score"] == 4.5

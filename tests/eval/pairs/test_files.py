@@ -66,7 +66,7 @@ def test_a_folder_of_big_bench_tasks(tmp_path):
     ("name", "content", "message"),
     [
         ("a.jsonl", "{}\n{", "line 1: prompt, chosen, rejected must be text"),
-        ("a.json", '{"prompt": "a", "chosen": "b", "rejected": "c"}\n{', "line 2: not JSON"),
+        ("a.json", '{"prompt": "a", "chosen": "b", "rejected": "c"}\n{', "line 2: not valid JSON"),
         ("a.json", "[1]", "row 1: not a JSON object"),
         (
             "a.jsonl",

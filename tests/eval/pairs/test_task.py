@@ -12,7 +12,6 @@ from pytest import approx
 from eval.__main__ import run, typed
 from eval.evaluate import evaluate_checkpoint
 from eval.job import Evaluation
-from eval.jsonl import read_rows
 from eval.pairs.files import Preference, read_preferences
 from eval.pairs.likelihood import encode, messages_of, pair_likelihoods
 from eval.results import Row
@@ -24,6 +23,7 @@ from salmon.models.heads import ScalarHead, load_scalar_model, save_scalar_model
 from salmon.models.loading import load_base
 from salmon.models.packing.continuations import PackedContinuations
 from salmon.reward.inputs import reward_input
+from salmon.runtime.jsonl import read_grown
 from salmon.runtime.store import Store
 from salmon.tracking.glossary import find
 
@@ -140,7 +140,7 @@ def test_the_smoke_test_on_a_policy(tiny, suite, adapter, tmp_path):
     assert all("SMOKE TEST" in row.note for row in rows.values())
     assert all(find(f"eval/sft/{task}/{metric}", "eval") for task, metric in rows)
     (file,) = tmp_path.glob("work/pairs/*/items.jsonl")
-    items = read_rows(file)
+    items = read_grown(file)
     assert [item["prompt"] for item in items] == [pair.prompt for pair in read_preferences(MINI).pairs]
     sums, means = ([item["scores"][kind] for item in items] for kind in ("sum", "per_token"))
     assert sum(score["right"] for score in sums) / 9 == approx(rows["pairs_mini", "accuracy_sum"].value)
@@ -231,7 +231,7 @@ def test_a_reward_model_and_a_policy(command, weights, tiny, tmp_path):
     assert rows["reward", "n_too_long_reward_bank"].value == longer > 0
     # One score against the model asked by hand.
     (file,) = (tmp_path / "out" / "reward" / "pairs").glob("*/items.jsonl")
-    item = read_rows(file)[2]
+    item = read_grown(file)[2]
     head = load_scalar_model(tiny, "reward", weights)
     ids = reward_input(tiny.chat, item["chosen"], item["prompt"], ["Be kind.", "Be safe."], RewardConfig(**LIMITS)).ids
     with tiny.using("reward"), torch.no_grad():
@@ -262,5 +262,5 @@ def test_scores_that_are_not_numbers_are_counted(command, weights, tmp_path, mon
 def test_a_damaged_file_stops_before_anything_is_computed(command, weights, tmp_path, monkeypatch):
     (tmp_path / "bad.jsonl").write_text("{")
     monkeypatch.setattr("eval.stage.evaluate_checkpoint", None)
-    with pytest.raises(SalmonError, match="bad.jsonl, line 1: not JSON"):
+    with pytest.raises(SalmonError, match="bad.jsonl, line 1: not valid JSON"):
         command(f"{artifact(tmp_path / 'store', weights)},base", f"+eval.pairs.files.bad={tmp_path}/bad.jsonl")

@@ -301,7 +301,7 @@ def test_the_stage_evaluates_the_reward_model_and_shows_the_matrix(reward_folder
     [
         ("[1]\n", "line 1: not a JSON object"),
         ('{"prompt_id": "a"}\n', "line 1: prompt, response_1, response_2 must be text"),
-        (f"{json.dumps(PAIRS[0])}\n\n{{\n", "line 3: not JSON"),
+        (f"{json.dumps(PAIRS[0])}\n\n{{\n", "line 3: not valid JSON"),
         ("\n", "has no pairs"),
     ],
 )

@@ -11,13 +11,13 @@ from pytest import approx
 
 from eval.evaluate import evaluate_checkpoint
 from eval.job import Evaluation
-from eval.jsonl import read_rows
 from eval.probes import task as module
 from eval.probes.prompts import Probe, read_probes
 from eval.probes.task import rate_rows, write_answers
 from eval.provenance import Provenance
 from eval.results import TaskRows
 from salmon.errors import SalmonError
+from salmon.runtime.jsonl import read_grown
 from salmon.sampling.token_loop import generate
 from salmon.tracking.glossary import find
 
@@ -36,7 +36,7 @@ def test_files(tmp_path):
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("a.jsonl", b'{"prompt": "a"}\n{', "line 2: not JSON"),
+        ("a.jsonl", b'{"prompt": "a"}\n{', "line 2: not valid JSON"),
         ("a.jsonl", b'{"prompt": " "}', "line 1: prompt must be text"),
         ("a.jsonl", b'{"prompt": "a", "expects": "comply"}', "line 1: unknown expects; a row has category, expect, id"),
         ("a.jsonl", b'{"prompt": "a", "expect": "answer"}', "line 1: expect must be comply or refuse, not 'answer'"),
@@ -114,7 +114,7 @@ def test_the_smoke_test(tiny, suite, tmp_path, monkeypatch):
     assert rows["false_refusal_rate:computing"].n == 2 and "SMOKE TEST" in rows["refusal_rate"].note
     assert all(find(f"eval/base/probes_mini/{metric}", "eval") for metric in rows)
     (file,) = tmp_path.glob("work/probes/*/verdicts.jsonl")
-    assert {"prompt", "answer", "verdict", "rule", "expect", "category"} <= set(read_rows(file)[0])
+    assert {"prompt", "answer", "verdict", "rule", "expect", "category"} <= set(read_grown(file)[0])
     # Another version of the rule reads the answers that are there.
     monkeypatch.setattr(module, "generate", None)
     monkeypatch.setattr(module, "VERSION", 0)

@@ -290,12 +290,12 @@ def test_pairs(tmp_path):
     [
         ("bbh", "", "f: is empty"),
         ("bbh", "[]", "f: no items"),
-        ("bbh", '{"prediction": "a", "target": "b"}\n{"prediction": ', "f:2: not JSON"),
-        ("bbh", '[{"prediction": "a",\n "target": }]', "f:2: not JSON"),
+        ("bbh", '{"prediction": "a", "target": "b"}\n{"prediction": ', "f:2: not valid JSON"),
+        ("bbh", '[{"prediction": "a",\n "target": }]', "f:2: not valid JSON"),
         ("bbh", '{"prediction": "a"}', "f:1: no key 'target'"),
         ("bbh", '[{"prediction": "a", "target": "b"}, {"answer": "a"}]', "f, item 2: no key 'prediction'"),
         ("bbh", '{"prediction": 3, "target": "b"}', "f:1: 'prediction' is 3"),
-        ("bbh", "[1]", "f, item 1: 1 is no object"),
+        ("bbh", "[1]", "f, item 1: not a JSON object: 1"),
         ("truthfulqa_mc", '{"loglikelihoods": [-1], "labels": [1, 0]}', "f:1: 1 loglikelihoods for 2 labels"),
         ("truthfulqa_mc", '{"loglikelihoods": [-1, -2], "labels": [0, 0]}', "f:1: labels are"),
         ("truthfulqa_mc", '{"loglikelihoods": [-1, "x"], "labels": [0, 1]}', "f:1: the loglikelihood 'x' is no number"),
@@ -360,7 +360,7 @@ def test_the_command(tmp_path):
     assert "eval score task=bbh" in results["command"] and results["rows"][0]["value"] == 0.5
     assert len((tmp_path / "out" / "items.jsonl").read_text().splitlines()) == 6
     failed = command("task=bbh", f"predictions={tmp_path / 'nowhere'}")
-    assert failed.returncode == 1 and "Traceback" not in failed.stderr and "nowhere: cannot be read" in failed.stderr
+    assert failed.returncode == 1 and "Traceback" not in failed.stderr and "nowhere cannot be read" in failed.stderr
 
 
 def test_long_lists_are_whole_in_the_file_only(tmp_path):

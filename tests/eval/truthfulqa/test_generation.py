@@ -9,7 +9,6 @@ from rouge_score import scoring
 
 from eval.evaluate import evaluate_checkpoint
 from eval.job import Evaluation
-from eval.jsonl import read_rows
 from eval.provenance import Provenance
 from eval.results import TaskRows, Unavailable
 from eval.truthfulqa.csv_file import generation_rows
@@ -17,6 +16,7 @@ from eval.truthfulqa.generation import TASK, answer_of, judged_rows, write_answe
 from eval.truthfulqa.judging import Aspect, JudgedAnswer, Verdict, is_no_comment, write_verdicts
 from eval.truthfulqa.lm_eval_task import SIMILARITIES, load_task
 from salmon.errors import SalmonError
+from salmon.runtime.jsonl import read_grown
 
 MINI = Path(__file__).parents[3] / "eval" / "mini"
 
@@ -164,7 +164,7 @@ def test_verdicts_are_kept_and_failures_asked_again(tmp_path):
     rows = write_verdicts(again, Aspect.truthful, answers, path)
     assert [row["yes"] for row in rows] == [True, False, True, None, True]
     assert again.asked == [(Aspect.truthful, 1)]
-    assert sorted(row["id"] for row in read_rows(path)) == [0, 1, 2, 3, 4], "one verdict each"
+    assert sorted(row["id"] for row in read_grown(path)) == [0, 1, 2, 3, 4], "one verdict each"
     nothing = Scripted({})
     assert write_verdicts(nothing, Aspect.truthful, answers, path)[1]["yes"] is False and nothing.asked == []
 

@@ -9,7 +9,6 @@ from pytest import approx
 from eval.config import TYDIQA_LANGUAGES
 from eval.evaluate import evaluate_checkpoint
 from eval.job import Evaluation
-from eval.jsonl import read_rows
 from eval.lm_eval.harness import load_tasks, local_task, write_rows
 from eval.lm_eval.model import PrefixLM
 from eval.provenance import Provenance
@@ -17,6 +16,7 @@ from eval.results import TaskRows, Unavailable
 from eval.tydiqa.data import FILES, tydiqa_data
 from eval.tydiqa.task import CODES, FOLDER, TASK, answer, ask, language_rows
 from salmon.errors import SalmonError
+from salmon.runtime.jsonl import read_grown
 from salmon.sampling.token_loop import Generation
 
 MINI = Path(__file__).parents[3] / "eval" / "mini"
@@ -105,7 +105,7 @@ def test_the_hubs_rows(monkeypatch):
         ({"answers": {"text": []}}, r", row 2 \(id english-mini-validation-1\): answers must be"),
         ({"answers": ["x"]}, r", row 2 \(id english"),
         ({"id": "english-mini-validation-0"}, r": id english-mini-validation-0 more than once"),
-        (None, r", line 2: not JSON"),
+        (None, r", line 2: not valid JSON"),
     ],
 )
 def test_damaged_rows_are_named(tmp_path, change, message):
@@ -234,13 +234,13 @@ def test_the_task_of_a_checkpoint(tiny, adapter, suite, tmp_path):
     assert (rows["f1"].provenance.shots, rows["f1"].provenance.task_version) == (1, "1.0")
     assert "SMOKE TEST" in rows["f1"].note and "LIMITED to the first 1 items" in rows["f1"].note
     (file,) = (tmp_path / "w").glob(f"{TASK}/*/answers.jsonl")
-    saved = read_rows(file)
+    saved = read_grown(file)
     assert [row["language"] for row in saved] == LANGUAGES
     assert {"prompt", "raw", "answer", "gold", "f1", "exact_match"} <= saved[0].keys()
     before = file.stat().st_mtime_ns
     wider = replace(evaluation, config=replace(evaluation.config, limit=2))
     assert {r.metric: r for r in evaluate_checkpoint(tiny, adapter, "sft", wider, tmp_path / "w")}["f1"].n == 8
-    assert read_rows(file)[:4] == saved and file.stat().st_mtime_ns > before, "only what was not asked yet"
+    assert read_grown(file)[:4] == saved and file.stat().st_mtime_ns > before, "only what was not asked yet"
     suite.tydiqa.max_new_tokens = tiny.context
     with pytest.raises(SalmonError, match="leaves no room for a prompt in model.context"):
         evaluate_checkpoint(tiny, adapter, "sft", evaluation, tmp_path / "x")
