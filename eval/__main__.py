@@ -118,6 +118,7 @@ def run(cfg: EvalApp) -> None:
     from salmon.models.loading import load_base
     from salmon.runtime.files import storage_errors
     from salmon.runtime.fingerprint import semantic
+    from salmon.tracking.run_description import RunDescription
     from salmon.tracking.tracker import start_tracking
 
     output = output_folder(cfg)
@@ -127,18 +128,16 @@ def run(cfg: EvalApp) -> None:
     if world().rank:
         evaluate_all(cfg, shared, checkpoints, output)
         return
-    tags = [*cfg.tracking.tags, cfg.model.name, "eval"]
-    with start_tracking(
-        cfg.tracking,
-        Path(cfg.paths.wandb).expanduser(),
+    description = RunDescription(
         "eval",
         output,
         semantic(cfg),
-        cfg.tracking.group or cfg.eval.name,
-        tags,
-        f"eval-{cfg.model.name}",
-        checkpoints.artifacts,
-    ) as tracker:
+        group=cfg.tracking.group or cfg.eval.name,
+        name=f"eval-{cfg.model.name}",
+        tags=[*cfg.tracking.tags, cfg.model.name, "eval"],
+        inputs=checkpoints.artifacts,
+    )
+    with start_tracking(cfg.tracking, description, Path(cfg.paths.wandb).expanduser()) as tracker:
         tracker.rewind(-1)
         rows = evaluate_all(cfg, shared, checkpoints, output)
         record(cfg, checkpoints, rows, output, tracker)

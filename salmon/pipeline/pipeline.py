@@ -18,6 +18,7 @@ from salmon.runtime.fingerprint import fingerprint, semantic
 from salmon.runtime.progress import format_duration
 from salmon.runtime.store import Artifact, Store
 from salmon.stage.spec import StageSpec
+from salmon.tracking.run_description import RunDescription
 from salmon.tracking.tracker import Tracker, start_tracking
 
 if TYPE_CHECKING:
@@ -208,17 +209,16 @@ class Pipeline:
         if world().rank:
             return Tracker(spec.name, None, None)
         cfg = self.cfg
-        return start_tracking(
-            cfg.tracking,
-            Path(cfg.paths.wandb).expanduser(),
+        run = RunDescription(
             spec.name,
             work,
             self.resolved,
-            inputs=inputs,
             group=cfg.tracking.group or cfg.name,
             name=f"{cfg.name}-s{cfg.seed}-{label}".replace(" ", "-"),
             tags=[cfg.model.name, cfg.principles.name, *cfg.tracking.tags],
+            inputs=inputs,
         )
+        return start_tracking(cfg.tracking, run, Path(cfg.paths.wandb).expanduser())
 
     def _base(self) -> "SharedModel":
         """The base without adapters, loaded once a job."""

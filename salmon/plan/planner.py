@@ -10,13 +10,14 @@ from salmon.errors import SalmonError
 from salmon.plan.baselines import best_of_n_phases, dpo_phases
 from salmon.plan.devices import Device
 from salmon.plan.memory import FP32
-from salmon.plan.phases import Base, Phase, ppo_phases, preferences_phases, reward_phases, sft_phases
+from salmon.plan.method import ppo_phases, preferences_phases, reward_phases, sft_phases
+from salmon.plan.phases import Base, Phase
 from salmon.plan.shapes import shape_of
 from salmon.plan.sharing import Sharing
 from salmon.plan.workload import Workload, workload
 
 # "eval" is none of them: its batches are halved until they fit (eval/batches.py).
-STAGES: dict[str, Callable[[Config, Base, Workload], Iterator[Phase]]] = {
+PHASES: dict[str, Callable[[Config, Base, Workload], Iterator[Phase]]] = {
     "sft": sft_phases,
     "preferences": preferences_phases,
     "reward": reward_phases,
@@ -24,7 +25,7 @@ STAGES: dict[str, Callable[[Config, Base, Workload], Iterator[Phase]]] = {
     "dpo": dpo_phases,
     "best_of_n": best_of_n_phases,
 }
-PLANNED = tuple(STAGES)
+PLANNED = tuple(PHASES)
 
 
 def plan(
@@ -37,7 +38,7 @@ def plan(
     """
     base = base_of(cfg, device, processes)
     work = workload(cfg, base.shape, prompts)
-    return base, work, [phase for name in PLANNED if name in cfg.stages for phase in STAGES[name](cfg, base, work)]
+    return base, work, [phase for name in PLANNED if name in cfg.stages for phase in PHASES[name](cfg, base, work)]
 
 
 def base_of(cfg: Config, device: Device, processes: int) -> Base:

@@ -43,10 +43,10 @@ def _semantic(value: Any, where: str) -> Any:
 def fingerprint(stage: str, version: int, config: Any, upstream: Mapping[str, str]) -> str:
     """16 hex digits that name what ``stage`` makes.
 
-    **Arguments**
-    - ``version``: the stage's format version, raised when its code changes what it computes.
-    - ``config``: JSON-ready settings that shape the result, see ``semantic``. Order of keys is irrelevant.
-    - ``upstream``: fingerprint of each input artifact, by stage name.
+    Args:
+        version: the stage's format version, raised when its code changes what it computes.
+        config: JSON-ready settings that shape the result, see ``semantic``. Order of keys is irrelevant.
+        upstream: fingerprint of each input artifact, by stage name.
     """
     identity = {"stage": stage, "version": version, "config": config, "upstream": dict(upstream)}
     text = json.dumps(identity, sort_keys=True, separators=(",", ":"), allow_nan=False)

@@ -34,12 +34,12 @@ class Step:
 class Progress:
     """Logs lines like ``updates  12/100 | kl    0.0312 | 4.1 s each | 49s so far, 6m 01s left``.
 
-    **Arguments**
-    - ``total``: number of the last step. ``unit``: what steps are called, in the plural.
-    - ``log``: where the lines go; default the logger "salmon".
-    - ``start``: steps that were done before, in a resumed stage; they count neither in the cost nor in the
-      elapsed time.
-    - ``clock``: seconds, for tests.
+    Args:
+        total: number of the last step.
+        unit: what steps are called, in the plural.
+        log: where the lines go; default the logger "salmon".
+        start: steps that were done before, in a resumed stage; they count neither in the cost nor in the elapsed time.
+        clock: seconds, for tests.
 
     Every line has the columns of the first: a value missing later shows as "-", a new one is not shown.
     The cost of a step leaves out the first call, which loads and compiles, once there is a second.

@@ -6,14 +6,14 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, SupportsFloat
 
 from salmon.config.run import TrackingConfig, WandbMode
-from salmon.runtime.store import Artifact
 from salmon.tracking.glossary import find
 from salmon.tracking.metrics_file import MetricsFile, read_metrics
+from salmon.tracking.run_description import RunDescription
 
 if TYPE_CHECKING:
     from salmon.tracking.wandb_run import WandbRun
 
-__all__ = ["Tracker", "read_metrics", "start_tracking"]
+__all__ = ["RunDescription", "Tracker", "read_metrics", "start_tracking"]
 
 
 class Tracker:
@@ -24,7 +24,11 @@ class Tracker:
     """
 
     def __init__(self, stage: str, local: MetricsFile | None, run: "WandbRun | None") -> None:
-        """``local``: None keeps no record, in the processes whose figures the first one has too."""
+        """
+        Args:
+            local: None keeps no record: in all processes but the main one, which has the same figures.
+            run: None where W&B is disabled.
+        """
         self.stage = stage
         self._local = local
         self._run = run
@@ -92,36 +96,26 @@ class Tracker:
     def _checked(self, metrics: Mapping[str, SupportsFloat]) -> dict[str, float]:
         for name in metrics:
             if find(name, self.stage) is None:
-                raise ValueError(f"{name!r} is no metric of stage {self.stage!r} in runtime/glossary.py")
+                raise ValueError(
+                    f"{name!r} is no metric of stage {self.stage!r} in the glossary (salmon/tracking/glossary.py)"
+                )
         return {name: float(value) for name, value in metrics.items()}
 
 
-def start_tracking(
-    tracking: TrackingConfig,
-    wandb_dir: Path,
-    stage: str,
-    work: Path,
-    config: dict[str, Any],
-    group: str,
-    tags: list[str],
-    name: str,
-    inputs: Mapping[str, Artifact],
-) -> Tracker:
-    """Begin, or continue, the record of a stage that works in ``work``.
+def start_tracking(tracking: TrackingConfig, run: RunDescription, wandb_dir: Path) -> Tracker:
+    """Begin, or continue, the record of a stage that works in ``run.work``.
 
-    **Arguments**
-    - ``wandb_dir``: folder that gets W&B's own ``wandb/`` folder.
-    - ``config``: the resolved config as plain nested containers (an OmegaConf node would arrive broken).
-    - ``group``, ``tags``, ``name``: how the run appears in W&B; its job type is the stage.
-    - ``inputs``: artifacts this stage reads, by stage; they give the lineage and ``config["inputs"]``.
+    Args:
+        wandb_dir: folder that gets W&B's own ``wandb/`` folder.
 
-    Raises ``SalmonError`` when W&B cannot start (no login, no network) or a folder cannot be written.
+    Raises:
+        SalmonError: W&B cannot start (no login, no network), or a folder cannot be written.
     """
-    local = MetricsFile(work)
+    local = MetricsFile(run.work)
     local.rewind(float("inf"))  # drops a line that a kill cut off
-    run = None
+    wandb_run = None
     if tracking.wandb is not WandbMode.disabled:
         from salmon.tracking.wandb_run import WandbRun  # wandb takes a second to import
 
-        run = WandbRun(tracking, wandb_dir, stage, work, config, group, tags, name, inputs)
-    return Tracker(stage, local, run)
+        wandb_run = WandbRun(tracking, run, wandb_dir)
+    return Tracker(run.stage, local, wandb_run)

@@ -23,9 +23,9 @@ import wandb
 from salmon.config.run import TrackingConfig, WandbMode
 from salmon.errors import SalmonError
 from salmon.runtime.files import require_writable, storage_errors, write_text_atomic
-from salmon.runtime.store import Artifact
 from salmon.tracking.glossary import families
 from salmon.tracking.redaction import redact
+from salmon.tracking.run_description import RunDescription
 from salmon.tracking.wandb_agent import hidden_agent, sweep_agent
 from salmon.tracking.wandb_artifacts import log_output, log_without_asking, use
 
@@ -43,27 +43,16 @@ _REMEDY = "Run `wandb login`, or set tracking=offline and upload later with `pyt
 class WandbRun:
     """Created started; ``finish`` ends it. When W&B's service dies, the stage goes on without it."""
 
-    def __init__(
-        self,
-        tracking: TrackingConfig,
-        wandb_dir: Path,
-        stage: str,
-        work: Path,
-        config: dict[str, Any],
-        group: str,
-        tags: list[str],
-        name: str,
-        inputs: Mapping[str, Artifact],
-    ) -> None:
-        self.stage = stage
+    def __init__(self, tracking: TrackingConfig, run: RunDescription, wandb_dir: Path) -> None:
+        self.stage = run.stage
         agent = sweep_agent()
-        mine = agent if agent and tracking.sweep_stage.name == stage else None
-        self.id = _run_id(work, mine.run_id if mine else None)
+        mine = agent if agent and tracking.sweep_stage.name == run.stage else None
+        self.id = _run_id(run.work, mine.run_id if mine else None)
         require_writable(wandb_dir)  # otherwise W&B silently falls back to the temporary folder
         os.environ.setdefault("WANDB_DISABLE_WEAVE", "true")  # it advertises itself where openai is imported
         # Where tables wait for `wandb sync`; W&B's default is the home folder, which may be another then.
         os.environ.setdefault("WANDB_DATA_DIR", str(wandb_dir.resolve() / "wandb" / "data"))
-        fingerprints = {key: artifact.fingerprint for key, artifact in inputs.items()}
+        fingerprints = {key: artifact.fingerprint for key, artifact in run.inputs.items()}
         settings = wandb.Settings(
             console="off",
             silent=True,
@@ -86,17 +75,17 @@ class WandbRun:
             id=self.id,
             resume="allow",
             reinit="create_new",
-            group=group,
-            job_type=stage,
-            tags=tags,
-            name=name,
-            config=redact({**config, "inputs": fingerprints, **(mine.parameters if mine else {})}),
+            group=run.group,
+            job_type=run.stage,
+            tags=run.tags,
+            name=run.name,
+            config=redact({**run.config, "inputs": fingerprints, **(mine.parameters if mine else {})}),
             settings=settings,
         )
         self._folder = Path(self._run.settings.sync_dir)
         self._send(log_without_asking)
         self._send(self._define_axes)
-        for artifact in inputs.values():
+        for artifact in run.inputs.values():
             self._send(partial(use, name=artifact.name, kind=artifact.stage, path=artifact.path))
 
     def log(self, step: int, metrics: Mapping[str, float]) -> None:

@@ -20,6 +20,7 @@ from salmon.principles.bank import load_bank
 from salmon.reward import stage as reward_stage
 from salmon.sampling.sampler import transformers_sampler
 from salmon.stage.context import StageContext
+from salmon.tracking.run_description import RunDescription
 from salmon.tracking.tracker import start_tracking
 from salmon.training.trainer import Trainer
 
@@ -102,7 +103,7 @@ def test_reward_model_learns_a_separable_set(tmp_path, tmp_path_factory):
 
     work = tmp_path / "reward"
     work.mkdir()
-    tracker = start_tracking(tracking, tmp_path, "reward", work, {}, "g", [], "n", {})
+    tracker = start_tracking(tracking, RunDescription("reward", work, {}, "g", "n"), tmp_path)
     context = StageContext(work, {}, tracker, lambda: shared, transformers_sampler, 4)
     shared.add_adapter("reward", 0)
     head = ScalarHead(shared.hidden_size, 0)

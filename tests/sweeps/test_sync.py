@@ -9,6 +9,7 @@ import pytest
 
 from salmon.config.run import SweepStage, TrackingConfig, WandbMode
 from salmon.runtime.store import Artifact, Store
+from salmon.tracking.run_description import RunDescription
 from salmon.tracking.tracker import start_tracking
 from sweeps import sync
 from tests.tracking.wandb_server import KEY, WandbServer
@@ -19,7 +20,9 @@ OFFLINE = TrackingConfig(WandbMode.offline, "proj", None, [], 2, SweepStage.ppo)
 def write_run(root: Path, stage: str, inputs: dict[str, Artifact], step: int, made: Artifact | None) -> str:
     work = root / f"{stage}-work"
     work.mkdir(exist_ok=True)
-    with start_tracking(OFFLINE, root / "job", stage, work, {}, "g", [], f"the-{stage}", inputs) as tracker:
+    with start_tracking(
+        OFFLINE, RunDescription(stage, work, {}, "g", f"the-{stage}", [], inputs), root / "job"
+    ) as tracker:
         tracker.log(step, {"optim/lr": 1.0})
         if made:
             tracker.output(made.name, made.path)

@@ -9,13 +9,14 @@ import pytest
 import torch
 
 from salmon.config.run import TrackingConfig, WandbMode
+from salmon.tracking.run_description import RunDescription
 from salmon.tracking.tracker import Tracker, read_metrics, start_tracking
 
 
 def start(work: Path) -> Tracker:
     work.mkdir(exist_ok=True)
     tracking = TrackingConfig(wandb=WandbMode.disabled, project="p", group=None, tags=[], sample_rows=2)
-    return start_tracking(tracking, work / "unused", "ppo", work, {"a": 1}, "group", ["tag"], "name", {})
+    return start_tracking(tracking, RunDescription("ppo", work, {"a": 1}, "group", "name", ["tag"]), work / "unused")
 
 
 def test_everything_works_without_wandb_and_leaves_the_local_record(tmp_path: Path) -> None:
@@ -36,7 +37,7 @@ def test_wandb_is_not_imported_when_disabled(tmp_path: Path) -> None:
         "from salmon.config.run import TrackingConfig, WandbMode\nimport salmon.tracking.tracker as t\n"
         f"work = Path({str(tmp_path)!r})\n"
         "settings = TrackingConfig(wandb=WandbMode.disabled, project='p', tags=[], sample_rows=2)\n"
-        "t.start_tracking(settings, work, 'sft', work, {}, 'g', [], 'n', {}).log(1, {'sft/loss': 1.0})\n"
+        "t.start_tracking(settings, t.RunDescription('sft', work, {}, 'g', 'n'), work).log(1, {'sft/loss': 1.0})\n"
         "assert 'wandb' not in sys.modules and 'torch' not in sys.modules\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -16,6 +16,7 @@ from salmon.config.run import SweepStage, TrackingConfig, WandbMode
 from salmon.config.schema import Config
 from salmon.config.typed import to_typed
 from salmon.tracking.glossary import find
+from salmon.tracking.run_description import RunDescription
 from salmon.tracking.tracker import start_tracking
 from salmon.tracking.wandb_agent import hidden_agent, sweep_agent
 from tests.tracking.offline_runs import ReadBack, read_back
@@ -89,9 +90,8 @@ def run_stage(tmp_path: Path, stage: str) -> tuple[str, ReadBack]:
     tracking = TrackingConfig(WandbMode.offline, "proj", None, [], 2, SweepStage.ppo)
     work = tmp_path / stage
     work.mkdir(exist_ok=True)
-    with start_tracking(
-        tracking, tmp_path / "logs", stage, work, {"ppo": {"kl": {"coefficient": 0.05}}}, "kl-agent", [], stage, {}
-    ) as tracker:
+    run = RunDescription(stage, work, {"ppo": {"kl": {"coefficient": 0.05}}}, "kl-agent", stage)
+    with start_tracking(tracking, run, tmp_path / "logs") as tracker:
         if stage == "ppo":
             tracker.summary({"held_out/reward_best": 1.5})
     folder = sorted((tmp_path / "logs/wandb").glob(f"offline-run-*-{tracker.run_id}*"))[-1]

@@ -15,6 +15,7 @@ from salmon.config.run import SweepStage, TrackingConfig, WandbMode
 from salmon.errors import SalmonError
 from salmon.runtime.store import Artifact, Store
 from salmon.tracking import wandb_run
+from salmon.tracking.run_description import RunDescription
 from salmon.tracking.tracker import Tracker, read_metrics, start_tracking
 from tests.tracking.offline_runs import read_back
 from tests.tracking.wandb_server import KEY, WandbServer
@@ -44,7 +45,9 @@ def server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[WandbSer
 def start(tmp_path: Path, inputs: dict[str, Artifact]) -> Tracker:
     work = tmp_path / "work"
     work.mkdir()
-    return start_tracking(ONLINE, tmp_path / "logs", "ppo", work, {"a": {"b": 1}}, "group", ["tag"], "name", inputs)
+    return start_tracking(
+        ONLINE, RunDescription("ppo", work, {"a": {"b": 1}}, "group", "name", ["tag"], inputs), tmp_path / "logs"
+    )
 
 
 def made(tmp_path: Path) -> Artifact:

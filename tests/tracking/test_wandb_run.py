@@ -17,6 +17,7 @@ from salmon.errors import SalmonError
 from salmon.runtime.store import Store
 from salmon.tracking.glossary import families
 from salmon.tracking.metrics_file import read_metrics
+from salmon.tracking.run_description import RunDescription
 from salmon.tracking.tracker import Tracker, start_tracking
 from tests.tracking.offline_runs import read_back
 
@@ -34,7 +35,7 @@ def start(tmp_path: Path, work: Path, stage: str = "ppo", **options: Any) -> Tra
         "name": f"{stage}-tiny",
         "inputs": {},
     }
-    return start_tracking(OFFLINE, tmp_path / "logs", stage, work, **given | options)
+    return start_tracking(OFFLINE, RunDescription(stage, work, **given | options), tmp_path / "logs")
 
 
 def run_dirs(tmp_path: Path, run_id: str | None) -> list[Path]:
@@ -184,12 +185,13 @@ import logging, sys
 from pathlib import Path
 import psutil
 from salmon.config.run import SweepStage, TrackingConfig, WandbMode
+from salmon.tracking.run_description import RunDescription
 from salmon.tracking.tracker import read_metrics, start_tracking
 logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stdout)
 work = Path(sys.argv[1])
 tracking = TrackingConfig(wandb=WandbMode.offline, project="p", group=None, tags=[], sample_rows=2,
                          sweep_stage=SweepStage.ppo)
-with start_tracking(tracking, work / "logs", "sft", work, {}, "g", [], "n", {}) as tracker:
+with start_tracking(tracking, RunDescription("sft", work, {}, "g", "n"), work / "logs") as tracker:
     for child in psutil.Process().children(recursive=True):
         child.kill()
     psutil.wait_procs(psutil.Process().children(), timeout=5)
@@ -221,4 +223,4 @@ def test_online_without_a_login_says_what_to_do(tmp_path: Path, monkeypatch: pyt
     )
     (tmp_path / "work").mkdir()
     with pytest.raises(SalmonError, match="W&B could not start online.*wandb login.*tracking=offline"):
-        start_tracking(online, tmp_path / "logs", "sft", tmp_path / "work", {}, "g", [], "n", {})
+        start_tracking(online, RunDescription("sft", tmp_path / "work", {}, "g", "n"), tmp_path / "logs")

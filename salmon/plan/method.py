@@ -1,0 +1,143 @@
+"""The phases of the method's stages: what each holds at its peak, what it computes, how long that takes."""
+
+from collections.abc import Iterator
+
+from salmon.config.schema import Config
+from salmon.config.sft import SFTSource
+from salmon.plan import memory
+from salmon.plan.phases import Base, Phase, held, total
+from salmon.plan.workload import Workload
+
+
+def sft_phases(cfg: Config, base: Base, work: Workload) -> Iterator[Phase]:
+    """Answers of the base without an adapter, then training of one on them."""
+    sft, shape = cfg.sft, base.shape
+    sampling, prefix = sft.sampling, work.prefix if sft.source is SFTSource.self_align else 0
+    if sft.source is not SFTSource.demonstrations:
+        prompt, rows = work.query if prefix else work.prompt, min(sampling.batch_size, work.sft_prompts)
+        yield Phase(
+            "sft",
+            "sample",
+            base.samples(base.resident(0), rows, prompt, sampling.max_new_tokens, sampling.top_p, prefix),
+            *base.sampling_cost(work.sft_prompts, rows, prompt, sampling.max_new_tokens, prefix),
+        )
+    trained, optimizer = shape.adapter_parameters(base.rank), sft.train.optim.optimizer
+    columns, rows = work.sft_prompt + work.sft_response, work.sft_rows * sft.train.epochs
+    at_once = min(sft.train.micro_batch_size, base.sharing.rows(min(sft.train.batch_size, work.sft_rows)))
+    yield Phase(
+        "sft",
+        "train",
+        base.trains(
+            base.resident(trained, trained, optimizer),
+            trained,
+            optimizer,
+            at_once,
+            columns,
+            shape.layers,
+            work.sft_response,
+        ),
+        *total(
+            base.training_cost(rows, sft.train.batch_size, at_once, columns, shape.layers, work.sft_response),
+            base.summing(rows / sft.train.batch_size, trained),
+        ),
+    )
+
+
+def preferences_phases(cfg: Config, base: Base, work: Workload) -> Iterator[Phase]:
+    """Answers of the SFT policy, then its judgements: a pair's requests share what they begin with."""
+    sampling, shape = cfg.preferences.sampling, base.shape
+    resident = base.resident(shape.adapter_parameters(base.rank))
+    rows = min(sampling.batch_size, work.samples)
+    yield Phase(
+        "preferences",
+        "sample",
+        base.samples(resident, rows, work.prompt, sampling.max_new_tokens, sampling.top_p),
+        *base.sampling_cost(work.samples, rows, work.prompt, sampling.max_new_tokens),
+    )
+    if work.principles:
+        own = work.principles * work.judge_own
+        length = work.judge_shared + own
+        cache = {"KV cache": memory.kv_cache(shape, base.e, work.judge_shared)}
+        beginning = base.reads(resident, 1, work.judge_shared) | cache
+        masking = resident | cache | {"masks": memory.packed_mask_in_the_making(base.e, own, length)}
+        rest = base.reads(resident, 1, own) | {
+            "KV cache": memory.kv_cache(shape, base.e, length),
+            "masks": memory.packed_mask(base.e, own, length),
+        }
+        yield Phase(
+            "preferences",
+            "judge",
+            max(beginning, masking, rest, key=held),
+            *base.reading_cost(2 * work.pairs, 1, length, shape.layers),
+        )
+
+
+def reward_phases(cfg: Config, base: Base, work: Workload) -> Iterator[Phase]:
+    """Training of adapter and head on pairs: each row is two inputs; those that begin alike share it."""
+    reward, shape = cfg.reward, base.shape
+    layers, trained = shape.depth(reward.layers), shape.adapter_parameters(base.rank, reward.layers)
+    together = reward.rows_together
+    own = work.reward_input // 2 if together > 1 else 0  # of each further row: instruction and response are shared
+    trainings = [("train", reward.train, work.reward_rows / together, work.reward_input + (together - 1) * own)]
+    if work.pretrain_rows:
+        trainings.insert(0, ("pretrain", reward.pretrain.train, work.pretrain_rows, work.pretrain_input))
+    for name, settings, rows, columns in trainings:
+        at_once = 2 * min(settings.micro_batch_size, base.sharing.rows(settings.batch_size))
+        optimizer, steps = settings.optim.optimizer, rows * settings.epochs / settings.batch_size
+        lasting = base.resident(trained, trained, optimizer, heads=1) | {
+            "masks": memory.packed_rows_mask(base.e, at_once, columns)
+        }
+        yield Phase(
+            "reward",
+            name,
+            base.trains(lasting, trained, optimizer, at_once, columns, layers),
+            *total(
+                base.training_cost(2 * rows * settings.epochs, 2 * settings.batch_size, at_once, columns, layers),
+                base.summing(steps, trained),
+            ),
+        )
+
+
+def ppo_phases(cfg: Config, base: Base, work: Workload) -> Iterator[Phase]:
+    """Policy, reference, value and reward adapters stay; the optimiser's state of policy and value too."""
+    ppo, shape = cfg.ppo, base.shape
+    layers = shape.depth(cfg.reward.layers)
+    policy, value = shape.adapter_parameters(base.rank), shape.adapter_parameters(base.rank, cfg.reward.layers)
+    trained, optimizer = policy + value, ppo.optim.optimizer
+    lasting = base.resident(2 * policy + 2 * value, trained, optimizer, heads=2)
+    response, micro = ppo.sampling.max_new_tokens, min(ppo.micro_batch_size, base.sharing.rows(ppo.rollout_batch))
+    columns, rollouts = work.prompt + response, work.ppo_updates * ppo.rollout_batch
+    batch = min(ppo.sampling.batch_size, base.sharing.rows(ppo.rollout_batch))
+    yield Phase(
+        "ppo",
+        "rollout",
+        base.samples(lasting, batch, work.prompt, response, ppo.sampling.top_p),
+        *base.sampling_cost(work.ppo_responses, batch, work.prompt, response),
+    )
+    yield Phase(
+        "ppo",
+        "score",
+        base.scores(lasting, micro, work.scored_input),
+        *base.reading_cost(work.ppo_responses, micro, work.scored_input, layers),
+    )
+    logits = lasting | {"logits": memory.scoring_logits(shape, base.e, micro * response)}
+    yield Phase(
+        "ppo",
+        "log-probs",
+        max(base.reads(lasting, micro, columns), logits, key=held),
+        *total(
+            *[base.reading_cost(rollouts, micro, columns, shape.layers, response)] * 2,
+            base.reading_cost(rollouts, micro, columns, layers),
+        ),
+    )
+    rows, at_once = rollouts * ppo.inner_epochs, min(ppo.micro_batch_size, base.sharing.rows(ppo.minibatch))
+    yield Phase(
+        "ppo",
+        "train",
+        base.trains(lasting, trained, optimizer, at_once, columns, shape.layers, response),
+        *total(
+            base.training_cost(rows, ppo.minibatch, at_once, columns, shape.layers, response),
+            base.training_cost(rows, ppo.minibatch, at_once, columns, layers),
+            base.summing(rows / ppo.minibatch, trained),
+        ),
+    )
