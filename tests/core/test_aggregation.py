@@ -27,13 +27,6 @@ COMBINED = {
     (0.0, 0.0): (0.0, True),
     (1e-200, 1e-200): (1e-200, False),  # their product would be 0
 }
-COMBINE_MUTANTS = {
-    "ties averaged": lambda f, b: ((f + b) / 2, np.sign(f) != np.sign(b) or f == 0),
-    "sum": lambda f, b: (f + b, False) if f * b > 0 else (0.0, True),
-    "swapped_order's sign turned twice": lambda f, b: combine_orders(f, -b),
-    "zero agrees": lambda f, b: ((f + b) / 2, False) if f * b >= 0 else (0.0, True),
-    "original_order only": lambda f, b: (f, False) if f * b > 0 else (0.0, True),
-}
 
 
 def test_combined_orders_literals():
@@ -41,9 +34,10 @@ def test_combined_orders_literals():
         assert combine_orders(original_order, swapped_order) == expected
 
 
-@pytest.mark.parametrize("name", COMBINE_MUTANTS)
-def test_wrong_combinations_are_rejected(name):
-    assert [COMBINE_MUTANTS[name](*orders) for orders in COMBINED] != list(COMBINED.values())
+def test_averaged_ties_are_rejected():
+    assert [((original + swapped) / 2, tie) for (original, swapped), (_, tie) in COMBINED.items()] != list(
+        COMBINED.values()
+    )
 
 
 @settings(deadline=None)

@@ -17,12 +17,9 @@ LITERALS = {
     "k3": [0.193147, 0.306853],  # 1/2 - 1 + 0.693147; 2 - 1 - 0.693147
 }
 MUTANTS = {
-    "k1 clamped at 0 (the original)": ("k1", lambda d: d.clamp(min=0)),
-    "k1 reversed": ("k1", lambda d: -d),
-    "k1 absolute": ("k1", lambda d: d.abs()),
-    "k2 without the half": ("k2", lambda d: d**2),
-    "k3 with the ratio turned over": ("k3", lambda d: d.exp() - 1 - d),
-    "k3 with its linear term negated": ("k3", lambda d: (-d).exp() - 1 - d),
+    "k1": lambda d: d.clamp(min=0),  # as in the original
+    "k2": lambda d: d**2,  # without the half
+    "k3": lambda d: d.exp() - 1 - d,  # the ratio turned over
 }
 
 
@@ -32,10 +29,10 @@ def test_estimator_literals(estimator):
     assert values == approx(LITERALS[estimator], abs=1e-6)
 
 
-@pytest.mark.parametrize("name", MUTANTS)
-def test_wrong_estimators_are_rejected(name):
-    estimator, mutant = MUTANTS[name]
-    assert mutant(LOGPROBS - REF_LOGPROBS)[0].tolist() != approx(LITERALS[estimator], abs=1e-6)
+@pytest.mark.parametrize("estimator", MUTANTS)
+def test_wrong_estimators_are_rejected(estimator):
+    wrong = MUTANTS[estimator](LOGPROBS - REF_LOGPROBS)[0].tolist()
+    assert wrong != approx(LITERALS[estimator], abs=1e-6)
 
 
 @settings(deadline=None)
@@ -86,30 +83,13 @@ COEFFICIENTS = {
 }
 
 
-def mutant_no_clip(coefficient, kl, target, horizon, n):
-    return coefficient * (1 + (kl / target - 1) * n / horizon)
-
-
-def mutant_sign(coefficient, kl, target, horizon, n):
-    return coefficient * (1 - max(-0.2, min(0.2, kl / target - 1)) * n / horizon)
-
-
-def mutant_turned_over(coefficient, kl, target, horizon, n):
-    return coefficient * (1 + max(-0.2, min(0.2, (kl - target) / max(kl, 1e-9))) * n / horizon)
-
-
-def mutant_without_count(coefficient, kl, target, horizon, n):
-    return coefficient * (1 + max(-0.2, min(0.2, kl / target - 1)))
-
-
 def test_adaptive_coefficient_literals():
     for observed, expected in COEFFICIENTS.items():
         assert next_kl_coefficient(0.2, observed, 6.0, 10_000, 500) == approx(expected)
 
 
-@pytest.mark.parametrize("mutant", [mutant_no_clip, mutant_sign, mutant_turned_over, mutant_without_count])
-def test_wrong_controllers_are_rejected(mutant):
-    values = [mutant(0.2, observed, 6.0, 10_000, 500) for observed in COEFFICIENTS]
+def test_a_controller_that_forgets_the_number_of_responses_is_rejected():
+    values = [next_kl_coefficient(0.2, observed, 6.0, 10_000, 1) for observed in COEFFICIENTS]
     assert values != approx(list(COEFFICIENTS.values()))
 
 

@@ -30,44 +30,9 @@ def test_whitening_literals():
     assert masked_whiten(X, MASK, shift_mean=False).numpy() == approx(UNSHIFTED)
 
 
-def mutant_no_mask(x, mask, shift_mean):
-    return masked_whiten(x, torch.ones_like(mask), shift_mean)
-
-
-def mutant_inverted_shift(x, mask, shift_mean):  # torchtune's defect
-    return masked_whiten(x, mask, not shift_mean)
-
-
-def mutant_negated(x, mask, shift_mean):
-    return -masked_whiten(x, mask, shift_mean)
-
-
-def mutant_divided_by_variance(x, mask, shift_mean):
-    return masked_whiten(x, mask, shift_mean) / masked_var(x, mask).sqrt()
-
-
-def mutant_not_divided(x, mask, shift_mean):
-    return zero_outside(x - masked_mean(x, mask) * shift_mean, mask)
-
-
-def mutant_padding_kept(x, mask, shift_mean):
-    return (x - masked_mean(x, mask) * shift_mean) / masked_var(x, mask).sqrt()
-
-
-@pytest.mark.parametrize(
-    "mutant",
-    [
-        mutant_no_mask,
-        mutant_inverted_shift,
-        mutant_negated,
-        mutant_divided_by_variance,
-        mutant_not_divided,
-        mutant_padding_kept,
-    ],
-)
-def test_wrong_whitening_is_rejected(mutant):
-    assert mutant(X, MASK, True).numpy() != approx(SHIFTED)
-    assert mutant(X, MASK, False).numpy() != approx(UNSHIFTED)
+def test_the_other_shift_is_rejected():  # torchtune's defect
+    assert masked_whiten(X, MASK, shift_mean=False).numpy() != approx(SHIFTED)
+    assert masked_whiten(X, MASK, shift_mean=True).numpy() != approx(UNSHIFTED)
 
 
 def test_adding_the_mean_back_is_rejected():

@@ -23,17 +23,10 @@ def test_loss_literals():
     assert bradley_terry_loss(CHOSEN, REJECTED, 4).item() == approx(0.591781, abs=1e-6)
 
 
-MUTANTS = {
-    "sign": lambda c, r, n: bradley_terry_loss(r, c, n),
-    "probability for log-probability": lambda c, r, n: -torch.sigmoid(c - r).sum() / n,
-    "sign of the logarithm": lambda c, r, n: torch.sigmoid(c - r).log().sum() / n,
-    "hinge": lambda c, r, n: (1 - (c - r)).clamp(min=0).sum() / n,
-}
-
-
-@pytest.mark.parametrize("name", MUTANTS)
-def test_wrong_losses_are_rejected(name):
-    assert row_losses(MUTANTS[name]) != approx(ROW_LOSSES, abs=1e-6)
+def test_a_pair_turned_round_is_rejected():
+    assert row_losses(lambda chosen, rejected, n: bradley_terry_loss(rejected, chosen, n)) != approx(
+        ROW_LOSSES, abs=1e-6
+    )
 
 
 def test_gradient_raises_the_chosen_score():
@@ -104,19 +97,11 @@ def test_dpo_literals():
     assert pairwise_accuracy(chosen[:2], rejected[:2]).item() == 0.5
 
 
-DPO_MUTANTS = {
-    "no reference": lambda c, r, rc, rr, beta, n: dpo_loss(c, r, 0 * rc, 0 * rr, beta, n),
-    "reference not subtracted but added": lambda c, r, rc, rr, beta, n: dpo_loss(c, r, -rc, -rr, beta, n),
-    "references exchanged": lambda c, r, rc, rr, beta, n: dpo_loss(c, r, rr, rc, beta, n),
-    "pair exchanged": lambda c, r, rc, rr, beta, n: dpo_loss(r, c, rr, rc, beta, n),
-    "beta outside": lambda c, r, rc, rr, beta, n: beta * dpo_loss(c, r, rc, rr, 1.0, n),
-    "beta divides": lambda c, r, rc, rr, beta, n: dpo_loss(c, r, rc, rr, 1 / beta, n),
-}
+def test_dpo_with_its_references_exchanged_is_rejected():
+    def exchanged(chosen, rejected, ref_chosen, ref_rejected, beta, n):
+        return dpo_loss(chosen, rejected, ref_rejected, ref_chosen, beta, n)
 
-
-@pytest.mark.parametrize("name", DPO_MUTANTS)
-def test_wrong_dpo_losses_are_rejected(name):
-    assert dpo_row_losses(DPO_MUTANTS[name]) != approx(ROW_LOSSES, abs=1e-3)
+    assert dpo_row_losses(exchanged) != approx(ROW_LOSSES, abs=1e-3)
 
 
 def test_dpo_gradient():
