@@ -15,6 +15,10 @@ import pytest
 import torch
 from hypothesis import settings
 
+from tests.typechecked import check_annotations
+
+check_annotations()  # before the imports below
+
 from salmon.config.model import Dtype, LoraSettings, ModelConfig, Quantization
 from salmon.config.ppo import (
     KLEstimator,

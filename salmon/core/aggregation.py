@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeVar
 
 import numpy as np
+from jaxtyping import Float
 
 LabelRule = Literal["most_pronounced", "sum"]
 Numbers = TypeVar("Numbers", float, np.ndarray)
@@ -42,7 +43,7 @@ def position_bias(original_order: Numbers, swapped_order: Numbers) -> Numbers:
     return (original_order - swapped_order) / 2
 
 
-def normalize_by_variance(scores: np.ndarray) -> np.ndarray:
+def normalize_by_variance(scores: Float[np.ndarray, "N K"]) -> Float[np.ndarray, "N K"]:
     """Each principle's scores divided by their variance over the data: ``[N, K] -> [N, K]``.
 
     The population VARIANCE, not the standard deviation, as in the original: principles with small
@@ -67,7 +68,7 @@ def draw_num_principles(p: float, maximum: int, rng: np.random.Generator) -> int
     return int(rng.choice(maximum, p=weights / weights.sum())) + 1
 
 
-def decide(scores: Sequence[float] | np.ndarray, rule: LabelRule) -> Decision:
+def decide(scores: Sequence[float] | Float[np.ndarray, " K"], rule: LabelRule) -> Decision:
     """The label that the principles' scores ``[K]`` give a pair; 0 where they leave it open.
 
     ``most_pronounced`` (the paper): the sign of the score with the largest magnitude, the first of
@@ -97,6 +98,6 @@ def flip(label: int, probability: float, rng: np.random.Generator) -> int:
     return -label if rng.random() < probability else label
 
 
-def _require_finite(scores: np.ndarray) -> None:
+def _require_finite(scores: Float[np.ndarray, "..."]) -> None:
     if not np.isfinite(scores).all():
         raise ValueError(f"scores are not finite: {scores[~np.isfinite(scores)][:3]}")

@@ -1,13 +1,16 @@
 """Generalised advantage estimation."""
 
 import torch
+from jaxtyping import Float, Shaped
 from torch import Tensor
 
 from salmon.core.masked import zero_outside
 from salmon.core.shapes import require_left_aligned, require_same_shape
 
 
-def gae(rewards: Tensor, values: Tensor, mask: Tensor, gamma: float, lam: float) -> tuple[Tensor, Tensor]:
+def gae(
+    rewards: Float[Tensor, "B R"], values: Float[Tensor, "B R"], mask: Shaped[Tensor, "B R"], gamma: float, lam: float
+) -> tuple[Float[Tensor, "B R"], Float[Tensor, "B R"]]:
     """Advantages and returns of each response token, both ``[B, R]`` and 0 in padding.
 
     Schulman et al. 2016 (arXiv 1506.02438, eq. 16), from the last token backwards::

@@ -4,6 +4,7 @@ import math
 from typing import Literal
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from salmon.core.shapes import require_positive, require_same_shape
@@ -13,7 +14,9 @@ Estimator = Literal["k1", "k2", "k3"]
 MAX_ERROR = 0.2  # Ziegler et al. 2019, section 2.2: the relative error is clipped to this
 
 
-def kl_estimate(logprobs: Tensor, ref_logprobs: Tensor, estimator: Estimator) -> Tensor:
+def kl_estimate(
+    logprobs: Float[Tensor, "B R"], ref_logprobs: Float[Tensor, "B R"], estimator: Estimator
+) -> Float[Tensor, "B R"]:
     """Per-token estimates of ``KL(policy || reference)`` in nats, from tokens the policy sampled.
 
     Schulman, "Approximating KL divergence" (2020), with ``d = logprobs - ref_logprobs``:

@@ -5,6 +5,7 @@ multiplied by zero, so that an infinite or NaN value in padding cannot leak.
 """
 
 import torch
+from jaxtyping import Bool, Float, Shaped
 from torch import Tensor
 
 from salmon.core.shapes import require_same_shape
@@ -13,13 +14,15 @@ from salmon.core.shapes import require_same_shape
 ROUNDING = 1e-6
 
 
-def zero_outside(x: Tensor, mask: Tensor) -> Tensor:
+def zero_outside(x: Float[Tensor, "*shape"], mask: Shaped[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
     """``x`` with zeros where ``mask`` is 0; no gradient flows to those positions."""
     require_same_shape(x=x, mask=mask)
     return torch.where(mask.bool(), x, torch.zeros_like(x))
 
 
-def masked_mean(x: Tensor, mask: Tensor, dim: int | None = None) -> Tensor:
+def masked_mean(
+    x: Float[Tensor, "*shape"], mask: Shaped[Tensor, "*shape"], dim: int | None = None
+) -> Float[Tensor, "..."]:
     """Mean of ``x`` over the real positions: of all (0-dim result), or along ``dim``.
 
     Raises ``ValueError`` where there is nothing to average, rather than answering 0 or NaN.
@@ -31,7 +34,7 @@ def masked_mean(x: Tensor, mask: Tensor, dim: int | None = None) -> Tensor:
     return (total.sum() if dim is None else total.sum(dim)) / count
 
 
-def masked_var(x: Tensor, mask: Tensor) -> Tensor:
+def masked_var(x: Float[Tensor, "*shape"], mask: Shaped[Tensor, "*shape"]) -> Float[Tensor, ""]:
     """Population (biased, divided by the count) variance over all real positions; 0-dim.
 
     Biased as in Ziegler et al. 2019 (``tf.nn.moments``), and defined for a single token: 0.
@@ -39,12 +42,14 @@ def masked_var(x: Tensor, mask: Tensor) -> Tensor:
     return masked_mean((x - masked_mean(x, mask)) ** 2, mask)
 
 
-def is_constant(x: Tensor, mask: Tensor) -> Tensor:
+def is_constant(x: Float[Tensor, "*shape"], mask: Shaped[Tensor, "*shape"]) -> Bool[Tensor, ""]:
     """Whether the real positions hold one value up to rounding; 0-dim bool."""
     return masked_var(x, mask).sqrt() <= ROUNDING * zero_outside(x, mask).abs().max()
 
 
-def masked_whiten(x: Tensor, mask: Tensor, shift_mean: bool) -> Tensor:
+def masked_whiten(
+    x: Float[Tensor, "*shape"], mask: Shaped[Tensor, "*shape"], shift_mean: bool
+) -> Float[Tensor, "*shape"]:
     """Scale the real positions to standard deviation 1; masked-out positions come out 0.
 
     ``shift_mean=True``: ``(x - mean) / std``, for advantages. ``shift_mean=False``: ``x / std``, for

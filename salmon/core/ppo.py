@@ -9,6 +9,7 @@ positions, so that padding dilutes the loss.) Tensors are ``[B, R]`` unless stat
 from dataclasses import dataclass
 
 import torch
+from jaxtyping import Float, Shaped
 from torch import Tensor
 
 from salmon.core.kl import kl_estimate
@@ -20,29 +21,29 @@ from salmon.core.shapes import require_positive, require_same_shape
 class PolicyStats:
     """Detached 0-dim tensors; each field adds over micro-batches."""
 
-    loss: Tensor
-    approx_kl: Tensor  # k3 estimate of KL(old policy || new policy), nats per token
-    clip_fraction: Tensor  # share of tokens where the clipped term decides and the gradient is 0
-    ratio: Tensor  # mean of new probability / old probability
+    loss: Float[Tensor, ""]
+    approx_kl: Float[Tensor, ""]  # k3 estimate of KL(old policy || new policy), nats per token
+    clip_fraction: Float[Tensor, ""]  # share of tokens where the clipped term decides and the gradient is 0
+    ratio: Float[Tensor, ""]  # mean of new probability / old probability
 
 
 @dataclass(frozen=True)
 class ValueStats:
     """Detached 0-dim tensors; each field adds over micro-batches."""
 
-    loss: Tensor
-    clip_fraction: Tensor  # share of tokens where the clipped term decides and the gradient is 0
-    error: Tensor  # mean |new value - return|, in units of the shaped reward
+    loss: Float[Tensor, ""]
+    clip_fraction: Float[Tensor, ""]  # share of tokens where the clipped term decides and the gradient is 0
+    error: Float[Tensor, ""]  # mean |new value - return|, in units of the shaped reward
 
 
 def policy_loss(
-    new_logprobs: Tensor,
-    old_logprobs: Tensor,
-    advantages: Tensor,
-    mask: Tensor,
+    new_logprobs: Float[Tensor, "B R"],
+    old_logprobs: Float[Tensor, "B R"],
+    advantages: Float[Tensor, "B R"],
+    mask: Shaped[Tensor, "B R"],
     clip_range: float,
     num_tokens: int,
-) -> tuple[Tensor, PolicyStats]:
+) -> tuple[Float[Tensor, ""], PolicyStats]:
     """The clipped surrogate objective, negated: to be minimised (eq. 7).
 
     ``ratio = exp(new - old)``; a token's loss is
@@ -70,13 +71,13 @@ def policy_loss(
 
 
 def value_loss(
-    new_values: Tensor,
-    old_values: Tensor,
-    returns: Tensor,
-    mask: Tensor,
+    new_values: Float[Tensor, "B R"],
+    old_values: Float[Tensor, "B R"],
+    returns: Float[Tensor, "B R"],
+    mask: Shaped[Tensor, "B R"],
     clip_range: float,
     num_tokens: int,
-) -> tuple[Tensor, ValueStats]:
+) -> tuple[Float[Tensor, ""], ValueStats]:
     """``0.5 * max((new - return)^2, (clipped - return)^2)``, where ``clipped`` is the new value kept
     within ``clip_range`` of the old one (as in OpenAI baselines and the original).
 
@@ -102,7 +103,7 @@ def value_loss(
     return loss, stats
 
 
-def entropy(logits: Tensor) -> Tensor:
+def entropy(logits: Float[Tensor, "*shape V"]) -> Float[Tensor, "*shape"]:
     """Entropy in nats of ``softmax(logits)``: ``[..., V] -> [...]``, in float32 or wider.
 
     ``-inf`` logits are impossible tokens and contribute 0.
@@ -111,7 +112,9 @@ def entropy(logits: Tensor) -> Tensor:
     return torch.special.entr(wide.softmax(dim=-1)).sum(dim=-1)
 
 
-def explained_variance(values: Tensor, returns: Tensor, mask: Tensor) -> Tensor:
+def explained_variance(
+    values: Float[Tensor, "B R"], returns: Float[Tensor, "B R"], mask: Shaped[Tensor, "B R"]
+) -> Float[Tensor, ""]:
     """``1 - Var(returns - values) / Var(returns)`` over the real tokens; 0-dim.
 
     1 = perfect, 0 = no better than a constant, below 0 = worse than one. Constant returns, which
@@ -122,5 +125,5 @@ def explained_variance(values: Tensor, returns: Tensor, mask: Tensor) -> Tensor:
     return torch.where(is_constant(returns, mask), 0.0, 1 - unexplained)
 
 
-def _per_token(x: Tensor, mask: Tensor, num_tokens: int) -> Tensor:
+def _per_token(x: Float[Tensor, "B R"], mask: Shaped[Tensor, "B R"], num_tokens: int) -> Float[Tensor, ""]:
     return zero_outside(x, mask).sum() / num_tokens

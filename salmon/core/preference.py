@@ -1,12 +1,13 @@
 """The Bradley-Terry model of pairwise preferences: of scores, and of a policy's own log-probs (DPO)."""
 
+from jaxtyping import Float
 from torch import Tensor
 from torch.nn.functional import softplus
 
 from salmon.core.shapes import require_positive, require_same_shape
 
 
-def bradley_terry_loss(chosen: Tensor, rejected: Tensor, num_rows: int) -> Tensor:
+def bradley_terry_loss(chosen: Float[Tensor, " B"], rejected: Float[Tensor, " B"], num_rows: int) -> Float[Tensor, ""]:
     """``-log sigmoid(chosen - rejected)``, SUMMED over the pairs and divided by ``num_rows``; 0-dim.
 
     ``chosen`` and ``rejected`` are scores ``[B]``; ``num_rows`` counts the pairs of the whole batch, so
@@ -18,7 +19,9 @@ def bradley_terry_loss(chosen: Tensor, rejected: Tensor, num_rows: int) -> Tenso
     return softplus(rejected - chosen).sum() / num_rows
 
 
-def implicit_reward(logprobs: Tensor, ref_logprobs: Tensor, beta: float) -> Tensor:
+def implicit_reward(
+    logprobs: Float[Tensor, " B"], ref_logprobs: Float[Tensor, " B"], beta: float
+) -> Float[Tensor, " B"]:
     """``beta * (log pi(y|x) - log pi_ref(y|x))``, the reward [B] that a policy is optimal for, up to a term of the
     prompt alone (Rafailov et al. 2023, arXiv 2305.18290, equation 5).
 
@@ -30,8 +33,13 @@ def implicit_reward(logprobs: Tensor, ref_logprobs: Tensor, beta: float) -> Tens
 
 
 def dpo_loss(
-    chosen: Tensor, rejected: Tensor, ref_chosen: Tensor, ref_rejected: Tensor, beta: float, num_rows: int
-) -> Tensor:
+    chosen: Float[Tensor, " B"],
+    rejected: Float[Tensor, " B"],
+    ref_chosen: Float[Tensor, " B"],
+    ref_rejected: Float[Tensor, " B"],
+    beta: float,
+    num_rows: int,
+) -> Float[Tensor, ""]:
     """Direct preference optimisation (the same paper, equation 7): the Bradley-Terry loss of the implicit rewards.
 
     All four are log-probs of whole responses ``[B]``; summed over the pairs and divided by ``num_rows``, as in
@@ -42,7 +50,7 @@ def dpo_loss(
     )
 
 
-def pairwise_accuracy(chosen: Tensor, rejected: Tensor) -> Tensor:
+def pairwise_accuracy(chosen: Float[Tensor, " B"], rejected: Float[Tensor, " B"]) -> Float[Tensor, ""]:
     """Share of pairs ``[B]`` whose chosen response scores higher; a tie counts one half; 0-dim.
 
     Raises ``ValueError`` without a pair.

@@ -1,13 +1,16 @@
 """From a response's score to the reward of each of its tokens (PAPER.md 2.7)."""
 
 import torch
+from jaxtyping import Float, Real, Shaped
 from torch import Tensor
 
 from salmon.core.masked import masked_whiten, zero_outside
 from salmon.core.shapes import require_left_aligned, require_positive, require_same_shape
 
 
-def length_bonus(lengths: Tensor, max_length: int, multipliers: Tensor, bonus: float, cap: float) -> Tensor:
+def length_bonus(
+    lengths: Real[Tensor, " B"], max_length: int, multipliers: Float[Tensor, " B"], bonus: float, cap: float
+) -> Float[Tensor, " B"]:
     """``bonus * clamp(multiplier * length / max_length, -cap, cap)``, in units of the score: ``[B]``.
 
     ``lengths`` ``[B]`` are response tokens; ``multipliers`` ``[B]`` depend on the question type. The
@@ -19,8 +22,13 @@ def length_bonus(lengths: Tensor, max_length: int, multipliers: Tensor, bonus: f
 
 
 def shaped_rewards(
-    scores: Tensor, kl: Tensor, mask: Tensor, kl_coefficient: float, scale: float, whiten: bool
-) -> Tensor:
+    scores: Float[Tensor, " B"],
+    kl: Float[Tensor, "B R"],
+    mask: Shaped[Tensor, "B R"],
+    kl_coefficient: float,
+    scale: float,
+    whiten: bool,
+) -> Float[Tensor, "B R"]:
     """The reward of each token ``[B, R]``, 0 in padding.
 
     Each real token is charged ``kl_coefficient * kl``; the LAST REAL token of each row also receives the

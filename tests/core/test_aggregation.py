@@ -184,6 +184,7 @@ def test_label_noise_draws_once_whatever_its_probability(probability):
     assert rng.random() == reference.random()
 
 
+@pytest.mark.usefixtures("as_at_run_time")
 def test_refusals():
     for wrong in (math.nan, math.inf):
         with pytest.raises(ValueError, match="not finite"):

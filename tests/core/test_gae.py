@@ -75,6 +75,7 @@ def test_padding_and_row_order_change_nothing(seed, padding, gamma, lam):
     assert permuted[0].equal(advantages[order]) and permuted[1].equal(returns[order])
 
 
+@pytest.mark.usefixtures("as_at_run_time")
 def test_refusals():
     with pytest.raises(ValueError, match=r"rows \[1\] have a real token after padding"):
         gae(REWARDS, VALUES, torch.tensor([[1, 1, 1, 0], [1, 0, 1, 0]]), GAMMA, LAM)

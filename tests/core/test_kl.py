@@ -65,6 +65,7 @@ def test_equal_models_have_no_kl(estimator):
     assert kl_estimate(LOGPROBS, LOGPROBS, estimator).eq(0).all()
 
 
+@pytest.mark.usefixtures("as_at_run_time")
 def test_estimator_refusals():
     with pytest.raises(ValueError, match="k4"):
         kl_estimate(LOGPROBS, REF_LOGPROBS, "k4")  # type: ignore[arg-type]
@@ -99,6 +100,7 @@ def test_coefficient_stays_positive(kl, n):
     assert next_kl_coefficient(0.01, kl, 6.0, 1000.0, n) > 0
 
 
+@pytest.mark.usefixtures("as_at_run_time")
 def test_controller_refusals():
     with pytest.raises(ValueError, match="horizon 100 must exceed 0.2 x 500"):
         next_kl_coefficient(0.2, 6.0, 6.0, 100, 500)

@@ -202,6 +202,7 @@ def test_only_the_new_model_is_trained(loss_function):
 
 
 @pytest.mark.parametrize("loss_function", [policy_loss, value_loss])
+@pytest.mark.usefixtures("as_at_run_time")
 def test_loss_refusals(loss_function):
     x = torch.zeros(2, 3)
     with pytest.raises(ValueError, match=r"new \(2, 3\), old \(3,\)"):

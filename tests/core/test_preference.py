@@ -113,6 +113,7 @@ def test_dpo_gradient():
     assert rejected.grad.tolist() == approx([0.125 / 3, 0.375 / 3, 0.25 / 3])
 
 
+@pytest.mark.usefixtures("as_at_run_time")
 def test_dpo_refusals():
     with pytest.raises(ValueError, match="shapes differ"):
         dpo_loss(LOGPROBS[0], LOGPROBS[1], LOGPROBS[2][:, None], LOGPROBS[3], 0.5, 3)
@@ -120,6 +121,7 @@ def test_dpo_refusals():
         dpo_loss(*LOGPROBS, 0.0, 3)
 
 
+@pytest.mark.usefixtures("as_at_run_time")
 def test_refusals():
     with pytest.raises(ValueError, match=r"chosen \(3,\), rejected \(3, 1\)"):  # would broadcast to 3 x 3
         bradley_terry_loss(CHOSEN, REJECTED[:, None], 3)

@@ -98,6 +98,7 @@ def test_inputs_are_not_changed():
     assert scores.equal(before[0]) and kl.equal(before[1])
 
 
+@pytest.mark.usefixtures("as_at_run_time")
 def test_refusals():
     with pytest.raises(ValueError, match=r"rows \[1\] have no real token"):
         shaped_rewards(SCORES, KL, torch.tensor([[1, 1, 1, 0], [0, 0, 0, 0]]), 0.5, 1.0, whiten=False)
