@@ -155,6 +155,7 @@ def test_core_is_pure() -> None:
                 "salmon",
                 "torch",
                 "numpy",
+                "jaxtyping",
                 "math",
                 "dataclasses",
                 "typing",
