@@ -13,7 +13,7 @@ from omegaconf import MISSING
 
 
 @dataclass(frozen=True)
-class Limits:
+class Constraints:
     """The values that a setting takes. Null is always allowed where the type allows it.
 
     Attributes:
@@ -87,13 +87,13 @@ def setting(
     null: str = "",
     reason: str = "",
 ) -> Any:
-    """A field of the schema with limits (see ``Limits``).
+    """A field of the schema with limits (see ``Constraints``).
 
     Args:
         cosmetic: changes speed, memory or reporting but not what a stage computes (up to floating-point rounding).
     """
-    limits = Limits(at_least, above, at_most, below, tuple(choices), url, null, reason)
-    return field(default=MISSING, metadata={"cosmetic": cosmetic, "limits": limits})
+    constraints = Constraints(at_least, above, at_most, below, tuple(choices), url, null, reason)
+    return field(default=MISSING, metadata={"cosmetic": cosmetic, "constraints": constraints})
 
 
 def probability() -> Any:

@@ -6,7 +6,7 @@ from omegaconf import MISSING, DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from salmon.config.rules import broken_rules
-from salmon.config.walk import out_of_limits, settings, unknown_keys
+from salmon.config.walk import broken_constraints, settings, unknown_keys
 from salmon.errors import SalmonError
 
 T = TypeVar("T")
@@ -38,4 +38,4 @@ def to_typed(composed: DictConfig, root: type[T]) -> T:
 
 def problems(config: Any) -> list[str]:
     """Everything that is wrong with a config whose values have the right types, in plain words."""
-    return [*unknown_keys(config), *out_of_limits(config), *broken_rules(config)]
+    return [*unknown_keys(config), *broken_constraints(config), *broken_rules(config)]

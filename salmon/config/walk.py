@@ -5,7 +5,7 @@ from dataclasses import fields, is_dataclass
 from difflib import get_close_matches
 from typing import Any, NamedTuple
 
-from salmon.config.setting import Limits
+from salmon.config.setting import Constraints
 
 
 class Setting(NamedTuple):
@@ -13,7 +13,7 @@ class Setting(NamedTuple):
 
     key: str  # dotted: "reward.curriculum[0].batch_size"
     value: Any
-    limits: Limits
+    constraints: Constraints
 
 
 def settings(node: Any, path: str = "") -> Iterator[Setting]:
@@ -24,7 +24,7 @@ def settings(node: Any, path: str = "") -> Iterator[Setting]:
         for where, group in groups.items():
             yield from settings(group, f"{where}.")
         if not groups:
-            yield Setting(key, value, f.metadata.get("limits", Limits()))
+            yield Setting(key, value, f.metadata.get("constraints", Constraints()))
 
 
 def _groups(key: str, value: Any) -> Iterator[tuple[str, Any]]:
@@ -35,10 +35,10 @@ def _groups(key: str, value: Any) -> Iterator[tuple[str, Any]]:
         yield from ((f"{key}[{number}]", item) for number, item in enumerate(value) if is_dataclass(item))
 
 
-def out_of_limits(config: Any) -> Iterator[str]:
+def broken_constraints(config: Any) -> Iterator[str]:
     """Values that their own field refuses (``setting(at_least=1)``)."""
     for setting in settings(config):
-        yield from setting.limits.problems(setting.key, setting.value)
+        yield from setting.constraints.problems(setting.key, setting.value)
 
 
 def unknown_keys(node: Any, path: str = "") -> Iterator[str]:

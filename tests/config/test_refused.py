@@ -29,11 +29,11 @@ from salmon.config.reward import LessonSettings
 from salmon.config.run import Engine
 from salmon.config.sampling import RolloutBackend
 from salmon.config.schema import Config
-from salmon.config.setting import Limits
+from salmon.config.setting import Constraints
 from salmon.config.sft import SFTSource
 from salmon.config.training import Optimizer
 from salmon.config.typed import problems, to_typed
-from salmon.config.walk import Setting, out_of_limits, settings
+from salmon.config.walk import Setting, broken_constraints, settings
 from salmon.errors import SalmonError
 
 register_app()
@@ -629,7 +629,7 @@ NESTED: Given = {"reward.lessons": [LessonSettings(**LESSON)], "sft.styles": {"b
 @pytest.fixture(scope="module")
 def limited(with_values: Callable[[Given], Config]) -> list[Setting]:
     """All settings with a limit, wherever they stand."""
-    return [setting for setting in settings(with_values(NESTED)) if setting.limits != Limits()]
+    return [setting for setting in settings(with_values(NESTED)) if setting.constraints != Constraints()]
 
 
 def test_numbers_are_refused_just_outside_their_limits(
@@ -646,20 +646,20 @@ def test_numbers_are_refused_just_outside_their_limits(
             ):
                 if limit is not None:
                     refused, accepted = ({place: limit + step} for step in (outside, inside))
-                    (said,) = out_of_limits(with_values(NESTED | refused))
+                    (said,) = broken_constraints(with_values(NESTED | refused))
                     assert said.startswith(f"{place}={limit + outside} must ")
-                    assert list(out_of_limits(with_values(NESTED | accepted))) == []
+                    assert list(broken_constraints(with_values(NESTED | accepted))) == []
                     tried += 1
     assert tried > 140
 
 
 def test_unknown_names_are_refused(with_values: Callable[[Given], Config], limited: list[Setting]) -> None:
-    named = [setting for setting in limited if setting.limits.choices]
+    named = [setting for setting in limited if setting.constraints.choices]
     assert len(named) == 6
     for key, value, limits in named:
         given: Any = {"zzz": 0.5} if isinstance(value, dict) else ["zzz"]
         said = f"{key}: unknown 'zzz'; known are {', '.join(limits.choices)}"
-        assert said in list(out_of_limits(with_values({key: given})))
+        assert said in list(broken_constraints(with_values({key: given})))
 
 
 # --- numbers without sense ---------------------------------------------------------------------

@@ -13,7 +13,7 @@ from omegaconf import MISSING
 from eval.config import EvalApp, EvalConfig
 from salmon.config.register import ROOT
 from salmon.config.schema import Config
-from salmon.config.setting import Limits
+from salmon.config.setting import Constraints
 
 
 def reached(cls: type) -> Iterator[type]:
@@ -158,12 +158,12 @@ def test_the_schema_gives_no_values(name: str) -> None:
             assert f.default == MISSING, f.name
 
 
-def own_limits() -> Iterator[tuple[str, str, Any, Limits]]:
+def own_limits() -> Iterator[tuple[str, str, Any, Constraints]]:
     """(class, field, type, limits) of every setting, where it is declared."""
     for name, cls in SETTINGS.items():
         for f in fields(cls):
             if f.name in cls.__annotations__:
-                yield name, f.name, f.type, f.metadata.get("limits", Limits())
+                yield name, f.name, f.type, f.metadata.get("constraints", Constraints())
 
 
 def test_numbers_have_these_limits() -> None:
@@ -252,7 +252,7 @@ def test_a_limit_names_null_as_the_way_out_where_null_is_allowed() -> None:
     assert [
         f"{cls}.{name}"
         for cls, name, kind, limits in own_limits()
-        if limits != Limits() and not limits.choices and ("None" in str(kind)) != bool(limits.null)
+        if limits != Constraints() and not limits.choices and ("None" in str(kind)) != bool(limits.null)
     ] == []
 
 
