@@ -198,7 +198,9 @@ COVERED = {
     "salmon/sft/stage.py": {"sft", "prompts", "principles", "model", "seed"},
     "salmon/preferences/stage.py": {"preferences", "prompts", "principles", "model", "seed", "paths"},  # paths: cache
     # of prompts: on_bad_line; of preferences: what the upstream fingerprint covers
-    "salmon/reward/stage.py": {"reward", "model", "seed", "prompts", "preferences", "principles"},
+    "salmon/reward/stage.py": {"reward", "seed"},
+    "salmon/reward/curriculum.py": {"reward", "seed", "preferences", "principles"},
+    "salmon/reward/pretraining.py": {"reward", "seed", "prompts", "preferences"},
     "salmon/ppo/stage.py": {"ppo", "reward", "prompts", "principles", "model", "seed"},
     "salmon/baselines/dpo/stage.py": {"dpo", "ppo", "preferences", "principles", "seed"},
     "salmon/baselines/best_of_n/stage.py": {"best_of_n", "ppo"},

@@ -23,15 +23,16 @@ class PretrainSettings:
 
 
 @dataclass
-class LessonSettings:
+class CurriculumStage:
     """Training on the same pairs under fewer principles in fewer wordings first (salmon/reward/curriculum.py)."""
 
     principles: list[str] = MISSING  # names of principles in the bank principles.reward; [] = all
     # How many of the written wordings of each principle, asserted and negated, are used; null = all, framed ones too.
     wordings: int | None = setting(at_least=1, null="all")
-    groups: int = setting(at_least=1)  # most pairs trained on, each once with up to reward.rows_together rows
+    pairs: int = setting(at_least=1)  # most pairs trained on, each once with up to reward.rows_together rows
     batch_size: int = setting(at_least=1)  # pairs per optimiser step
-    until: float = probability()  # the lesson ends early at this mean accuracy over 20 steps; 1 = hardly ever
+    # Mean accuracy over 20 optimiser steps at which the stage ends before its last pair; 1 = hardly ever.
+    stop_at_accuracy: float = probability()
 
 
 @dataclass
@@ -48,7 +49,7 @@ class ProbeSettings:
 class RewardConfig:
     start: str | None = MISSING  # folder of adapter and scalar head that training goes on from; null = new ones
     pretrain: PretrainSettings = field(default_factory=PretrainSettings)
-    lessons: list[LessonSettings] = MISSING  # in this order; [] = none
+    curriculum: list[CurriculumStage] = MISSING  # stages in this order, before reward.train; [] = none
     probe: ProbeSettings = field(default_factory=ProbeSettings)
     # Layers of the base, from the first, that reward and value model run through.
     layers: int | None = setting(at_least=1, null="all")

@@ -92,8 +92,10 @@ def _preferences_rules(preferences: PreferencesConfig) -> Iterator[str]:
 
 
 def _reward_rules(reward: RewardConfig) -> Iterator[str]:
-    if reward.train.epochs == 0 and (reward.pretrain.data or reward.lessons):
-        yield "reward.train.epochs=0 takes reward.start as it is: set reward.pretrain.data=null and reward.lessons=[]"
+    if reward.train.epochs == 0 and (reward.pretrain.data or reward.curriculum):
+        yield (
+            "reward.train.epochs=0 takes reward.start as it is: set reward.pretrain.data=null and reward.curriculum=[]"
+        )
 
 
 def _ppo_rules(ppo: PPOConfig, principles: PrinciplesConfig) -> Iterator[str]:

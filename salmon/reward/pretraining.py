@@ -1,16 +1,39 @@
-"""Pairs for preference pre-training that no human made: comparisons under generic criteria, without principles."""
+"""Pairs for preference pre-training: comparisons under generic criteria, without principles."""
 
 from collections import defaultdict
 from collections.abc import Sequence
+from pathlib import Path
 
+from salmon.config.schema import Config
 from salmon.data.rows import PreferencePair
+from salmon.data.sources import load_pairs
 from salmon.errors import SalmonError
+from salmon.preferences.artifact import training_pairs
 from salmon.preferences.pairs import Pair
 from salmon.runtime.seeding import stream
 
 
+def pretraining_pairs(cfg: Config, preferences: Path) -> list[PreferencePair]:
+    """Read or make the pairs; the first ``reward.pretrain.limit`` of them in a seeded order.
+
+    Args:
+        cfg: names the source.
+        preferences: artifact whose pairs the source "mismatched" is made of.
+
+    Raises:
+        SalmonError: the source cannot be read, or has too few pairs.
+    """
+    settings = cfg.reward.pretrain
+    if settings.data == "mismatched":
+        pairs = mismatched_pairs(training_pairs(preferences, cfg.preferences.min_response_chars), cfg.seed)
+    else:
+        pairs = load_pairs(settings.data or "", cfg.prompts.on_bad_line)
+    order = stream(cfg.seed, "pretrain", "rows").permutation(len(pairs))
+    return [pairs[i] for i in order[: settings.limit]]
+
+
 def mismatched_pairs(pairs: Sequence[Pair], seed: int) -> list[PreferencePair]:
-    """Each response to its own prompt, preferred to a response to another prompt.
+    """Prefer each response to its own prompt to a response to another prompt. No human and no judge is needed.
 
     A seeded derangement gives every prompt the prompt whose responses it rejects; responses are matched in order, and
     the other prompt's are used again where it has fewer. Equal responses say nothing and are left out.

@@ -15,7 +15,7 @@ from salmon.runtime.seeding import stream
 
 
 def probes_of_pairs(probes: Sequence[PreferenceRow], pairs: int, seed: int) -> list[PreferenceRow]:
-    """The probes of ``pairs`` random held-out pairs that have any."""
+    """Draw ``pairs`` held-out pairs that have probes, and return these."""
     by_pair: dict[str, list[PreferenceRow]] = defaultdict(list)
     for row in probes:
         by_pair[row.pair].append(row)
@@ -24,7 +24,7 @@ def probes_of_pairs(probes: Sequence[PreferenceRow], pairs: int, seed: int) -> l
 
 
 def reworded(probes: Sequence[PreferenceRow], bank: Bank) -> list[PreferenceRow]:
-    """The same probes in the words of ``bank``; those of principles that it lacks are left out."""
+    """Ask the same probes in the words of ``bank``; those of principles that it lacks are left out."""
     texts: dict[tuple[str, bool], str | None] = {}
     for principle in bank.principles:
         texts |= {(principle.name, False): principle.definition, (principle.name, True): principle.negative_definition}
@@ -37,16 +37,22 @@ def reworded(probes: Sequence[PreferenceRow], bank: Bank) -> list[PreferenceRow]
 
 
 def following(probes: Sequence[PreferenceRow], margins: Sequence[float]) -> dict[str, float]:
-    """``asserted`` and ``negated``: share ranked as the principle says; ``flip_rate``: share of pairs whose preference
-    turns with the negation. Each is the mean over principles; half a point for a margin of 0.
+    """Measure how far each principle and its negation are followed.
 
-    ``margins``: of each probe, score of the answer that should win minus the other one's.
+    Args:
+        probes: held-out pairs under one principle each.
+        margins: of each probe, score of the response that should win minus the other one's.
+
+    Returns:
+        ``asserted`` and ``negated``: share of probes that are ranked as the principle or its negation says (half a
+        point for a margin of 0); ``flip_rate``: share of pairs whose preferred response changes with the negation.
+        Each is the mean over principles, and is absent where no probe asks for it.
     """
     by_case: dict[str, dict[str, dict[bool, float]]] = defaultdict(lambda: defaultdict(dict))
     for row, margin in zip(probes, margins, strict=True):
         (guideline,) = row.guidelines
         by_case[guideline.name][row.pair][guideline.negated] = margin
-    cases = [list(pairs.values()) for pairs in by_case.values()]  # [K][pairs]
+    cases = [list(pairs.values()) for pairs in by_case.values()]  # [K][pairs]: negated or not -> margin
     right = {
         name: [[0.5 + 0.5 * float(np.sign(case[negated])) for case in pairs if negated in case] for pairs in cases]
         for name, negated in (("asserted", False), ("negated", True))

@@ -62,12 +62,13 @@ class PeriodicMeasurement:
 class TrainingRun:
     """One training of a stage: its name, and what accompanies its steps."""
 
-    name: str  # prefix of the metrics and of the random streams
+    name: str  # prefix of the metrics
     seed: int
     checkpoint: Path  # file with the state of an interrupted run
     tracker: Tracker
     shown: Sequence[str]  # metrics on the progress line
     first_step: int = 0  # steps that the stage logged before this training
+    order_key: str | None = None  # names the random stream of the rows' order; None: the name does
     early_stop: EarlyStop | None = None
     measurement: PeriodicMeasurement | None = None
 
@@ -107,7 +108,7 @@ def fit(
         number = run.first_step + step + 1
         # 1. The step's batch, in an order shuffled anew each epoch.
         epoch, position = divmod(step, steps_per_epoch)
-        order = stream(run.seed, name, "order", epoch).permutation(len(rows))
+        order = stream(run.seed, run.order_key or name, "order", epoch).permutation(len(rows))
         selected = order[position * settings.batch_size : (position + 1) * settings.batch_size]
         batch = [rows[i] for i in selected]
         # 2. Gradients of this process's shard, micro-batch by micro-batch.

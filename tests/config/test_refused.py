@@ -25,7 +25,7 @@ from salmon.config.model import Quantization
 from salmon.config.ppo import RewardSource
 from salmon.config.preferences import PairJudge
 from salmon.config.register import CONF
-from salmon.config.reward import LessonSettings
+from salmon.config.reward import CurriculumStage
 from salmon.config.run import Engine
 from salmon.config.sampling import RolloutBackend
 from salmon.config.schema import Config
@@ -165,7 +165,7 @@ STYLES = (
     "foreign, brief, prose, list, formal, informal, actually, excited, generic_advice, self_praise, counter_question"
 )
 
-LESSON = {"principles": [], "wordings": 1, "groups": 4, "batch_size": 2, "until": 0.9}
+CURRICULUM = {"principles": [], "wordings": 1, "pairs": 4, "batch_size": 2, "stop_at_accuracy": 0.9}
 VLLM = {"rollout.backend": RolloutBackend.vllm}
 RULES: list[tuple[Given, str]] = [
     (
@@ -276,7 +276,7 @@ RULES: list[tuple[Given, str]] = [
     ({"reward.pretrain.train.epochs": 0}, "reward.pretrain.train.epochs=0 must be at least 1"),
     (
         {"reward.start": "FOLDER", "reward.train.epochs": 0, "reward.pretrain.data": "mismatched"},
-        "reward.train.epochs=0 takes reward.start as it is: set reward.pretrain.data=null and reward.lessons=[]",
+        "reward.train.epochs=0 takes reward.start as it is: set reward.pretrain.data=null and reward.curriculum=[]",
     ),
     ({"dpo.train.epochs": 0}, "dpo.train.epochs=0 must be at least 1"),
     *(
@@ -331,12 +331,15 @@ RULES: list[tuple[Given, str]] = [
         "preferences.styles with a probability",
     ),
     *(
-        ({"reward.lessons": [LessonSettings(**(LESSON | {name: value}))]}, f"reward.lessons[0].{said}")
+        (
+            {"reward.curriculum": [CurriculumStage(**(CURRICULUM | {name: value}))]},
+            f"reward.curriculum[0].{said}",
+        )
         for name, value, said in (
-            ("groups", 0, "groups=0 must be at least 1"),
+            ("pairs", 0, "pairs=0 must be at least 1"),
             ("wordings", 0, "wordings=0 must be at least 1, or null for all"),
             ("batch_size", 0, "batch_size=0 must be at least 1"),
-            ("until", 1.5, "until=1.5 must be between 0 and 1"),
+            ("stop_at_accuracy", 1.5, "stop_at_accuracy=1.5 must be between 0 and 1"),
         )
     ),
     ({"reward.probe.every": 0}, "reward.probe.every=0 must be at least 1, or null for none"),
@@ -623,7 +626,7 @@ def test_each_rule_is_broken_above(with_values: Callable[[Given], Config]) -> No
 # --- limits beside the settings ----------------------------------------------------------------
 
 # A group in a list, and a number in a mapping: their limits hold as well.
-NESTED: Given = {"reward.lessons": [LessonSettings(**LESSON)], "sft.styles": {"brief": 0.5}}
+NESTED: Given = {"reward.curriculum": [CurriculumStage(**CURRICULUM)], "sft.styles": {"brief": 0.5}}
 
 
 @pytest.fixture(scope="module")

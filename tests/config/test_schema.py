@@ -186,7 +186,7 @@ def test_numbers_have_these_limits() -> None:
             "AggregationSettings": ["passes", "max_principles"],
             "RewardConfig": ["layers", "rows_together", "max_length", "max_instruction_tokens", "max_response_tokens"],
             "PretrainSettings": ["limit", "max_length", "max_instruction_tokens", "max_response_tokens"],
-            "LessonSettings": ["wordings", "groups", "batch_size"],
+            "CurriculumStage": ["wordings", "pairs", "batch_size"],
             "ProbeSettings": ["every", "pairs"],
             "PPOConfig": [
                 "num_prompts",
@@ -224,7 +224,7 @@ def test_numbers_have_these_limits() -> None:
                 "ai_disclaimer_veto",
                 "planted_bias_probability",
             ],
-            "LessonSettings": ["until"],
+            "CurriculumStage": ["stop_at_accuracy"],
             "PPOConfig": ["gamma", "lam"],
         },
         "not be negative": {

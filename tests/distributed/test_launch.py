@@ -99,7 +99,7 @@ BATCHES = [
     "reward.pretrain.data=mismatched",
     "reward.pretrain.train.batch_size=8",
     "dpo.train.batch_size=4",
-    "reward.lessons=[{principles: [], wordings: 1, groups: 9, batch_size: 4, until: 1.0}]",
+    "reward.curriculum=[{principles: [], wordings: 1, pairs: 9, batch_size: 4, stop_at_accuracy: 1.0}]",
 ]
 
 
@@ -163,7 +163,7 @@ def test_batches_smaller_than_the_number_of_processes_are_refused_together(tmp_p
         f"{key} gives nothing to {8 - n} of 8 processes: raise it to 8, or start {n}"
         for key, n in (
             ("sft.train.batch_size=6", 6),
-            ("reward.lessons[0].batch_size=4", 4),
+            ("reward.curriculum[0].batch_size=4", 4),
             ("ppo.minibatch=4", 4),
             ("dpo.train.batch_size=4", 4),
         )

@@ -17,7 +17,9 @@ from salmon.ppo.models import POLICY, Actors
 from salmon.ppo.rollout import RewardRule, Scored, collect
 from salmon.ppo.update import update
 from salmon.principles.bank import load_bank
-from salmon.reward import stage as reward_stage
+from salmon.reward.comparisons import compare_row, group_by_pair
+from salmon.reward.evaluation import held_out_accuracy
+from salmon.reward.training import RewardTraining, TrainingPhase, new_reward_adapter
 from salmon.sampling.sampler import transformers_sampler
 from salmon.stage.context import StageContext
 from salmon.tracking.run_description import RunDescription
@@ -105,11 +107,10 @@ def test_reward_model_learns_a_separable_set(tmp_path, tmp_path_factory):
     work.mkdir()
     tracker = start_tracking(tracking, RunDescription("reward", work, {}, "g", "n"), tmp_path)
     context = StageContext(work, {}, tracker, lambda: shared, transformers_sampler, 4)
-    shared.add_adapter("reward", 0)
-    head = ScalarHead(shared.hidden_size, 0)
-    training = [reward_stage.compare_row(shared, cfg, row) for row in rows(32, 0)]
-    held_out = [reward_stage.compare_row(shared, cfg, row) for row in rows(40, 100)]
-    reward_stage.train(shared, head, reward_stage.together(training, 1), cfg.reward.train, context, "reward", 0, 0)
-    accuracy = reward_stage.held_out_accuracy(shared, head, held_out, held_out, 8)
+    model = new_reward_adapter(shared, cfg.reward, 0)
+    training = [compare_row(shared.chat, row, cfg.reward) for row in rows(32, 0)]
+    held_out = [compare_row(shared.chat, row, cfg.reward) for row in rows(40, 100)]
+    RewardTraining(model, context, 0).train(TrainingPhase("reward"), group_by_pair(training, 1), cfg.reward.train)
+    accuracy = held_out_accuracy(model, held_out, held_out, 8)
     assert accuracy["held_out/accuracy"] > 0.95
     assert accuracy["held_out/accuracy/Yes"] > 0.95

@@ -127,7 +127,7 @@ def test_an_artifact_of_the_store_is_a_start_too(given: Path, tiny_cache: Path, 
         (["dpo.train.epochs=0"], r"dpo.train.epochs=0 must be at least 1$"),
         (
             ["reward.start=GIVEN/reward", "reward.train.epochs=0", "reward.pretrain.data=mismatched"],
-            "set reward.pretrain.data=null and reward.lessons=..$",
+            "set reward.pretrain.data=null and reward.curriculum=..$",
         ),
         (["sft.start=GIVEN/nothing"], "GIVEN/nothing: there is no adapter"),
         (["sft.start=GIVEN/delta"], "adapter_model.bin is a pickle"),

@@ -1,4 +1,4 @@
-"""Lessons: which rows a reward model is trained on before it meets all principles in all wordings."""
+"""The curriculum: which rows a reward model is trained on before it meets all principles in all wordings."""
 
 from collections import Counter
 from dataclasses import replace
@@ -6,14 +6,14 @@ from dataclasses import replace
 import pytest
 
 from salmon.config.preferences import AggregationSettings, LabelRule
-from salmon.config.reward import LessonSettings
+from salmon.config.reward import CurriculumStage
 from salmon.config.training import Schedule, SupervisedSettings
 from salmon.data.rows import Judgement
 from salmon.errors import SalmonError
 from salmon.preferences.judgements import JudgedPairs
 from salmon.preferences.pairs import Pair
 from salmon.principles.bank import Bank, Principle
-from salmon.reward.curriculum import lesson_rows, lesson_training, subset
+from salmon.reward.curriculum import curriculum_rows, early_stop, subset, training_settings
 
 BANK = Bank(
     "test",
@@ -39,8 +39,8 @@ SETTINGS = AggregationSettings(
     planted_bias=None,
     planted_bias_probability=0.0,
 )
-LESSON = LessonSettings(principles=["Short"], wordings=1, groups=9, batch_size=2, until=1.0)
-MANY = replace(LESSON, groups=1000)
+STAGE = CurriculumStage(principles=["Short"], wordings=1, pairs=9, batch_size=2, stop_at_accuracy=1.0)
+MANY = replace(STAGE, pairs=1000)
 
 
 def judged(count: int = 20, score: float = 1.0) -> JudgedPairs:
@@ -50,8 +50,8 @@ def judged(count: int = 20, score: float = 1.0) -> JudgedPairs:
     return JudgedPairs(pairs, [[Judgement("", name, s, s) for name, s in scores.items()] for _ in pairs], BANK)
 
 
-def test_rows_show_one_principle_of_the_lesson_in_its_first_wording_both_ways() -> None:
-    rows = lesson_rows(judged(), MANY, SETTINGS, rows_together=6, seed=0, number=0)
+def test_rows_show_one_principle_of_the_stage_in_its_first_wording_both_ways() -> None:
+    rows = curriculum_rows(judged(), MANY, SETTINGS, rows_together=6, seed=0, number=0)
     assert len(rows) == 40 and {len(row.guidelines) for row in rows} == {1}  # geometric_p=0.3 would show more
     shown = Counter(
         (g.text, g.negated, (row.response_1, row.response_2)[row.label - 1]) for row in rows for g in row.guidelines
@@ -61,9 +61,9 @@ def test_rows_show_one_principle_of_the_lesson_in_its_first_wording_both_ways() 
 
 
 def test_more_wordings_and_principles_are_added() -> None:
-    two = lesson_rows(judged(60), replace(MANY, wordings=2), SETTINGS, 6, 0, 0)
+    two = curriculum_rows(judged(60), replace(MANY, wordings=2), SETTINGS, 6, 0, 0)
     assert {g.text for row in two for g in row.guidelines} == {"Short.", "Brief.", "Long.", "Lengthy."}
-    every = lesson_rows(judged(60), replace(MANY, wordings=None, principles=[]), SETTINGS, 6, 0, 0)
+    every = curriculum_rows(judged(60), replace(MANY, wordings=None, principles=[]), SETTINGS, 6, 0, 0)
     assert {g.text for row in every for g in row.guidelines} == {
         "Short.",
         "Brief.",
@@ -80,25 +80,25 @@ def test_framed_wordings_come_with_all_wordings_only() -> None:
         bank=Bank("framed", (replace(BANK.principles[0], framed=("Aim for brevity.",)), *BANK.principles[1:])),
     )
     for wordings, expected in ((2, False), (9, False), (None, True)):
-        rows = lesson_rows(framed, replace(MANY, wordings=wordings), SETTINGS, 6, 0, 0)
+        rows = curriculum_rows(framed, replace(MANY, wordings=wordings), SETTINGS, 6, 0, 0)
         assert ("Aim for brevity." in {row.guidelines[0].text for row in rows}) is expected
 
 
 def test_so_many_pairs_with_so_many_rows_each() -> None:
-    rows = lesson_rows(judged(), LESSON, SETTINGS, rows_together=1, seed=0, number=0)
+    rows = curriculum_rows(judged(), STAGE, SETTINGS, rows_together=1, seed=0, number=0)
     assert len(rows) == 9 and len({row.prompt_id for row in rows}) == 9
     assert {row.prompt_id for row in rows} != {f"p{n}" for n in range(9)}  # random ones
 
 
-def test_each_lesson_draws_anew() -> None:
-    one, same, other = (lesson_rows(judged(), LESSON, SETTINGS, 6, 0, number) for number in (0, 0, 1))
+def test_each_stage_draws_anew() -> None:
+    one, same, other = (curriculum_rows(judged(), STAGE, SETTINGS, 6, 0, number) for number in (0, 0, 1))
     assert one == same and [r.guidelines for r in one] != [r.guidelines for r in other]
 
 
-def test_a_planted_bias_is_not_taught_in_lessons() -> None:
+def test_a_planted_bias_is_not_taught_by_the_curriculum() -> None:
     """It would need a check of Safe, which has none, so reading it is an error."""
     biased = replace(SETTINGS, planted_bias="Safe", planted_bias_probability=1.0)
-    assert lesson_rows(judged(), LESSON, biased, 6, 0, 0) == lesson_rows(judged(), LESSON, SETTINGS, 6, 0, 0)
+    assert curriculum_rows(judged(), STAGE, biased, 6, 0, 0) == curriculum_rows(judged(), STAGE, SETTINGS, 6, 0, 0)
 
 
 def test_subset_keeps_the_judgements_of_its_principles() -> None:
@@ -108,13 +108,13 @@ def test_subset_keeps_the_judgements_of_its_principles() -> None:
 
 
 def test_names_must_be_known_and_pairs_decided() -> None:
-    with pytest.raises(SalmonError, match=r"reward.lessons\[1\].principles.*\"Shrt\".*Short"):
-        lesson_rows(judged(), replace(LESSON, principles=["Shrt"]), SETTINGS, 6, 0, 1)
-    with pytest.raises(SalmonError, match=r"reward.lessons\[0\]: no training pair is decided by Kind"):
-        lesson_rows(judged(), replace(LESSON, principles=["Kind"]), SETTINGS, 6, 0, 0)
+    with pytest.raises(SalmonError, match=r"reward.curriculum\[1\].principles.*\"Shrt\".*Short"):
+        curriculum_rows(judged(), replace(STAGE, principles=["Shrt"]), SETTINGS, 6, 0, 1)
+    with pytest.raises(SalmonError, match=r"reward.curriculum\[0\]: no training pair is decided by Kind"):
+        curriculum_rows(judged(), replace(STAGE, principles=["Kind"]), SETTINGS, 6, 0, 0)
 
 
-def test_a_lesson_trains_once_with_a_constant_learning_rate(optim_settings) -> None:
+def test_a_stage_trains_once_with_a_constant_learning_rate(optim_settings) -> None:
     after = SupervisedSettings(
         epochs=3,
         batch_size=8,
@@ -122,6 +122,11 @@ def test_a_lesson_trains_once_with_a_constant_learning_rate(optim_settings) -> N
         save_every=5,
         optim=optim_settings(lr=0.5, schedule=Schedule.cosine, warmup=2.0),
     )
-    training = lesson_training(replace(LESSON, batch_size=3), after)
+    training = training_settings(replace(STAGE, batch_size=3), after)
     assert (training.epochs, training.batch_size, training.micro_batch_size) == (1, 3, 4)
     assert (training.optim.lr, training.optim.schedule, training.optim.warmup) == (0.5, Schedule.constant, 2.0)
+
+
+def test_a_stage_ends_when_its_accuracy_is_high_enough() -> None:
+    stop = early_stop(replace(STAGE, stop_at_accuracy=0.9))
+    assert (stop.metric, stop.level, stop.steps) == ("curriculum/accuracy", 0.9, 20)

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from salmon.config.training import Schedule, SupervisedSettings
 from salmon.errors import SalmonError
+from salmon.runtime.seeding import stream
 from salmon.tracking.metrics_file import MetricsFile, read_metrics
 from salmon.tracking.tracker import Tracker
 from salmon.training.supervised import (
@@ -104,6 +105,13 @@ def test_training_ends_when_it_is_mastered_and_resumes_to_the_same_end(tmp_path:
 def test_num_steps() -> None:
     settings = SupervisedSettings(epochs=3, batch_size=4)
     assert (num_steps(8, settings), num_steps(9, settings), num_steps(1, settings)) == (6, 9, 3)
+
+
+def test_the_order_of_rows_can_have_a_key_of_its_own(tmp_path: Path, optim_settings) -> None:
+    training = Training(tmp_path, optim_settings)
+    training.run(order_key="other")
+    orders = [stream(0, "other", "order", epoch).permutation(len(ROWS)) for epoch in range(2)]
+    assert [row for batch in training.seen for row in batch] == [ROWS[i] for order in orders for i in order]
 
 
 def test_every_row_is_seen_once_an_epoch_in_an_order_of_its_own(tmp_path: Path, optim_settings) -> None:

@@ -1,15 +1,15 @@
 """Comparisons of one pair are trained on together."""
 
-from salmon.reward.stage import Comparison, together
+from salmon.reward.comparisons import RewardComparison, group_by_pair
 
 
-def rows(*names: str) -> list[Comparison]:
+def rows(*names: str) -> list[RewardComparison]:
     """ "a1": the pair's name and a number of its own."""
-    return [Comparison([int(name[1])], [0], "", 0, name[0]) for name in names]
+    return [RewardComparison([int(name[1])], [0], "", 0, name[0]) for name in names]
 
 
 def grouped(size: int, *names: str) -> list[list[str]]:
-    return [[f"{c.pair}{c.chosen[0]}" for c in group] for group in together(rows(*names), size)]
+    return [[f"{c.pair}{c.chosen[0]}" for c in group] for group in group_by_pair(rows(*names), size)]
 
 
 def test_one_at_a_time_changes_nothing() -> None:

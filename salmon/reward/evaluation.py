@@ -1,0 +1,91 @@
+"""How well the reward model ranks held-out rows, and held-out pairs under one principle at a time."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from salmon.config.reward import RewardConfig
+from salmon.core.preference import pairwise_accuracy
+from salmon.data.rows import PreferenceRow
+from salmon.distributed.world import RowShard, world
+from salmon.principles.bank import load_bank
+from salmon.reward.comparisons import RewardComparison, compare_row
+from salmon.reward.probes import following, probes_of_pairs, reworded
+from salmon.reward.training import ADAPTER, RewardAdapter
+from salmon.training.supervised import PeriodicMeasurement
+
+
+@torch.no_grad()
+def margins(model: RewardAdapter, comparisons: Sequence[RewardComparison], batch_size: int) -> Tensor:
+    """Score of the preferred minus score of the rejected input: [N], on the CPU."""
+    result, pieces = torch.zeros(len(comparisons)), list[RowShard]()
+    with model.shared.using(ADAPTER):
+        for start in world().shard(range(0, len(comparisons), batch_size)):
+            batch = comparisons[start : start + batch_size]
+            chosen, rejected = model.scores(batch)
+            pieces.append((list(range(start, start + len(batch))), (chosen - rejected,)))
+    for rows, (margin,) in world().all_gather_rows(pieces):
+        result[rows] = margin.cpu()
+    return result
+
+
+def held_out_accuracy(
+    model: RewardAdapter,
+    rows: Sequence[RewardComparison],
+    probes: Sequence[RewardComparison],
+    batch_size: int,
+) -> dict[str, float]:
+    """Share of held-out rows that are ranked as labelled, and of each principle's probes, asserted and negated.
+
+    Args:
+        model: the reward model.
+        rows: held-out rows.
+        probes: held-out pairs under one principle each.
+        batch_size: comparisons of a forward pass.
+    """
+    metrics = {"held_out/rows": float(len(rows)), "held_out/probes": float(len(probes))}
+    if rows:
+        metrics["held_out/accuracy"] = _accuracy(margins(model, rows, batch_size))
+    by_guideline = defaultdict(list)
+    for probe, margin in zip(probes, margins(model, probes, batch_size), strict=True):
+        by_guideline[probe.guideline].append(margin)
+    for guideline, values in sorted(by_guideline.items()):
+        metrics[f"held_out/accuracy/{guideline}"] = _accuracy(torch.stack(values))
+    return metrics
+
+
+def learning_curve(
+    model: RewardAdapter, probes: Sequence[PreferenceRow], settings: RewardConfig, seed: int
+) -> PeriodicMeasurement | None:
+    """Measure on a few held-out pairs, every so many steps, how far each principle and its negation are followed.
+
+    The principles are asked for in the words that are trained on, and, where ``reward.probe.reworded`` names a bank, in
+    its words. None where ``reward.probe.every`` is null.
+    """
+    if settings.probe.every is None:
+        return None
+    few = probes_of_pairs(probes, settings.probe.pairs, seed)
+    asked = {"probe": few}
+    if settings.probe.reworded:
+        asked["probe_paraphrased"] = reworded(few, load_bank(settings.probe.reworded))
+    encoded = {name: [compare_row(model.shared.chat, row, settings) for row in rows] for name, rows in asked.items()}
+
+    def take() -> dict[str, float]:
+        figures = {
+            name: following(rows, margins(model, encoded[name], evaluation_batch_size(settings)).tolist())
+            for name, rows in asked.items()
+        }
+        return {f"{name}/{figure}": value for name, found in figures.items() for figure, value in found.items()}
+
+    return PeriodicMeasurement(take, settings.probe.every)
+
+
+def evaluation_batch_size(settings: RewardConfig) -> int:
+    """Comparisons of a forward pass without gradients: as many as one with gradients has in training."""
+    return settings.train.micro_batch_size * settings.rows_together
+
+
+def _accuracy(margins: Tensor) -> float:
+    return pairwise_accuracy(margins, torch.zeros_like(margins)).item()

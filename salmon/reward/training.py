@@ -1,0 +1,118 @@
+"""Bradley-Terry training of the reward model's adapter and head, in one phase or several."""
+
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+from torch import Tensor, nn
+
+from salmon.config.reward import RewardConfig
+from salmon.config.training import SupervisedSettings
+from salmon.core.preference import bradley_terry_loss, pairwise_accuracy
+from salmon.distributed.world import world
+from salmon.models.base import SharedModel
+from salmon.models.forward import score_forward
+from salmon.models.heads import ScalarHead, save_scalar_model
+from salmon.models.initial_adapters import load_initial_scalar_model
+from salmon.reward.comparisons import RewardComparison
+from salmon.stage.context import StageContext
+from salmon.training.supervised import EarlyStop, Objective, PeriodicMeasurement, TrainingRun, fit
+from salmon.training.trainer import Trainer
+
+ADAPTER = "reward"
+
+
+@dataclass(frozen=True)
+class RewardAdapter:
+    """The adapter ``reward`` on the shared base, with its scalar head."""
+
+    shared: SharedModel
+    head: ScalarHead
+
+    @property
+    def parameters(self) -> dict[str, nn.Parameter]:
+        """What is trained, by name."""
+        return self.shared.parameters_of(ADAPTER) | {f"head.{k}": p for k, p in self.head.named_parameters()}
+
+    def scores(self, comparisons: Sequence[RewardComparison]) -> tuple[Tensor, Tensor]:
+        """Scores [B] of the preferred and [B] of the rejected inputs, under the active adapter."""
+        inputs = [c.chosen for c in comparisons] + [c.rejected for c in comparisons]
+        chosen, rejected = score_forward(self.shared, self.head, inputs).split(len(comparisons))
+        return chosen, rejected
+
+    def save(self, folder: Path) -> None:
+        """Write adapter and head."""
+        save_scalar_model(self.shared, ADAPTER, self.head, folder)
+
+
+def new_reward_adapter(shared: SharedModel, settings: RewardConfig, seed: int) -> RewardAdapter:
+    """The adapter and head that training begins with: those of ``reward.start``, else new ones."""
+    if settings.start is not None:
+        return RewardAdapter(shared, load_initial_scalar_model(shared, ADAPTER, settings.start, settings.layers))
+    shared.add_adapter(ADAPTER, seed, settings.layers)
+    return RewardAdapter(shared, ScalarHead(shared.hidden_size, seed, settings.layers).to(shared.device))
+
+
+@dataclass(frozen=True)
+class TrainingPhase:
+    """One training in the making of a reward model."""
+
+    name: str  # prefix of its metrics
+    part: str = ""  # of a phase that has several trainings: names the file of an interrupted one
+    order_key: str | None = None  # see ``TrainingRun``
+    early_stop: EarlyStop | None = None
+    measurement: PeriodicMeasurement | None = None
+
+
+class RewardTraining:
+    """The phases of a reward model's training, one after the other; their steps are counted on."""
+
+    def __init__(self, model: RewardAdapter, ctx: StageContext, seed: int):
+        self._model, self._ctx, self._seed = model, ctx, seed
+        self._steps = 0  # of the phases so far
+
+    def train(
+        self, phase: TrainingPhase, groups: Sequence[Sequence[RewardComparison]], settings: SupervisedSettings
+    ) -> dict[str, float]:
+        """Train over groups of comparisons; continues what an interrupted run did.
+
+        Args:
+            phase: its name, and what accompanies its steps.
+            groups: comparisons of one pair each, which are read together; a group is a row of ``settings``.
+            settings: of the training.
+
+        Returns:
+            The metrics of its last step.
+        """
+        name, model = phase.name, self._model
+
+        def loss(micro_batch: Sequence[Sequence[RewardComparison]], num_rows: float) -> tuple[Tensor, dict[str, float]]:
+            batch = [comparison for group in micro_batch for comparison in group]
+            chosen, rejected = model.scores(batch)
+            share = len(batch) / num_rows
+            return bradley_terry_loss(chosen, rejected, int(num_rows)), {
+                f"{name}/accuracy": pairwise_accuracy(chosen, rejected).item() * share,
+                f"{name}/margin": (chosen - rejected).mean().item() * share,
+            }
+
+        run = TrainingRun(
+            name,
+            self._seed,
+            self._ctx.work / f"state_{name}{phase.part}.pt",
+            self._ctx.tracker,
+            shown=[f"{name}/loss", f"{name}/accuracy", f"{name}/margin", "optim/grad_norm"],
+            first_step=self._steps,
+            order_key=phase.order_key,
+            early_stop=phase.early_stop,
+            measurement=phase.measurement,
+        )
+        with closing(Trainer(model.parameters, settings.optim)) as trainer, model.shared.using(ADAPTER):
+            trained = fit(trainer, groups, settings, Objective(loss, weight=len), run)
+        self._steps += trained.steps
+        return trained.metrics
+
+    def remove_states(self) -> None:
+        """Delete the files that an interrupted run would go on from."""
+        for state in world().on_main(lambda: sorted(self._ctx.work.glob("state_*.pt"))):
+            self._ctx.write(state.unlink)
