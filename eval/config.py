@@ -25,8 +25,8 @@ TYDIQA_LANGUAGES = ("arabic", "bengali", "english", "finnish", "indonesian", "ko
 
 
 class JudgeKind(Enum):
-    local = "local"  # expected rating over the judge's logits; comparable with nothing else
-    openai = "openai"  # any OpenAI-compatible chat endpoint
+    local = "local"  # a model on this machine, read by its logits; MT-Bench's ratings compare with no published ones
+    openai = "openai"  # a model behind an OpenAI-compatible endpoint
     none = "none"  # write the answers, judge nothing
 
 
@@ -34,8 +34,8 @@ MTBenchMode = Enum("MTBenchMode", ["single", "pair", "both"])
 
 
 class BBHMode(Enum):
-    direct = "direct"
-    cot = "cot"
+    direct = "direct"  # the answer at once
+    cot = "cot"  # after a chain of thought
 
 
 @dataclass
@@ -68,7 +68,7 @@ class MTBenchSettings:
     max_new_tokens: int = setting(at_least=1)  # longest answer of each turn, in tokens
     template: str = MISSING  # "tokenizer" (its chat template), or a conversation of FastChat's, e.g. vicuna_v1.1
     mode: MTBenchMode = MISSING  # ratings, comparisons with the baseline, or both
-    baseline: str | None = MISSING  # FastChat's model_answer/<model>.jsonl to compare with
+    baseline: str | None = MISSING  # FastChat's model_answer/<model>.jsonl to compare with; null = none
     references: str = MISSING  # author in the data's reference_answer/, or a file of reference answers
     judge: EvalJudgeSettings = field(default_factory=EvalJudgeSettings)
 
@@ -90,7 +90,7 @@ class TruthfulQAGenSettings:
 @dataclass
 class BBHSettings:
     mode: BBHMode = MISSING
-    tasks: list[str] | None = MISSING  # null = all 27
+    tasks: list[str] | None = MISSING  # names of BBH tasks; null = all 27
     max_new_tokens: int = setting(at_least=1)  # longest answer in tokens
 
 
@@ -115,7 +115,7 @@ class PrincipleFollowingSettings:
     trained: str = MISSING  # bank with checks whose texts were trained on
     paraphrased: str | None = MISSING  # bank of the same principles in words that were never trained on; null = none
     unseen: str | None = MISSING  # bank of principles that were never trained on; null = none
-    untrained: list[str] = MISSING  # names of principles in these two banks that count as unseen all the same
+    untrained: list[str] = MISSING  # names in `trained` and `paraphrased` that count as unseen all the same
     # JSONL of {prompt_id, prompt, response_1, response_2}; null = the held-out pairs of the preferences that the reward
     # model was trained with
     pairs: str | None = MISSING
@@ -146,7 +146,7 @@ class SafetyProbeSettings:
 @dataclass
 class EvalConfig:
     name: str = setting(cosmetic=True)  # short name of the suite
-    tasks: list[str] = setting(choices=EVAL_TASKS)
+    tasks: list[str] = setting(choices=EVAL_TASKS)  # benchmarks that are run
     data_dir: str | None = MISSING  # "mini" (bundled smoke test) or a folder laid out like eval/mini; null = the hub
     limit: int | None = setting(at_least=1, null="all items")  # items per task; a limit is shown in the table
     batch_size: int = setting(cosmetic=True, at_least=1)  # prompts per forward pass
@@ -167,7 +167,7 @@ class EvalApp:
 
     checkpoint: str = MISSING  # comma-separated: artifact folders, PEFT adapter folders, or "base"
     task: str | None = MISSING  # one task in place of eval.tasks; null = those
-    seed: int = MISSING
+    seed: int = MISSING  # of every random choice
     output: str = MISSING  # folder for results
     model: ModelConfig = field(default_factory=ModelConfig)
     eval: EvalConfig = field(default_factory=EvalConfig)

@@ -24,8 +24,10 @@ STYLES = (
 
 
 class OnBadLine(Enum):
-    stop = "stop"
-    skip = "skip"
+    """What happens at a line of a file that cannot be read as a row."""
+
+    stop = "stop"  # the job ends with an error that names the line
+    skip = "skip"  # the line is left out and counted
 
 
 @dataclass
@@ -37,7 +39,7 @@ class PromptsConfig:
     ppo: str = MISSING  # prompts of PPO, for training and for its held-out evaluation
     min_tokens: int = MISSING  # shorter prompts are dropped and counted
     max_tokens: int = MISSING  # longer prompts are dropped and counted
-    on_bad_line: OnBadLine = MISSING  # stop at a line that cannot be read, or skip it and count it
+    on_bad_line: OnBadLine = MISSING
 
 
 @dataclass

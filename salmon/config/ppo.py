@@ -19,9 +19,9 @@ class RewardSource(Enum):
 class KLEstimator(Enum):
     """Estimators of the KL to the reference policy from sampled tokens (salmon/core/kl.py)."""
 
-    k1 = "k1"
-    k2 = "k2"
-    k3 = "k3"
+    k1 = "k1"  # log ratio: unbiased, may be negative
+    k2 = "k2"  # half its square: biased, never negative
+    k3 = "k3"  # exp(-log ratio) - 1 + log ratio: unbiased, never negative
 
 
 class ValueInit(Enum):
@@ -94,7 +94,7 @@ class PPOConfig:
     clip_range_value: float = setting(above=0)  # most that a value may move from that of the rollout
     value_coefficient: float = setting(at_least=0)  # weight of the value loss
     whiten_advantages: bool = MISSING  # give advantages mean 0 and standard deviation 1
-    value_init: ValueInit = MISSING
+    value_init: ValueInit = MISSING  # what the value model starts from
     critic_warmup_updates: int = MISSING  # first updates that train the value model only
     # An update's inner epochs stop where approx_kl (nats per token) exceeds this.
     target_kl: float | None = setting(above=0, null="no limit")

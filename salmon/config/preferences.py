@@ -26,6 +26,8 @@ class PairJudge(Enum):
 
 
 class ServerAPI(Enum):
+    """Which interface of the endpoint is called."""
+
     completions = "completions"
     chat = "chat"
 

@@ -22,9 +22,9 @@ class Engine(Enum):
 
 
 class WandbMode(Enum):
-    offline = "offline"
+    offline = "offline"  # runs are written to disk, to be uploaded later
     online = "online"
-    disabled = "disabled"
+    disabled = "disabled"  # no W&B; metrics.jsonl and the tables of samples are written all the same
 
 
 # Stages that a job has once; it evaluates more than one policy.

@@ -9,14 +9,16 @@ from salmon.config.setting import setting
 
 
 class Optimizer(Enum):
-    adamw = "adamw"
-    paged_adamw_32bit = "paged_adamw_32bit"  # bitsandbytes
-    paged_adamw_8bit = "paged_adamw_8bit"  # bitsandbytes
+    adamw = "adamw"  # torch's
+    paged_adamw_32bit = "paged_adamw_32bit"  # bitsandbytes; its state can be moved to RAM
+    paged_adamw_8bit = "paged_adamw_8bit"  # the same with a state of 8 bits
 
 
 class Schedule(Enum):
-    cosine = "cosine"
-    linear = "linear"
+    """The learning rate after warm-up; what falls would reach 0 one step after the last."""
+
+    cosine = "cosine"  # falls along half a cosine
+    linear = "linear"  # falls along a line
     constant = "constant"
 
 
@@ -24,7 +26,7 @@ class Schedule(Enum):
 class OptimSettings:
     optimizer: Optimizer = MISSING
     lr: float = setting(above=0)  # peak learning rate
-    schedule: Schedule = MISSING  # after warm-up, down towards 0 (reached one step after the last)
+    schedule: Schedule = MISSING
     # Warm-up from 0 to the peak. Below 1: share of all optimiser steps; from 1 on: a number of steps.
     warmup: float = setting(at_least=0, reason="below 1 it is a share of the steps, from 1 on a number of steps")
     weight_decay: float = setting(at_least=0)  # AdamW's
