@@ -5,6 +5,7 @@ from enum import Enum
 
 from omegaconf import MISSING
 
+from salmon.config.endpoint import EndpointSettings
 from salmon.config.model import ModelConfig
 from salmon.config.run import EngineConfig, PathsConfig, TrackingConfig
 from salmon.config.setting import setting
@@ -36,22 +37,6 @@ MTBenchMode = Enum("MTBenchMode", ["single", "pair", "both"])
 class BBHMode(Enum):
     direct = "direct"  # the answer at once
     cot = "cot"  # after a chain of thought
-
-
-@dataclass
-class EndpointSettings:
-    """A model behind an OpenAI-compatible server (eval/endpoint.py)."""
-
-    model: str | None = MISSING  # its name at the server
-    base_url: str | None = setting(url=True, null="OpenAI's own")  # address; usually ends in /v1
-    api_key_env: str = setting(cosmetic=True)  # name of the environment variable that holds the key
-    # Tries after the first of a call that fails by rate limit, server error or time-out; waits grow between them.
-    max_retries: int = setting(cosmetic=True)
-    timeout_s: float = setting(cosmetic=True, at_least=1)  # seconds until a call has failed
-    concurrent_calls: int = setting(cosmetic=True, at_least=1)  # calls at the same time
-    calls_per_minute: float | None = setting(cosmetic=True, at_least=1, null="as many as the server takes")
-    price_prompt: float | None = setting(cosmetic=True, at_least=0, null="unknown")  # of a million prompt tokens
-    price_completion: float | None = setting(cosmetic=True, at_least=0, null="unknown")  # of a million tokens written
 
 
 @dataclass

@@ -1,9 +1,12 @@
 """Fixtures that all tests share. Nothing here needs a network, a GPU or files outside pytest's temporary folder."""
 
+import json
 import os
 import socket
+import threading
 from collections.abc import Callable
 from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -238,3 +241,54 @@ def ppo_config(optim_settings: Callable[..., OptimSettings]) -> Callable[..., PP
         return replace(ppo, **changes)
 
     return make
+
+
+@pytest.fixture
+def endpoint():
+    """A server that answers as told, and keeps what it was sent in ``seen``.
+
+    ``answer(body)`` gives a text (a chat completion, or a plain one where a prompt was sent), a status code, a pair
+    of a status code and headers, or a whole body.
+    """
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self):
+            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            self.server.seen.append(body)
+            answer = self.server.answer(body)
+            status, headers = 200, {}
+            if isinstance(answer, int | tuple):
+                status, headers = answer if isinstance(answer, tuple) else (answer, {})
+                said = self.headers["Authorization"] if status == 401 else "no"  # OpenAI's own repeats the key
+                answer = {"error": {"message": said}}
+            elif isinstance(answer, str):
+                said = {"message": {"role": "assistant", "content": answer}} if "messages" in body else {"text": answer}
+                if "logprobs" in body:
+                    said["logprobs"] = {"content": [{"top_logprobs": [{"token": answer, "logprob": 0.0}]}]}
+                answer = {
+                    "id": "x",
+                    "object": "completion",
+                    "created": 0,
+                    "model": "m",
+                    "choices": [{"index": 0, "finish_reason": "stop", **said}],
+                    "usage": {"prompt_tokens": 100, "completion_tokens": 10, "total_tokens": 110},
+                }
+            content = json.dumps(answer).encode()
+            self.send_response(status)
+            headers |= {"Content-Type": "application/json", "Content-Length": str(len(content))}
+            for name, value in headers.items():
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(content)
+
+        def log_message(self, *args):
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.seen = []
+    server.answer = lambda body: "Fine. Rating: [[8]]"
+    server.url = f"http://127.0.0.1:{server.server_address[1]}/v1"
+    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+    yield server
+    server.shutdown()
+    server.server_close()

@@ -12,7 +12,7 @@ from torch import Tensor
 from transformers import DynamicCache
 
 from eval.config import EvalJudgeSettings, JudgeKind
-from eval.endpoint import ChatRequest, Endpoint
+from eval.endpoint import ask
 from salmon.config.model import ModelConfig
 from salmon.errors import SalmonError
 from salmon.models.base import SharedModel
@@ -20,6 +20,9 @@ from salmon.models.loading import load_base
 from salmon.models.packing.cached_prefix import cache_prefix
 from salmon.models.packing.layout import common_prefix_length
 from salmon.models.packing.unpacked import hidden_states_after
+from salmon.runtime.endpoint.cache import ReplyCache
+from salmon.runtime.endpoint.client import Endpoint
+from salmon.runtime.endpoint.messages import ChatRequest
 
 log = logging.getLogger("salmon")
 
@@ -119,13 +122,11 @@ class EndpointJudge:
         Raises:
             SalmonError: no model is named.
         """
-        if not settings.model:
-            raise SalmonError("eval.mt_bench.judge.kind=openai needs the model's name: set eval.mt_bench.judge.model")
-        self.endpoint = Endpoint(settings, cache)
-        self.label = settings.model
+        self.endpoint = Endpoint(settings, ReplyCache(cache), "eval.mt_bench.judge")
+        self.label = f"{settings.model}"
         self.repeats = settings.repeats
         self.temperature = settings.temperature if settings.repeats > 1 else 0.0
-        self.note = f"judged by {settings.model} at {settings.base_url or 'api.openai.com'}"
+        self.note = f"judged by {settings.model} at {self.endpoint.url if settings.base_url else 'api.openai.com'}"
         if self.repeats > 1:
             self.note += f", median of {self.repeats} ratings at temperature {self.temperature:g}"
 
@@ -150,7 +151,7 @@ class EndpointJudge:
             )
             for request in requests
         ]
-        for reply in self.endpoint.ask(asked):
+        for reply in ask(self.endpoint, asked):
             yield ERROR_TEXT if reply.failed else reply.text
 
 

@@ -5,8 +5,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from eval.config import TruthfulQAJudgeSettings
-from eval.endpoint import ChatRequest, Endpoint
+from eval.endpoint import ask
 from eval.truthfulqa.judging import Aspect, JudgedAnswer, Verdict, file_name
+from salmon.runtime.endpoint.cache import ReplyCache
+from salmon.runtime.endpoint.client import Endpoint
+from salmon.runtime.endpoint.messages import ChatRequest
 
 REPLIES = "judge_replies"  # folder in the cache
 MAX_REPLY_TOKENS = 1024  # room for a model that reasons before it answers
@@ -34,7 +37,7 @@ class EndpointAnswerJudge:
     """Any model behind an OpenAI-compatible server, asked in words of our own with the benchmark's references."""
 
     def __init__(self, settings: TruthfulQAJudgeSettings, cache: Path):
-        self.endpoint = Endpoint(settings, cache / REPLIES)
+        self.endpoint = Endpoint(settings, ReplyCache(cache / REPLIES), "eval.truthfulqa_gen.judge")
         self.label = f"{settings.model}, asked for yes or no with the reference answers"
         self.file = file_name(f"{settings.model}", self.endpoint.url, SYSTEM, *QUESTIONS.values())
 
@@ -45,7 +48,7 @@ class EndpointAnswerJudge:
             ChatRequest((("system", SYSTEM), ("user", prompt)), temperature=0.0, max_tokens=MAX_REPLY_TOKENS)
             for prompt in prompts
         ]
-        for prompt, reply in zip(prompts, self.endpoint.ask(requests), strict=True):
+        for prompt, reply in zip(prompts, ask(self.endpoint, requests), strict=True):
             yield Verdict(prompt, reply.text, parse_yes_no(reply.text), reply.failure)
 
 

@@ -6,6 +6,7 @@ from enum import Enum
 from omegaconf import MISSING
 
 from salmon.config.data import STYLES
+from salmon.config.endpoint import EndpointSettings
 from salmon.config.sampling import SamplingSettings
 from salmon.config.setting import probabilities, probability, setting
 
@@ -58,17 +59,10 @@ class AggregationSettings:
 
 
 @dataclass
-class ServerSettings:
-    """An OpenAI-compatible endpoint that returns log-probs of next tokens."""
+class ServerSettings(EndpointSettings):
+    """A server that returns log-probs of next tokens."""
 
-    base_url: str | None = setting(url=True, null="OpenAI's own")  # address; usually ends in /v1
-    model: str | None = MISSING  # name of the model at the endpoint; null = none (kind=server needs one)
     api: ServerAPI = MISSING
-    api_key_env: str = setting(cosmetic=True)  # name of the environment variable that holds the key
-    concurrency: int = setting(cosmetic=True, at_least=1)  # requests at the same time
-    # Tries after the first of a request that fails by rate limit, server error or time-out; waits grow between them.
-    max_retries: int = setting(cosmetic=True)
-    timeout_s: float = setting(cosmetic=True, above=0)  # seconds until a request has failed
 
 
 @dataclass

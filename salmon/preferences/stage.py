@@ -1,5 +1,6 @@
 """Synthetic preferences: the SFT policy answers twice and judges itself, principle by principle (PAPER.md 2.2, 2.3)."""
 
+import logging
 from functools import partial
 from pathlib import Path
 
@@ -17,6 +18,8 @@ from salmon.preferences.sampling import sample_pairs
 from salmon.principles.selection import reward_bank
 from salmon.sampling.prompts import select_prompts
 from salmon.stage.context import StageContext
+
+log = logging.getLogger("salmon")
 
 ADAPTER = "policy"
 
@@ -50,6 +53,8 @@ def run(cfg: Config, ctx: StageContext) -> dict[str, float]:
         judged, cut_tokens = world().on_main(judging)
     else:
         judged, cut_tokens = judging()
+    if judge.usage:
+        log.info("the judge was asked: %s", judge.usage)
 
     # 4. Rows: random principles, some negated, and the label that follows from their scores.
     held_out = held_out_prompt_ids(

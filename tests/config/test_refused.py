@@ -302,7 +302,10 @@ RULES: list[tuple[Given, str]] = [
         )
     ),
     # preferences
-    ({"preferences.judge.server.concurrency": 0}, "preferences.judge.server.concurrency=0 must be at least 1"),
+    (
+        {"preferences.judge.server.concurrent_calls": 0},
+        "preferences.judge.server.concurrent_calls=0 must be at least 1",
+    ),
     *(
         (
             {"preferences.samples_per_prompt": n},

@@ -182,7 +182,6 @@ def test_numbers_have_these_limits() -> None:
             "SupervisedSettings": ["batch_size", "micro_batch_size", "save_every"],
             "PreferencesConfig": ["num_prompts", "pairs_per_prompt", "min_response_chars"],
             "PairJudgeSettings": ["max_tokens"],
-            "ServerSettings": ["concurrency"],
             "AggregationSettings": ["passes", "max_principles"],
             "RewardConfig": ["layers", "rows_together", "max_length", "max_instruction_tokens", "max_response_tokens"],
             "PretrainSettings": ["limit", "max_length", "max_instruction_tokens", "max_response_tokens"],
@@ -205,7 +204,7 @@ def test_numbers_have_these_limits() -> None:
             "EvalConfig": ["limit", "batch_size"],
             "BBHSettings": ["max_new_tokens"],
             "TruthfulQAGenSettings": ["max_new_tokens"],
-            "EndpointSettings": ["timeout_s", "concurrent_calls", "calls_per_minute"],
+            "EndpointSettings": ["concurrent_calls", "calls_per_minute"],
             "HumanEvalSettings": ["max_new_tokens", "timeout_s", "memory_mib"],
             "TyDiQASettings": ["max_new_tokens"],
             "MTBenchSettings": ["max_new_tokens"],
@@ -239,7 +238,7 @@ def test_numbers_have_these_limits() -> None:
         "be above 0 and at most 1": {"SamplingSettings": ["top_p"], "AggregationSettings": ["geometric_p"]},
         "be above 0": {
             "OptimSettings": ["lr", "max_grad_norm"],
-            "ServerSettings": ["timeout_s"],
+            "EndpointSettings": ["timeout_s"],
             "PPOConfig": ["clip_range", "clip_range_value", "target_kl"],
             "DPOConfig": ["beta"],
         },
@@ -277,7 +276,6 @@ def test_only_speed_memory_and_reporting_are_cosmetic() -> None:
         "sft.train.micro_batch_size",
         "sft.train.save_every",
         "preferences.sampling.batch_size",
-        *(f"preferences.judge.server.{name}" for name in ("api_key_env", "concurrency", "max_retries", "timeout_s")),
         "dpo.train.micro_batch_size",
         "dpo.train.save_every",
         "eval.principle_following.batch_size",
@@ -300,8 +298,8 @@ def test_only_speed_memory_and_reporting_are_cosmetic() -> None:
         "ppo.keep_every",  # changes no policy; with it the registry makes the artifact another one
         "eval.batch_size",
         *(
-            f"eval.{task}.judge.{name}"
-            for task in ("mt_bench", "truthfulqa_gen")
+            f"{judge}.{name}"
+            for judge in ("preferences.judge.server", "eval.mt_bench.judge", "eval.truthfulqa_gen.judge")
             for name in (
                 "api_key_env",
                 "max_retries",

@@ -6,6 +6,7 @@ from salmon.config.preferences import PairJudge, PairJudgeSettings
 from salmon.models.base import SharedModel
 from salmon.preferences.judges.interface import PairwiseJudge
 from salmon.preferences.judges.self_judge import SelfJudge
+from salmon.preferences.judges.server import ServerJudge
 from salmon.preferences.judges.verifier import VerifierJudge
 from salmon.principles.bank import Bank
 
@@ -31,6 +32,4 @@ def make_pairwise_judge(
         case PairJudge.verifier:
             return VerifierJudge(bank)
         case PairJudge.server:
-            from salmon.preferences.judges.server import ServerJudge  # imports openai, which takes a second
-
             return ServerJudge(settings, bank, shared.chat, cache)

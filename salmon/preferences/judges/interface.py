@@ -19,6 +19,10 @@ class JudgedPair:
 class PairwiseJudge(Protocol):
     """Judges pairs by every principle of its bank."""
 
+    @property
+    def usage(self) -> str | None:
+        """What was asked and paid so far, where that is counted."""
+
     def judge(self, pairs: Sequence[Pair]) -> list[JudgedPair]:
         """Judge each pair by each principle, in both presentation orders.
 

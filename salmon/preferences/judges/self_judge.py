@@ -15,6 +15,8 @@ from salmon.principles.templates import judge_request
 class SelfJudge:
     """The local model under one adapter as a judge."""
 
+    usage: str | None = None
+
     def __init__(self, bank: Bank, shared: SharedModel, adapter: str | None, max_tokens: int):
         """
         Args:

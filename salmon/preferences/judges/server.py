@@ -2,23 +2,28 @@
 
 import logging
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
-from salmon.config.preferences import PairJudgeSettings
+from salmon.config.preferences import PairJudgeSettings, ServerAPI
 from salmon.data.rows import Judgement
 from salmon.errors import SalmonError
 from salmon.models.chat import ChatFormat
-from salmon.preferences.judges.answer_cache import AnswerCache
-from salmon.preferences.judges.endpoint import Endpoint
 from salmon.preferences.judges.interface import JudgedPair
 from salmon.preferences.judges.letters import log_odds
 from salmon.preferences.judges.prompts import fit_pair
 from salmon.preferences.pairs import Pair
 from salmon.principles.bank import Bank
 from salmon.principles.templates import JudgeRequest, judge_request
+from salmon.runtime.endpoint.cache import ReplyCache
+from salmon.runtime.endpoint.client import Endpoint
+from salmon.runtime.endpoint.failures import UNUSABLE
+from salmon.runtime.endpoint.messages import ChatRequest, Request, TextRequest
 
 log = logging.getLogger("salmon")
+
+SETTINGS = "preferences.judge.server"
+TOP_LOGPROBS = {ServerAPI.completions: 5, ServerAPI.chat: 20}  # as many as OpenAI's own servers list
+LETTER_ONLY = "Answer with the letter only: a or b."
 
 
 class ServerJudge:
@@ -36,16 +41,22 @@ class ServerJudge:
             cache: folder for the answers.
         """
         self._principles, self._chat, self._max_tokens = bank.principles, chat, settings.max_tokens
-        self._concurrency = settings.server.concurrency
-        self._endpoint = Endpoint(settings.server)
-        self._cache = AnswerCache(cache)
+        self._api = settings.server.api
+        # Millions of requests, each some thousand characters around the same pairs: they are not kept.
+        self._endpoint = Endpoint(settings.server, ReplyCache(cache, with_requests=False), SETTINGS, _advice(self._api))
+        self._endpoint.require_key()
         self._warned = False
+
+    @property
+    def usage(self) -> str:
+        """What was asked and paid so far."""
+        return self._endpoint.totals.text
 
     def judge(self, pairs: Sequence[Pair]) -> list[JudgedPair]:
         """See ``PairwiseJudge``. Equal requests are sent once, cached ones not at all.
 
         Raises:
-            SalmonError: see ``Endpoint.ask``; what was answered before is in the cache.
+            SalmonError: a request failed; what was answered before is in the cache.
         """
         fitted = [fit_pair(self._chat, pair, self._principles, self._max_tokens) for pair in pairs]
         requests = [
@@ -74,37 +85,57 @@ class ServerJudge:
 
     def _opinions(self, requests: Sequence[JudgeRequest]) -> dict[JudgeRequest, float]:
         """Log-odds that the response shown first is better, by request."""
-        keys = {request: self._endpoint.key(request) for request in requests}
-        self._ask_all([request for request, key in keys.items() if key not in self._cache])
-        answers = {request: self._cache[key] for request, key in keys.items()}
+        unique = list(dict.fromkeys(requests))
+        asked = [server_request(request, self._api) for request in unique]
+        answers = dict(zip(unique, self._ask(asked), strict=True))
         silent = sum(answer is None for answer in answers.values())
         if silent and not self._warned:
             self._warned = True
             log.warning(
-                "%s: %d of the first %d answers have neither a nor b among their likely tokens and count as "
-                "no opinion. If most do, this model cannot judge so: try another preferences.judge.server.api",
-                self._endpoint.name,
+                "the judge %s: %d of the first %d answers have neither a nor b among their likely tokens and count as "
+                "no opinion. If most do, this model cannot judge so: try another %s.api",
+                self._endpoint.name(asked[0]),
                 silent,
                 len(answers),
+                SETTINGS,
             )
         return {request: answer or 0.0 for request, answer in answers.items()}
 
-    def _ask_all(self, requests: Sequence[JudgeRequest]) -> None:
-        """Put the answers to all requests into the cache."""
-        pool = ThreadPoolExecutor(self._concurrency)
-        failure: SalmonError | None = None
-        try:
-            for done in as_completed([pool.submit(self._ask, request) for request in requests]):
-                done.result()
-        except SalmonError as error:
-            failure = error
-        finally:  # what is on its way is waited for, and kept; the rest is not sent
-            pool.shutdown(cancel_futures=True)
-        if failure:
-            raise SalmonError(
-                f"{failure}. {len(self._cache)} judgements are already in {self._cache.folder}; the same "
-                "command continues from there"
-            ) from failure
+    def _ask(self, requests: Sequence[Request]) -> list[float | None]:
+        """Log-odds of "a" against "b"; None where neither is among the likely tokens."""
+        answers: list[float | None] = []
+        replies = self._endpoint.ask(requests)
+        for reply in replies:
+            if reply.failed:
+                replies.close()  # what is on its way is waited for, and kept; the rest is not sent
+                cache = self._endpoint.cache
+                raise SalmonError(
+                    f"the judge {reply.failure}. {len(cache)} judgements are already in {cache.folder}; the same "
+                    "command continues from there"
+                )
+            answers.append(log_odds(reply.top_logprobs[0] if reply.top_logprobs else ()))
+        return answers
 
-    def _ask(self, request: JudgeRequest) -> None:
-        self._cache.put(self._endpoint.key(request), log_odds(self._endpoint.ask(request)))
+
+def server_request(request: JudgeRequest, api: ServerAPI) -> Request:
+    """What a server is asked: one token, with the log-probs of the likeliest; no system prompt.
+
+    ``completions``: the request as plain text, ending in the reply's beginning, so that a letter comes next.
+    ``chat``: the request as a user turn that asks for the letter only.
+    """
+    if api is ServerAPI.chat:
+        messages = (("user", f"{request.user}\n{LETTER_ONLY}"),)
+        return ChatRequest(messages, temperature=0, max_tokens=1, top_logprobs=TOP_LOGPROBS[api])
+    text = f"{request.user}\n\n{request.reply_prefix}"
+    return TextRequest(text, temperature=0, max_tokens=1, top_logprobs=TOP_LOGPROBS[api])
+
+
+def _advice(api: ServerAPI) -> dict[int, str]:
+    other = next(each.value for each in ServerAPI if each is not api)
+    return {
+        400: f"the model may return no log-probs (try {SETTINGS}.api={other}), or its context may be shorter than "
+        "preferences.judge.max_tokens",
+        404: f"a server without this API may have {SETTINGS}.api={other}",
+        UNUSABLE: "A judge needs a server that returns log-probs of the next token: try "
+        f"{SETTINGS}.api={other}, or another server (vLLM returns them; llama_cpp.server with --logits_all true)",
+    }

@@ -17,6 +17,8 @@ class VerifierJudge:
     Whole texts are checked: nothing is ever cut.
     """
 
+    usage: str | None = None
+
     def __init__(self, bank: Bank):
         """
         Args:

@@ -5,7 +5,6 @@ import torch
 from pytest import approx
 
 from eval.config import EvalJudgeSettings, JudgeKind
-from eval.endpoint import GIVE_UP_AFTER
 from eval.mt_bench.judges import (
     ERROR_TEXT,
     EndpointJudge,
@@ -18,6 +17,7 @@ from eval.mt_bench.judges import (
 )
 from eval.results import Unavailable
 from salmon.errors import SalmonError
+from salmon.runtime.endpoint.client import GIVE_UP_AFTER
 
 REQUESTS = [JudgeRequest("You judge.", f"Question {i}. Answer {i}.") for i in range(5)]
 

@@ -89,10 +89,24 @@ def llama(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         server.wait()
 
 
+def server_settings(url: str, api: ServerAPI, concurrent_calls: int) -> ServerSettings:
+    return ServerSettings(
+        model="smollm2",
+        base_url=url,
+        api_key_env="TEST_JUDGE_KEY",
+        max_retries=2,
+        timeout_s=60.0,
+        concurrent_calls=concurrent_calls,
+        calls_per_minute=None,
+        price_prompt=None,
+        price_completion=None,
+        api=api,
+    )
+
+
 @pytest.mark.parametrize("api", ServerAPI)
 def test_real_opinions(llama: str, tiny: SharedModel, tmp_path: Path, api: ServerAPI) -> None:
-    server = ServerSettings(llama, "smollm2", api, "TEST_JUDGE_KEY", concurrency=2, max_retries=2, timeout_s=60.0)
-    settings = PairJudgeSettings(PairJudge.server, 4000, server)
+    settings = PairJudgeSettings(PairJudge.server, 4000, server_settings(llama, api, concurrent_calls=2))
     judged = make_pairwise_judge(settings, BANK, tiny, None, tmp_path / "once").judge(PAIRS)
     values = [value for row in judged for j in row.judgements for value in (j.original_order, j.swapped_order)]
     assert all(math.isfinite(value) for value in values)
@@ -109,7 +123,7 @@ def test_real_opinions(llama: str, tiny: SharedModel, tmp_path: Path, api: Serve
 
 def test_log_odds_are_those_of_the_whole_vocabulary(llama: str, tiny: SharedModel, tmp_path: Path) -> None:
     """Recomputed from as many log-probs as the server will list, letter by letter."""
-    server = ServerSettings(llama, "smollm2", ServerAPI.completions, "TEST_JUDGE_KEY", 1, 2, 60.0)
+    server = server_settings(llama, ServerAPI.completions, concurrent_calls=1)
     judge = make_pairwise_judge(PairJudgeSettings(PairJudge.server, 4000, server), BANK, tiny, None, tmp_path)
     judgement = judge.judge(PAIRS)[0].judgements[0]
     request = judge_request(PAIRS[0].prompt, PAIRS[0].response_1, PAIRS[0].response_2, "The response is short.")

@@ -150,10 +150,13 @@ def server_judge(fake: FakeServer, tiny: SharedModel, tmp_path: Path) -> Callabl
             "base_url": fake.url,
             "model": "judge-1",
             "api": ServerAPI.completions,
-            "concurrency": 4,
+            "concurrent_calls": 4,
             "api_key_env": "TEST_JUDGE_KEY",
             "max_retries": 1,
             "timeout_s": 5.0,
+            "calls_per_minute": None,
+            "price_prompt": None,
+            "price_completion": None,
         } | changes
         settings = PairJudgeSettings(PairJudge.server, max_tokens, ServerSettings(**given))
         judge = make_pairwise_judge(settings, bank, tiny, None, tmp_path / "answers")
@@ -215,7 +218,7 @@ def test_what_is_sent_to_chat(fake: FakeServer, server_judge: MakeJudge) -> None
 
 def test_pairs_keep_their_order_however_long_each_answer_takes(fake: FakeServer, server_judge: MakeJudge) -> None:
     fake.answer = lambda body: replace(usual(body), delay_s=0.05 if "x" * 31 not in user_text(body) else 0.0)
-    judged = server_judge(concurrency=8).judge(MANY)
+    judged = server_judge(concurrent_calls=8).judge(MANY)
     assert [row.judgements[0].prompt_id for row in judged] == [pair.prompt_id for pair in MANY]
     assert [row.judgements[1].original_order for row in judged] == pytest.approx([1.5 + n / 10 for n in range(12)])
 
@@ -233,7 +236,7 @@ def test_long_pairs_are_cut_alike(fake: FakeServer, server_judge: MakeJudge, tin
 
 def test_no_more_requests_at_once_than_allowed(fake: FakeServer, server_judge: MakeJudge) -> None:
     fake.answer = lambda body: replace(usual(body), delay_s=0.02)
-    server_judge(concurrency=3).judge(MANY)
+    server_judge(concurrent_calls=3).judge(MANY)
     assert fake.most_active == 3
 
 
@@ -254,8 +257,15 @@ def test_answers_are_kept_for_the_next_process(fake: FakeServer, server_judge: M
     fake.seen.clear()
     fake.answer = lambda body: refuse(500)
     assert server_judge().judge([PAIR]) == first
-    assert server_judge(concurrency=1, timeout_s=1.0).judge([PAIR]) == first  # not what an answer depends on
+    assert server_judge(concurrent_calls=1, timeout_s=1.0).judge([PAIR]) == first  # not what an answer depends on
     assert fake.seen == []
+
+
+def test_what_was_asked_is_counted(fake: FakeServer, server_judge: MakeJudge) -> None:
+    server_judge().judge([PAIR])
+    judge = server_judge()
+    judge.judge([PAIR, replace(PAIR, response_1="another")])
+    assert judge.usage == "4 calls (0 + 0 tokens, cost unknown), 4 from the cache, 0 failed"
 
 
 @pytest.mark.parametrize("change", [{"model": "judge-2"}, {"api": ServerAPI.chat}, {"base_url": "other"}])
@@ -277,7 +287,7 @@ def test_what_was_answered_before_a_fault_is_not_lost(fake: FakeServer, server_j
         match=r"HTTP 500.* after 1 retries.*\. 20 judgements are already in .*answers; "
         "the same command continues",
     ):
-        server_judge(concurrency=1).judge(MANY)
+        server_judge(concurrent_calls=1).judge(MANY)
     fake.answer = usual
     fake.seen.clear()
     judged = server_judge().judge(MANY)
@@ -309,21 +319,23 @@ def test_rate_limits_are_waited_for(fake: FakeServer, server_judge: MakeJudge) -
         (401, "HTTP 401: 'no'. Check the key in the environment variable TEST_JUDGE_KEY"),
         (403, "HTTP 403: 'no'. Check the key"),
         (404, r"HTTP 404: 'no'. Check preferences.judge.server.base_url .* preferences.judge.server.api=chat"),
-        (400, "HTTP 400: 'no'. Check preferences.judge.server.model .* preferences.judge.max_tokens"),
+        (400, "HTTP 400: 'no'. Check preferences.judge.server.model; .*server.api=chat.* preferences.judge.max_tokens"),
     ],
 )
 def test_a_refusal_stops_at_once(fake: FakeServer, server_judge: MakeJudge, status: int, advice: str) -> None:
     fake.answer = lambda body: refuse(status)
     with pytest.raises(SalmonError, match=advice) as caught:
-        server_judge(concurrency=1, max_retries=5).judge(MANY)
+        server_judge(concurrent_calls=1, max_retries=5).judge(MANY)
     assert f"the judge judge-1 at {fake.url} (api=completions): " in str(caught.value)
     assert len({user_text(body) for _, body, _ in fake.seen}) == len(fake.seen) < 24  # no retry; most never sent
 
 
 def test_an_overloaded_server(fake: FakeServer, server_judge: MakeJudge) -> None:
     fake.answer = lambda body: refuse(429)
-    with pytest.raises(SalmonError, match=r"HTTP 429: 'no', after 2 retries.*server.concurrency\. 0 judgements"):
-        server_judge(max_retries=2, concurrency=1).judge([PAIR])
+    with pytest.raises(
+        SalmonError, match=r"HTTP 429: 'no', after 2 retries.*server.concurrent_calls .*\. 0 judgements"
+    ):
+        server_judge(max_retries=2, concurrent_calls=1).judge([PAIR])
 
 
 def test_a_server_that_is_too_slow(fake: FakeServer, server_judge: MakeJudge) -> None:
@@ -406,7 +418,10 @@ def test_settings_that_lack_something(server_judge: MakeJudge, monkeypatch: pyte
     monkeypatch.delenv("TEST_JUDGE_KEY", raising=False)
     with pytest.raises(SalmonError, match=r"set preferences\.judge\.server\.model"):
         server_judge(model=None)
-    with pytest.raises(SalmonError, match="https://api.openai.com/v1: put it in .* variable TEST_JUDGE_KEY"):
+    with pytest.raises(
+        SalmonError,
+        match=r"variable TEST_JUDGE_KEY holds no key for https://api.openai.com/v1: put it in .*\.server\.base_url",
+    ):
         server_judge(base_url=None)
 
 
@@ -425,5 +440,5 @@ def test_retries_take_the_hint_of_the_server(fake: FakeServer, server_judge: Mak
     assert FAST_RETRY == {"retry-after-ms": "1"}
     fake.answer = lambda body: refuse(503)
     with pytest.raises(SalmonError, match="HTTP 503"):
-        server_judge(max_retries=3, concurrency=1).judge([PAIR])
+        server_judge(max_retries=3, concurrent_calls=1).judge([PAIR])
     assert len([b for _, b, _ in fake.seen if b == fake.seen[0][1]]) == 4
