@@ -1,7 +1,7 @@
 """Every metric that any stage logs: its unit, what it means, and what a healthy run shows.
 
-A tracker refuses names that are not here, so this list is complete; the README's table is made from it.
-In a name, ``<principle>`` and ``<checkpoint>`` (users name these) stand for any text, other ``<...>`` for any
+A tracker refuses names that are not here, so this list is complete; the table in salmon/tracking/README.md is made
+from it. In a name, ``<principle>`` and ``<checkpoint>`` (users name these) stand for any text, other ``<...>`` for any
 text without a slash.
 """
 
@@ -208,7 +208,7 @@ def families(stage: str) -> tuple[str, ...]:
 
 
 def markdown() -> str:
-    """The glossary as a table for the README."""
+    """The glossary as a table, for salmon/tracking/README.md."""
     rows = [
         (
             f"`{metric.name}`",
