@@ -19,9 +19,9 @@ from omegaconf import OmegaConf
 from eval.config import EvalApp
 from eval.extension import register_app
 from eval.score.command import parse as parse_score
-from salmon.config.typed import to_typed
 from salmon.config.register import CONF, register
 from salmon.config.schema import Config
+from salmon.config.typed import to_typed
 from salmon.errors import SalmonError
 from salmon.plan.command import parse as parse_plan
 from salmon.tracking.glossary import markdown
