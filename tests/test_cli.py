@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+pytestmark = pytest.mark.slow
+
 # One process imports what every job imports (seconds), and forks into ``python -m salmon ARGS`` for each case.
 FORKS = """
 import json, os, runpy, sys

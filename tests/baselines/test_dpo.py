@@ -214,6 +214,7 @@ def loaded_name(name: str) -> str:
     return name.removeprefix("base_model.model.").replace(".weight", f".{REFERENCE}.weight")
 
 
+@pytest.mark.slow
 def test_an_interrupted_stage_continues_to_the_bit(tiny, inputs, tmp_path: Path) -> None:
     cfg = config()
     expected = run(cfg, inputs, tmp_path / "straight", tiny)

@@ -60,11 +60,13 @@ def test_the_menu_is_found() -> None:
     assert len(CHOICES) >= 31
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("choice", CHOICES)
 def test_every_choice_composes(choice: str) -> None:
     typed(*overrides_of(choice))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("choice", [c for c in CHOICES if c.split("/")[0] in OF_EVAL])
 def test_every_choice_of_the_eval_app_composes(choice: str) -> None:
     config = to_typed(composed(*overrides_of(choice), "checkpoint=base", name="eval_app"), EvalApp)

@@ -16,6 +16,8 @@ from salmon.principles.bank import load_bank
 from salmon.principles.selection import reward_bank
 from sweeps.settings import read_settings
 
+pytestmark = pytest.mark.slow
+
 register()
 
 TRAINED = ("sft", "preferences", "reward", "ppo")

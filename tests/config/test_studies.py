@@ -15,6 +15,8 @@ from salmon.pipeline.registry import STAGES
 from salmon.principles.selection import rl_bank
 from sweeps.collect import planned_overrides
 
+pytestmark = pytest.mark.slow
+
 register()
 
 FILES = sorted((ROOT / "sweeps").glob("*.yaml"))

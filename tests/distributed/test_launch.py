@@ -18,6 +18,8 @@ from salmon.distributed.world import world
 from salmon.errors import SalmonError
 from tests.pipeline.stage_lock import config
 
+pytestmark = pytest.mark.slow
+
 register()
 STARTED = ("RANK", "WORLD_SIZE", "LOCAL_RANK")
 

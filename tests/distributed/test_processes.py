@@ -15,6 +15,8 @@ from salmon.errors import SalmonError
 from salmon.runtime.resumable import map_resumable
 from tests.distributed.in_processes import Processes, together
 
+pytestmark = pytest.mark.slow
+
 
 def shares(here: World) -> list[list[int]]:
     return here.all_gather(list(here.shard(range(7))))

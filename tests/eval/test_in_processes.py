@@ -15,6 +15,8 @@ from salmon.models.loading import load_base
 from tests.distributed.in_processes import together
 from tests.pipeline.stage_lock import config
 
+pytestmark = pytest.mark.slow
+
 register()
 
 TASKS = ["truthfulqa_mc2", "mt_bench", "humaneval", "probes"]

@@ -4,11 +4,15 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from eval.checkpoints import adapter_hash
 from eval.evaluate import evaluate_checkpoint
 from eval.job import Evaluation
 from eval.results import write_results
 from eval.tables.__main__ import main as tables
+
+pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[2]
 

@@ -11,7 +11,10 @@ from salmon.sampling.token_loop import generate
 PROMPTS, RESPONSES = [[40, 41, 42], [50]], [[60, 61, 62], [70, 71]]
 BF16 = 2**-7  # of a number, twice its rounding
 
-pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU, and this machine has none")
+pytestmark = [
+    pytest.mark.gpu,
+    pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU, and this machine has none"),
+]
 
 
 def gradients(shared: SharedModel) -> tuple[torch.Tensor, torch.Tensor]:

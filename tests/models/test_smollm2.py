@@ -12,6 +12,8 @@ from salmon.models.loading import load_base
 from salmon.models.weights import WHEEL
 from salmon.sampling.token_loop import generate
 
+pytestmark = pytest.mark.slow
+
 CACHE = Path("~/.cache/salmon").expanduser()
 
 

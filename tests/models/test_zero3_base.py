@@ -19,6 +19,8 @@ from salmon.sampling.token_loop import generate
 from tests.distributed.in_processes import together
 from tests.pipeline.stage_lock import config
 
+pytestmark = pytest.mark.slow
+
 register()
 POLICY, SHORT = "policy", "short"
 

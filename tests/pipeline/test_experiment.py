@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 # Smaller than conf/scale/tiny.yaml. Random bytes seldom differ in what is checked: fewer pairs would leave no row.
 SMALL = """preferences.samples_per_prompt=2 preferences.pairs_per_prompt=4 preferences.aggregation.passes=6
     reward.layers=1 reward.pretrain.data=null reward.train.epochs=1 reward.train.batch_size=8 ppo.eval_every=9

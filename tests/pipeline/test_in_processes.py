@@ -19,6 +19,8 @@ from salmon.ppo import stage as ppo
 from tests.distributed.in_processes import started
 from tests.pipeline.stage_lock import config
 
+pytestmark = pytest.mark.slow
+
 register()
 
 # Batches of 3 and 5 over 2 processes are uneven; 2 held-out prompts over 3 leave one without any.

@@ -20,6 +20,8 @@ from salmon.errors import SalmonError
 from salmon.pipeline.isolation import run_isolated
 from tests.pipeline.stage_lock import config, sft_lock
 
+pytestmark = pytest.mark.slow
+
 register()
 
 SWEEP = """

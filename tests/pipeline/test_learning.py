@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import pytest
 import torch
 from hydra import compose, initialize_config_dir
 
@@ -25,6 +26,8 @@ from salmon.stage.context import StageContext
 from salmon.tracking.run_description import RunDescription
 from salmon.tracking.tracker import start_tracking
 from salmon.training.trainer import Trainer
+
+pytestmark = pytest.mark.slow
 
 PLANTED_MARGIN = 0.15  # share of planted tokens that PPO must add (measured: about 0.4)
 

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 STAGES = ("sft", "preferences", "reward", "ppo")
 VARYING = ("time", "perf/")  # metrics that measure the machine
 

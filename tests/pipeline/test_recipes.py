@@ -15,6 +15,8 @@ from salmon.models.loading import load_base
 from salmon.pipeline.pipeline import Execution, Pipeline
 from salmon.sampling.sampler import transformers_sampler
 
+pytestmark = pytest.mark.slow
+
 register()
 
 # What model=tiny (conf/scale/tiny.yaml) does not cut, and sources that need no hub.

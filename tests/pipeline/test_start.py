@@ -19,6 +19,8 @@ from salmon.pipeline.pipeline import Execution, Pipeline
 from salmon.sampling.sampler import transformers_sampler
 from tests.released import peft_model, write_adapter, write_head
 
+pytestmark = pytest.mark.slow
+
 register()
 
 

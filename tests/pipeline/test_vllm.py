@@ -16,6 +16,8 @@ from salmon.sampling.sampler import transformers_sampler
 from tests.pipeline.stage_lock import config
 from tests.sampling import vllm_stand_in
 
+pytestmark = pytest.mark.slow
+
 register()
 
 SETTINGS = (

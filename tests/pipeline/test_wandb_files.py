@@ -13,6 +13,8 @@ from salmon.tracking.glossary import families
 from tests.pipeline.test_pipeline import STAGES, artifact, run_and_kill, salmon
 from tests.tracking.offline_runs import ReadBack, read_back
 
+pytestmark = pytest.mark.slow
+
 SECRETS = {
     "WANDB_API_KEY": "0123456789abcdef0123456789abcdef01234567",
     "OPENAI_API_KEY": "sk-not-to-be-told",

@@ -19,6 +19,8 @@ from salmon.plan.planner import base_of, plan
 from tests.plan.against_measured import allocated_peak
 from tests.plan.phase_runs import phase_runs
 
+pytestmark = pytest.mark.slow
+
 LENGTHS = (
     "model=tiny",
     "prompts.max_tokens=64",

@@ -20,6 +20,8 @@ from salmon.plan.sharing import BUCKET, Sharing
 from tests.distributed.in_processes import together
 from tests.plan.against_measured import allocated_peak
 
+pytestmark = pytest.mark.slow
+
 # Of the engines, ZeRO has AdamW only.
 ADAMW = [
     f"{stage}.optim.optimizer=adamw"

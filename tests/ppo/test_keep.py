@@ -23,6 +23,8 @@ from salmon.stage.context import StageContext
 from salmon.tracking.metrics_file import MetricsFile
 from salmon.tracking.tracker import Tracker
 
+pytestmark = pytest.mark.slow
+
 FIVE_UPDATES = (
     "ppo.num_prompts=12",
     "ppo.held_out_prompts=2",

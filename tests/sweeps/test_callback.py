@@ -14,6 +14,8 @@ from sweeps import callback
 from sweeps.callback import SweepCallback
 from tests.sweeps.sweep_folders import add_artifact, add_job, arm_config, make_sweep
 
+pytestmark = pytest.mark.slow
+
 EXPERIMENT = """
 # @package _global_
 defaults:

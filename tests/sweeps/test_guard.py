@@ -41,6 +41,7 @@ def let_go():
     guard._held.clear()
 
 
+@pytest.mark.slow
 def test_a_folder_has_one_sweep_at_a_time(tmp_path):
     folder = tmp_path / "sweep"
     with subprocess.Popen(
@@ -102,6 +103,7 @@ def test_axes_that_change_nothing_are_named(axes, equal):
         assert check_grid(plan("model=tiny", **axes)).equal == equal
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "file",
     [*Path(CONF).glob("experiment/*.yaml"), *Path(CONF).parent.glob("sweeps/*.yaml")],

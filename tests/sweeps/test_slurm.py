@@ -23,6 +23,8 @@ from sweeps.slurm_queue import SqueueWatcher, queued
 from tests.pipeline.stage_lock import sft_lock
 from tests.sweeps.sweep_folders import add_artifact, add_job
 
+pytestmark = pytest.mark.slow
+
 register()
 
 # Slurm's commands as far as submitit and the launcher use them: tasks are plain processes.

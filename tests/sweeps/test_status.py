@@ -11,6 +11,8 @@ from sweeps import status
 from sweeps.collect import read_sweep
 from tests.sweeps.sweep_folders import add_artifact, add_job, arm_config, make_sweep
 
+pytestmark = pytest.mark.slow
+
 RUNNING = {
     "state": "running",
     "stage": "ppo",

@@ -14,6 +14,8 @@ from sweeps.report import REPORTS, main, settings_of
 from sweeps.reports.study import columns, short
 from tests.sweeps.sweep_folders import add_artifact, add_job, arm_config, make_sweep
 
+pytestmark = pytest.mark.slow
+
 REWARDS = {
     ("small", "paper", 0): 1.0,
     ("small", "paper", 1): 3.0,

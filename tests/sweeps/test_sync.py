@@ -14,6 +14,8 @@ from salmon.tracking.tracker import start_tracking
 from sweeps import sync
 from tests.tracking.wandb_server import KEY, WandbServer
 
+pytestmark = pytest.mark.slow
+
 OFFLINE = TrackingConfig(WandbMode.offline, "proj", None, [], 2, SweepStage.ppo)
 
 

@@ -13,12 +13,15 @@ import time
 from collections import Counter
 from pathlib import Path
 
+import pytest
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from salmon.config.register import CONF
 from salmon.models.weights import resolve
 from salmon.runtime.status import read_json
 from sweeps.collect import FAILED, FINISHED, RUNNING, read_sweep
+
+pytestmark = pytest.mark.slow
 
 SHARED = ("sft", "preferences", "reward")
 STUDY = """

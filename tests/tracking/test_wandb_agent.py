@@ -21,6 +21,8 @@ from salmon.tracking.tracker import start_tracking
 from salmon.tracking.wandb_agent import hidden_agent, sweep_agent
 from tests.tracking.offline_runs import ReadBack, read_back
 
+pytestmark = pytest.mark.slow
+
 register()
 EXAMPLES = sorted((ROOT / "sweeps/agent").glob("*.yaml"))
 CHOSEN = {"ppo.kl.coefficient": 0.05, "ppo.seed": 2, "tracking.group": "kl-agent"}

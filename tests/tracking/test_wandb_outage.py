@@ -20,6 +20,8 @@ from salmon.tracking.tracker import Tracker, read_metrics, start_tracking
 from tests.tracking.offline_runs import read_back
 from tests.tracking.wandb_server import KEY, WandbServer
 
+pytestmark = pytest.mark.slow
+
 ONLINE = TrackingConfig(
     wandb=WandbMode.online, project="proj", group=None, tags=[], sample_rows=2, sweep_stage=SweepStage.ppo
 )

@@ -21,6 +21,8 @@ from salmon.tracking.run_description import RunDescription
 from salmon.tracking.tracker import Tracker, start_tracking
 from tests.tracking.offline_runs import read_back
 
+pytestmark = pytest.mark.slow
+
 OFFLINE = TrackingConfig(
     wandb=WandbMode.offline, project="proj", group=None, tags=[], sample_rows=2, sweep_stage=SweepStage.ppo
 )

@@ -17,6 +17,8 @@ from salmon.training.supervised import Objective, TrainingRun, fit
 from salmon.training.trainer import Trainer
 from tests.distributed.in_processes import together
 
+pytestmark = pytest.mark.slow
+
 Row = tuple[list[float], int]  # features and a weight ("tokens")
 ROWS: list[Row] = [
     (features.tolist(), 1 + 3 * (n % 3)) for n, features in enumerate(np.random.default_rng(0).normal(size=(7, 4)))

@@ -14,6 +14,8 @@ from salmon.errors import SalmonError
 from salmon.training.trainer import Trainer
 from tests.distributed.in_processes import together
 
+pytestmark = pytest.mark.slow
+
 SETTINGS = OptimSettings(
     Optimizer.adamw, lr=0.05, schedule=Schedule.linear, warmup=2.0, weight_decay=0.1, max_grad_norm=1.0
 )
