@@ -3,6 +3,7 @@
 Nothing in it hangs on a close call: a program judges, and the policy's own text decides no label by a rounding error.
 """
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -74,3 +75,13 @@ def _base(cfg: Config, cache: Path) -> SharedModel:
     shared = load_base(cfg.model, cache)
     shared.tokenizer.eos_token = "_"
     return shared
+
+
+def metrics_of(execution: Execution) -> list[dict[str, float]]:
+    """The rows of its metrics.jsonl."""
+    return rows_of(execution, "metrics")
+
+
+def rows_of(execution: Execution, name: str) -> list[dict[str, Any]]:
+    """The rows of one of its JSONL files."""
+    return [json.loads(line) for line in (execution.artifact.path / f"{name}.jsonl").read_text().splitlines()]
