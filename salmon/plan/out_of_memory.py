@@ -15,9 +15,9 @@ from salmon.plan.planner import PLANNED, plan
 
 # Functions that only one phase of a stage passes through; the innermost of a traceback decides.
 PHASE_OF = {
-    "sft": {"self_align": "sample", "styled": "sample", "fit": "train"},
+    "sft": {"self_align_demonstrations": "sample", "styled_demonstrations": "sample", "fit": "train"},
     "preferences": {"sample_pairs": "sample", "judge_all": "judge"},
-    # pre-training and curriculum pass through "fit" as well; their settings have the same names below reward.
+    # Pre-training and curriculum pass through "fit" as well; their settings have the same names below reward.
     "reward": {"fit": "train", "held_out_accuracy": "train"},
     "dpo": {"with_reference": "reference", "sample_responses": "sample", "by_row": "log-probs", "fit": "train"},
     "best_of_n": {"sample_responses": "sample", "score": "score"},

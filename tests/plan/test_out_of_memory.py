@@ -15,7 +15,7 @@ from salmon.pipeline.pipeline import Pipeline
 from salmon.plan.command import compose_config
 from salmon.plan.out_of_memory import explained, phase_at, ran_out
 from salmon.sampling.sampler import transformers_sampler
-from salmon.sft import stage as sft
+from salmon.sft import training as sft
 
 
 @pytest.fixture

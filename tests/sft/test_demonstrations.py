@@ -12,6 +12,7 @@ from salmon.config.typed import to_typed
 from salmon.data.styles import SELF_PRAISE, whole_sentences
 from salmon.sampling.sampler import transformers_sampler
 from salmon.sft import stage as sft
+from salmon.sft.demonstrations import restyled
 from salmon.stage.context import StageContext
 from salmon.tracking.metrics_file import MetricsFile
 from salmon.tracking.tracker import Tracker
@@ -83,10 +84,10 @@ def test_the_stage_trains_on_restyled_answers(context: StageContext, tiny) -> No
 def test_an_answers_styles_depend_on_its_prompt_and_number_only() -> None:
     cfg = config()
     texts = {
-        (prompt, number): sft.restyled("Fish swim. They jump.", cfg, prompt, number)
+        (prompt, number): restyled("Fish swim. They jump.", cfg, prompt, number)
         for prompt in ("a", "b")
         for number in range(12)
     }
     assert len(set(texts.values())) > 10
-    assert sft.restyled("Fish swim. They jump.", cfg, "b", 3) == texts["b", 3]
-    assert sft.restyled("Fish swim. They jump.", config("seed=1"), "b", 3) != texts["b", 3]
+    assert restyled("Fish swim. They jump.", cfg, "b", 3) == texts["b", 3]
+    assert restyled("Fish swim. They jump.", config("seed=1"), "b", 3) != texts["b", 3]

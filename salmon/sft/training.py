@@ -1,0 +1,59 @@
+"""Supervised fine-tuning of the policy: the plain prompt, and the loss on the answer's tokens only."""
+
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from salmon.config.sft import SFTConfig
+from salmon.data.rows import Demonstration
+from salmon.models.base import SharedModel
+from salmon.models.chat import ChatFormat
+from salmon.models.forward import response_logprobs, token_batch
+from salmon.stage.context import StageContext
+from salmon.training.supervised import Objective, TrainingRun, fit
+from salmon.training.trainer import Trainer
+
+
+@dataclass(frozen=True)
+class SFTExample:
+    """A demonstration as tokens."""
+
+    prompt_ids: list[int]  # [P]
+    answer_ids: list[int]  # [R], the end token included unless the answer was cut
+
+
+def encode(chat: ChatFormat, row: Demonstration, settings: SFTConfig) -> SFTExample:
+    """Tokens of a demonstration; a cut answer gets no end token, so it does not teach to stop there."""
+    prompt_ids, answer_ids = chat.user_ids(row.prompt), chat.answer_ids(row.response)
+    return SFTExample(prompt_ids[-settings.max_prompt_tokens :], answer_ids[: settings.max_response_tokens])
+
+
+def train(
+    ctx: StageContext,
+    shared: SharedModel,
+    adapter: str,
+    examples: Sequence[SFTExample],
+    settings: SFTConfig,
+    seed: int,
+) -> dict[str, float]:
+    """Train an adapter on the examples; continues what an interrupted run did.
+
+    Returns:
+        The metrics of the last step.
+    """
+    checkpoint = ctx.work / "state.pt"
+
+    def loss(rows: Sequence[SFTExample], num_tokens: float) -> tuple[Tensor, dict[str, float]]:
+        batch = token_batch(
+            [r.prompt_ids for r in rows], [r.answer_ids for r in rows], shared.tokenizer.pad_token_id, shared.device
+        )
+        value = -response_logprobs(shared, batch, temperature=1.0).sum() / num_tokens
+        return value, {"sft/tokens": batch.mask.sum().item()}
+
+    objective = Objective(loss, weight=lambda row: len(row.answer_ids))
+    run = TrainingRun("sft", seed, checkpoint, ctx.tracker, shown=["sft/loss", "optim/lr", "optim/grad_norm"])
+    with closing(Trainer(shared.parameters_of(adapter), settings.train.optim)) as trainer, shared.using(adapter):
+        trained = fit(trainer, examples, settings.train, objective, run)
+    return trained.metrics

@@ -1,0 +1,24 @@
+"""Demonstrations as tokens: which end is cut, and what an answer ends with."""
+
+from salmon.config.sft import SFTConfig
+from salmon.data.rows import Demonstration
+from salmon.models.base import SharedModel
+from salmon.sft.training import SFTExample, encode
+
+ROW = Demonstration("d1", "Which fish swim upriver?", "Salmon do.")
+
+
+def limits(prompt: int, response: int) -> SFTConfig:
+    return SFTConfig(max_prompt_tokens=prompt, max_response_tokens=response)
+
+
+def test_a_whole_answer_ends_with_the_end_token(tiny: SharedModel) -> None:
+    example = encode(tiny.chat, ROW, limits(500, 500))
+    assert example == SFTExample(tiny.chat.user_ids(ROW.prompt), tiny.chat.answer_ids(ROW.response))
+    assert example.answer_ids[-1] == tiny.chat.end_id
+
+
+def test_prompts_lose_their_start_and_answers_their_end(tiny: SharedModel) -> None:
+    whole, cut = encode(tiny.chat, ROW, limits(500, 500)), encode(tiny.chat, ROW, limits(5, 3))
+    assert (cut.prompt_ids, cut.answer_ids) == (whole.prompt_ids[-5:], whole.answer_ids[:3])
+    assert tiny.chat.end_id not in cut.answer_ids
