@@ -1,4 +1,4 @@
-"""Self-Align (PAPER.md 2.1): the base answers prompts under written rules, and answers that pass the filters are kept."""
+"""Self-Align (PAPER.md 2.1): the base answers prompts under written rules; answers that pass the filters are kept."""
 
 import logging
 from collections import Counter
