@@ -4,7 +4,7 @@ import json
 import os
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -28,7 +28,7 @@ from salmon.config.ppo import (
     KLSettings,
     PPOConfig,
     PrincipleSamplingSettings,
-    RewardSource,
+    RewardInputSettings,
     ShapingSettings,
     ValueInit,
 )
@@ -39,7 +39,13 @@ from salmon.models.base import SharedModel
 from salmon.models.heads import ScalarHead, save_scalar_model
 from salmon.models.loading import load_base
 from salmon.pipeline.pipeline import Execution
-from salmon.ppo.models import Actors, load_actors
+from salmon.ppo.models import PPOModels, load_ppo_models
+from salmon.ppo.principle_choice import PrincipleChoice
+from salmon.ppo.rewards.instructable_model import InstructableModelReward
+from salmon.ppo.rewards.interface import RewardFunction
+from salmon.ppo.setup import RolloutSetup
+from salmon.principles.bank import Bank, Principle
+from salmon.sampling.sampler import transformers_sampler
 from tests.tiny_run import run_tiny
 
 torch.set_num_threads(1)
@@ -136,15 +142,15 @@ def randomise() -> Callable[..., None]:
     return fill
 
 
-# --- PPO's actors ------------------------------------------------------------------------------
+# --- PPO's models ------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="session")
-def actor_folders(
+def ppo_folders(
     load_tiny: LoadTiny, randomise: Callable[..., None], tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Path, Path]:
     """Folders of an SFT policy and of a reward model with its head, both of random weights."""
-    folder, shared = tmp_path_factory.mktemp("actors"), load_tiny()
+    folder, shared = tmp_path_factory.mktemp("ppo_models"), load_tiny()
     for seed, name in enumerate(("sft", "reward")):
         shared.add_adapter(name, seed)
         randomise(shared, name, seed)
@@ -157,8 +163,26 @@ def actor_folders(
 
 
 @pytest.fixture
-def actors(tiny: SharedModel, actor_folders: tuple[Path, Path]) -> Actors:
-    return load_actors(tiny, *actor_folders, ValueInit.reward)
+def ppo_models(tiny: SharedModel, ppo_folders: tuple[Path, Path]) -> PPOModels:
+    return load_ppo_models(tiny, *ppo_folders, ValueInit.reward)
+
+
+@pytest.fixture(scope="session")
+def rollout_setup() -> Callable[..., RolloutSetup]:
+    """Makes the setup of rollouts of given models and settings; the reward model rewards unless another is given."""
+
+    def make(
+        models: PPOModels,
+        ppo: PPOConfig,
+        bank: Bank,
+        interventions: Sequence[Principle] = (),
+        reward: RewardFunction | None = None,
+    ) -> RolloutSetup:
+        principles = PrincipleChoice(bank, tuple(interventions), ppo.principles)
+        by_model = InstructableModelReward(models, ppo.reward_input, True, ppo.micro_batch_size)
+        return RolloutSetup(models, transformers_sampler, principles, reward or by_model, None, ppo)
+
+    return make
 
 
 # --- a run ---------------------------------------------------------------------------------------
@@ -204,7 +228,8 @@ def ppo_config(optim_settings: Callable[..., OptimSettings]) -> Callable[..., PP
     def make(**changes: Any) -> PPOConfig:
         ppo = PPOConfig(
             seed=0,
-            reward_source=RewardSource.model,
+            reward_source="model",
+            reward_input=RewardInputSettings(max_length=1000, max_instruction_tokens=200, max_response_tokens=200),
             num_prompts=None,
             held_out_prompts=1,
             epochs=1,

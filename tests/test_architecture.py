@@ -55,9 +55,7 @@ HEAVY = {
     "vllm",
 }
 # Flat lists of declarations and of rules; all else is one idea in 300 lines.
-LONG = {
-    "salmon/ppo/rollout.py": 345,
-}
+LONG = {}
 FILES = sorted(p for top in PACKAGES for p in (ROOT / top).rglob("*.py"))
 OURS = [path.relative_to(ROOT).as_posix() for path in FILES]
 TESTS = [path.relative_to(ROOT).as_posix() for path in sorted((ROOT / "tests").rglob("*.py"))]
@@ -203,7 +201,13 @@ COVERED = {
     "salmon/reward/stage.py": {"reward", "seed"},
     "salmon/reward/curriculum.py": {"reward", "seed", "preferences", "principles"},
     "salmon/reward/pretraining.py": {"reward", "seed", "prompts", "preferences"},
-    "salmon/ppo/stage.py": {"ppo", "reward", "prompts", "principles", "model", "seed"},
+    "salmon/ppo/stage.py": {"ppo"},
+    "salmon/ppo/setup.py": {"ppo", "principles"},
+    "salmon/ppo/prompts.py": {"ppo", "prompts", "seed"},
+    "salmon/ppo/principle_choice.py": {"ppo", "principles"},
+    "salmon/ppo/rewards/registry.py": {"ppo"},
+    "salmon/ppo/rewards/instructable_model.py": {"ppo", "reward"},
+    "salmon/ppo/rewards/judge.py": {"ppo"},
     "salmon/baselines/dpo/stage.py": {"dpo", "ppo", "preferences", "principles", "seed"},
     "salmon/baselines/best_of_n/stage.py": {"best_of_n", "ppo"},
     "eval/stage.py": {"eval", "model", "seed", "paths"},  # of paths: the cache

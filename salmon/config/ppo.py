@@ -11,11 +11,6 @@ from salmon.config.setting import probability, setting
 from salmon.config.training import OptimSettings
 
 
-class RewardSource(Enum):
-    model = "model"  # the instructable reward model
-    judge = "judge"  # the SFT policy, asked whether the response follows each principle (an ablation)
-
-
 class KLEstimator(Enum):
     """Estimators of the KL to the reference policy from sampled tokens (salmon/core/kl.py)."""
 
@@ -75,7 +70,7 @@ class KLSettings:
 @dataclass
 class PPOConfig:
     seed: int = MISSING  # of prompts, principles and sampling; ${seed} unless PPO alone is repeated
-    reward_source: RewardSource = MISSING
+    reward_source: str = MISSING  # name of a reward function (salmon/ppo/rewards/registry.py)
     reward_input: RewardInputSettings = field(default_factory=RewardInputSettings)
     num_prompts: int | None = setting(at_least=1, null="all")  # prompts taken from the source
     held_out_prompts: int = setting(at_least=1)  # how many of these are not trained on, but choose the best checkpoint

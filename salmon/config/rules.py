@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 from typing import Any
 
-from salmon.config.data import QUESTION_TYPES, PrinciplesConfig
+from salmon.config.data import QUESTION_TYPES
 from salmon.config.engine_rules import engine_rules, rollout_rules
 from salmon.config.extensions import extensions, stage_names
-from salmon.config.ppo import PPOConfig, RewardSource
+from salmon.config.ppo import PPOConfig
 from salmon.config.preferences import PairJudge, PreferencesConfig
 from salmon.config.reward import RewardConfig
 from salmon.config.schema import Config
@@ -28,7 +28,7 @@ def broken_rules(config: Any) -> Iterator[str]:
         yield from _reward_rules(config.reward)
         yield from engine_rules(config)
         yield from rollout_rules(config)
-        yield from _ppo_rules(config.ppo, config.principles)
+        yield from _ppo_rules(config.ppo)
 
 
 def _stages_rules(config: Config) -> Iterator[str]:
@@ -98,7 +98,7 @@ def _reward_rules(reward: RewardConfig) -> Iterator[str]:
         )
 
 
-def _ppo_rules(ppo: PPOConfig, principles: PrinciplesConfig) -> Iterator[str]:
+def _ppo_rules(ppo: PPOConfig) -> Iterator[str]:
     yield from _batch_rules(ppo)
     if ppo.sampling.temperature == 0:
         yield f"ppo.sampling.temperature={ppo.sampling.temperature} must be above 0: PPO needs samples"
@@ -114,9 +114,6 @@ def _ppo_rules(ppo: PPOConfig, principles: PrinciplesConfig) -> Iterator[str]:
         yield "ppo.kl.adaptive needs ppo.kl.target and ppo.kl.horizon above 0"
     if ppo.kl.adaptive and ppo.kl.horizon <= 0.2 * ppo.rollout_batch:
         yield f"ppo.kl.horizon={ppo.kl.horizon} must exceed 0.2 * ppo.rollout_batch={0.2 * ppo.rollout_batch}"
-    shown = (principles.rl is not None and ppo.principles.per_prompt) or principles.interventions is not None
-    if ppo.reward_source is RewardSource.judge and not shown:
-        yield "ppo.reward_source=judge needs principles: set principles.rl and ppo.principles.per_prompt above 0"
 
 
 def _batch_rules(ppo: PPOConfig) -> Iterator[str]:

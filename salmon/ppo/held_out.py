@@ -1,39 +1,52 @@
-"""What every policy is measured on: PPO prompts that no training sees (PPO, DPO and best-of-n alike)."""
+"""Measuring a policy on PPO's held-out prompts (PPO, DPO and best-of-n report the same metrics)."""
 
+import logging
 from collections.abc import Sequence
 
+import torch
+
 from salmon.config.ppo import PPOConfig
-from salmon.config.schema import Config
 from salmon.data.rows import Prompt
 from salmon.models.base import SharedModel
-from salmon.models.chat import ChatFormat
 from salmon.models.forward import token_batch
 from salmon.ppo.models import POLICY, REFERENCE
 from salmon.ppo.monitor import check_metrics
-from salmon.ppo.rollout import policy_logprobs
+from salmon.ppo.passes import policy_logprobs
+from salmon.ppo.prompts import PromptBatch
+from salmon.ppo.setup import RolloutSetup
 from salmon.principles.bank import Bank
-from salmon.sampling.prompts import select_prompts
-from salmon.sampling.responses import Response
+from salmon.sampling.responses import Response, sample_sharded
+from salmon.stage.context import StageContext
+
+log = logging.getLogger("salmon")
 
 
-def split_prompts(cfg: Config, chat: ChatFormat) -> tuple[list[Prompt], list[Prompt]]:
-    """PPO's training prompts, and those kept out of training."""
-    prompts = select_prompts(cfg.prompts.ppo, cfg.prompts, cfg.ppo.num_prompts, chat, cfg.seed, "ppo")
-    return prompts[cfg.ppo.held_out_prompts :], prompts[: cfg.ppo.held_out_prompts]
+@torch.no_grad()
+def evaluate(setup: RolloutSetup, held_out: PromptBatch, ctx: StageContext, step: int) -> float:
+    """Log the held-out metrics of the policy after ``step`` updates; returns its mean reward."""
+    # 1. Responses, with the same random keys and principles at every step.
+    shared, prompts = setup.models.shared, held_out.prompts
+    responses = sample_sharded(setup.sampler, shared, POLICY, prompts, setup.ppo.sampling, held_out.keys)
+    principles = setup.principles_of(held_out)
 
+    # 2. Their rewards, and what else is measured.
+    scored = setup.score(prompts, responses, principles)
+    metrics = held_out_metrics(shared, setup.monitor, prompts, responses, setup.ppo)
+    reward = scored.total.mean().item()
 
-def held_out_keys(seed: int, prompts: Sequence[Prompt]) -> list[tuple]:
-    """Random streams of the held-out prompts: the same draws at every step and in every stage."""
-    return [(seed, "held out", prompt.id) for prompt in prompts]
-
-
-def held_out_kl(shared: SharedModel, responses: Sequence[Response], ppo: PPOConfig) -> float:
-    """KL in nats a response of the policy, which sampled the responses, from the reference."""
-    batch = token_batch(
-        [r.prompt_ids for r in responses], [r.ids for r in responses], shared.tokenizer.pad_token_id, shared.device
+    # 3. Report.
+    ctx.tracker.log(step, {"held_out/reward": reward, "held_out/score": scored.scores.mean().item(), **metrics})
+    ctx.tracker.table(
+        "responses",
+        ["prompt", "principles", "response", "score"],
+        [
+            [p.prompt, ", ".join(x.name for x in shown), r.text, value]
+            for p, shown, r, value in zip(prompts, principles, responses, scored.scores.tolist(), strict=True)
+        ][: ctx.sample_rows],
+        step,
     )
-    logprobs, reference = (policy_logprobs(shared, batch, role, ppo) for role in (POLICY, REFERENCE))
-    return (logprobs - reference).sum(-1).mean().item()
+    log.info("held-out prompts after %d updates: reward %.3f, KL %.3f", step, reward, metrics["held_out/kl"])
+    return reward
 
 
 def held_out_metrics(
@@ -46,3 +59,12 @@ def held_out_metrics(
         "held_out/kl": held_out_kl(shared, responses, ppo),
         **check_metrics(monitor, prompts, [response.text for response in responses], "held_out/"),
     }
+
+
+def held_out_kl(shared: SharedModel, responses: Sequence[Response], ppo: PPOConfig) -> float:
+    """KL, in nats per response, of the policy from the reference; the policy must have sampled the responses."""
+    batch = token_batch(
+        [r.prompt_ids for r in responses], [r.ids for r in responses], shared.tokenizer.pad_token_id, shared.device
+    )
+    logprobs, reference = (policy_logprobs(shared, batch, adapter, ppo) for adapter in (POLICY, REFERENCE))
+    return (logprobs - reference).sum(-1).mean().item()

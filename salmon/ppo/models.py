@@ -1,4 +1,4 @@
-"""The four roles of PPO as adapters on one base: policy, reference, value, reward (PAPER.md 2.0)."""
+"""The four models of PPO as adapters on one base: policy, reference, value, reward (PAPER.md 2.0)."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +13,7 @@ POLICY, REFERENCE, VALUE, REWARD = "policy", "reference", "value", "reward"
 
 
 @dataclass(frozen=True)
-class Actors:
+class PPOModels:
     """Policy and reference start as the same SFT adapter; the value model starts as the reward model."""
 
     shared: SharedModel
@@ -27,8 +27,14 @@ class Actors:
         return self.shared.parameters_of(POLICY) | self.shared.parameters_of(VALUE) | heads
 
 
-def load_actors(shared: SharedModel, sft: Path, reward: Path, value_init: ValueInit) -> Actors:
+def load_ppo_models(shared: SharedModel, sft: Path, reward: Path, value_init: ValueInit) -> PPOModels:
     """Put the four adapters on the base; the base's weights are held once.
+
+    Args:
+        shared: the base, without adapters.
+        sft: folder of the SFT policy's adapter.
+        reward: folder of the reward model's adapter and head.
+        value_init: whether the value model also takes the reward model's head.
 
     Raises:
         SalmonError: an adapter or a head is missing or does not fit the base.
@@ -41,4 +47,4 @@ def load_actors(shared: SharedModel, sft: Path, reward: Path, value_init: ValueI
         nn.init.zeros_(value_head.weight)
         nn.init.zeros_(value_head.bias)
     reward_head.requires_grad_(False)
-    return Actors(shared, value_head, reward_head)
+    return PPOModels(shared, value_head, reward_head)

@@ -3,6 +3,7 @@
 from typing import Any
 
 from salmon.config.schema import Config
+from salmon.ppo.rewards.registry import check_reward
 from salmon.principles.bank import load_bank
 from salmon.principles.selection import monitor_bank, rl_bank
 from salmon.runtime.fingerprint import semantic
@@ -11,7 +12,12 @@ from salmon.stage.spec import StageSpec
 
 
 def settings(cfg: Config) -> dict[str, Any]:
-    """Everything that decides the policies, besides the SFT policy and the reward model."""
+    """Everything that decides the policies, besides the SFT policy and the reward model.
+
+    Raises:
+        SalmonError: ``ppo.reward_source`` names no reward, or one that cannot score by the principles that are shown.
+    """
+    check_reward(cfg)
     monitor, keep_every = monitor_bank(cfg.principles), cfg.ppo.keep_every
     identity = prompts_identity(cfg, cfg.prompts.ppo) | {"ppo": semantic(cfg.ppo)}
     identity |= shown_identity(cfg) | rollout_identity(cfg)

@@ -2,9 +2,13 @@
 
 from collections.abc import Sequence
 
+from salmon.config.ppo import RewardInputSettings
 from salmon.config.reward import PretrainSettings, RewardConfig
 from salmon.models.chat import ChatFormat
 from salmon.principles.encoding import EncodedRewardInput, encode_reward_input
+
+# Where the limits of each kind are set, for messages.
+GROUP = {RewardConfig: "reward", PretrainSettings: "reward.pretrain", RewardInputSettings: "ppo.reward_input"}
 
 
 def reward_input(
@@ -12,16 +16,21 @@ def reward_input(
     response: str,
     instruction: str,
     guidelines: Sequence[str],
-    limits: RewardConfig | PretrainSettings,
+    limits: RewardConfig | PretrainSettings | RewardInputSettings,
 ) -> EncodedRewardInput:
-    """A response to an instruction under guidelines; none at all means the generic criteria of pre-training.
+    """A response to an instruction under guidelines.
 
-    A reward model without principles (``reward.principles=false``) never reads any.
+    Args:
+        chat: the base's chat format.
+        response: what is scored.
+        instruction: what it answers.
+        guidelines: none at all means the generic criteria of pre-training. With the limits of a reward model without
+            principles (``reward.principles=false``) they are not read.
+        limits: lengths in tokens; of training, of pre-training or of RL.
 
     Raises:
         SalmonError: the guidelines leave no room for a response.
     """
-    pretraining = isinstance(limits, PretrainSettings)
     if isinstance(limits, RewardConfig) and not limits.principles:
         guidelines = ()
     return encode_reward_input(
@@ -32,6 +41,6 @@ def reward_input(
         limits.max_length,
         limits.max_instruction_tokens,
         limits.max_response_tokens,
-        "reward.pretrain.max_length" if pretraining else "reward.max_length",
+        f"{GROUP[type(limits)]}.max_length",
         chat.start_ids,
     )

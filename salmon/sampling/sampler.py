@@ -4,7 +4,7 @@ A job makes one sampler and hands it to its stages as ``StageContext.sampler``. 
 """
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from salmon.config.sampling import SamplingSettings
 
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from salmon.sampling.token_loop import Generation
 
 
+@runtime_checkable
 class Sampler(Protocol):
     """Continues prompts under one adapter."""
 

@@ -122,7 +122,7 @@ _PPO = group(
     ("objective/kl_k3", "nats/response", "the same KL by the k3 estimator", "less noisy; cannot be negative"),
     ("objective/kl_coefficient", "1", "weight of the KL penalty", "constant, or following the controller"),
     ("objective/entropy", "nats/token", "entropy of the policy where it sampled", "falls slowly, not to 0"),
-    ("objective/score", "score", "reward model's score, without penalty and bonus", "rises"),
+    ("objective/score", "score", "score of ppo.reward_source, without penalty and bonus", "rises"),
     ("objective/score_std", "score", "standard deviation of a rollout's scores", "above 0: answers differ"),
     ("objective/shaped_reward", "score/response", "score (or centered) + penalty + bonus - KL, scaled", "rises"),
     ("objective/non_score_reward", "score/response", "what the KL penalty adds", "small beside the score"),
@@ -175,7 +175,7 @@ _HELD_OUT = group(
     ("held_out/length", "tokens", "mean response length on held-out prompts", "no run to the limit"),
     ("held_out/kl", "nats/response", "KL from the SFT policy on held-out prompts (best_of_n: upper bound)", "small"),
     ("held_out/reward", "score", "best_of_n: score + penalty + bonus", "rises from step 0 to 1"),
-    ("held_out/score", "score", "best_of_n: reward model's score", "rises from step 0 to 1"),
+    ("held_out/score", "score", "best_of_n: score of ppo.reward_source", "rises from step 0 to 1"),
 )
 
 _HELD_OUT_CHECKS = group(

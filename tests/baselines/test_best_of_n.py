@@ -9,13 +9,13 @@ import torch
 from hydra import compose, initialize_config_dir
 
 from salmon.baselines.best_of_n import stage as best_of_n
+from salmon.baselines.best_of_n.stage import Candidate
 from salmon.config.register import CONF, register
 from salmon.config.schema import Config
 from salmon.config.typed import to_typed
 from salmon.data.rows import Prompt
-from salmon.ppo.held_out import held_out_keys
-from salmon.ppo.models import Actors
-from salmon.ppo.rollout import RewardRule, score
+from salmon.ppo.prompts import held_out_batch
+from salmon.ppo.setup import RolloutSetup
 from salmon.principles.bank import Bank, Principle
 from salmon.runtime.store import Artifact
 from salmon.sampling.responses import Response
@@ -43,38 +43,33 @@ def test_kl_bound_literals() -> None:
 
 
 def test_the_highest_reward_wins_and_of_equal_ones_the_first() -> None:
-    rows = [
-        {"text": "a", "score": 9.0, "reward": 1.0},
-        {"text": "b", "score": 2.0, "reward": 2.0},
-        {"text": "c", "score": 3.0, "reward": 2.0},
-    ]
-    assert best_of_n.best(rows)["text"] == "b"  # mutants: the highest score (a), the last (c)
+    candidates = [Candidate("a", 1, 9.0, 1.0), Candidate("b", 1, 2.0, 2.0), Candidate("c", 1, 3.0, 2.0)]
+    assert best_of_n.best(candidates).text == "b"  # mutants: the highest score (a), the last (c)
 
 
 @pytest.fixture
-def rule(ppo_config, reward_config) -> RewardRule:
-    ppo = ppo_config()
-    return RewardRule(BANK, (), None, ppo.principles, ppo, reward_config)
+def setup(ppo_models, ppo_config, rollout_setup) -> RolloutSetup:
+    return rollout_setup(ppo_models, ppo_config(), BANK)
 
 
-def test_candidates_are_scored_as_ppo_scores_them(actors: Actors, rule: RewardRule) -> None:
+def test_candidates_are_scored_as_ppo_scores_them(setup: RolloutSetup) -> None:
     """Under the principles that the held-out evaluation draws, with penalty and bonus."""
-    found = best_of_n.candidates(transformers_sampler, actors, rule, PROMPTS, 3, seed=0)
+    found = best_of_n.sample_candidates(setup, PROMPTS, 3)
     assert [len(row) for row in found] == [3, 3, 3]
-    assert len({c["text"] for row in found for c in row}) == 9  # random keys of their own
-    for prompt, key, row in zip(PROMPTS, held_out_keys(0, PROMPTS), found, strict=True):
-        principles = rule.principles_for(prompt, *key)
-        responses = [Response([5], [60] * c["length"], [0.0] * c["length"], False, c["text"]) for c in row]
-        scored = score(actors, rule, [prompt] * 3, responses, [principles] * 3)
-        assert [c["score"] for c in row] == pytest.approx(scored.scores.tolist(), abs=1e-4)
-        assert [c["reward"] for c in row] == pytest.approx(scored.total.tolist(), abs=1e-4)  # none of them ended
-        assert all(abs(c["score"] - c["reward"]) > 0.1 for c in row)
+    assert len({c.text for row in found for c in row}) == 9  # random keys of their own
+    drawn = setup.principles_of(held_out_batch(PROMPTS, 0))
+    for prompt, principles, row in zip(PROMPTS, drawn, found, strict=True):
+        responses = [Response([5], [60] * c.length, [0.0] * c.length, False, c.text) for c in row]
+        scored = setup.score([prompt] * 3, responses, [principles] * 3)
+        assert [c.score for c in row] == pytest.approx(scored.scores.tolist(), abs=1e-4)
+        assert [c.reward for c in row] == pytest.approx(scored.total.tolist(), abs=1e-4)  # none of them ended
+        assert all(abs(c.score - c.reward) > 0.1 for c in row)
 
 
-def test_candidates_do_not_depend_on_their_number_or_company(actors: Actors, rule: RewardRule) -> None:
-    three = best_of_n.candidates(transformers_sampler, actors, rule, PROMPTS, 3, seed=0)
-    (two,) = best_of_n.candidates(transformers_sampler, actors, rule, PROMPTS[1:2], 2, seed=0)
-    assert [c["text"] for c in two] == [c["text"] for c in three[1][:2]]
+def test_candidates_do_not_depend_on_their_number_or_company(setup: RolloutSetup) -> None:
+    three = best_of_n.sample_candidates(setup, PROMPTS, 3)
+    (two,) = best_of_n.sample_candidates(setup, PROMPTS[1:2], 2)
+    assert [c.text for c in two] == [c.text for c in three[1][:2]]
 
 
 # --- the stage ---------------------------------------------------------------------------------
@@ -100,8 +95,8 @@ def config() -> Config:
         )
 
 
-def test_the_stage_reports_the_first_sample_and_the_best(tiny, actor_folders, tmp_path: Path) -> None:
-    cfg, (sft, reward) = config(), actor_folders
+def test_the_stage_reports_the_first_sample_and_the_best(tiny, ppo_folders, tmp_path: Path) -> None:
+    cfg, (sft, reward) = config(), ppo_folders
     manifest = {"stage": "sft", "fingerprint": "0" * 16, "files": {}, "metrics": {}, "checkpoints": {"sft": sft.name}}
     (sft.parent / "manifest.json").write_text(json.dumps(manifest))
     inputs = {stage: Artifact(stage, "0" * 16, sft.parent) for stage in ("sft", "reward")}

@@ -11,6 +11,7 @@ from hydra import compose, initialize_config_dir
 from safetensors.torch import load_file
 
 from salmon.baselines.dpo import stage as dpo
+from salmon.baselines.dpo.examples import Example, encode, label, pair_logprobs
 from salmon.config.register import CONF, register
 from salmon.config.schema import Config
 from salmon.config.typed import to_typed
@@ -56,17 +57,17 @@ ROWS = judged(
 
 
 def test_the_label_is_the_sign_of_the_sum_over_the_rl_principles() -> None:
-    assert dpo.label(ROWS, ["Formal", "Concise", "Elsewhere"], require_agreement=False).tolist() == [-1, 1, 0, 1]
-    assert dpo.label(ROWS, ["Formal", "Concise"], require_agreement=True).tolist() == [-1, 1, 0, -1]
-    assert dpo.label(ROWS, ["Kind"], require_agreement=True).tolist() == [1, -1, 1, 0]
-    everything = dpo.label(ROWS, BANK.names, require_agreement=False).tolist()
+    assert label(ROWS, ["Formal", "Concise", "Elsewhere"], require_agreement=False).tolist() == [-1, 1, 0, 1]
+    assert label(ROWS, ["Formal", "Concise"], require_agreement=True).tolist() == [-1, 1, 0, -1]
+    assert label(ROWS, ["Kind"], require_agreement=True).tolist() == [1, -1, 1, 0]
+    everything = label(ROWS, BANK.names, require_agreement=False).tolist()
     assert everything == [1, -1, 1, 1]  # mutant: all judged principles
 
 
 @pytest.mark.parametrize("names", [(), ("Elsewhere",)])
 def test_no_common_principle_names_the_settings(names: tuple[str, ...]) -> None:
     with pytest.raises(SalmonError, match="judged by Concise, Formal, Kind.*Set principles.rl"):
-        dpo.label(ROWS, names, require_agreement=False)
+        label(ROWS, names, require_agreement=False)
 
 
 # --- pairs -------------------------------------------------------------------------------------
@@ -99,7 +100,7 @@ def test_pairs_of_training_prompts_keep_their_judgements(tmp_path: Path) -> None
 
 def test_tokens_of_the_decided_pairs(tiny) -> None:
     """A response that fills the limit was cut off, so it gets no end token."""
-    examples = dpo.encode(tiny, ROWS, np.array([-1, 0, 1, 0]), max_new_tokens=8)
+    examples = encode(tiny, ROWS, np.array([-1, 0, 1, 0]), max_new_tokens=8)
     first, second = tiny.chat.encode("first 0"), tiny.chat.encode("second 0")
     assert (len(first), len(second)) == (7, 8)
     assert [e.prompt_ids for e in examples] == [tiny.chat.user_ids("Ask")] * 2
@@ -109,10 +110,10 @@ def test_tokens_of_the_decided_pairs(tiny) -> None:
 
 def test_log_probs_are_those_of_each_response_alone(tiny) -> None:
     """Padding and the other rows of the batch do not matter."""
-    examples = dpo.encode(tiny, ROWS, np.array([-1, 1, 1, -1]), max_new_tokens=20)
-    examples[1] = dpo.Example(tiny.chat.user_ids("A longer prompt"), *(examples[1].chosen_ids * 2, [5]))
+    examples = encode(tiny, ROWS, np.array([-1, 1, 1, -1]), max_new_tokens=20)
+    examples[1] = Example(tiny.chat.user_ids("A longer prompt"), *(examples[1].chosen_ids * 2, [5]))
     with torch.no_grad():
-        chosen, rejected = dpo.pair_logprobs(tiny, examples)
+        chosen, rejected = pair_logprobs(tiny, examples)
         for n, example in enumerate(examples):
             for ids, value in ((example.chosen_ids, chosen[n]), (example.rejected_ids, rejected[n])):
                 logits = tiny.model(torch.tensor([example.prompt_ids + ids])).logits[0, -len(ids) - 1 : -1]

@@ -22,7 +22,6 @@ from eval.extension import register_app
 from salmon.config import engine_rules, rules
 from salmon.config import setting as setting_module
 from salmon.config.model import Quantization
-from salmon.config.ppo import RewardSource
 from salmon.config.preferences import PairJudge
 from salmon.config.register import CONF
 from salmon.config.reward import CurriculumStage
@@ -106,7 +105,6 @@ WRONG_CHOICES = [
     ("eval.truthfulqa_gen.judge.kind", "gpt", "local, openai, none"),
     ("preferences.judge.kind", "human", "self, verifier, server"),
     ("preferences.judge.server.api", "grpc", "completions, chat"),
-    ("ppo.reward_source", "human", "model, judge"),
     ("rollout.backend", "sglang", "hf, vllm"),
 ]
 
@@ -382,13 +380,6 @@ RULES: list[tuple[Given, str]] = [
     ({"ppo.kl.coefficient": -0.1}, "ppo.kl.coefficient=-0.1 must not be negative"),
     ({"ppo.kl.adaptive": True, "ppo.kl.target": 0.0}, "ppo.kl.adaptive needs ppo.kl.target and ppo.kl.horizon above 0"),
     ({"ppo.kl.adaptive": True, "ppo.kl.horizon": 3.0}, "ppo.kl.horizon=3.0 must exceed 0.2 * ppo.rollout_batch=3.2"),
-    *(
-        (
-            {"ppo.reward_source": RewardSource.judge, "principles.interventions": None} | without,
-            "ppo.reward_source=judge needs principles: set principles.rl and ppo.principles.per_prompt above 0",
-        )
-        for without in ({"principles.rl": None}, {"ppo.principles.per_prompt": 0})
-    ),
     # evaluation
     (
         {"eval.tasks": ["mtbench"]},
@@ -560,11 +551,9 @@ def test_broken_rules(with_values: Callable[[Given], Config], given: Given, said
             "preferences.judge.server.base_url": "http://localhost:8000/v1",
             "preferences.judge.max_tokens": 5000,
         },
-        {"ppo.reward_source": RewardSource.judge, "principles.rl": None},  # the interventions are left
         {"engine.kind": Engine.zero2, "stages": ["sft"], "ppo.optim.optimizer": Optimizer.paged_adamw_8bit},  # not run
         {"engine.kind": Engine.zero2, "model.quantization": Quantization.nf4},
         {"engine.kind": Engine.ddp, "ppo.optim.optimizer": Optimizer.paged_adamw_8bit},
-        {"ppo.reward_source": RewardSource.judge, "principles.interventions": None},
         {"eval.principle_following.real_pairs": {"hh": "hh.jsonl"}},
         {"eval.principle_following.limit": None},
         {"eval.tasks": ["pairs", "probes"], "eval.data_dir": "mini"},  # the bundled smoke test

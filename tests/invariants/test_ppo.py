@@ -14,8 +14,12 @@ from salmon.data.rows import Prompt
 from salmon.errors import SalmonError
 from salmon.models.base import SharedModel
 from salmon.models.forward import score_forward
-from salmon.ppo.models import POLICY, REFERENCE, REWARD, VALUE, Actors, load_actors
-from salmon.ppo.rollout import Experience, RewardRule, collect, policy_logprobs, score
+from salmon.ppo.models import POLICY, REFERENCE, REWARD, VALUE, PPOModels, load_ppo_models
+from salmon.ppo.passes import policy_logprobs
+from salmon.ppo.principle_choice import PrincipleChoice
+from salmon.ppo.prompts import PromptBatch
+from salmon.ppo.rollout import Rollout, collect_rollout
+from salmon.ppo.setup import RolloutSetup
 from salmon.ppo.update import minibatch_gradients, update
 from salmon.principles.bank import Bank, Principle
 from salmon.reward.inputs import reward_input
@@ -40,21 +44,18 @@ PROMPTS = [
     Prompt("f", "How do I poach salmon?", "red_teaming"),
 ]
 KEYS = [(0, "rollout", prompt.id) for prompt in PROMPTS]
+BATCH = PromptBatch(PROMPTS, KEYS)
 
 
 @pytest.fixture
-def rule(ppo_config, reward_config) -> RewardRule:
-    return make_rule(ppo_config(), reward_config)
-
-
-def make_rule(ppo: PPOConfig, reward_config, interventions: Sequence[Principle] = ()) -> RewardRule:
-    return RewardRule(BANK, tuple(interventions), None, ppo.principles, ppo, reward_config)
+def setup(ppo_models: PPOModels, ppo_config, rollout_setup) -> RolloutSetup:
+    return rollout_setup(ppo_models, ppo_config(), BANK)
 
 
 @pytest.fixture
-def experience(actors: Actors, rule: RewardRule) -> Experience:
-    ends_sometimes(actors.shared, rule.ppo)
-    return collect(transformers_sampler, actors, rule, PROMPTS, KEYS, step=1, kl_coefficient=0.05)
+def rollout(setup: RolloutSetup) -> Rollout:
+    ends_sometimes(setup.models.shared, setup.ppo)
+    return collect_rollout(setup, BATCH, step=1, kl_coefficient=0.05)
 
 
 def ends_sometimes(shared: SharedModel, ppo: PPOConfig) -> None:
@@ -64,11 +65,11 @@ def ends_sometimes(shared: SharedModel, ppo: PPOConfig) -> None:
     vars(shared.chat).pop("end_id", None)
 
 
-def snapshot(actors: Actors) -> dict[str, dict[str, Tensor]]:
-    state = actors.shared.model.state_dict()
+def snapshot(ppo_models: PPOModels) -> dict[str, dict[str, Tensor]]:
+    state = ppo_models.shared.model.state_dict()
     parts = {role: {k: v for k, v in state.items() if f".{role}." in k} for role in (POLICY, REFERENCE, VALUE, REWARD)}
     parts["base"] = {k: v for k, v in state.items() if "lora_" not in k}
-    parts["value_head"], parts["reward_head"] = actors.value_head.state_dict(), actors.reward_head.state_dict()
+    parts["value_head"], parts["reward_head"] = ppo_models.value_head.state_dict(), ppo_models.reward_head.state_dict()
     assert all(parts.values())
     return {part: {k: v.clone() for k, v in tensors.items()} for part, tensors in parts.items()}
 
@@ -82,7 +83,7 @@ def moved(before: dict[str, dict[str, Tensor]], after: dict[str, dict[str, Tenso
 # --- the reward --------------------------------------------------------------------------------
 
 
-def test_what_is_added_at_the_last_token(actors: Actors, rule: RewardRule) -> None:
+def test_what_is_added_at_the_last_token(ppo_models: PPOModels, setup: RolloutSetup) -> None:
     """Penalty -1.5 without an end and -3 without a word; bonus 2 x clamp(multiplier x length / 8, -0.5, 0.5)."""
     lengths, finished = [2, 5, 8, 6, 1, 4], [True, False, True, True, False, True]
     texts = ["text", "text", "text", " ...\n", "", "text"]
@@ -90,33 +91,39 @@ def test_what_is_added_at_the_last_token(actors: Actors, rule: RewardRule) -> No
         Response([5], [60] * n, [0.0] * n, done, text) for n, done, text in zip(lengths, finished, texts, strict=True)
     ]
     principles = [BANK.principles[:1]] * 6
-    scored = score(actors, rule, PROMPTS, responses, principles)
+    scored = setup.score(PROMPTS, responses, principles)
     assert scored.penalty.tolist() == [0.0, -1.5, 0.0, -3.0, -4.5, 0.0]
     # general 1.0, reasoning -0.4, red_teaming 0.0: 2 x (2/8, -0.4 x 5/8, cap, cap, 1/8, 0).
     assert scored.bonus.tolist() == pytest.approx([0.5, -0.5, 1.0, 1.0, 0.25, 0.0])
     assert torch.equal(scored.total, scored.scores + scored.penalty + scored.bonus)
 
 
-def test_scores_are_those_of_the_reward_adapter_under_the_shown_principles(actors: Actors, rule: RewardRule) -> None:
+def test_scores_are_those_of_the_reward_adapter_under_the_shown_principles(
+    ppo_models: PPOModels, setup: RolloutSetup
+) -> None:
     responses = [Response([5], [60] * 4, [0.0] * 4, True, f"An answer of {'many ' * n}words.") for n in range(6)]
     principles = [BANK.principles[: 1 + n % 3] for n in range(6)]
-    scored = score(actors, rule, PROMPTS, responses, principles)
-    with torch.no_grad(), actors.shared.using(REWARD):
+    scored = setup.score(PROMPTS, responses, principles)
+    with torch.no_grad(), ppo_models.shared.using(REWARD):
         for n, (prompt, response, shown) in enumerate(zip(PROMPTS, responses, principles, strict=True)):
             ids = reward_input(
-                actors.shared.chat, response.text, prompt.prompt, [p.definition for p in shown], rule.reward
+                ppo_models.shared.chat,
+                response.text,
+                prompt.prompt,
+                [p.definition for p in shown],
+                setup.ppo.reward_input,
             ).ids
-            alone = score_forward(actors.shared, actors.reward_head, [ids]).item()
+            alone = score_forward(ppo_models.shared, ppo_models.reward_head, [ids]).item()
             assert scored.scores[n].item() == pytest.approx(alone, abs=1e-4)
-    other = score(actors, rule, PROMPTS, responses, [BANK.principles[2:]] * 6)
+    other = setup.score(PROMPTS, responses, [BANK.principles[2:]] * 6)
     assert (other.scores - scored.scores).abs().min() > 1e-4  # principles matter
 
 
-def test_principles_are_boosted_by_question_type_and_interventions_come_first(ppo_config, reward_config) -> None:
+def test_principles_are_boosted_by_question_type_and_interventions_come_first(ppo_config) -> None:
     extra = Principle("Always", "It is always shown.")
-    rule = make_rule(ppo_config(), reward_config, [extra])
+    choice = PrincipleChoice(BANK, (extra,), ppo_config().principles)
     drawn = {
-        kind: [rule.principles_for(Prompt(str(n), "?", kind), 0, n) for n in range(60)]
+        kind: [choice.for_prompt(Prompt(str(n), "?", kind), 0, n) for n in range(60)]
         for kind in ("general", "reasoning")
     }
     for shown in (*drawn["general"], *drawn["reasoning"]):
@@ -124,51 +131,50 @@ def test_principles_are_boosted_by_question_type_and_interventions_come_first(pp
     exact = {kind: sum(shown[1].name == "Exact" for shown in rows) for kind, rows in drawn.items()}
     assert exact["reasoning"] >= 58  # 1001 of 1003 draws
     assert 8 <= exact["general"] <= 32  # a third of 60, within three standard errors of 3.65
-    assert rule.principles_for(PROMPTS[0], 0, "x") == rule.principles_for(PROMPTS[0], 0, "x")
+    assert choice.for_prompt(PROMPTS[0], 0, "x") == choice.for_prompt(PROMPTS[0], 0, "x")
 
 
 def test_without_principles_the_reward_model_reads_its_generic_criteria(
-    actors: Actors, ppo_config, reward_config
+    ppo_models: PPOModels, ppo_config, rollout_setup
 ) -> None:
     """principles.rl=null: a bank without principles, and only the interventions are shown."""
     always = Principle("Always", "It is always shown.")
     blank, told = (
-        RewardRule(Bank("none", ()), shown, None, ppo_config().principles, ppo_config(), reward_config)
-        for shown in ((), (always,))
+        rollout_setup(ppo_models, ppo_config(), Bank("none", ()), interventions) for interventions in ((), (always,))
     )
-    assert {blank.principles_for(prompt, *key) for prompt, key in zip(PROMPTS, KEYS, strict=True)} == {()}
-    assert told.principles_for(PROMPTS[0], *KEYS[0]) == (always,)
-    made = collect(transformers_sampler, actors, blank, PROMPTS, KEYS, step=1, kl_coefficient=0.05)
+    assert set(blank.principles_of(BATCH)) == {()}
+    assert set(told.principles_of(BATCH)) == {(always,)}
+    made = collect_rollout(blank, BATCH, step=1, kl_coefficient=0.05)
     assert not any(name.startswith("principle/") for name in made.metrics)
     inputs = [
-        reward_input(actors.shared.chat, response.text, prompt.prompt, (), reward_config).ids
+        reward_input(ppo_models.shared.chat, response.text, prompt.prompt, (), blank.ppo.reward_input).ids
         for prompt, response in zip(PROMPTS, made.scored.responses, strict=True)
     ]
-    with torch.no_grad(), actors.shared.using(REWARD):
-        alone = [score_forward(actors.shared, actors.reward_head, [ids]).item() for ids in inputs]
+    with torch.no_grad(), ppo_models.shared.using(REWARD):
+        alone = [score_forward(ppo_models.shared, ppo_models.reward_head, [ids]).item() for ids in inputs]
     assert made.scored.scores.tolist() == pytest.approx(alone, abs=1e-4)
-    other = score(actors, told, PROMPTS, made.scored.responses, [(always,)] * 6)
+    other = told.score(PROMPTS, made.scored.responses, [(always,)] * 6)
     assert (other.scores - made.scored.scores).abs().min() > 1e-4
 
 
-def test_advantages_come_from_reward_minus_kl(experience: Experience, rule: RewardRule, actors: Actors) -> None:
+def test_advantages_come_from_reward_minus_kl(rollout: Rollout, setup: RolloutSetup, ppo_models: PPOModels) -> None:
     """At the start the KL is 0, so the reward is the score at the last token alone."""
-    mask = experience.batch.mask
+    mask = rollout.batch.mask
     assert len(set(mask.sum(-1).tolist())) > 1  # lengths differ
     rewards = torch.zeros_like(mask)
-    for row, total in enumerate(experience.scored.total):
+    for row, total in enumerate(rollout.scored.total):
         rewards[row, int(mask[row].sum()) - 1] = total
-    advantages, returns = gae(rewards, experience.values, mask, 1.0, 0.95)
-    torch.testing.assert_close(experience.returns, returns, atol=1e-4, rtol=1e-4)
+    advantages, returns = gae(rewards, rollout.values, mask, 1.0, 0.95)
+    torch.testing.assert_close(rollout.returns, returns, atol=1e-4, rtol=1e-4)
     real = mask.bool()
     whitened = (advantages - advantages[real].mean()) / advantages[real].std(correction=0)
-    torch.testing.assert_close(experience.advantages, whitened * mask, atol=1e-3, rtol=1e-3)
-    mutant = shaped_rewards(experience.scored.total, torch.zeros_like(mask), torch.ones_like(mask), 0.05, 1.0, False)
-    assert not torch.allclose(gae(mutant, experience.values, torch.ones_like(mask), 1.0, 0.95)[1] * mask, returns)
+    torch.testing.assert_close(rollout.advantages, whitened * mask, atol=1e-3, rtol=1e-3)
+    mutant = shaped_rewards(rollout.scored.total, torch.zeros_like(mask), torch.ones_like(mask), 0.05, 1.0, False)
+    assert not torch.allclose(gae(mutant, rollout.values, torch.ones_like(mask), 1.0, 0.95)[1] * mask, returns)
 
 
-def test_principle_scores_are_means_over_the_responses_that_were_shown_them(experience: Experience) -> None:
-    scored, metrics = experience.scored, experience.metrics
+def test_principle_scores_are_means_over_the_responses_that_were_shown_them(rollout: Rollout) -> None:
+    scored, metrics = rollout.scored, rollout.metrics
     for principle in BANK.principles:
         values = [s for s, shown in zip(scored.scores.tolist(), scored.principles, strict=True) if principle in shown]
         if values:
@@ -182,75 +188,60 @@ def test_principle_scores_are_means_over_the_responses_that_were_shown_them(expe
 
 @pytest.mark.parametrize("estimator", list(KLEstimator))
 def test_before_the_first_update_the_kl_is_zero(
-    actors: Actors, ppo_config, reward_config, estimator: KLEstimator
+    ppo_models: PPOModels, ppo_config, rollout_setup, estimator: KLEstimator
 ) -> None:
     ppo = ppo_config(kl=replace(ppo_config().kl, estimator=estimator))
-    experience = collect(
-        transformers_sampler, actors, make_rule(ppo, reward_config), PROMPTS, KEYS, 1, kl_coefficient=1.0
-    )
-    assert experience.metrics["objective/kl"] == pytest.approx(0.0, abs=1e-6)
-    assert experience.metrics["objective/non_score_reward"] == pytest.approx(0.0, abs=1e-6)
-    assert experience.metrics["objective/shaped_reward"] == pytest.approx(
-        experience.scored.total.mean().item(), abs=1e-5
-    )
+    rollout = collect_rollout(rollout_setup(ppo_models, ppo, BANK), BATCH, 1, kl_coefficient=1.0)
+    assert rollout.metrics["objective/kl"] == pytest.approx(0.0, abs=1e-6)
+    assert rollout.metrics["objective/non_score_reward"] == pytest.approx(0.0, abs=1e-6)
+    assert rollout.metrics["objective/shaped_reward"] == pytest.approx(rollout.scored.total.mean().item(), abs=1e-5)
 
 
-def test_the_reward_that_counts_as_none_is_subtracted_from_the_last_token(actors: Actors, rule: RewardRule) -> None:
-    plain, centered = (collect(transformers_sampler, actors, rule, PROMPTS, KEYS, 1, 0.05, zero) for zero in (0.0, 3.0))
+def test_the_baseline_is_subtracted_from_the_last_token(ppo_models: PPOModels, setup: RolloutSetup) -> None:
+    plain, centered = (collect_rollout(setup, BATCH, 1, 0.05, baseline) for baseline in (0.0, 3.0))
     reward = "objective/shaped_reward"
-    assert centered.metrics[reward] == pytest.approx(plain.metrics[reward] - 3.0 * rule.ppo.shaping.scale, abs=1e-4)
+    assert centered.metrics[reward] == pytest.approx(plain.metrics[reward] - 3.0 * setup.ppo.shaping.scale, abs=1e-4)
     assert torch.equal(centered.scored.total, plain.scored.total)  # what is reported is the score
 
 
 @pytest.mark.parametrize("estimator", list(KLEstimator))
 def test_a_policy_that_has_moved_has_a_kl(
-    actors: Actors, ppo_config, reward_config, randomise, estimator: KLEstimator
+    ppo_models: PPOModels, ppo_config, rollout_setup, randomise, estimator: KLEstimator
 ) -> None:
-    randomise(actors.shared, POLICY, seed=9)
+    randomise(ppo_models.shared, POLICY, seed=9)
     ppo = ppo_config(kl=replace(ppo_config().kl, estimator=estimator))
-    experience = collect(
-        transformers_sampler, actors, make_rule(ppo, reward_config), PROMPTS, KEYS, 1, kl_coefficient=1.0
-    )
-    assert experience.metrics["objective/kl"] > 0.1
-    assert experience.metrics["objective/non_score_reward"] < -0.1
+    rollout = collect_rollout(rollout_setup(ppo_models, ppo, BANK), BATCH, 1, kl_coefficient=1.0)
+    assert rollout.metrics["objective/kl"] > 0.1
+    assert rollout.metrics["objective/non_score_reward"] < -0.1
 
 
-def test_sampler_and_trainer_agree(experience: Experience) -> None:
-    assert 0 <= experience.metrics["sampler/logprob_difference"] < 1e-4
-    assert experience.metrics["objective/entropy"] > 0
-    assert experience.metrics["response/length"] == pytest.approx(experience.batch.mask.sum().item() / 6)
+def test_sampler_and_trainer_agree(rollout: Rollout) -> None:
+    assert 0 <= rollout.metrics["sampler/logprob_difference"] < 1e-4
+    assert rollout.metrics["objective/entropy"] > 0
+    assert rollout.metrics["response/length"] == pytest.approx(rollout.batch.mask.sum().item() / 6)
 
 
-def test_before_the_first_step_the_ratio_is_one(actors: Actors, experience: Experience, rule: RewardRule) -> None:
-    stats = minibatch_gradients(actors, experience, range(6), rule.ppo, train_policy=True)
+def test_before_the_first_step_the_ratio_is_one(ppo_models: PPOModels, rollout: Rollout, setup: RolloutSetup) -> None:
+    stats = minibatch_gradients(ppo_models, rollout, range(6), setup.ppo, train_policy=True)
     assert stats["policy/ratio"] == pytest.approx(1.0, abs=1e-5)
     assert stats["policy/approx_kl"] == pytest.approx(0.0, abs=1e-8)
     assert stats["policy/clip_fraction"] == 0 and stats["value/clip_fraction"] == 0
     # Whitened advantages average to 0, and so does the loss where the ratio is 1.
     assert stats["policy/loss"] == pytest.approx(0.0, abs=1e-5)
-    real = experience.batch.mask.bool()
-    errors = (experience.values - experience.returns)[real]
+    real = rollout.batch.mask.bool()
+    errors = (rollout.values - rollout.returns)[real]
     assert stats["value/error"] == pytest.approx(errors.abs().mean().item(), rel=1e-4)
     assert stats["value/loss"] == pytest.approx(0.5 * (errors**2).mean().item(), rel=1e-4)
 
 
-def test_a_rollout_depends_on_neither_micro_batches_nor_neighbours(actors: Actors, ppo_config, reward_config) -> None:
-    ends_sometimes(actors.shared, ppo_config())
-    whole = collect(
-        transformers_sampler, actors, make_rule(ppo_config(micro_batch_size=6), reward_config), PROMPTS, KEYS, 1, 0.05
-    )
-    small = collect(
-        transformers_sampler, actors, make_rule(ppo_config(micro_batch_size=1), reward_config), PROMPTS, KEYS, 1, 0.05
-    )
-    alone = collect(
-        transformers_sampler,
-        actors,
-        make_rule(ppo_config(whiten_advantages=False), reward_config),
-        PROMPTS[3:4],
-        KEYS[3:4],
-        1,
-        0.05,
-    )
+def test_a_rollout_depends_on_neither_micro_batches_nor_neighbours(
+    ppo_models: PPOModels, ppo_config, rollout_setup
+) -> None:
+    ends_sometimes(ppo_models.shared, ppo_config())
+    whole = collect_rollout(rollout_setup(ppo_models, ppo_config(micro_batch_size=6), BANK), BATCH, 1, 0.05)
+    small = collect_rollout(rollout_setup(ppo_models, ppo_config(micro_batch_size=1), BANK), BATCH, 1, 0.05)
+    unwhitened = rollout_setup(ppo_models, ppo_config(whiten_advantages=False), BANK)
+    alone = collect_rollout(unwhitened, PromptBatch(PROMPTS[3:4], KEYS[3:4]), 1, 0.05)
     for field in ("logprobs", "values", "advantages", "returns"):
         torch.testing.assert_close(getattr(small, field), getattr(whole, field), atol=1e-4, rtol=1e-3)
     width = alone.batch.mask.shape[1]
@@ -262,29 +253,29 @@ def test_a_rollout_depends_on_neither_micro_batches_nor_neighbours(actors: Actor
 # --- gradients ---------------------------------------------------------------------------------
 
 
-def gradients(actors: Actors, experience: Experience, rows: Sequence[int], ppo: PPOConfig) -> tuple[dict, dict]:
-    for parameter in actors.trained.values():
+def gradients(ppo_models: PPOModels, rollout: Rollout, rows: Sequence[int], ppo: PPOConfig) -> tuple[dict, dict]:
+    for parameter in ppo_models.trained.values():
         parameter.grad = None
-    stats = minibatch_gradients(actors, experience, rows, ppo, train_policy=True)
-    return {name: p.grad.clone() for name, p in actors.trained.items()}, stats
+    stats = minibatch_gradients(ppo_models, rollout, rows, ppo, train_policy=True)
+    return {name: p.grad.clone() for name, p in ppo_models.trained.items()}, stats
 
 
 @pytest.fixture
-def drifted(actors: Actors, experience: Experience, randomise) -> Experience:
+def drifted(ppo_models: PPOModels, rollout: Rollout, randomise) -> Rollout:
     """The rollout, once policy and value model have moved away: ratios are not 1, some are clipped."""
     generator = torch.Generator().manual_seed(4)
     with torch.no_grad():
-        for parameter in actors.trained.values():
+        for parameter in ppo_models.trained.values():
             parameter.add_(0.003 * torch.randn(parameter.shape, generator=generator))
-    return experience
+    return rollout
 
 
 @pytest.mark.parametrize("micro_batch_size", [1, 2, 4])
 def test_micro_batches_add_up_to_the_minibatch(
-    actors: Actors, drifted: Experience, ppo_config, micro_batch_size: int
+    ppo_models: PPOModels, drifted: Rollout, ppo_config, micro_batch_size: int
 ) -> None:
-    large, large_stats = gradients(actors, drifted, range(6), ppo_config(micro_batch_size=6))
-    small, small_stats = gradients(actors, drifted, range(6), ppo_config(micro_batch_size=micro_batch_size))
+    large, large_stats = gradients(ppo_models, drifted, range(6), ppo_config(micro_batch_size=6))
+    small, small_stats = gradients(ppo_models, drifted, range(6), ppo_config(micro_batch_size=micro_batch_size))
     assert 0 < large_stats["policy/clip_fraction"] < 1
     assert small_stats == pytest.approx(large_stats, rel=1e-3, abs=1e-5)
     for name, gradient in large.items():
@@ -292,37 +283,37 @@ def test_micro_batches_add_up_to_the_minibatch(
     assert max(g.abs().max() for g in large.values()) > 1e-2
 
 
-def test_the_order_of_the_rows_does_not_matter(actors: Actors, drifted: Experience, ppo_config) -> None:
-    one, stats = gradients(actors, drifted, [0, 1, 2, 3, 4, 5], ppo_config())
-    two, same_stats = gradients(actors, drifted, [5, 2, 0, 4, 1, 3], ppo_config())
+def test_the_order_of_the_rows_does_not_matter(ppo_models: PPOModels, drifted: Rollout, ppo_config) -> None:
+    one, stats = gradients(ppo_models, drifted, [0, 1, 2, 3, 4, 5], ppo_config())
+    two, same_stats = gradients(ppo_models, drifted, [5, 2, 0, 4, 1, 3], ppo_config())
     assert same_stats == pytest.approx(stats, rel=1e-3, abs=1e-5)
     for name, gradient in one.items():
         torch.testing.assert_close(two[name], gradient, atol=2e-5, rtol=1e-3)
 
 
-def test_every_token_weighs_the_same(actors: Actors, drifted: Experience, ppo_config) -> None:
+def test_every_token_weighs_the_same(ppo_models: PPOModels, drifted: Rollout, ppo_config) -> None:
     """A minibatch's loss is the mean over its tokens, not the mean over its rows' means."""
     ppo = ppo_config()
     tokens = drifted.batch.mask.sum(-1)
-    _, whole = gradients(actors, drifted, range(6), ppo)
-    alone = torch.tensor([gradients(actors, drifted, [row], ppo)[1]["value/loss"] for row in range(6)])
+    _, whole = gradients(ppo_models, drifted, range(6), ppo)
+    alone = torch.tensor([gradients(ppo_models, drifted, [row], ppo)[1]["value/loss"] for row in range(6)])
     assert whole["value/loss"] == pytest.approx(((alone * tokens).sum() / tokens.sum()).item(), rel=1e-3)
     assert abs(whole["value/loss"] - alone.mean().item()) > 3e-3 * whole["value/loss"]  # mutant: three tolerances away
 
 
-def test_policy_and_value_gradients_stay_apart(actors: Actors, drifted: Experience, ppo_config) -> None:
-    def only(advantage: float, error: float) -> Experience:
+def test_policy_and_value_gradients_stay_apart(ppo_models: PPOModels, drifted: Rollout, ppo_config) -> None:
+    def only(advantage: float, error: float) -> Rollout:
         return replace(
             drifted,
             advantages=advantage * drifted.advantages,
             returns=drifted.values if error == 0 else drifted.returns,
         )
 
-    no_advantage, _ = gradients(actors, only(0.0, 1.0), range(6), ppo_config())
+    no_advantage, _ = gradients(ppo_models, only(0.0, 1.0), range(6), ppo_config())
     for name, gradient in no_advantage.items():
         assert (gradient.abs().max() == 0) == (f".{POLICY}." in name), name
-    doubled, _ = gradients(actors, drifted, range(6), ppo_config(value_coefficient=0.2))
-    single, _ = gradients(actors, drifted, range(6), ppo_config(value_coefficient=0.1))
+    doubled, _ = gradients(ppo_models, drifted, range(6), ppo_config(value_coefficient=0.2))
+    single, _ = gradients(ppo_models, drifted, range(6), ppo_config(value_coefficient=0.1))
     for name in single:
         factor = 1 if f".{POLICY}." in name else 2
         torch.testing.assert_close(doubled[name], factor * single[name], atol=1e-6, rtol=1e-4)
@@ -331,104 +322,102 @@ def test_policy_and_value_gradients_stay_apart(actors: Actors, drifted: Experien
 # --- updates -----------------------------------------------------------------------------------
 
 
-def run_update(actors: Actors, experience: Experience, ppo: PPOConfig, step: int = 1) -> dict[str, float]:
-    return update(actors, Trainer(actors.trained, ppo.optim), experience, ppo, step, total_steps=10, seed=0)
+def run_update(ppo_models: PPOModels, rollout: Rollout, ppo: PPOConfig, step: int = 1) -> dict[str, float]:
+    return update(ppo_models, Trainer(ppo_models.trained, ppo.optim), rollout, ppo, step, total_steps=10)
 
 
-def test_an_update_moves_policy_and_value_model_only(actors: Actors, experience: Experience, ppo_config) -> None:
-    before = snapshot(actors)
-    metrics = run_update(actors, experience, ppo_config())
-    assert moved(before, snapshot(actors)) == {POLICY, VALUE, "value_head"}
+def test_an_update_moves_policy_and_value_model_only(ppo_models: PPOModels, rollout: Rollout, ppo_config) -> None:
+    before = snapshot(ppo_models)
+    metrics = run_update(ppo_models, rollout, ppo_config())
+    assert moved(before, snapshot(ppo_models)) == {POLICY, VALUE, "value_head"}
     assert metrics["policy/optimiser_steps"] == 4  # 2 inner epochs x 2 minibatches
     assert metrics["policy/approx_kl"] > 0
 
 
 def test_critic_warm_up_leaves_the_policy_alone(
-    actors: Actors, experience: Experience, ppo_config, optim_settings
+    ppo_models: PPOModels, rollout: Rollout, ppo_config, optim_settings
 ) -> None:
     ppo = ppo_config(critic_warmup_updates=2, optim=optim_settings(weight_decay=0.1))
-    before = snapshot(actors)
-    metrics = run_update(actors, experience, ppo, step=2)
-    assert moved(before, snapshot(actors)) == {VALUE, "value_head"}
+    before = snapshot(ppo_models)
+    metrics = run_update(ppo_models, rollout, ppo, step=2)
+    assert moved(before, snapshot(ppo_models)) == {VALUE, "value_head"}
     assert not any(name.startswith("policy/") and name != "policy/optimiser_steps" for name in metrics)
-    between = snapshot(actors)
-    run_update(actors, experience, ppo, step=3)
-    assert POLICY in moved(between, snapshot(actors))
+    between = snapshot(ppo_models)
+    run_update(ppo_models, rollout, ppo, step=3)
+    assert POLICY in moved(between, snapshot(ppo_models))
 
 
-def test_target_kl_stops_the_inner_epochs(actors: Actors, experience: Experience, ppo_config) -> None:
+def test_target_kl_stops_the_inner_epochs(ppo_models: PPOModels, rollout: Rollout, ppo_config) -> None:
     """The first minibatch sees ratio 1; the second sees the first step, which is too far."""
-    metrics = run_update(actors, experience, ppo_config(target_kl=1e-8, inner_epochs=5))
+    metrics = run_update(ppo_models, rollout, ppo_config(target_kl=1e-8, inner_epochs=5))
     assert metrics["policy/optimiser_steps"] == 2
 
 
-def test_a_generous_target_kl_stops_nothing(actors: Actors, experience: Experience, ppo_config) -> None:
-    metrics = run_update(actors, experience, ppo_config(target_kl=1e6, inner_epochs=3))
+def test_a_generous_target_kl_stops_nothing(ppo_models: PPOModels, rollout: Rollout, ppo_config) -> None:
+    metrics = run_update(ppo_models, rollout, ppo_config(target_kl=1e6, inner_epochs=3))
     assert metrics["policy/optimiser_steps"] == 6
 
 
 def test_each_inner_epoch_sees_every_response_once(
-    actors: Actors, experience: Experience, ppo_config, monkeypatch
+    ppo_models: PPOModels, rollout: Rollout, ppo_config, monkeypatch
 ) -> None:
     seen: list[list[int]] = []
 
-    def watch(actors, experience, rows, ppo, train_policy):
+    def watch(ppo_models, rollout, rows, ppo, train_policy):
         seen.append([int(row) for row in rows])
-        return minibatch_gradients(actors, experience, rows, ppo, train_policy)
+        return minibatch_gradients(ppo_models, rollout, rows, ppo, train_policy)
 
     monkeypatch.setattr("salmon.ppo.update.minibatch_gradients", watch)
-    run_update(actors, experience, ppo_config())
+    run_update(ppo_models, rollout, ppo_config())
     assert [len(rows) for rows in seen] == [3, 3, 3, 3]
     assert sorted(seen[0] + seen[1]) == sorted(seen[2] + seen[3]) == list(range(6))
     assert seen[0] + seen[1] != seen[2] + seen[3]
 
 
-def test_updates_with_equal_inputs_are_equal_to_the_bit(load_tiny, actor_folders, ppo_config, reward_config) -> None:
+def test_updates_with_equal_inputs_are_equal_to_the_bit(load_tiny, ppo_folders, ppo_config, rollout_setup) -> None:
     results = []
     for _ in range(2):
-        actors = load_actors(load_tiny(), *actor_folders, ValueInit.reward)
-        ends_sometimes(actors.shared, ppo_config())
-        experience = collect(
-            transformers_sampler, actors, make_rule(ppo_config(), reward_config), PROMPTS, KEYS, 1, 0.05
-        )
-        metrics = run_update(actors, experience, ppo_config())
-        results.append((snapshot(actors), {k: v for k, v in metrics.items() if not k.startswith("time/")}))
+        ppo_models = load_ppo_models(load_tiny(), *ppo_folders, ValueInit.reward)
+        ends_sometimes(ppo_models.shared, ppo_config())
+        rollout = collect_rollout(rollout_setup(ppo_models, ppo_config(), BANK), BATCH, 1, 0.05)
+        metrics = run_update(ppo_models, rollout, ppo_config())
+        results.append((snapshot(ppo_models), {k: v for k, v in metrics.items() if not k.startswith("time/")}))
     assert moved(results[0][0], results[1][0]) == set()
     assert results[0][1] == results[1][1]
 
 
 def test_training_raises_the_probability_of_what_was_rewarded(
-    actors: Actors, ppo_config, optim_settings, reward_config
+    ppo_models: PPOModels, ppo_config, optim_settings, rollout_setup
 ) -> None:
     """Learning in the right direction: advantages of +1 on two responses and -1 on the others."""
     ppo = ppo_config(inner_epochs=4, optim=optim_settings(lr=1e-3))
-    rule = make_rule(ppo, reward_config)
-    experience = collect(transformers_sampler, actors, rule, PROMPTS, KEYS, 1, 0.05)
+    setup = rollout_setup(ppo_models, ppo, BANK)
+    rollout = collect_rollout(setup, BATCH, 1, 0.05)
     sign = torch.tensor([1.0, 1.0, -1.0, -1.0, -1.0, -1.0])[:, None]
-    run_update(actors, replace(experience, advantages=sign * experience.batch.mask), ppo)
-    change = (policy_logprobs(actors.shared, experience.batch, POLICY, ppo) - experience.logprobs).sum(-1)
+    run_update(ppo_models, replace(rollout, advantages=sign * rollout.batch.mask), ppo)
+    change = (policy_logprobs(ppo_models.shared, rollout.batch, POLICY, ppo) - rollout.logprobs).sum(-1)
     assert change[:2].min() > 0.05 and change[2:].max() < -0.05
 
 
-def test_a_reward_that_is_not_finite_names_the_update(actors: Actors, rule: RewardRule) -> None:
+def test_a_reward_that_is_not_finite_names_the_update(ppo_models: PPOModels, setup: RolloutSetup) -> None:
     with torch.no_grad():
-        actors.reward_head.bias.fill_(float("nan"))
+        ppo_models.reward_head.bias.fill_(float("nan"))
     with pytest.raises(SalmonError, match="step 7: score is nan"):
-        collect(transformers_sampler, actors, rule, PROMPTS, KEYS, step=7, kl_coefficient=0.05)
+        collect_rollout(setup, BATCH, step=7, kl_coefficient=0.05)
 
 
-def test_a_loss_that_is_not_finite_changes_nothing(actors: Actors, experience: Experience, ppo_config) -> None:
-    before = snapshot(actors)
-    broken = replace(experience, returns=experience.returns * float("inf"))
+def test_a_loss_that_is_not_finite_changes_nothing(ppo_models: PPOModels, rollout: Rollout, ppo_config) -> None:
+    before = snapshot(ppo_models)
+    broken = replace(rollout, returns=rollout.returns * float("inf"))
     with pytest.raises(SalmonError, match="step 3: value_loss is"):
-        run_update(actors, broken, ppo_config(), step=3)
-    assert moved(before, snapshot(actors)) == set()
+        run_update(ppo_models, broken, ppo_config(), step=3)
+    assert moved(before, snapshot(ppo_models)) == set()
 
 
-def test_experience_fields_are_zero_at_padding(experience: Experience) -> None:
-    outside = experience.batch.mask == 0
+def test_experience_fields_are_zero_at_padding(rollout: Rollout) -> None:
+    outside = rollout.batch.mask == 0
     assert outside.any()
-    for field in fields(experience):
-        value = getattr(experience, field.name)
+    for field in fields(rollout):
+        value = getattr(rollout, field.name)
         if isinstance(value, Tensor):
             assert (value[outside] == 0).all(), field.name

@@ -11,7 +11,7 @@ from salmon.models.base import SharedModel
 from salmon.models.forward import response_logprobs, score_forward, token_batch, value_forward
 from salmon.models.heads import ScalarHead, load_scalar_model, save_scalar_model
 from salmon.models.layer_control import first_layers
-from salmon.ppo.models import POLICY, VALUE, load_actors
+from salmon.ppo.models import POLICY, VALUE, load_ppo_models
 
 INPUTS = [[10, 11, 12, 13, 14], [20, 21], [10, 11, 12, 30]]
 
@@ -83,15 +83,15 @@ def test_the_number_travels_with_the_head(tiny: SharedModel, folder: Path, tmp_p
 
 
 def test_the_value_model_follows_and_the_policy_does_not(load_tiny, folder: Path) -> None:
-    actors = load_actors(load_tiny(), folder / "sft", folder / "reward", ValueInit.reward)
-    assert actors.value_head.layers == actors.reward_head.layers == 1
-    zero = load_actors(load_tiny(), folder / "sft", folder / "reward", ValueInit.reward_zero_head)
+    models = load_ppo_models(load_tiny(), folder / "sft", folder / "reward", ValueInit.reward)
+    assert models.value_head.layers == models.reward_head.layers == 1
+    zero = load_ppo_models(load_tiny(), folder / "sft", folder / "reward", ValueInit.reward_zero_head)
     assert zero.value_head.layers == 1
 
-    shared = actors.shared
+    shared = models.shared
     batch = token_batch([[5, 6, 7], [8]], [[9, 10], [11, 12, 13]], shared.tokenizer.pad_token_id, shared.device)
     with torch.no_grad(), shared.using(VALUE):
-        values = value_forward(shared, actors.value_head, batch)
+        values = value_forward(shared, models.value_head, batch)
     short = cut(load_tiny(), 1)
     head = load_scalar_model(short, VALUE, folder / "reward")
     with torch.no_grad(), short.using(VALUE):

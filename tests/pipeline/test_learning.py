@@ -6,7 +6,6 @@ import pytest
 import torch
 from hydra import compose, initialize_config_dir
 
-import salmon.ppo.rollout
 from salmon.config.register import CONF, register
 from salmon.config.run import TrackingConfig, WandbMode
 from salmon.config.schema import Config
@@ -14,8 +13,11 @@ from salmon.config.typed import to_typed
 from salmon.data.rows import PreferenceRow, Prompt, ShownGuideline
 from salmon.models.heads import ScalarHead
 from salmon.models.loading import load_base
-from salmon.ppo.models import POLICY, Actors
-from salmon.ppo.rollout import RewardRule, Scored, collect
+from salmon.ppo.models import POLICY, PPOModels
+from salmon.ppo.principle_choice import PrincipleChoice
+from salmon.ppo.prompts import PromptBatch
+from salmon.ppo.rollout import collect_rollout
+from salmon.ppo.setup import RolloutSetup
 from salmon.ppo.update import update
 from salmon.principles.bank import load_bank
 from salmon.reward.comparisons import compare_row, group_by_pair
@@ -38,33 +40,30 @@ def tiny_config(*overrides: str) -> Config:
         return to_typed(compose("config", overrides=["model=tiny", *overrides]), Config)
 
 
-def test_ppo_raises_a_planted_reward(tmp_path_factory, monkeypatch):
+def test_ppo_raises_a_planted_reward(tmp_path_factory):
     """The reward is the share of sampled tokens below id 40; a random policy gets about 0.15."""
     cfg = tiny_config("ppo.optim.lr=3e-3", "ppo.kl.coefficient=0.0", "ppo.sampling.max_new_tokens=16")
-    cfg.ppo.shaping.unfinished_penalty = 0.0
+    cfg.ppo.shaping.unfinished_penalty = cfg.ppo.shaping.empty_penalty = 0.0
     cfg.ppo.shaping.length_bonus = 0.0
     shared = load_base(cfg.model, tmp_path_factory.getbasetemp() / "cache")
     for name in ("policy", "reference", "value", "reward"):
         shared.add_adapter(name, cfg.seed)
-    actors = Actors(shared, ScalarHead(shared.hidden_size, None), ScalarHead(shared.hidden_size, 0))
+    models = PPOModels(shared, ScalarHead(shared.hidden_size, None), ScalarHead(shared.hidden_size, 0))
 
-    def planted(actors, rule, prompts, responses, principles):
-        zeros = torch.zeros(len(prompts))
-        shares = torch.tensor([sum(token < 40 for token in r.ids) / 16 for r in responses])
-        return Scored(list(prompts), list(responses), list(principles), shares, zeros, zeros, zeros, zeros)
+    def planted(prompts, responses, principles):
+        return torch.tensor([sum(token < 40 for token in r.ids) / 16 for r in responses])
 
-    monkeypatch.setattr(salmon.ppo.rollout, "score", planted)
-    rule = RewardRule(load_bank("rl_14"), (), None, cfg.ppo.principles, cfg.ppo, cfg.reward)
+    principles = PrincipleChoice(load_bank("rl_14"), (), cfg.ppo.principles)
+    setup = RolloutSetup(models, transformers_sampler, principles, planted, None, cfg.ppo)
     prompts = [Prompt(f"p{i}", f"Tell me about number {i}.") for i in range(16)]
     ppo = replace(cfg.ppo, minibatch=8)
-    trainer = Trainer(actors.trained, ppo.optim)
+    trainer = Trainer(models.trained, ppo.optim)
     before = {name: p.detach().clone() for name, p in shared.parameters_of(POLICY).items()}
     history = []
     for step in range(1, 26):
-        experience = collect(
-            transformers_sampler, actors, rule, prompts, [(0, "test", p.id, step) for p in prompts], step, 0.0
-        )
-        metrics = experience.metrics | update(actors, trainer, experience, ppo, step, 25, seed=0)
+        batch = PromptBatch(prompts, [(0, "test", p.id, step) for p in prompts])
+        rollout = collect_rollout(setup, batch, step, kl_coefficient=0.0)
+        metrics = rollout.metrics | update(models, trainer, rollout, ppo, step, 25)
         history.append(metrics["objective/score"])
     reached = sum(history[-3:]) / 3 - sum(history[:3]) / 3
     assert reached > PLANTED_MARGIN, history

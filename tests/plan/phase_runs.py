@@ -11,8 +11,8 @@ from salmon.models.heads import ScalarHead
 from salmon.models.packing.forward import next_token_logits
 from salmon.plan.phases import Base
 from salmon.plan.workload import Workload
-from salmon.ppo.models import POLICY, REFERENCE, REWARD, VALUE, Actors
-from salmon.ppo.rollout import by_row
+from salmon.ppo.models import POLICY, REFERENCE, REWARD, VALUE, PPOModels
+from salmon.ppo.passes import by_row
 from salmon.sampling.token_loop import generate, generate_after
 from salmon.training.trainer import Trainer
 
@@ -174,10 +174,10 @@ def phase_runs(cfg: Config, shared: SharedModel, base: Base, work: Workload) -> 
         rows = min(cfg.ppo.sampling.batch_size, cfg.best_of_n.n * work.held_out)
         return sampling(POLICY, rows, work.prompt, cfg.ppo.sampling)
 
-    def actors() -> tuple[Actors, Trainer]:
+    def ppo_models() -> tuple[PPOModels, Trainer]:
         fresh(POLICY, REFERENCE, VALUE, REWARD, layers=cfg.reward.layers)
         heads = [ScalarHead(shared.hidden_size, 0, cfg.reward.layers).to(shared.device) for _ in range(2)]
-        four = Actors(shared, *heads)
+        four = PPOModels(shared, *heads)
         trainer = Trainer(four.trained, cfg.ppo.optim)
         for parameter in four.trained.values():
             parameter.grad = torch.zeros_like(parameter)
@@ -185,12 +185,12 @@ def phase_runs(cfg: Config, shared: SharedModel, base: Base, work: Workload) -> 
         return four, trainer
 
     def rollout() -> Run:
-        kept = actors()
+        kept = ppo_models()
         run = sampling(POLICY, min(cfg.ppo.sampling.batch_size, cfg.ppo.rollout_batch), work.prompt, cfg.ppo.sampling)
         return lambda: (kept, run())[1]
 
     def score() -> Run:
-        four, trainer = actors()  # in best_of_n without the trainer, which is there before the run
+        four, trainer = ppo_models()  # in best_of_n without the trainer, which is there before the run
         batch = inputs(cfg.ppo.micro_batch_size, work.scored_input)
 
         @torch.no_grad()
@@ -202,7 +202,7 @@ def phase_runs(cfg: Config, shared: SharedModel, base: Base, work: Workload) -> 
         return run
 
     def logprobs() -> Run:
-        four, trainer = actors()
+        four, trainer = ppo_models()
         batch = responses(cfg.ppo.micro_batch_size, work.prompt, cfg.ppo.sampling.max_new_tokens)
         rows = len(batch)
 
@@ -215,7 +215,7 @@ def phase_runs(cfg: Config, shared: SharedModel, base: Base, work: Workload) -> 
         return run
 
     def ppo() -> Run:
-        four, trainer = actors()
+        four, trainer = ppo_models()
         batch = responses(cfg.ppo.micro_batch_size, work.prompt, cfg.ppo.sampling.max_new_tokens)
 
         def run() -> None:

@@ -136,13 +136,13 @@ def test_a_model_without_a_plan_names_the_settings_too(config: Config, tmp_path:
     ("stage", "names", "expected"),
     [
         ("ppo", ["forward", "minibatch_gradients", "update", "run"], "train"),
-        ("ppo", ["generate", "sample_responses", "collect"], "rollout"),
-        ("ppo", ["by_row", "policy_logprobs", "collect"], "log-probs"),
+        ("ppo", ["generate", "sample_responses", "collect_rollout"], "rollout"),
+        ("ppo", ["by_row", "policy_logprobs", "collect_rollout"], "log-probs"),
         ("dpo", ["by_row", "policy_logprobs", "held_out_kl", "evaluate"], "log-probs"),
         ("dpo", ["pair_logprobs", "work", "map_resumable", "with_reference"], "reference"),
         ("best_of_n", ["generate", "sample_responses"], "sample"),
         ("ppo", ["score", "evaluate"], "score"),
-        ("ppo", ["load_actors", "run"], None),
+        ("ppo", ["load_ppo_models", "run"], None),
         ("eval", ["fit"], None),
     ],
 )

@@ -13,7 +13,7 @@ from salmon.models.base import SharedModel
 from salmon.models.forward import TokenBatch, response_logprobs, score_forward, token_batch, value_forward
 from salmon.models.heads import ScalarHead
 from salmon.models.weights import resolve
-from salmon.ppo.models import POLICY, REFERENCE, REWARD, VALUE, Actors
+from salmon.ppo.models import POLICY, REFERENCE, REWARD, VALUE, PPOModels
 from salmon.sampling.token_loop import generate
 
 ROLES = (POLICY, REFERENCE, VALUE, REWARD)
@@ -46,13 +46,13 @@ TURNS = (
 
 
 @pytest.fixture
-def trained(actors: Actors, randomise) -> Actors:
+def trained(ppo_models: PPOModels, randomise) -> PPOModels:
     """As after some updates: no adapter and no head equals another."""
     for seed, role in enumerate(ROLES):
-        randomise(actors.shared, role, 10 + seed)
+        randomise(ppo_models.shared, role, 10 + seed)
     with torch.no_grad():
-        actors.value_head.weight.mul_(-2).add_(0.1)
-    return actors
+        ppo_models.value_head.weight.mul_(-2).add_(0.1)
+    return ppo_models
 
 
 @pytest.fixture
@@ -60,8 +60,8 @@ def batch(tiny: SharedModel) -> TokenBatch:
     return token_batch(PROMPTS, RESPONSES, tiny.tokenizer.pad_token_id, tiny.device)
 
 
-def head_of(actors: Actors, role: str) -> ScalarHead | None:
-    return {VALUE: actors.value_head, REWARD: actors.reward_head}.get(role)
+def head_of(ppo_models: PPOModels, role: str) -> ScalarHead | None:
+    return {VALUE: ppo_models.value_head, REWARD: ppo_models.reward_head}.get(role)
 
 
 @torch.no_grad()
@@ -76,7 +76,7 @@ def answer(shared: SharedModel, role: str, head: ScalarHead | None, batch: Token
 
 
 def test_taking_turns_is_exact(
-    trained: Actors, batch: TokenBatch, load_tiny: Callable[..., SharedModel], tmp_path: Path
+    trained: PPOModels, batch: TokenBatch, load_tiny: Callable[..., SharedModel], tmp_path: Path
 ) -> None:
     """To the bit, whatever was active before, and after sampling and a pass backward too."""
     alone = {}
@@ -106,7 +106,7 @@ def answer_of_base(shared: SharedModel) -> Tensor:
 
 
 def test_four_merged_models_without_adapters_agree(
-    trained: Actors, batch: TokenBatch, tiny_cache: Path, tmp_path: Path
+    trained: PPOModels, batch: TokenBatch, tiny_cache: Path, tmp_path: Path
 ) -> None:
     """Plain transformers models, LoRA added into their weights; the formulas are written out here."""
     for role in ROLES:

@@ -56,9 +56,9 @@ class KilledTracker(Tracker):
 
 
 @pytest.fixture
-def train(load_tiny, actor_folders, tmp_path):
+def train(load_tiny, ppo_folders, tmp_path):
     """Runs the stage in a folder of that name, with a fresh base; its context."""
-    sft, reward = actor_folders
+    sft, reward = ppo_folders
     (tmp_path / "manifest.json").write_text(
         json.dumps(
             {"stage": "sft", "fingerprint": "0" * 16, "files": {}, "metrics": {}, "checkpoints": {"sft": str(sft)}}

@@ -10,10 +10,9 @@ from salmon.config.schema import Config
 from salmon.config.typed import to_typed
 from salmon.data.rows import Prompt
 from salmon.pipeline.registry import STAGES
-from salmon.ppo.held_out import held_out_keys, split_prompts
-from salmon.ppo.stage import schedule
+from salmon.ppo.prompts import PPOPrompts, held_out_batch, schedule, select_ppo_prompts
 
-PROMPTS = [Prompt(f"p{n}", f"Ask {n}") for n in range(12)]
+PROMPTS = PPOPrompts([Prompt(f"p{n}", f"Ask {n}") for n in range(12)], [])
 EARLIER = ("sft", "preferences", "reward", "dpo")
 
 
@@ -44,15 +43,15 @@ def test_what_samples_with_it_is_not_shared(stage: str) -> None:
 
 def test_rollouts_have_another_order_and_other_draws() -> None:
     one, other = (schedule(PROMPTS, config(*given).ppo) for given in ((), ("ppo.seed=1",)))
-    assert [[p.id for p in prompts] for prompts, _ in one] != [[p.id for p in prompts] for prompts, _ in other]
-    keys = [{key for _, batch in made for key in batch} for made in (one, other)]
+    assert [[p.id for p in batch.prompts] for batch in one] != [[p.id for p in batch.prompts] for batch in other]
+    keys = [{key for batch in made for key in batch.keys} for made in (one, other)]
     assert keys[0] and not keys[0] & keys[1]
     assert one == schedule(PROMPTS, config("seed=0").ppo)
-    assert held_out_keys(0, PROMPTS) != held_out_keys(1, PROMPTS)
+    assert held_out_batch(PROMPTS.training, 0).keys != held_out_batch(PROMPTS.training, 1).keys
 
 
 def test_the_held_out_prompts_are_the_same(tiny) -> None:
     """So that the repetitions are measured on one set."""
-    one, other = (split_prompts(config(*given), tiny.chat) for given in ((), ("ppo.seed=1",)))
-    assert one == other and len(one[1]) == 4
-    assert split_prompts(config("seed=1"), tiny.chat)[1] != one[1]
+    one, other = (select_ppo_prompts(config(*given), tiny.chat) for given in ((), ("ppo.seed=1",)))
+    assert one == other and len(one.held_out) == 4
+    assert select_ppo_prompts(config("seed=1"), tiny.chat).held_out != one.held_out

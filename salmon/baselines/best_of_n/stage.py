@@ -1,25 +1,34 @@
-"""The reward model's choice among n answers of the SFT policy: a baseline that trains nothing."""
+"""The best of n answers of the SFT policy by the reward: a baseline that trains nothing."""
 
 import logging
 import math
 from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 
 import torch
 
 from salmon.config.schema import Config
 from salmon.data.rows import Prompt
-from salmon.ppo.held_out import held_out_keys, split_prompts
-from salmon.ppo.models import POLICY, Actors, load_actors
+from salmon.ppo.models import POLICY
 from salmon.ppo.monitor import check_metrics
-from salmon.ppo.rollout import RewardRule, reward_rule, score
+from salmon.ppo.prompts import held_out_batch, select_ppo_prompts
+from salmon.ppo.setup import RolloutSetup, load_rollout_setup
+from salmon.principles.bank import Bank
 from salmon.runtime.resumable import map_resumable
 from salmon.sampling.responses import sample_responses
-from salmon.sampling.sampler import Sampler
 from salmon.stage.context import StageContext
 
 log = logging.getLogger("salmon")
 
-Candidate = dict  # {"text", "length" in tokens, "score" of the reward model, "reward": score + penalty + bonus}
+
+@dataclass(frozen=True)
+class Candidate:
+    """One of the n answers to a prompt."""
+
+    text: str
+    length: int  # tokens
+    score: float  # of the reward function
+    reward: float  # score + penalty + bonus
 
 
 def run(cfg: Config, ctx: StageContext) -> dict[str, float]:
@@ -27,66 +36,45 @@ def run(cfg: Config, ctx: StageContext) -> dict[str, float]:
 
     Logged as PPO's held-out metrics are: step 0 is the first sample (the SFT policy), step 1 the best of n.
     """
-    # The value model is loaded with the others and never used.
-    actors = load_actors(
-        ctx.shared(), ctx.inputs["sft"].checkpoints["sft"], ctx.inputs["reward"].path / "reward", cfg.ppo.value_init
-    )
-    rule, n = reward_rule(cfg), cfg.best_of_n.n
-    _, prompts = split_prompts(cfg, actors.shared.chat)
+    # 1. Models and reward, as PPO has them (the value model is not used), and the held-out prompts.
+    setup, n = load_rollout_setup(cfg, ctx), cfg.best_of_n.n
+    prompts = select_ppo_prompts(cfg, setup.models.shared.chat).held_out
 
+    # 2. The candidates of each prompt.
     def work(chunk: Sequence[Prompt]) -> list[dict]:
         return [
-            {"prompt_id": prompt.id, "candidates": found}
-            for prompt, found in zip(chunk, candidates(ctx.sampler, actors, rule, chunk, n, cfg.ppo.seed), strict=True)
+            {"prompt_id": prompt.id, "candidates": [asdict(candidate) for candidate in found]}
+            for prompt, found in zip(chunk, sample_candidates(setup, chunk, n), strict=True)
         ]
 
-    rows = map_resumable(
-        ctx.work / "candidates.jsonl",
-        prompts,
-        max(1, cfg.ppo.sampling.batch_size // n),
-        work,
-        f"prompts with {n} answers",
-    )
+    chunk_size = max(1, cfg.ppo.sampling.batch_size // n)
+    rows = map_resumable(ctx.work / "candidates.jsonl", prompts, chunk_size, work, f"prompts with {n} answers")
+    candidates = [[Candidate(**candidate) for candidate in row["candidates"]] for row in rows]
+
+    # 3. The metrics of the first sample, then of the best.
     ctx.tracker.rewind(-1)
-    metrics: dict[str, float] = {}
-    for step, chosen, kl in (
-        (0, [row["candidates"][0] for row in rows], 0.0),
-        (1, [best(row["candidates"]) for row in rows], kl_bound(n)),
-    ):
-        metrics = held_out(rule, prompts, chosen) | {"held_out/kl": kl}
-        ctx.tracker.log(step, metrics)
-        ctx.tracker.table(
-            "responses",
-            ["prompt", "response", "score"],
-            [[p.prompt, c["text"], c["score"]] for p, c in zip(prompts, chosen, strict=True)][: ctx.sample_rows],
-            step,
-        )
-        log.info("best of %d: reward %.3f, KL at most %.3f", n if step else 1, metrics["held_out/reward"], kl)
-    return metrics
+    report(ctx, setup, prompts, [found[0] for found in candidates], n=1, step=0)
+    return report(ctx, setup, prompts, [best(found) for found in candidates], n=n, step=1)
 
 
 @torch.no_grad()
-def candidates(
-    sampler: Sampler, actors: Actors, rule: RewardRule, prompts: Sequence[Prompt], n: int, seed: int
-) -> list[list[Candidate]]:
+def sample_candidates(setup: RolloutSetup, prompts: Sequence[Prompt], n: int) -> list[list[Candidate]]:
     """n answers [B][n] of the SFT policy, scored under the principles that PPO's evaluation draws for the prompt."""
-    repeated = [prompt for prompt in prompts for _ in range(n)]
-    keys = [(seed, "best of n", prompt.id, number) for prompt in prompts for number in range(n)]
-    responses = sample_responses(sampler, actors.shared, POLICY, repeated, rule.ppo.sampling, keys)
-    drawn = [
-        rule.principles_for(prompt, *key) for prompt, key in zip(prompts, held_out_keys(seed, prompts), strict=True)
+    ppo, repeated = setup.ppo, [prompt for prompt in prompts for _ in range(n)]
+    keys = [(ppo.seed, "best of n", prompt.id, number) for prompt in prompts for number in range(n)]
+    responses = sample_responses(setup.sampler, setup.models.shared, POLICY, repeated, ppo.sampling, keys)
+    principles = setup.principles_of(held_out_batch(prompts, ppo.seed))
+    scored = setup.score(repeated, responses, [shown for shown in principles for _ in range(n)])
+    candidates = [
+        Candidate(response.text, len(response.ids), score, reward)
+        for response, score, reward in zip(responses, scored.scores.tolist(), scored.total.tolist(), strict=True)
     ]
-    scored = score(actors, rule, repeated, responses, [shown for shown in drawn for _ in range(n)])
-    rows = [
-        {"text": response.text, "length": len(response.ids), "score": value, "reward": total}
-        for response, value, total in zip(responses, scored.scores.tolist(), scored.total.tolist(), strict=True)
-    ]
-    return [rows[start : start + n] for start in range(0, len(rows), n)]
+    return [candidates[start : start + n] for start in range(0, len(candidates), n)]
 
 
-def best(found: Sequence[Candidate]) -> Candidate:
+def best(candidates: Sequence[Candidate]) -> Candidate:
     """The answer with the highest reward; of equal ones the first."""
-    return max(found, key=lambda candidate: candidate["reward"])
+    return max(candidates, key=lambda candidate: candidate.reward)
 
 
 def kl_bound(n: int) -> float:
@@ -98,9 +86,32 @@ def kl_bound(n: int) -> float:
     return math.log(n) - (n - 1) / n
 
 
-def held_out(rule: RewardRule, prompts: Sequence[Prompt], chosen: Sequence[Candidate]) -> dict[str, float]:
-    """PPO's held-out metrics of one answer a prompt, without the KL."""
-    means = {key: sum(candidate[key] for candidate in chosen) / len(chosen) for key in ("reward", "score", "length")}
-    return {f"held_out/{key}": value for key, value in means.items()} | check_metrics(
-        rule.monitor, prompts, [candidate["text"] for candidate in chosen], "held_out/"
+def report(
+    ctx: StageContext,
+    setup: RolloutSetup,
+    prompts: Sequence[Prompt],
+    answers: Sequence[Candidate],
+    n: int,
+    step: int,
+) -> dict[str, float]:
+    """Log one answer per prompt, chosen among n, as PPO's held-out metrics; the KL is its upper bound."""
+    metrics = held_out_metrics(setup.monitor, prompts, answers) | {"held_out/kl": kl_bound(n)}
+    ctx.tracker.log(step, metrics)
+    ctx.tracker.table(
+        "responses",
+        ["prompt", "response", "score"],
+        [[p.prompt, a.text, a.score] for p, a in zip(prompts, answers, strict=True)][: ctx.sample_rows],
+        step,
     )
+    log.info("best of %d: reward %.3f, KL at most %.3f", n, metrics["held_out/reward"], metrics["held_out/kl"])
+    return metrics
+
+
+def held_out_metrics(monitor: Bank | None, prompts: Sequence[Prompt], answers: Sequence[Candidate]) -> dict[str, float]:
+    """PPO's held-out metrics of one answer per prompt, without the KL."""
+    count = len(answers)
+    return {
+        "held_out/reward": sum(answer.reward for answer in answers) / count,
+        "held_out/score": sum(answer.score for answer in answers) / count,
+        "held_out/length": sum(answer.length for answer in answers) / count,
+    } | check_metrics(monitor, prompts, [answer.text for answer in answers], "held_out/")

@@ -10,7 +10,7 @@ from salmon.stage.spec import StageSpec
 
 
 def settings(cfg: Config) -> dict[str, Any]:
-    """Everything that decides the policy and its figures, besides the SFT policy and the judged pairs."""
+    """Everything that decides the policy and its metrics, besides the SFT policy and the judged pairs."""
     return held_out_identity(cfg) | {"dpo": semantic(cfg.dpo), "names": list(rl_bank(cfg.principles).names)}
 
 

@@ -1,17 +1,14 @@
 """The judge as the reward: log-odds of yes against no, their mean over principles, and what is cut."""
 
-from dataclasses import replace
-
 import pytest
 import torch
 
-from salmon.config.ppo import RewardSource
+from salmon.config.schema import Config
 from salmon.data.rows import Prompt
 from salmon.errors import SalmonError
 from salmon.models.base import SharedModel
-from salmon.ppo.models import REFERENCE, Actors
-from salmon.ppo.rewards.judge import fit_response, follow_scores
-from salmon.ppo.rollout import RewardRule, score
+from salmon.ppo.models import REFERENCE, PPOModels
+from salmon.ppo.rewards.judge import fit_response, follow_scores, make_reward
 from salmon.preferences.judges.prompts import judge_prompt_ids, option_token_ids
 from salmon.principles.bank import Bank, Principle
 from salmon.principles.templates import follow_request
@@ -53,19 +50,20 @@ def test_the_named_adapter_judges(tiny: SharedModel, randomise) -> None:
     assert (scores - other).abs().min() > 1e-3
 
 
-def test_ppo_asks_the_reference_where_the_judge_is_the_reward(actors: Actors, ppo_config, reward_config) -> None:
+def test_ppo_asks_the_reference_where_the_judge_is_the_reward(ppo_models: PPOModels, ppo_config, rollout_setup) -> None:
     """Penalty and bonus are added as to the reward model's scores: -1.5, and 2 x 4/8."""
-    ppo = ppo_config(reward_source=RewardSource.judge)
-    rule = RewardRule(Bank("test", (CONCISE, HONEST)), (), None, ppo.principles, ppo, reward_config)
+    cfg = Config(ppo=ppo_config(reward_source="judge"))
+    bank = Bank("test", (CONCISE, HONEST))
+    setup = rollout_setup(ppo_models, cfg.ppo, bank, reward=make_reward(cfg, ppo_models))
     responses = [
         Response([5], [60] * 4, [0.0] * 4, done, text) for done, text in zip((True, False), RESPONSES, strict=True)
     ]
     prompts, shown = [Prompt("a", PROMPTS[0]), Prompt("b", PROMPTS[1])], [(CONCISE,), (HONEST,)]
-    scored = score(actors, rule, prompts, responses, shown)
-    expected = follow_scores(actors.shared, REFERENCE, PROMPTS, RESPONSES, shown, reward_config.max_length)
+    scored = setup.score(prompts, responses, shown)
+    expected = follow_scores(ppo_models.shared, REFERENCE, PROMPTS, RESPONSES, shown, cfg.ppo.reward_input.max_length)
     assert torch.equal(scored.scores, expected)
     torch.testing.assert_close(scored.total, expected + torch.tensor([1.0, -0.5]))
-    by_model = score(actors, replace(rule, ppo=ppo_config(reward_source=RewardSource.model)), prompts, responses, shown)
+    by_model = rollout_setup(ppo_models, cfg.ppo, bank).score(prompts, responses, shown)
     assert (by_model.scores - expected).abs().min() > 1e-3
 
 
@@ -94,7 +92,9 @@ def test_the_prompt_loses_its_start_and_the_response_its_end(tiny: SharedModel) 
 
 
 def test_a_limit_below_the_question_names_the_setting(tiny: SharedModel) -> None:
-    with pytest.raises(SalmonError, match=rf"reward.max_length={frame(tiny) + 15}.* takes {frame(tiny)} tokens"):
+    with pytest.raises(
+        SalmonError, match=rf"^ppo.reward_input.max_length={frame(tiny) + 15}.* takes {frame(tiny)} tokens"
+    ):
         follow_scores(tiny, None, PROMPTS[:1], RESPONSES[:1], [(HONEST,)], frame(tiny) + 15)
 
 

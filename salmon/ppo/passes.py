@@ -1,0 +1,77 @@
+"""Forward passes over a rollout: micro-batches of similar length, divided among the job's processes."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from salmon.config.ppo import PPOConfig
+from salmon.distributed.world import RowShard, world
+from salmon.models.base import SharedModel
+from salmon.models.forward import TokenBatch, logprobs_and_entropy, response_logprobs, value_forward
+from salmon.ppo.models import POLICY, REFERENCE, VALUE, PPOModels
+
+
+@dataclass(frozen=True)
+class ModelOutputs:
+    """What the models say of each sampled token; 0 at padding."""
+
+    logprobs: Float[Tensor, "B R"]  # of the policy that sampled, recomputed by the trainer
+    entropies: Float[Tensor, "B R"]  # of that policy, in nats
+    reference_logprobs: Float[Tensor, "B R"]
+    values: Float[Tensor, "B R"]  # of the state before the token
+
+
+def model_outputs(models: PPOModels, batch: TokenBatch, ppo: PPOConfig) -> ModelOutputs:
+    """Log-probs of policy and reference, and values, on exactly the sampled tokens; without gradient."""
+    shared, size, temperature = models.shared, ppo.micro_batch_size, ppo.sampling.temperature
+    logprobs, entropies = by_row(
+        shared, batch, POLICY, size, lambda rows: logprobs_and_entropy(shared, rows, temperature)
+    )
+    reference_logprobs = policy_logprobs(shared, batch, REFERENCE, ppo)
+    (values,) = by_row(shared, batch, VALUE, size, lambda rows: (value_forward(shared, models.value_head, rows),))
+    return ModelOutputs(logprobs, entropies, reference_logprobs, values)
+
+
+def policy_logprobs(shared: SharedModel, batch: TokenBatch, adapter: str, ppo: PPOConfig) -> Float[Tensor, "B R"]:
+    """Log-probs of a rollout's tokens under the policy or the reference, without gradient."""
+    temperature = ppo.sampling.temperature
+    return by_row(
+        shared, batch, adapter, ppo.micro_batch_size, lambda rows: (response_logprobs(shared, rows, temperature),)
+    )[0]
+
+
+def by_row(
+    shared: SharedModel, batch: TokenBatch, adapter: str, size: int, compute: Callable[[TokenBatch], tuple[Tensor, ...]]
+) -> tuple[Float[Tensor, "B R"], ...]:
+    """``compute`` under one adapter over a rollout; every process gets all rows.
+
+    Args:
+        shared: the model.
+        batch: the rollout's tokens.
+        adapter: name of the adapter.
+        size: rows of a micro-batch.
+        compute: from some rows to one or more tensors ``[b, r]``.
+    """
+    lengths = batch.mask.sum(-1) + batch.prompt_mask.sum(-1)
+    with shared.using(adapter):
+        pieces = sharded_micro_batches(
+            torch.argsort(lengths, stable=True).tolist(), size, lambda rows: compute(batch.rows(rows))
+        )
+    results = tuple(torch.zeros_like(batch.mask) for _ in pieces[0][1])
+    for index, parts in pieces:
+        for result, part in zip(results, parts, strict=True):
+            result[index, : part.shape[1]] = part.to(result)
+    return results
+
+
+@torch.no_grad()
+def sharded_micro_batches(
+    order: Sequence[int], size: int, compute: Callable[[list[int]], tuple[Tensor, ...]]
+) -> list[RowShard]:
+    """``compute`` of all rows, ``size`` at a time; each process computes some, and all get the results of all."""
+    own_rows = world().shard(order)
+    batches = [list(own_rows[start : start + size]) for start in range(0, len(own_rows), size)]
+    return world().all_gather_rows([(rows, compute(rows)) for rows in batches])

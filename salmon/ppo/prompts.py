@@ -1,0 +1,72 @@
+"""PPO's prompts: those it trains on, and those that every policy is measured on (PPO, DPO and best-of-n alike)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from salmon.config.ppo import PPOConfig
+from salmon.config.schema import Config
+from salmon.data.rows import Prompt
+from salmon.errors import SalmonError
+from salmon.models.chat import ChatFormat
+from salmon.runtime.seeding import stream
+from salmon.sampling.prompts import select_prompts
+
+
+@dataclass(frozen=True)
+class PPOPrompts:
+    """The prompts of a run; no training sees a held-out one."""
+
+    training: list[Prompt]
+    held_out: list[Prompt]
+
+
+@dataclass(frozen=True)
+class PromptBatch:
+    """Prompts that are answered together, each with the random key of its response and principles."""
+
+    prompts: list[Prompt]
+    keys: list[tuple]
+
+
+def select_ppo_prompts(cfg: Config, chat: ChatFormat) -> PPOPrompts:
+    """Load PPO's prompts; the first ``ppo.held_out_prompts`` are held out.
+
+    Raises:
+        SalmonError: the source has fewer usable prompts than ``ppo.num_prompts``.
+    """
+    prompts = select_prompts(cfg.prompts.ppo, cfg.prompts, cfg.ppo.num_prompts, chat, cfg.seed, "ppo")
+    return PPOPrompts(prompts[cfg.ppo.held_out_prompts :], prompts[: cfg.ppo.held_out_prompts])
+
+
+def held_out_batch(prompts: Sequence[Prompt], seed: int) -> PromptBatch:
+    """Held-out prompts with the same random keys at every step and in every stage."""
+    return PromptBatch(list(prompts), [(seed, "held out", prompt.id) for prompt in prompts])
+
+
+def schedule(prompts: PPOPrompts, ppo: PPOConfig) -> list[PromptBatch]:
+    """The prompts of every update of a run, in an order shuffled anew each epoch.
+
+    Prompts at the end that do not fill a rollout are left out.
+
+    Raises:
+        SalmonError: there are not enough prompts for one rollout.
+    """
+    training, size = prompts.training, ppo.rollout_batch
+    if len(training) * ppo.epochs < size:
+        raise SalmonError(
+            f"ppo: {len(training)} training prompts (after {len(prompts.held_out)} held out) x {ppo.epochs} "
+            f"epochs do not fill one rollout of ppo.rollout_batch={size}. Lower it, or "
+            "raise ppo.num_prompts or ppo.epochs"
+        )
+    sequence = [
+        (training[i], epoch)
+        for epoch in range(ppo.epochs)
+        for i in stream(ppo.seed, "ppo", "order", epoch).permutation(len(training))
+    ]
+    batches = [sequence[start : start + size] for start in range(0, len(sequence) - size + 1, size)]
+    return [
+        PromptBatch(
+            [prompt for prompt, _ in batch], [(ppo.seed, "rollout", prompt.id, epoch) for prompt, epoch in batch]
+        )
+        for batch in batches
+    ]

@@ -1,0 +1,54 @@
+"""What is reported of a rollout before the update (salmon/tracking/glossary.py explains each metric)."""
+
+from collections import defaultdict
+
+import torch
+
+from salmon.core.kl import kl_estimate
+from salmon.core.masked import masked_mean, masked_var
+from salmon.models.forward import TokenBatch
+from salmon.ppo.learning_signal import LearningSignal
+from salmon.ppo.passes import ModelOutputs
+from salmon.ppo.shaping import ScoredResponses
+
+
+def rollout_metrics(
+    scored: ScoredResponses,
+    batch: TokenBatch,
+    outputs: ModelOutputs,
+    signal: LearningSignal,
+    kl_coefficient: float,
+) -> dict[str, float]:
+    """Everything about a rollout that is known before the update."""
+    mask, logprobs = batch.mask, outputs.logprobs
+    sampled = torch.zeros_like(logprobs)
+    for row, response in enumerate(scored.responses):
+        sampled[row, : len(response.ids)] = torch.tensor(response.logprobs, device=logprobs.device)
+    metrics = {
+        "objective/kl": ((logprobs - outputs.reference_logprobs) * mask).sum(-1).mean(),
+        "objective/kl_k3": (kl_estimate(logprobs, outputs.reference_logprobs, "k3") * mask).sum(-1).mean(),
+        "objective/kl_coefficient": torch.tensor(kl_coefficient),
+        "objective/entropy": masked_mean(outputs.entropies, mask),
+        "objective/score": scored.scores.mean(),
+        "objective/score_std": scored.scores.std(correction=0),
+        "objective/length_bonus": scored.bonus.mean(),
+        "objective/unfinished_rate": scored.unfinished.mean(),
+        "objective/empty_rate": scored.empty.mean(),
+        "objective/shaped_reward": signal.rewards.sum(-1).mean(),
+        "objective/non_score_reward": (-kl_coefficient * signal.kl).sum(-1).mean(),
+        "advantage/mean": masked_mean(signal.advantages, mask),
+        "advantage/std": masked_var(signal.advantages, mask).sqrt(),
+        "response/length": mask.sum(-1).mean(),
+        "response/eos_rate": 1 - scored.unfinished.mean(),
+        "sampler/logprob_difference": masked_mean((sampled - logprobs).abs(), mask),
+    }
+    return {name: float(value) for name, value in metrics.items()} | principle_scores(scored)
+
+
+def principle_scores(scored: ScoredResponses) -> dict[str, float]:
+    """Mean score of the responses that each principle was shown for."""
+    by_principle = defaultdict(list)
+    for value, shown in zip(scored.scores.tolist(), scored.principles, strict=True):
+        for principle in shown:
+            by_principle[principle.name].append(value)
+    return {f"principle/{name}/score": sum(values) / len(values) for name, values in sorted(by_principle.items())}

@@ -1,0 +1,62 @@
+"""What every rollout of a run shares: the models, the sampler, the principles and the reward."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+
+from salmon.config.ppo import PPOConfig
+from salmon.config.schema import Config
+from salmon.data.rows import Prompt
+from salmon.ppo.models import PPOModels, load_ppo_models
+from salmon.ppo.principle_choice import PrincipleChoice, principle_choice, warn_of_absent_boosts
+from salmon.ppo.prompts import PromptBatch
+from salmon.ppo.rewards.interface import RewardFunction
+from salmon.ppo.rewards.registry import make_reward
+from salmon.ppo.shaping import ScoredResponses, shape_scores
+from salmon.principles.bank import Bank, Principle
+from salmon.principles.selection import monitor_bank
+from salmon.sampling.responses import Response
+from salmon.sampling.sampler import Sampler
+from salmon.stage.context import StageContext
+
+
+@dataclass(frozen=True)
+class RolloutSetup:
+    """Who answers, which principles are shown, and what is rewarded."""
+
+    models: PPOModels
+    sampler: Sampler
+    principles: PrincipleChoice
+    reward: RewardFunction
+    monitor: Bank | None  # principles whose checks are reported
+    ppo: PPOConfig
+
+    def principles_of(self, batch: PromptBatch) -> list[tuple[Principle, ...]]:
+        """The principles that are shown with each prompt."""
+        return [self.principles.for_prompt(prompt, *key) for prompt, key in zip(batch.prompts, batch.keys, strict=True)]
+
+    @torch.no_grad()
+    def score(
+        self, prompts: Sequence[Prompt], responses: Sequence[Response], principles: Sequence[tuple[Principle, ...]]
+    ) -> ScoredResponses:
+        """Scores under the given principles, with penalties and bonus (PAPER.md 2.7)."""
+        scores = self.reward(prompts, responses, principles)
+        ppo = self.ppo
+        return shape_scores(prompts, responses, principles, scores, ppo.shaping, ppo.sampling.max_new_tokens)
+
+
+def load_rollout_setup(cfg: Config, ctx: StageContext) -> RolloutSetup:
+    """Load the models from the stage's inputs ``sft`` and ``reward``, and make the reward.
+
+    Raises:
+        SalmonError: an adapter does not fit the base, a bank cannot be read, or the reward cannot be made.
+    """
+    models = load_ppo_models(
+        ctx.shared(), ctx.inputs["sft"].checkpoints["sft"], ctx.inputs["reward"].path / "reward", cfg.ppo.value_init
+    )
+    principles = principle_choice(cfg)
+    warn_of_absent_boosts(principles)
+    return RolloutSetup(
+        models, ctx.sampler, principles, make_reward(cfg, models), monitor_bank(cfg.principles), cfg.ppo
+    )
