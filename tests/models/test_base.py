@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,7 +14,6 @@ from transformers import LlamaConfig, LlamaForCausalLM
 from salmon.errors import SalmonError
 from salmon.models.base import SharedModel
 from salmon.models.forward import response_logprobs, token_batch
-from salmon.models.loading import load_base
 from salmon.models.weights import resolve
 
 IDS = torch.tensor([[10, 20, 30, 40, 50], [60, 70, 80, 90, 100]])
@@ -151,43 +149,6 @@ def test_training_one_adapter_leaves_the_other_and_the_base_as_they_are(pair: Sh
     assert (after["two"], after[None]) == (before["two"], before[None])
 
 
-def test_gradient_checkpointing_gives_the_same_gradients(load_tiny, randomise) -> None:
-    gradients = []
-    for checkpointing in (False, True):
-        shared = load_tiny(gradient_checkpointing=checkpointing)
-        shared.add_adapter("policy", seed=0)
-        randomise(shared, "policy", seed=1)
-        with shared.using("policy"):
-            loss(shared).backward()
-        gradients.append({name: p.grad for name, p in shared.parameters_of("policy").items()})
-    assert all(gradients[1][name] is not None for name in gradients[1])
-    for name, gradient in gradients[0].items():
-        torch.testing.assert_close(gradients[1][name], gradient, atol=1e-5, rtol=1e-5)
-
-
-def test_gradient_checkpointing_saves_less(load_tiny) -> None:
-    """The base is in evaluation mode, in which transformers checkpoints nothing by itself."""
-    saved = {}
-    for checkpointing in (False, True):
-        shared = load_tiny(gradient_checkpointing=checkpointing)
-        shared.add_adapter("policy", seed=0)
-        own = {p.untyped_storage().data_ptr() for p in shared.model.parameters()}
-        kept: dict[int, int] = {}
-
-        def keep(tensor: Tensor, own=own, kept=kept) -> Tensor:
-            storage = tensor.untyped_storage()
-            if storage.data_ptr() not in own:
-                kept[storage.data_ptr()] = storage.nbytes()
-            return tensor
-
-        with shared.using("policy"), torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-            states = shared.hidden_states(IDS, torch.ones_like(IDS))
-        assert states.requires_grad
-        saved[checkpointing] = sum(kept.values())
-        assert not any(layer.training for layer in shared.model.get_decoder().layers)
-    assert saved[True] < saved[False] / 4
-
-
 # --- saving and loading ------------------------------------------------------------------------
 
 
@@ -283,34 +244,3 @@ def test_a_torn_adapter_file_is_refused(pair: SharedModel, tmp_path: Path) -> No
     file.write_bytes(file.read_bytes()[:1000])
     with pytest.raises(SalmonError, match=str(tmp_path)):
         pair.load_adapter("three", tmp_path)
-
-
-# --- the base itself ---------------------------------------------------------------------------
-
-
-def test_the_base_is_frozen_and_in_evaluation_mode(tiny: SharedModel) -> None:
-    tiny.add_adapter("policy", seed=0)
-    assert not tiny.model.training
-    assert not any(p.requires_grad for p in tiny.model.parameters())
-
-
-def test_a_base_that_cannot_be_loaded_is_named(tiny_config, tiny_cache: Path, tmp_path: Path) -> None:
-    with pytest.raises(SalmonError, match=f"model.path={tmp_path / 'nothing'}"):
-        load_base(replace(tiny_config, path=str(tmp_path / "nothing")), tiny_cache)
-    (tmp_path / "empty").mkdir()
-    with pytest.raises(SalmonError, match=f"model.path={tmp_path / 'empty'}"):
-        load_base(replace(tiny_config, path=str(tmp_path / "empty")), tiny_cache)
-
-
-def test_torn_weights_are_named(tiny_config, tiny: SharedModel, tiny_cache: Path, tmp_path: Path) -> None:
-    tiny.model.save_pretrained(tmp_path / "base")
-    tiny.tokenizer.save_pretrained(tmp_path / "base")
-    file = tmp_path / "base" / "model.safetensors"
-    file.write_bytes(file.read_bytes()[:1000])
-    with pytest.raises(SalmonError, match=f"model.path={tmp_path / 'base'}"):
-        load_base(replace(tiny_config, path=str(tmp_path / "base")), tiny_cache)
-
-
-def test_a_context_longer_than_the_model_allows_is_refused(tiny_config, tiny_cache: Path) -> None:
-    with pytest.raises(SalmonError, match="model.context=8193.*8192"):
-        load_base(replace(tiny_config, context=8193), tiny_cache)

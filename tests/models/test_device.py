@@ -10,7 +10,7 @@ import torch
 
 from salmon.config.model import Dtype, Quantization
 from salmon.errors import SalmonError
-from salmon.models import base
+from salmon.models import loading
 from salmon.models.device import pick_device, pick_dtype
 from salmon.models.loading import load_base
 
@@ -64,7 +64,7 @@ def test_bf16_on_a_card_without_it_is_refused_before_anything_is_loaded(
     def load(*_: object, **given: object) -> None:
         raise Loaded(given["dtype"], getattr(given["quantization_config"], "bnb_4bit_compute_dtype", None))
 
-    monkeypatch.setattr(base.AutoModelForCausalLM, "from_pretrained", load)
+    monkeypatch.setattr(loading.AutoModelForCausalLM, "from_pretrained", load)
     model = replace(tiny_config, device="auto", dtype=Dtype.bfloat16, quantization=quantization)
     with pytest.raises((SalmonError, Loaded)) as stopped:
         load_base(model, tiny_cache)

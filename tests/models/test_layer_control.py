@@ -1,9 +1,10 @@
-"""reward.layers: a scalar model on the base's first layers is one on a base that was cut there."""
+"""How many layers run: a scalar model on the first layers is one on a base cut there. And recomputing layers."""
 
 from pathlib import Path
 
 import pytest
 import torch
+from torch import Tensor
 
 from salmon.config.ppo import ValueInit
 from salmon.errors import SalmonError
@@ -13,6 +14,7 @@ from salmon.models.heads import ScalarHead, load_scalar_model, save_scalar_model
 from salmon.models.layer_control import first_layers
 from salmon.ppo.models import POLICY, VALUE, load_ppo_models
 
+IDS = torch.tensor([[10, 20, 30, 40, 50], [60, 70, 80, 90, 100]])
 INPUTS = [[10, 11, 12, 13, 14], [20, 21], [10, 11, 12, 30]]
 
 
@@ -121,3 +123,48 @@ def test_an_error_below_leaves_the_base_whole(tiny: SharedModel) -> None:
         assert config.num_hidden_layers == 1
         _ = 1 / 0
     assert config.num_hidden_layers == whole
+
+
+# --- gradient checkpointing --------------------------------------------------------------------
+
+
+def loss(shared: SharedModel) -> Tensor:
+    batch = token_batch(IDS.tolist(), [[5, 6], [7, 8]], 0, shared.device)
+    return -response_logprobs(shared, batch, 1.0).sum()
+
+
+def test_gradient_checkpointing_gives_the_same_gradients(load_tiny, randomise) -> None:
+    gradients = []
+    for checkpointing in (False, True):
+        shared = load_tiny(gradient_checkpointing=checkpointing)
+        shared.add_adapter("policy", seed=0)
+        randomise(shared, "policy", seed=1)
+        with shared.using("policy"):
+            loss(shared).backward()
+        gradients.append({name: p.grad for name, p in shared.parameters_of("policy").items()})
+    assert all(gradients[1][name] is not None for name in gradients[1])
+    for name, gradient in gradients[0].items():
+        torch.testing.assert_close(gradients[1][name], gradient, atol=1e-5, rtol=1e-5)
+
+
+def test_gradient_checkpointing_saves_less(load_tiny) -> None:
+    """The base is in evaluation mode, in which transformers checkpoints nothing by itself."""
+    saved = {}
+    for checkpointing in (False, True):
+        shared = load_tiny(gradient_checkpointing=checkpointing)
+        shared.add_adapter("policy", seed=0)
+        own = {p.untyped_storage().data_ptr() for p in shared.model.parameters()}
+        kept: dict[int, int] = {}
+
+        def keep(tensor: Tensor, own=own, kept=kept) -> Tensor:
+            storage = tensor.untyped_storage()
+            if storage.data_ptr() not in own:
+                kept[storage.data_ptr()] = storage.nbytes()
+            return tensor
+
+        with shared.using("policy"), torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+            states = shared.hidden_states(IDS, torch.ones_like(IDS))
+        assert states.requires_grad
+        saved[checkpointing] = sum(kept.values())
+        assert not any(layer.training for layer in shared.model.get_decoder().layers)
+    assert saved[True] < saved[False] / 4
