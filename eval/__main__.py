@@ -44,7 +44,7 @@ LONGEST_NAME = 120  # of a job's folder
 
 @hydra.main(version_base="1.3", config_path=CONF, config_name="eval_app")
 @clear_errors
-def app(composed: DictConfig) -> None:
+def eval_app(composed: DictConfig) -> None:
     cfg = typed(composed)
     configure_console()
     if HydraConfig.get().mode is RunMode.MULTIRUN:
@@ -75,21 +75,21 @@ def typed(composed: DictConfig) -> EvalApp:
 def main() -> None:
     """Entry point of ``python -m eval``."""
     if sys.argv[1:2] == ["score"]:
-        score(sys.argv[2:])
+        score_command(sys.argv[2:])
         return
     sys.argv[1:] = [re.sub("^suite=", "eval=", word) for word in sys.argv[1:]]  # the config group is the stage's
     sys.argv += folder_overrides()
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")  # a fork after use would only print warnings
     try:
-        app()
+        eval_app()
     except KeyboardInterrupt:
         sys.exit("\neval: interrupted. Run the same command again: finished tasks and answers are kept.")
     leave()
 
 
-def score(words: Sequence[str]) -> None:
+def score_command(words: Sequence[str]) -> None:
     """Show the scores of saved outputs; exit status 1 and one message where they cannot be had."""
-    from eval.score.command import run as run_score
+    from eval.score.command import run_score
 
     try:
         print(run_score(words))
@@ -113,7 +113,7 @@ def run(cfg: EvalApp) -> None:
     """Evaluate, write the results below ``cfg.output`` and show the table."""
     checkpoints = find_checkpoints(cfg.checkpoint)
     check_tasks(checkpoints, cfg.eval.tasks)
-    from eval.results import markdown
+    from eval.results import results_markdown
     from eval.stage import evaluate_all, record
     from salmon.models.loading import load_base
     from salmon.runtime.files import storage_errors
@@ -141,7 +141,7 @@ def run(cfg: EvalApp) -> None:
         tracker.rewind(-1)
         rows = evaluate_all(cfg, shared, checkpoints, output)
         record(cfg, checkpoints, rows, output, tracker)
-    logging.getLogger("salmon").info("\n%s\nresults: %s", markdown(rows), output / "results.json")
+    logging.getLogger("salmon").info("\n%s\nresults: %s", results_markdown(rows), output / "results.json")
 
 
 if __name__ == "__main__":

@@ -8,10 +8,10 @@ from eval.config import JudgeKind, MTBenchMode
 from eval.humaneval.task import METRIC as PASS_AT_1
 from eval.humaneval.task import TASK as HUMANEVAL
 from eval.humaneval.task import run_humaneval
-from eval.job import Job, Subject
+from eval.job import BenchmarkRun, PolicySubject
 from eval.mt_bench import PAIR_TASK
 from eval.mt_bench import TASK as MT_BENCH
-from eval.mt_bench.judges import judge_key
+from eval.mt_bench.judges import rating_judge_key
 from eval.mt_bench.task import files_beside_data, run_mt_bench
 from eval.pairs import TASK as PAIRS
 from eval.pairs.task import policy_job
@@ -29,7 +29,7 @@ from salmon.runtime.fingerprint import semantic
 OUTPUTS = "outputs.jsonl"  # of lm-eval's requests, which are the whole prompts
 
 
-def truthfulqa(subject: Subject) -> Job | None:
+def truthfulqa(subject: PolicySubject) -> BenchmarkRun | None:
     config = subject.run.config
     tasks = [task for task in config.tasks if task in ("truthfulqa_mc1", "truthfulqa_mc2")]
     if not tasks:
@@ -43,10 +43,10 @@ def truthfulqa(subject: Subject) -> Job | None:
 
     data = subject.data("truthfulqa")
     settings = {"limit": config.limit, "chat_template": config.chat_template, "tasks": tasks}
-    return Job("truthfulqa", data, settings, run, tuple((task, "acc") for task in tasks))
+    return BenchmarkRun("truthfulqa", data, settings, run, tuple((task, "acc") for task in tasks))
 
 
-def truthfulqa_gen(subject: Subject) -> Job | None:
+def truthfulqa_gen(subject: PolicySubject) -> BenchmarkRun | None:
     config, judge = subject.run.config, subject.run.answer_judge
     if TRUTHFULQA_GEN not in config.tasks:
         return None
@@ -56,7 +56,7 @@ def truthfulqa_gen(subject: Subject) -> Job | None:
         "truthfulqa_gen": semantic(config.truthfulqa_gen),
         "judge": None if judge is None else judge.file,
     }
-    return Job(
+    return BenchmarkRun(
         TRUTHFULQA_GEN,
         subject.data("truthfulqa"),
         settings,
@@ -66,7 +66,7 @@ def truthfulqa_gen(subject: Subject) -> Job | None:
     )
 
 
-def bbh(subject: Subject) -> Job | None:
+def bbh(subject: PolicySubject) -> BenchmarkRun | None:
     config = subject.run.config
     if "bbh" not in config.tasks:
         return None
@@ -84,15 +84,15 @@ def bbh(subject: Subject) -> Job | None:
         "bbh": semantic(config.bbh),
         "answers": ANSWERS_VERSION,
     }
-    return Job("bbh", data, settings, run, ((f"bbh_{config.bbh.mode.value}", "accuracy"),))
+    return BenchmarkRun("bbh", data, settings, run, ((f"bbh_{config.bbh.mode.value}", "accuracy"),))
 
 
-def humaneval(subject: Subject) -> Job | None:
+def humaneval(subject: PolicySubject) -> BenchmarkRun | None:
     config = subject.run.config
     if HUMANEVAL not in config.tasks:
         return None
     settings = {"limit": config.limit, "humaneval": semantic(config.humaneval)}
-    return Job(
+    return BenchmarkRun(
         HUMANEVAL,
         subject.data(HUMANEVAL),
         settings,
@@ -101,15 +101,17 @@ def humaneval(subject: Subject) -> Job | None:
     )
 
 
-def tydiqa(subject: Subject) -> Job | None:
+def tydiqa(subject: PolicySubject) -> BenchmarkRun | None:
     config = subject.run.config
     if TYDIQA not in config.tasks:
         return None
     settings = {"limit": config.limit, "chat_template": config.chat_template, "tydiqa": semantic(config.tydiqa)}
-    return Job(TYDIQA, subject.data(TYDIQA_FOLDER), settings, lambda work: run_tydiqa(subject, work), ((TYDIQA, F1),))
+    return BenchmarkRun(
+        TYDIQA, subject.data(TYDIQA_FOLDER), settings, lambda work: run_tydiqa(subject, work), ((TYDIQA, F1),)
+    )
 
 
-def mt_bench(subject: Subject) -> Job | None:
+def mt_bench(subject: PolicySubject) -> BenchmarkRun | None:
     config = subject.run.config
     if MT_BENCH not in config.tasks:
         return None
@@ -122,10 +124,10 @@ def mt_bench(subject: Subject) -> Job | None:
     settings = {
         "limit": config.limit,
         "mt_bench": semantic(config.mt_bench),
-        "judge": judge_key(subject.run.judge),
+        "judge": rating_judge_key(subject.run.judge),
         "files": files_beside_data(config.mt_bench),
     }
-    return Job(
+    return BenchmarkRun(
         MT_BENCH,
         subject.data(MT_BENCH),
         settings,
@@ -135,15 +137,15 @@ def mt_bench(subject: Subject) -> Job | None:
     )
 
 
-def pairs(subject: Subject) -> Job | None:
+def pairs(subject: PolicySubject) -> BenchmarkRun | None:
     return policy_job(subject) if PAIRS in subject.run.config.tasks else None
 
 
-def probes(subject: Subject) -> Job | None:
+def probes(subject: PolicySubject) -> BenchmarkRun | None:
     return probes_job(subject) if PROBES in subject.run.config.tasks else None
 
 
-BENCHMARKS: tuple[Callable[[Subject], Job | None], ...] = (
+BENCHMARKS: tuple[Callable[[PolicySubject], BenchmarkRun | None], ...] = (
     truthfulqa,
     truthfulqa_gen,
     bbh,

@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from eval.curves_figure import Panel, draw
+from eval.curves_figure import BenchmarkPanel, draw
 from eval.results import Row, run_names
 from eval.tables.measured import read_results
 from salmon.errors import SalmonError
@@ -23,13 +23,13 @@ CURVES = "learning_curves"
 COLUMNS = ("task", "metric", "run", "step", "checkpoint", "value", "low", "high", "n")
 
 
-def panels(rows: Sequence[Row]) -> list[Panel]:
+def panels(rows: Sequence[Row]) -> list[BenchmarkPanel]:
     """A panel for each figure that some run has at two steps at least; counts and parts of a figure are left out."""
     names = run_names(rows)
-    found: dict[tuple[str, str], Panel] = {}
+    found: dict[tuple[str, str], BenchmarkPanel] = {}
     for row in rows:
         if row.value is not None and not row.metric.startswith("n_") and "/" not in row.metric:
-            panel = found.setdefault((row.task, row.metric), Panel(row.task, row.metric, {}, []))
+            panel = found.setdefault((row.task, row.metric), BenchmarkPanel(row.task, row.metric, {}, []))
             if row.series is None or row.step is None:
                 panel.references.append(row)
             elif all(row.step != other.step for other in panel.curves.setdefault(names[row.series], [])):
@@ -40,22 +40,22 @@ def panels(rows: Sequence[Row]) -> list[Panel]:
     return [panel for panel in found.values() if any(len(curve) > 1 for curve in panel.curves.values())]
 
 
-def draw_curves(folder: Path, rows: Sequence[Row]) -> Path | None:
+def draw_learning_curves(folder: Path, rows: Sequence[Row]) -> Path | None:
     """Write the curves into ``folder``; the picture, or None (and no file) where no run has two steps."""
     shown = panels(rows)
     if not shown:
         return None
     with storage_errors(folder):
-        write_text_atomic(folder / f"{CURVES}.csv", as_csv(shown))
+        write_text_atomic(folder / f"{CURVES}.csv", curves_csv(shown))
         return draw(folder / CURVES, shown, caveat(rows))
 
 
-def as_csv(shown: Sequence[Panel]) -> str:
+def curves_csv(shown: Sequence[BenchmarkPanel]) -> str:
     """All points, and the references with neither run nor step."""
     return csv_table(COLUMNS, (line for panel in shown for line in _csv_lines(panel)))
 
 
-def _csv_lines(panel: Panel) -> Iterator[list[Any]]:
+def _csv_lines(panel: BenchmarkPanel) -> Iterator[list[Any]]:
     points = [(run, row) for run, curve in panel.curves.items() for row in curve]
     for run, row in [*points, *(("", row) for row in panel.references)]:
         low, high = row.interval or (None, None)
@@ -81,7 +81,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         rows = [replace(one.row, checkpoint=one.label) for one in read_results(options.folders)]
         with storage_errors(options.output):
             options.output.mkdir(parents=True, exist_ok=True)
-        picture = draw_curves(options.output, rows)
+        picture = draw_learning_curves(options.output, rows)
         if picture is None:
             raise SalmonError(
                 "no training run with figures at two steps in these results; train with ppo.keep_every=N, then "

@@ -27,7 +27,7 @@ BAND = "Bands: 95 % intervals over items. Flat lines: checkpoints without a step
 
 
 @dataclass(frozen=True)
-class Panel:
+class BenchmarkPanel:
     """One metric of one task."""
 
     task: str
@@ -36,12 +36,12 @@ class Panel:
     references: list[Row]  # of checkpoints that are no moment of a run: the base, SFT
 
 
-def draw(path: Path, panels: Sequence[Panel], caveat: str) -> Path:
+def draw(path: Path, panels: Sequence[BenchmarkPanel], caveat: str) -> Path:
     """Draw the panels as ``path``.png and ``path``.svg; the first."""
     return save_figure(figure_of(panels, caveat), path)[0]
 
 
-def figure_of(panels: Sequence[Panel], caveat: str) -> "Figure":
+def figure_of(panels: Sequence[BenchmarkPanel], caveat: str) -> "Figure":
     """The picture.
 
     Args:

@@ -10,7 +10,7 @@ from typing import Any
 from eval.benchmarks import BENCHMARKS
 from eval.checkpoints import adapter_hash
 from eval.config import EvalConfig
-from eval.job import Evaluation, Job, Subject
+from eval.job import BenchmarkRun, Evaluation, PolicySubject
 from eval.results import Row, Unavailable, load_rows, save_rows
 from eval.sources import MINI, data_folder
 from salmon.models.base import SharedModel
@@ -22,7 +22,7 @@ log = logging.getLogger("salmon")
 ADAPTER = "evaluated"  # name on the shared base (PEFT cannot take "eval", a method of modules)
 
 
-def every_job(job: Job) -> bool:
+def every_benchmark(job: BenchmarkRun) -> bool:
     return True
 
 
@@ -32,7 +32,7 @@ def evaluate_checkpoint(
     name: str,
     evaluation: Evaluation,
     work: Path,
-    wanted: Callable[[Job], bool] = every_job,
+    wanted: Callable[[BenchmarkRun], bool] = every_benchmark,
 ) -> list[Row]:
     """Every task of ``evaluation.config`` on one checkpoint.
 
@@ -51,14 +51,19 @@ def evaluate_checkpoint(
         "system_prompt": shared.chat.system_prompt,
         "context": shared.context,
     }
-    subject = Subject(shared, name, evaluation, data_folder(evaluation.config.data_dir), identity)
+    subject = PolicySubject(shared, name, evaluation, data_folder(evaluation.config.data_dir), identity)
     if adapter is not None:
         shared.load_adapter(ADAPTER, adapter)
     try:
         with shared.using(None if adapter is None else ADAPTER):
             note = _of_another_base(shared, adapter)
             jobs = [job for benchmark in BENCHMARKS if (job := benchmark(subject)) is not None]
-            rows = [row for job in jobs if wanted(job) for row in run_job(job, name, evaluation.config, identity, work)]
+            rows = [
+                row
+                for job in jobs
+                if wanted(job)
+                for row in run_benchmark(job, name, evaluation.config, identity, work)
+            ]
             return [replace(row, note=f"{note}{row.note}") for row in rows]
     finally:
         if adapter is not None:
@@ -71,7 +76,7 @@ def _of_another_base(shared: SharedModel, adapter: Path | None) -> str:
     return f"MADE FOR ANOTHER BASE, {made_for}; " if made_for and made_for != shared.path else ""
 
 
-def run_job(job: Job, name: str, config: EvalConfig, identity: dict[str, Any], work: Path) -> list[Row]:
+def run_benchmark(job: BenchmarkRun, name: str, config: EvalConfig, identity: dict[str, Any], work: Path) -> list[Row]:
     """The rows of one job on checkpoint ``name``; where it was done in ``work`` with the same key, not done again.
 
     Args:
@@ -94,7 +99,7 @@ def run_job(job: Job, name: str, config: EvalConfig, identity: dict[str, Any], w
     return rows
 
 
-def _with_scope(row: Row, config: EvalConfig, job: Job) -> Row:
+def _with_scope(row: Row, config: EvalConfig, job: BenchmarkRun) -> Row:
     """The row with its data, and with what makes it less than the whole benchmark said in its note."""
     scope, smoke_test = [], config.data_dir == MINI and not job.own_files
     if smoke_test:

@@ -14,12 +14,12 @@ def proportion_interval(right: int, n: int) -> tuple[float, float]:
     return float(interval.low), float(interval.high)
 
 
-def mean_interval(mean: float, stderr: float) -> tuple[float, float]:
+def normal_interval(mean: float, stderr: float) -> tuple[float, float]:
     """Interval of a mean of many items, from its standard error (normal approximation)."""
     return mean - Z * stderr, mean + Z * stderr
 
 
-def shares_interval(values: Sequence[float], mean: float, stderr: float | None) -> tuple[float, float] | None:
+def mean_share_interval(values: Sequence[float], mean: float, stderr: float | None) -> tuple[float, float] | None:
     """Interval of the mean of shares from 0 to 1; of a proportion where every item is right or wrong.
 
     None where one item alone has no error.
@@ -28,5 +28,5 @@ def shares_interval(values: Sequence[float], mean: float, stderr: float | None) 
         return proportion_interval(int(sum(values)), len(values))
     if stderr is None:
         return None
-    low, high = mean_interval(mean, stderr)
+    low, high = normal_interval(mean, stderr)
     return max(0.0, low), min(1.0, high)

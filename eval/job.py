@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from eval.config import EvalConfig
-from eval.mt_bench.judges import Judge
+from eval.mt_bench.judges import RatingJudge
 from eval.results import Row
 from eval.sources import content_hash
 from eval.truthfulqa.judging import AnswerJudge
@@ -19,14 +19,14 @@ class Evaluation:
     """What is the same for all checkpoints of a run."""
 
     config: EvalConfig
-    judge: Judge | None
+    judge: RatingJudge | None
     seed: int
     cache: Path  # for downloads
     answer_judge: AnswerJudge | None = None  # of TruthfulQA's answers
 
 
 @dataclass(frozen=True)
-class Subject:
+class PolicySubject:
     """The checkpoint that is active on the shared base."""
 
     shared: SharedModel
@@ -48,7 +48,7 @@ class Subject:
 
 
 @dataclass(frozen=True)
-class Job:
+class BenchmarkRun:
     """Some tasks that are computed together."""
 
     name: str

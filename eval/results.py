@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from eval.intervals import mean_interval, shares_interval
+from eval.intervals import mean_share_interval, normal_interval
 from eval.provenance import Provenance
 from salmon.runtime.files import storage_errors, write_json_atomic, write_text_atomic
 from salmon.runtime.tables import markdown_table
@@ -49,7 +49,7 @@ class Row:
             return self.low, self.high
         if self.value is None or self.stderr is None:
             return None
-        return mean_interval(self.value, self.stderr)
+        return normal_interval(self.value, self.stderr)
 
     def renamed(self, checkpoint: str) -> "Row":
         """The same figure for a checkpoint with identical weights."""
@@ -67,7 +67,7 @@ class TaskRows:
     def mean(self, metric: str, values: Sequence[float]) -> Row:
         """The mean of the items' scores, which are from 0 to 1, with its standard error and 95 % interval."""
         mean, stderr = mean_and_stderr(values)
-        interval = None if mean is None else shares_interval(values, mean, stderr)
+        interval = None if mean is None else mean_share_interval(values, mean, stderr)
         low, high = interval or (None, None)
         return Row(self.checkpoint, self.task, metric, mean, stderr, len(values), self.how.text, low, high, self.how)
 
@@ -105,12 +105,12 @@ def mean_and_stderr(values: Sequence[float]) -> tuple[float | None, float | None
     return mean, math.sqrt(variance / len(values))
 
 
-def as_metrics(rows: Sequence[Row]) -> dict[str, float]:
+def metrics_of_rows(rows: Sequence[Row]) -> dict[str, float]:
     """Every figure that exists, under ``eval/<checkpoint>/<task>/<metric>``."""
     return {f"eval/{row.checkpoint}/{row.task}/{row.metric}": row.value for row in rows if row.value is not None}
 
 
-def by_step(rows: Sequence[Row]) -> dict[int, dict[str, float]]:
+def metrics_by_step(rows: Sequence[Row]) -> dict[int, dict[str, float]]:
     """Every figure that exists at the step of its checkpoint, ``eval/<run>/<task>/<metric>``; steps ascend.
 
     So a metric of a training run is one line, whatever its checkpoints are called; of two checkpoints of one step the
@@ -154,10 +154,10 @@ def write_results(folder: Path, rows: Sequence[Row], facts: dict[str, Any], list
     with storage_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
         write_json_atomic(folder / "results.json", {**facts, "rows": [asdict(row) for row in rows]})
-        write_text_atomic(folder / "results.md", "\n".join([markdown(rows), *lists]))
+        write_text_atomic(folder / "results.md", "\n".join([results_markdown(rows), *lists]))
 
 
-def markdown(rows: Sequence[Row]) -> str:
+def results_markdown(rows: Sequence[Row]) -> str:
     """A line per task and metric, a column per checkpoint; what must be known about a line stands below."""
     checkpoints = list(dict.fromkeys(row.checkpoint for row in rows))
     lines = list(dict.fromkeys((row.task, row.metric) for row in rows))

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from eval.config import EvalConfig
-from eval.evaluate import run_job
+from eval.evaluate import run_benchmark
 from eval.pairs import TASK as PAIRS
 from eval.pairs.task import reward_job
 from eval.principle_following import TASK as PRINCIPLE_FOLLOWING
-from eval.principle_following.scoring import identity_of
+from eval.principle_following.scoring import reward_identity
 from eval.principle_following.task import evaluate_reward_model, read_inputs
 from eval.results import Row
 from salmon.models.base import SharedModel
@@ -44,8 +44,8 @@ def pairs(subject: RewardSubject) -> Measurement | None:
     if PAIRS not in subject.config.tasks:
         return None
     job = reward_job(subject.shared, subject.artifact, subject.name, subject.config)
-    return lambda: run_job(
-        job, subject.name, subject.config, identity_of(subject.shared, subject.artifact), subject.work
+    return lambda: run_benchmark(
+        job, subject.name, subject.config, reward_identity(subject.shared, subject.artifact), subject.work
     )
 
 

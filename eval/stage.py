@@ -7,14 +7,14 @@ from pathlib import Path
 
 from eval.checkpoints import Checkpoints, adapter_hash, checkpoints_of
 from eval.config import EvalApp
-from eval.curves import CURVES, draw_curves
-from eval.evaluate import ADAPTER, evaluate_checkpoint, every_job
-from eval.job import Evaluation, Job
+from eval.curves import CURVES, draw_learning_curves
+from eval.evaluate import ADAPTER, evaluate_checkpoint, every_benchmark
+from eval.job import BenchmarkRun, Evaluation
 from eval.mt_bench.figure import FILE as RADAR
 from eval.mt_bench.figure import radar
-from eval.mt_bench.judges import make_judge
+from eval.mt_bench.judges import make_rating_judge
 from eval.principle_following import TASK as PRINCIPLE_FOLLOWING
-from eval.results import Row, as_metrics, by_step, write_results
+from eval.results import Row, metrics_by_step, metrics_of_rows, write_results
 from eval.reward_benchmarks import Measurement, RewardSubject, measurements
 from eval.truthfulqa.judges import make_answer_judge
 from salmon.config.schema import Config
@@ -52,7 +52,7 @@ def evaluate_all(cfg: Config | EvalApp, shared: SharedModel, checkpoints: Checkp
         for measurement in measurements(RewardSubject(shared, artifact, name, cfg.eval, cfg.seed, work / name))
     ]
 
-    def evaluated(wanted: Callable[[Job], bool], measured: Iterable[Measurement]) -> list[Row]:
+    def evaluated(wanted: Callable[[BenchmarkRun], bool], measured: Iterable[Measurement]) -> list[Row]:
         rows = _evaluate_policies(cfg, shared, checkpoints, work, wanted) if checkpoints.policies else []
         return rows + [row for measure in measured for row in measure()]
 
@@ -64,15 +64,19 @@ def evaluate_all(cfg: Config | EvalApp, shared: SharedModel, checkpoints: Checkp
                 lambda job: not job.one_process and next(turns) == here.rank,
                 (measure for measure in of_reward_models if next(turns) == here.rank),
             )
-    return here.on_main(lambda: evaluated(every_job, of_reward_models))
+    return here.on_main(lambda: evaluated(every_benchmark, of_reward_models))
 
 
 def _evaluate_policies(
-    cfg: Config | EvalApp, shared: SharedModel, checkpoints: Checkpoints, work: Path, wanted: Callable[[Job], bool]
+    cfg: Config | EvalApp,
+    shared: SharedModel,
+    checkpoints: Checkpoints,
+    work: Path,
+    wanted: Callable[[BenchmarkRun], bool],
 ) -> list[Row]:
     """Equal adapters are done once; every row knows the moment of its checkpoint."""
     cache = Path(cfg.paths.cache).expanduser()
-    judge = make_judge(cfg.eval.mt_bench.judge, shared, cfg.model, cache)
+    judge = make_rating_judge(cfg.eval.mt_bench.judge, shared, cfg.model, cache)
     answer_judge = make_answer_judge(cfg.eval.truthfulqa_gen.judge, shared, cfg.model, cache, cfg.eval.batch_size)
     evaluation = Evaluation(cfg.eval, judge, cfg.seed, cache, answer_judge)
     rows: list[Row] = []
@@ -107,7 +111,7 @@ def record(
             "versions": versions(),
         },
     )
-    for step, figures in by_step(rows).items():
+    for step, figures in metrics_by_step(rows).items():
         tracker.log(step, figures)
     tracker.table(
         "results",
@@ -120,9 +124,9 @@ def record(
     )
     if (figure := radar(work / RADAR, rows)) is not None:
         tracker.image(figure.stem, figure, 0)
-    if drawn := draw_curves(work, rows):
+    if drawn := draw_learning_curves(work, rows):
         tracker.image(CURVES, drawn, 0)
-    metrics = as_metrics(rows)
+    metrics = metrics_of_rows(rows)
     for name in dict.fromkeys(row.checkpoint for row in rows if row.task == PRINCIPLE_FOLLOWING):
         tracker.image(f"{name}_matrix", work / name / PRINCIPLE_FOLLOWING / "matrix.png", 0)
     tracker.summary(metrics)

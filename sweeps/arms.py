@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from salmon.errors import SalmonError
-from sweeps.collect import NOT_STARTED, Job
+from sweeps.collect import NOT_STARTED, SweepJob
 from sweeps.curves import Curve, read_curve
 from sweeps.settings import ReportSettings
 from sweeps.statistics import Estimate, mean_interval
@@ -16,10 +16,10 @@ from sweeps.statistics import Estimate, mean_interval
 class Arm:
     name: str
     asked: tuple[str, ...]  # principles asked for by name (principles.include); none: a control, or a whole bank
-    jobs: Mapping[int, Job]  # by seed, in every state
+    jobs: Mapping[int, SweepJob]  # by seed, in every state
 
     @property
-    def finished(self) -> dict[int, Job]:
+    def finished(self) -> dict[int, SweepJob]:
         return {seed: job for seed, job in self.jobs.items() if job.finished}
 
     @property
@@ -31,13 +31,13 @@ class Arm:
         """The artifact of a stage by seed, of the jobs that made or used one."""
         return {seed: job.artifacts[label] for seed, job in self.finished.items() if label in job.artifacts}
 
-    def measure(self, metric: str, stage: str = "ppo") -> "Measured":
+    def measure(self, metric: str, stage: str = "ppo") -> "ArmMetric":
         curves = {seed: read_curve(path, metric) for seed, path in self.artifacts(stage).items()}
-        return Measured(metric, {seed: curve for seed, curve in curves.items() if curve.values})
+        return ArmMetric(metric, {seed: curve for seed, curve in curves.items() if curve.values})
 
 
 @dataclass(frozen=True)
-class Measured:
+class ArmMetric:
     """One metric of one arm: a curve for each seed that has it."""
 
     metric: str
@@ -65,13 +65,13 @@ class Measured:
         return {seed: curve.change for seed, curve in self.curves.items()}
 
 
-def group(jobs: Sequence[Job], settings: ReportSettings) -> list[Arm]:
+def group_by_arm(jobs: Sequence[SweepJob], settings: ReportSettings) -> list[Arm]:
     """Arms in the order of their first jobs; a job that never started has no config, so it is in none.
 
     Raises:
         SalmonError: a key is not in the config, or two jobs have the same arm and seed.
     """
-    arms: dict[str, dict[int, Job]] = {}
+    arms: dict[str, dict[int, SweepJob]] = {}
     for job in (job for job in jobs if job.state != NOT_STARTED):
         name = ", ".join(str(_required(job, key)) for key in settings.arm)
         seed = _required(job, settings.seed)
@@ -87,11 +87,11 @@ def group(jobs: Sequence[Job], settings: ReportSettings) -> list[Arm]:
     ]
 
 
-def asked_of(job: Job) -> tuple[str, ...]:
+def asked_of(job: SweepJob) -> tuple[str, ...]:
     return tuple(job.value("principles.include") or ()) if job.value("principles.rl") else ()
 
 
-def _required(job: Job, key: str) -> Any:
+def _required(job: SweepJob, key: str) -> Any:
     value = job.value(key)
     if value is None:
         raise SalmonError(

@@ -8,7 +8,7 @@ import pandas as pd
 
 from salmon.runtime.store import open_artifact
 from salmon.tracking.metrics_file import METRICS, read_metrics
-from sweeps.collect import Job
+from sweeps.collect import SweepJob
 from sweeps.curves import Curve, read_curve
 from sweeps.renamed_metrics import current_names
 from sweeps.statistics import Estimate, mean_interval
@@ -21,7 +21,7 @@ class Cell:
     """``axes``: what was swept, without seeds, by setting; the same settings in every cell of a study."""
 
     axes: Mapping[str, str]
-    jobs: tuple[Job, ...]
+    jobs: tuple[SweepJob, ...]
     figures: tuple[Mapping[str, float], ...]  # of each job, where it ended; none where it did not finish
 
     @property
@@ -51,7 +51,7 @@ class Cell:
         return {number: curve for number, curve in found.items() if curve.values}
 
 
-def cells_of(jobs: Sequence[Job]) -> list[Cell]:
+def cells_of(jobs: Sequence[SweepJob]) -> list[Cell]:
     """All cells, those too of which no job has begun, in the order of their first jobs."""
     settings = [dict(_setting(override) for override in job.overrides) for job in jobs]
     swept = [
@@ -59,7 +59,7 @@ def cells_of(jobs: Sequence[Job]) -> list[Cell]:
         for key in dict.fromkeys(key for each in settings for key in each)
         if len({each.get(key) for each in settings}) > 1 and key.rpartition(".")[2] != "seed"
     ]
-    members: dict[tuple[str, ...], list[Job]] = {}
+    members: dict[tuple[str, ...], list[SweepJob]] = {}
     for job, each in zip(jobs, settings, strict=True):
         members.setdefault(tuple(each.get(key, "") for key in swept), []).append(job)
     return [
@@ -68,7 +68,7 @@ def cells_of(jobs: Sequence[Job]) -> list[Cell]:
     ]
 
 
-def figures_of(job: Job) -> dict[str, float]:
+def figures_of(job: SweepJob) -> dict[str, float]:
     """Where the job ended: the last value of each held-out metric of its policy, and the figures of its evaluations."""
     if not job.finished:
         return {}

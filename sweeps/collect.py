@@ -29,7 +29,7 @@ REQUEUED = "requeued"  # by Slurm: time limit or preemption
 
 
 @dataclass(frozen=True)
-class Job:
+class SweepJob:
     """One job of a sweep. ``config`` has Hydra's part under ``hydra`` and is empty where the job never started."""
 
     name: str
@@ -51,7 +51,7 @@ class Job:
         return OmegaConf.to_container(value) if OmegaConf.is_config(value) else value
 
 
-def read_sweep(folder: Path) -> list[Job]:
+def read_sweep(folder: Path) -> list[SweepJob]:
     """Jobs in the order in which they were planned; a job without a folder is ``not started``.
 
     Raises:
@@ -66,7 +66,9 @@ def read_sweep(folder: Path) -> list[Job]:
     planned = planned_overrides(multirun)
     started = {frozenset(overrides): job for overrides, job in jobs.items()}
     waiting = [
-        Job(" ".join(overrides), overrides, NOT_STARTED) for overrides in planned if frozenset(overrides) not in started
+        SweepJob(" ".join(overrides), overrides, NOT_STARTED)
+        for overrides in planned
+        if frozenset(overrides) not in started
     ]
     order = {frozenset(overrides): place for place, overrides in enumerate(planned)}
     return sorted([*jobs.values(), *waiting], key=lambda job: order.get(frozenset(job.overrides), len(order)))
@@ -104,7 +106,7 @@ def planned_overrides(multirun: DictConfig) -> list[tuple[str, ...]]:
     return list(itertools.product(*axes.values()))
 
 
-def read_job(folder: Path) -> Job:
+def read_job(folder: Path) -> SweepJob:
     hydra = folder / ".hydra"
     overrides = tuple(str(item) for item in _yaml(hydra / "overrides.yaml"))
     config = OmegaConf.merge(_yaml(hydra / "config.yaml"), _yaml(hydra / "hydra.yaml"))
@@ -122,7 +124,7 @@ def read_job(folder: Path) -> Job:
         elif lost:
             state, error = FAILED, f"no longer in the store: {', '.join(lost)}; run the same command again"
     progress = status.get("progress") if state == RUNNING else None
-    return Job(folder.name, overrides, state, error, status.get("stage"), progress, artifacts, config)
+    return SweepJob(folder.name, overrides, state, error, status.get("stage"), progress, artifacts, config)
 
 
 def gone(status: Mapping[str, Any]) -> bool:

@@ -22,7 +22,7 @@ from salmon.runtime.store import open_artifact
 from salmon.runtime.tables import markdown_table
 from sweeps.cells import policy
 from sweeps.curves import UNITS, Curve, read_curve
-from sweeps.figures import Panel, draw_curves
+from sweeps.figures import CurvePanel, draw_curve_panels
 from sweeps.renamed_metrics import current_names
 
 _LOCAL = ("paths",)  # where files are is no difference between runs
@@ -98,7 +98,7 @@ def names_of(folders: Sequence[Path]) -> list[str]:
     return [str(path.relative_to(shared)) for path in paths]
 
 
-def compare(runs: Sequence[Run]) -> str:
+def compare_runs(runs: Sequence[Run]) -> str:
     names = [run.name for run in runs]
     settings, figures = differing_settings(runs), differing_figures(runs)
     return "\n\n".join(
@@ -124,10 +124,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if len(options.runs) < 2:
             raise SalmonError("give two runs or more")
         runs = [read_run(folder, name) for folder, name in zip(options.runs, names_of(options.runs), strict=True)]
-        print(compare(runs))
+        print(compare_runs(runs))
         if options.plot:
             panels = [
-                Panel(
+                CurvePanel(
                     metric.removeprefix("held_out/"),
                     unit,
                     {
@@ -140,7 +140,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
             ]
             with storage_errors(options.plot.parent):
                 print(
-                    "\nplot: " + ", ".join(path.name for path in draw_curves(options.plot, panels, "Held-out prompts"))
+                    "\nplot: "
+                    + ", ".join(path.name for path in draw_curve_panels(options.plot, panels, "Held-out prompts"))
                 )
     except SalmonError as error:
         sys.exit(f"salmon: {error}")

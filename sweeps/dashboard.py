@@ -131,7 +131,7 @@ def sections(axis: str) -> list[ws.Section]:
     ]
 
 
-def workspace(study: str, entity: str, project: str) -> ws.Workspace:
+def study_workspace(study: str, entity: str, project: str) -> ws.Workspace:
     """All runs of the study, grouped by its axes."""
     axes = axes_of(study)
     return ws.Workspace(
@@ -147,7 +147,7 @@ def workspace(study: str, entity: str, project: str) -> ws.Workspace:
     )
 
 
-def report(study: str, entity: str, project: str) -> wr.Report:
+def study_report(study: str, entity: str, project: str) -> wr.Report:
     """The same panels on one page, with what they are for."""
     axes = axes_of(study)
     runs = wr.Runset(
@@ -174,12 +174,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     configure_console()
     try:
         views: dict[str, ws.Workspace | wr.Report] = {
-            "workspace": workspace(options.study, options.entity, options.project),
-            "report": report(options.study, options.entity, options.project),
+            "workspace": study_workspace(options.study, options.entity, options.project),
+            "report": study_report(options.study, options.entity, options.project),
         }
         for name, view in views.items():
             if options.save:
-                save(view, name)
+                save_view(view, name)
             else:
                 path = options.out / f"{options.study}.{name}.json"
                 with storage_errors(options.out):
@@ -189,7 +189,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.exit(f"salmon: {error}")
 
 
-def save(view: "ws.Workspace | wr.Report", name: str) -> None:
+def save_view(view: "ws.Workspace | wr.Report", name: str) -> None:
     """Raises ``SalmonError`` where W&B refuses, or nobody is logged in."""
     if not wandb.api.api_key:
         raise SalmonError(f"{name}: W&B has no login here; run `wandb login`, or leave --save out")

@@ -27,7 +27,7 @@ BAND = "Line: mean of the seeds. Band: from the lowest to the highest seed."
 
 
 @dataclass(frozen=True)
-class Panel:
+class CurvePanel:
     title: str
     ylabel: str
     curves: Mapping[str, Mapping[int, Curve]]  # arm -> seed -> curve
@@ -48,7 +48,7 @@ def band(curves: Mapping[int, Curve]) -> list[tuple[int, float, float, float]]:
     ]
 
 
-def draw_curves(path: Path, panels: Sequence[Panel], title: str, xlabel: str = "PPO updates") -> list[Path]:
+def draw_curve_panels(path: Path, panels: Sequence[CurvePanel], title: str, xlabel: str = "PPO updates") -> list[Path]:
     """Draw the panels as ``path``.png and ``path``.svg; the files."""
     from matplotlib.ticker import MaxNLocator
 

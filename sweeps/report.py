@@ -10,7 +10,7 @@ from omegaconf import OmegaConf
 
 from salmon.errors import SalmonError
 from salmon.runtime.console import configure_console
-from sweeps.collect import Job, read_plan, read_sweep
+from sweeps.collect import SweepJob, read_plan, read_sweep
 from sweeps.reports.ablations import ablations
 from sweeps.reports.controllability import controllability
 from sweeps.reports.document import Document
@@ -20,7 +20,7 @@ from sweeps.settings import ReportSettings, read_settings
 
 log = logging.getLogger("salmon")
 
-REPORTS: dict[str, Callable[[Sequence[Job], ReportSettings], Document]] = {
+REPORTS: dict[str, Callable[[Sequence[SweepJob], ReportSettings], Document]] = {
     "study": study,
     "controllability": controllability,
     "reward_hacking": reward_hacking,

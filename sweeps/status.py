@@ -11,14 +11,14 @@ from salmon.errors import SalmonError
 from salmon.runtime.progress import format_duration
 from salmon.runtime.status import read_json
 from salmon.runtime.tables import aligned_table
-from sweeps.collect import FAILED, FINISHED, NOT_STARTED, REQUEUED, RUNNING, Job, read_sweep
+from sweeps.collect import FAILED, FINISHED, NOT_STARTED, REQUEUED, RUNNING, SweepJob, read_sweep
 
 HEADER = ("job", "state", "stage", "step", "left", "reward", "KL", "error")
 STATES = (FINISHED, RUNNING, REQUEUED, FAILED, NOT_STARTED)
 _CLEAR = "\x1b[2J\x1b[H"
 
 
-def table(jobs: Sequence[Job], folder: Path) -> str:
+def jobs_table(jobs: Sequence[SweepJob], folder: Path) -> str:
     """A line a job. ``left`` is the running stage's time, ``reward`` of a finished job its best on held-out prompts."""
     lines = aligned_table(HEADER, [_row(job, folder) for job in jobs])
     counts = Counter(job.state for job in jobs)
@@ -26,7 +26,7 @@ def table(jobs: Sequence[Job], folder: Path) -> str:
     return "\n".join([lines, "", f"{len(jobs)} jobs: {states}"])
 
 
-def _row(job: Job, folder: Path) -> tuple[str, ...]:
+def _row(job: SweepJob, folder: Path) -> tuple[str, ...]:
     step, left, reward, kl = "", "", "", ""
     if job.progress:
         step = f"{job.progress['done']}/{job.progress['total']} {job.progress['unit']}"
@@ -57,7 +57,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         while True:
             jobs = read_sweep(options.folder)
-            print((_CLEAR if options.watch and sys.stdout.isatty() else "") + table(jobs, options.folder), flush=True)
+            print(
+                (_CLEAR if options.watch and sys.stdout.isatty() else "") + jobs_table(jobs, options.folder), flush=True
+            )
             if not options.watch or not {job.state for job in jobs} & {RUNNING, REQUEUED, NOT_STARTED}:
                 return
             time.sleep(options.watch)

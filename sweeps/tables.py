@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from salmon.runtime.tables import markdown_table
-from sweeps.arms import Measured
-from sweeps.collect import FINISHED, Job
+from sweeps.arms import ArmMetric
+from sweeps.collect import FINISHED, SweepJob
 from sweeps.statistics import Estimate
 
 MISSING = "n/a"
@@ -24,7 +24,7 @@ def interval(estimate: Estimate, digits: int, sign: bool = False, seeds: int | N
     return f"{mean} ± {half}" + (f", n={estimate.n}" if seeds is not None and estimate.n != seeds else "")
 
 
-def change_cell(measured: Measured, digits: int, seeds: int) -> str:
+def change_cell(measured: ArmMetric, digits: int, seeds: int) -> str:
     start, end = ("?" if e.mean is None else f"{e.mean:.{digits}f}" for e in (measured.start, measured.end))
     if measured.end.mean is None:
         return MISSING
@@ -33,7 +33,7 @@ def change_cell(measured: Measured, digits: int, seeds: int) -> str:
     return f"{start} → {end} ({interval(measured.change, digits, sign=True, seeds=seeds)})"
 
 
-def jobs_section(jobs: Sequence[Job]) -> str:
+def jobs_section(jobs: Sequence[SweepJob]) -> str:
     """How many jobs the figures are about, and what is the matter with the others."""
     done = sum(job.finished for job in jobs)
     head = f"Jobs: {done} of {len(jobs)} finished."

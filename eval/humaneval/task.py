@@ -14,7 +14,7 @@ from typing import Any
 from eval.answers import cached_answers
 from eval.greedy import before_stop, greedy_answers
 from eval.humaneval.sandbox import PASSED, TIMED_OUT, Limits, run_program
-from eval.job import Subject
+from eval.job import PolicySubject
 from eval.provenance import Provenance
 from eval.results import Row, TaskRows
 from eval.sources import humaneval_rows
@@ -38,7 +38,7 @@ class Problem:
         return f"{self.prompt}{completion}\n{self.test}\ncheck({self.entry_point})\n"
 
 
-def run_humaneval(subject: Subject, work: Path) -> list[Row]:
+def run_humaneval(subject: PolicySubject, work: Path) -> list[Row]:
     """Rows of HumanEval with the active adapter; ``work`` keeps what was written, and its results.
 
     Raises:

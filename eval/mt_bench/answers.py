@@ -26,19 +26,19 @@ OTHER_TEMPERATURE = 0.7  # FastChat's for a category that is not in its table
 
 
 @dataclass(frozen=True)
-class AnswerSettings:
+class ConversationSettings:
     max_new_tokens: int  # per turn
     batch_size: int
     seed: int
     template: str = TOKENIZER
 
 
-def write_answers(
+def write_conversations(
     shared: SharedModel,
     questions: Sequence[dict[str, Any]],
     path: Path,
     model_id: str,
-    settings: AnswerSettings,
+    settings: ConversationSettings,
 ) -> list[dict[str, Any]]:
     """Answer every question that ``path`` does not have yet, with the active adapter; FastChat's rows.
 
@@ -69,7 +69,7 @@ def _answer_batch(
     batch: Sequence[dict[str, Any]],
     model_id: str,
     temperature: float,
-    settings: AnswerSettings,
+    settings: ConversationSettings,
 ) -> list[dict[str, Any]]:
     template = make_template(settings.template)
     sampling = Sampling(temperature, settings.max_new_tokens)

@@ -35,14 +35,14 @@ WINNER = re.compile(r"\[\[([ABC])\]\]")
 
 
 @dataclass(frozen=True)
-class JudgeRequest:
+class JudgePrompt:
     system: str
     user: str
     repeat: int = 0  # tells equal requests apart that are to be asked anew
 
 
 @dataclass(frozen=True)
-class Verdict:
+class RatingVerdict:
     """``rating`` is None where none could be had: the call failed, or the text holds none from 1 to 10."""
 
     text: str
@@ -53,7 +53,7 @@ class Verdict:
         return self.text == ERROR_TEXT
 
 
-class Judge(Protocol):
+class RatingJudge(Protocol):
     label: str  # goes into files and tables
     note: str  # what a reader of the table must know
     repeats: int  # verdicts to ask for on each item
@@ -62,11 +62,13 @@ class Judge(Protocol):
     def usage(self) -> str | None:
         """What was asked and paid so far, where that is counted."""
 
-    def rate(self, requests: Sequence[JudgeRequest]) -> Iterator[Verdict]:
+    def rate(self, requests: Sequence[JudgePrompt]) -> Iterator[RatingVerdict]:
         """One verdict a request, in order, each as soon as it is there."""
 
 
-def make_judge(settings: EvalJudgeSettings, shared: SharedModel, model: ModelConfig, cache: Path) -> Judge | None:
+def make_rating_judge(
+    settings: EvalJudgeSettings, shared: SharedModel, model: ModelConfig, cache: Path
+) -> RatingJudge | None:
     """The judge of the config; None for ``kind=none``.
 
     Args:
@@ -77,15 +79,15 @@ def make_judge(settings: EvalJudgeSettings, shared: SharedModel, model: ModelCon
         case JudgeKind.none:
             return None
         case JudgeKind.openai:
-            return EndpointJudge(settings, cache / REPLIES)
+            return EndpointRatingJudge(settings, cache / REPLIES)
         case JudgeKind.local:
             if settings.model is None:
-                return LocalJudge(shared, model.name)
+                return LocalRatingJudge(shared, model.name)
             other = replace(model, name=settings.model, path=settings.model, revision=None)
-            return LocalJudge(load_base(other, cache), settings.model)
+            return LocalRatingJudge(load_base(other, cache), settings.model)
 
 
-def judge_key(judge: Judge | None) -> str:
+def rating_judge_key(judge: RatingJudge | None) -> str:
     """What tells two judges apart."""
     return "none" if judge is None else f"{judge.label}, {judge.note}"
 
@@ -111,7 +113,7 @@ def parse_winner(text: str) -> str | None:
     return found.pop() if len(found) == 1 else None
 
 
-class EndpointJudge:
+class EndpointRatingJudge:
     """Any server with OpenAI's chat completions; asked once at temperature 0, as FastChat's judge, or several times."""
 
     def __init__(self, settings: EvalJudgeSettings, cache: Path):
@@ -134,16 +136,16 @@ class EndpointJudge:
     def usage(self) -> str:
         return f"{self.endpoint.totals.text} so far"
 
-    def rate(self, requests: Sequence[JudgeRequest]) -> Iterator[Verdict]:
-        """See ``Judge``. A failed call gives a failed verdict; after many in a row no more are made.
+    def rate(self, requests: Sequence[JudgePrompt]) -> Iterator[RatingVerdict]:
+        """See ``RatingJudge``. A failed call gives a failed verdict; after many in a row no more are made.
 
         Raises:
             Unavailable: OpenAI's own endpoint, and no key.
         """
         for text in self.say(requests, self.temperature):
-            yield Verdict(text, parse_rating(text))
+            yield RatingVerdict(text, parse_rating(text))
 
-    def say(self, requests: Sequence[JudgeRequest], temperature: float = 0.0) -> Iterator[str]:
+    def say(self, requests: Sequence[JudgePrompt], temperature: float = 0.0) -> Iterator[str]:
         """The judge's texts, ``ERROR_TEXT`` for a failed call; else as ``rate``."""
         asked = [
             ChatRequest(
@@ -155,7 +157,7 @@ class EndpointJudge:
             yield ERROR_TEXT if reply.failed else reply.text
 
 
-class LocalJudge:
+class LocalRatingJudge:
     """The rating from 1 to 10 that a local model expects, read off its next-token probabilities.
 
     The judge prompt is answered with ``Rating: [[``, and the mean of 1 .. 10 under the probabilities of these
@@ -177,8 +179,8 @@ class LocalJudge:
         self.usage = None
         self.tokens = rating_tokens(shared, self.reply_prefix)
 
-    def rate(self, requests: Sequence[JudgeRequest]) -> Iterator[Verdict]:
-        """See ``Judge``; the plain base judges, whatever adapter is active outside."""
+    def rate(self, requests: Sequence[JudgePrompt]) -> Iterator[RatingVerdict]:
+        """See ``RatingJudge``; the plain base judges, whatever adapter is active outside."""
         prompts = [self._prompt(request) for request in requests]
         groups: dict[str, list[list[int]]] = {}  # by system message: these share their beginning
         for request, prompt in zip(requests, prompts, strict=True):
@@ -190,9 +192,9 @@ class LocalJudge:
             }
         for request, prompt in zip(requests, prompts, strict=True):
             rating = self._expected_rating(prompt[lengths[request.system] :], caches[request.system])
-            yield Verdict(f"[[{rating:.4f}]]", rating)
+            yield RatingVerdict(f"[[{rating:.4f}]]", rating)
 
-    def _prompt(self, request: JudgeRequest) -> list[int]:
+    def _prompt(self, request: JudgePrompt) -> list[int]:
         chat = replace(self.shared.chat, system_prompt=request.system)
         prompt = chat.prompt_ids([{"role": "user", "content": request.user}], reply_prefix=self.reply_prefix)
         room = self.shared.context - 1  # one token follows it

@@ -9,8 +9,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from eval.mt_bench.judges import EndpointJudge, JudgeRequest, parse_winner
-from eval.mt_bench.verdicts import failed, filled, grow, verdict_key
+from eval.mt_bench.judges import EndpointRatingJudge, JudgePrompt, parse_winner
+from eval.mt_bench.verdicts import call_failed, complete_judgment_file, fill_template, verdict_key
 from eval.results import Row, TaskRows
 from eval.sources import MTBenchData, answer_rows
 from salmon.errors import SalmonError
@@ -39,20 +39,20 @@ def read_baseline(path: Path, questions: Sequence[dict[str, Any]]) -> list[dict[
     return [{"model_id": path.stem} | answers[question["question_id"]] for question in questions]
 
 
-def pair_prompt(
+def comparison_prompt(
     data: MTBenchData, question: dict[str, Any], first: dict[str, Any], second: dict[str, Any], turn: int
-) -> tuple[str, JudgeRequest]:
+) -> tuple[str, JudgePrompt]:
     """Name and text of FastChat's prompt that compares one turn (0 or 1) of two answers, in this order."""
     blanks: dict[str, str] = {}
     for letter, answer in (("a", first), ("b", second)):
         replies = answer["choices"][0]["turns"]
         blanks |= {f"answer_{letter}": replies[0]}
         blanks |= {f"answer_{letter}_{i + 1}": replies[i] for i in range(turn + 1)}
-    return filled(data, "pair", question, turn, blanks)
+    return fill_template(data, "pair", question, turn, blanks)
 
 
-def write_pair_judgments(
-    judge: EndpointJudge,
+def write_comparisons(
+    judge: EndpointRatingJudge,
     data: MTBenchData,
     questions: Sequence[dict[str, Any]],
     answers: Sequence[dict[str, Any]],
@@ -66,7 +66,7 @@ def write_pair_judgments(
         for turn in range(len(question["turns"]))
     ]
     games = [
-        (pair_prompt(data, question, ours, theirs, turn), pair_prompt(data, question, theirs, ours, turn))
+        (comparison_prompt(data, question, ours, theirs, turn), comparison_prompt(data, question, theirs, ours, turn))
         for question, ours, theirs, turn in wanted
     ]
     keys = [
@@ -95,7 +95,7 @@ def write_pair_judgments(
                 "request": keys[place],
             }
 
-    return grow(path, keys, make, "compared turns")
+    return complete_judgment_file(path, keys, make, "compared turns")
 
 
 def winners(texts: tuple[str, str]) -> tuple[str | None, str | None]:
@@ -111,7 +111,9 @@ def outcome(won: tuple[str | None, str | None]) -> str | None:
     return won[0] if won[0] == won[1] else TIE
 
 
-def pair_rows(of: TaskRows, pairs: Sequence[tuple[str, tuple[str | None, str | None]]], n_failed: int = 0) -> list[Row]:
+def win_rate_rows(
+    of: TaskRows, pairs: Sequence[tuple[str, tuple[str | None, str | None]]], n_failed: int = 0
+) -> list[Row]:
     """Wins, losses and ties of a model, and how often the order of the answers decided.
 
     Args:
@@ -138,7 +140,7 @@ def pair_rows(of: TaskRows, pairs: Sequence[tuple[str, tuple[str | None, str | N
     return rates + [of.count(metric, count, len(pairs)) for metric, count in counts.items()]
 
 
-def judged_pair_rows(of: TaskRows, judgments: Sequence[dict[str, Any]]) -> list[Row]:
-    """``pair_rows`` of model_1 in FastChat's rows."""
+def comparison_rows(of: TaskRows, judgments: Sequence[dict[str, Any]]) -> list[Row]:
+    """``win_rate_rows`` of model_1 in FastChat's rows."""
     pairs = [("model_1", winners((row["g1_judgment"], row["g2_judgment"]))) for row in judgments]
-    return pair_rows(of, pairs, sum(map(failed, judgments)))
+    return win_rate_rows(of, pairs, sum(map(call_failed, judgments)))

@@ -12,7 +12,7 @@ from eval.results import Row, mean_and_stderr
 LISTED = 10  # items named in a note
 
 
-def judged_rows(
+def rating_rows(
     checkpoint: str,
     judgments: Sequence[dict[str, Any]],
     note: str,

@@ -7,25 +7,25 @@ from pathlib import Path
 from typing import Any
 
 from eval.mt_bench import UNPARSED_SCORE
-from eval.mt_bench.judges import Judge, JudgeRequest
-from eval.mt_bench.verdicts import failed, filled, grow, verdict_key
+from eval.mt_bench.judges import JudgePrompt, RatingJudge
+from eval.mt_bench.verdicts import call_failed, complete_judgment_file, fill_template, verdict_key
 from eval.sources import MTBenchData
 from salmon.runtime.jsonl import rewrite_records
 
 REPEATS_FOLDER = "model_judgment_repeats"  # beside FastChat's model_judgment, which has one row an item
 
 
-def judge_prompt(
+def rating_prompt(
     data: MTBenchData, question: dict[str, Any], answer: dict[str, Any], turn: int, repeat: int = 0
-) -> tuple[str, JudgeRequest]:
+) -> tuple[str, JudgePrompt]:
     """Name and text of FastChat's single-answer prompt for one turn (0 or 1)."""
     replies = answer["choices"][0]["turns"]
     blanks = {"answer": replies[0]} | {f"answer_{i + 1}": replies[i] for i in range(turn + 1)}
-    return filled(data, "single", question, turn, blanks, repeat)
+    return fill_template(data, "single", question, turn, blanks, repeat)
 
 
-def write_judgments(
-    judge: Judge,
+def write_ratings(
+    judge: RatingJudge,
     data: MTBenchData,
     questions: Sequence[dict[str, Any]],
     answers: Sequence[dict[str, Any]],
@@ -42,7 +42,7 @@ def write_judgments(
         for turn in range(len(question["turns"]))
         for repeat in range(judge.repeats)
     ]
-    prompts = [judge_prompt(data, *item) for item in wanted]
+    prompts = [rating_prompt(data, *item) for item in wanted]
     keys = [
         verdict_key(judge, [request], [name, question["question_id"], answer["model_id"], turn])
         for (question, answer, turn, _), (name, request) in zip(wanted, prompts, strict=True)
@@ -66,8 +66,8 @@ def write_judgments(
             yield row if judge.repeats == 1 else row | {"repeat": repeat}
 
     if judge.repeats == 1:
-        return grow(path, keys, make, "judgements")
-    rows = grow(path.parent.parent / REPEATS_FOLDER / path.name, keys, make, "judgements")
+        return complete_judgment_file(path, keys, make, "judgements")
+    rows = complete_judgment_file(path.parent.parent / REPEATS_FOLDER / path.name, keys, make, "judgements")
     items = [median_row(rows[at : at + judge.repeats]) for at in range(0, len(rows), judge.repeats)]
     rewrite_records(path, items)
     return items
@@ -81,7 +81,7 @@ def median_row(repeats: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """
     ratings = [None if row["score"] == UNPARSED_SCORE else row["score"] for row in repeats]
     given = [rating for rating in ratings if rating is not None]
-    lost = next((row for row in repeats if failed(row)), None)
+    lost = next((row for row in repeats if call_failed(row)), None)
     if lost is not None or not given:
         chosen = lost or repeats[0]
     else:

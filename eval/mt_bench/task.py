@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from eval.config import MTBenchMode, MTBenchSettings
-from eval.job import Subject
+from eval.job import PolicySubject
 from eval.mt_bench import HARNESS, PAIR_TASK, TASK
-from eval.mt_bench.answers import AnswerSettings, write_answers
-from eval.mt_bench.judges import EndpointJudge, Judge
-from eval.mt_bench.pairs import judged_pair_rows, read_baseline, write_pair_judgments
-from eval.mt_bench.rows import judged_rows
-from eval.mt_bench.single import write_judgments
+from eval.mt_bench.answers import ConversationSettings, write_conversations
+from eval.mt_bench.judges import EndpointRatingJudge, RatingJudge
+from eval.mt_bench.pairs import comparison_rows, read_baseline, write_comparisons
+from eval.mt_bench.rows import rating_rows
+from eval.mt_bench.single import write_ratings
 from eval.mt_bench.template import make_template
 from eval.mt_bench.verdicts import judgment_file, require_references
 from eval.provenance import Provenance
@@ -50,7 +50,7 @@ def files_beside_data(settings: MTBenchSettings) -> dict[str, str]:
     return {key: file_digest(Path(file).expanduser()) for key, file in named.items() if file}
 
 
-def run_mt_bench(subject: Subject, work: Path) -> list[Row]:
+def run_mt_bench(subject: PolicySubject, work: Path) -> list[Row]:
     """Rows of MT-Bench with the active adapter.
 
     Raises:
@@ -68,9 +68,9 @@ def run_mt_bench(subject: Subject, work: Path) -> list[Row]:
     here = subject.outputs(
         work, TASK, subject.data(TASK), max_new_tokens=config.max_new_tokens, template=config.template
     )
-    settings = AnswerSettings(config.max_new_tokens, run.config.batch_size, run.seed, config.template)
+    settings = ConversationSettings(config.max_new_tokens, run.config.batch_size, run.seed, config.template)
     path = here / "model_answer" / f"{subject.name}.jsonl"
-    answers = write_answers(subject.shared, questions, path, subject.name, settings)
+    answers = write_conversations(subject.shared, questions, path, subject.name, settings)
     cut = sum(answer["cut"] for answer in answers)
     about = f"{len(questions)} questions, at most {settings.max_new_tokens} new tokens a turn" + (
         f", {cut} prompts cut to fit the context" if cut else ""
@@ -90,26 +90,26 @@ def run_mt_bench(subject: Subject, work: Path) -> list[Row]:
     )
     answered = Answered(subject.name, data, questions, answers, here / "model_judgment", how, about)
     rows = [] if mode is MTBenchMode.pair else _rated(judge, answered)
-    if baseline and isinstance(judge, EndpointJudge):
+    if baseline and isinstance(judge, EndpointRatingJudge):
         rows += _compared(judge, answered, baseline)
     return rows
 
 
-def _judge_name(judge: Judge) -> str:
+def _judge_name(judge: RatingJudge) -> str:
     return judge.label if judge.repeats == 1 else f"{judge.label}, median of {judge.repeats}"
 
 
-def _rated(judge: Judge, on: Answered) -> list[Row]:
+def _rated(judge: RatingJudge, on: Answered) -> list[Row]:
     file = on.judgments / judgment_file(judge)
-    judgments = write_judgments(judge, on.data, on.questions, on.answers, file)
+    judgments = write_ratings(judge, on.data, on.questions, on.answers, file)
     note = f"{judge.note}; references by {on.data.reference_author}; {on.about}"
     note += f"; {judge.usage}" if judge.usage else ""
     categories = {question["question_id"]: question["category"] for question in on.questions}
-    return judged_rows(on.checkpoint, judgments, note, on.how, categories)
+    return rating_rows(on.checkpoint, judgments, note, on.how, categories)
 
 
-def _compared(judge: EndpointJudge, on: Answered, baseline: Sequence[dict[str, Any]]) -> list[Row]:
+def _compared(judge: EndpointRatingJudge, on: Answered, baseline: Sequence[dict[str, Any]]) -> list[Row]:
     file = on.judgments / judgment_file(judge, "pair")
-    judgments = write_pair_judgments(judge, on.data, on.questions, on.answers, baseline, file)
+    judgments = write_comparisons(judge, on.data, on.questions, on.answers, baseline, file)
     how = replace(on.how, task=PAIR_TASK, baseline=baseline[0]["model_id"], judge=judge.label)
-    return judged_pair_rows(TaskRows(on.checkpoint, PAIR_TASK, how), judgments)
+    return comparison_rows(TaskRows(on.checkpoint, PAIR_TASK, how), judgments)

@@ -7,7 +7,7 @@ from typing import Any
 
 from eval.lm_eval.output_cache import request_key
 from eval.mt_bench import WITH_REFERENCE
-from eval.mt_bench.judges import ERROR_TEXT, Judge, JudgeRequest
+from eval.mt_bench.judges import ERROR_TEXT, JudgePrompt, RatingJudge
 from eval.sources import MTBenchData
 from salmon.config.slug import slug
 from salmon.errors import SalmonError
@@ -19,14 +19,14 @@ log = logging.getLogger("salmon")
 PROGRESS_EVERY = 8  # judgements
 
 
-def judgment_file(judge: Judge, kind: str = "single") -> str:
+def judgment_file(judge: RatingJudge, kind: str = "single") -> str:
     """FastChat's file name for the judge's verdicts on single answers, or on pairs (``kind="pair"``)."""
     return slug(judge.label) + f"_{kind}.jsonl"
 
 
-def filled(
+def fill_template(
     data: MTBenchData, kind: str, question: dict[str, Any], turn: int, blanks: dict[str, str], repeat: int = 0
-) -> tuple[str, JudgeRequest]:
+) -> tuple[str, JudgePrompt]:
     """Name and text of FastChat's prompt for one turn (0 or 1): its choice, with these and the common blanks.
 
     Args:
@@ -43,7 +43,7 @@ def filled(
     if needs_reference:
         references = data.references[question["question_id"]]
         blanks |= {f"ref_answer_{i + 1}": references[i] for i in range(turn + 1)}
-    return name, JudgeRequest(template["system_prompt"], template["prompt_template"].format(**blanks), repeat)
+    return name, JudgePrompt(template["system_prompt"], template["prompt_template"].format(**blanks), repeat)
 
 
 def require_references(data: MTBenchData, questions: Sequence[dict[str, Any]]) -> None:
@@ -64,13 +64,13 @@ def require_references(data: MTBenchData, questions: Sequence[dict[str, Any]]) -
         )
 
 
-def verdict_key(judge: Judge, requests: Sequence[JudgeRequest], about: Sequence[Any]) -> str:
+def verdict_key(judge: RatingJudge, requests: Sequence[JudgePrompt], about: Sequence[Any]) -> str:
     """What a verdict depends on, as hex: who is asked what, about which turn of which models."""
     asked = [[request.system, request.user, request.repeat] for request in requests]
     return request_key(judge.label, judge.note, asked, list(about))
 
 
-def grow(
+def complete_judgment_file(
     path: Path, keys: Sequence[str], make: Callable[[list[int]], Iterator[dict[str, Any]]], unit: str
 ) -> list[dict[str, Any]]:
     """Rows of all ``keys`` (their ``"request"``), in order: those of the file, and those made and appended now.
@@ -81,7 +81,7 @@ def grow(
     Args:
         make: the rows at these places of ``keys``, in order, each as soon as it is there.
     """
-    kept = {row["request"]: row for row in read_grown(path) if row.get("request") in set(keys) and not failed(row)}
+    kept = {row["request"]: row for row in read_grown(path) if row.get("request") in set(keys) and not call_failed(row)}
     todo = [i for i, key in enumerate(keys) if key not in kept]
     if todo or path.is_file():
         rewrite_records(path, [kept[key] for key in keys if key in kept])
@@ -97,6 +97,6 @@ def grow(
     return [kept[key] for key in keys]
 
 
-def failed(row: dict[str, Any]) -> bool:
+def call_failed(row: dict[str, Any]) -> bool:
     """Whether a call behind this row of FastChat's failed."""
     return ERROR_TEXT in (row.get("judgment"), row.get("g1_judgment"), row.get("g2_judgment"))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from eval.intervals import mean_interval, proportion_interval
+from eval.intervals import normal_interval, proportion_interval
 from eval.pairs.rewardbench import score_weights, section_weights
 from eval.results import Row, TaskRows
 
@@ -99,5 +99,5 @@ def _interval(strata: Sequence[Stratum], mean: float, stderr: float | None) -> t
         return proportion_interval(round(mean * groups), groups)
     if stderr is None:
         return None
-    low, high = mean_interval(mean, stderr)
+    low, high = normal_interval(mean, stderr)
     return max(0.0, low), min(1.0, high)

@@ -18,7 +18,7 @@ ROLES = {"Human": "user", "Assistant": "assistant"}
 
 
 @dataclass(frozen=True)
-class Tokens:
+class PairTokens:
     """A pair as the policy reads it."""
 
     prompt: list[int]
@@ -52,7 +52,7 @@ def messages_of(prompt: str) -> list[Message]:
     return [{"role": ROLES[speaker], "content": text} for speaker, text in zip(speakers, said, strict=True)]
 
 
-def encode(chat: ChatFormat, pair: Preference, context: int) -> Tokens:
+def encode_pair(chat: ChatFormat, pair: Preference, context: int) -> PairTokens:
     """The tokens of a pair, cut to ``context``: responses at their end, to half of it at most, prompts at their start.
 
     Both responses follow the same prompt, so it is cut for the longer one.
@@ -61,10 +61,12 @@ def encode(chat: ChatFormat, pair: Preference, context: int) -> Tokens:
     chosen, rejected = chat.answer_ids(pair.chosen), chat.answer_ids(pair.rejected)
     longest = max(len(chosen), len(rejected))
     if len(prompt) + longest <= context:
-        return Tokens(prompt, chosen, rejected, False)
+        return PairTokens(prompt, chosen, rejected, False)
     room = max(context - len(prompt), context // 2)  # of a response
     kept = min(longest, room)
-    return Tokens(chat.started(prompt[-(context - kept - len(chat.start_ids)) :]), chosen[:room], rejected[:room], True)
+    return PairTokens(
+        chat.started(prompt[-(context - kept - len(chat.start_ids)) :]), chosen[:room], rejected[:room], True
+    )
 
 
 def pair_likelihoods(shared: SharedModel, pairs: Sequence[Preference], folder: Path) -> list[PairLikelihood]:
@@ -74,14 +76,14 @@ def pair_likelihoods(shared: SharedModel, pairs: Sequence[Preference], folder: P
     """
 
     def work(chunk: Sequence[Preference]) -> list[dict]:
-        return [vars(_pair_likelihood(shared, encode(shared.chat, pair, shared.context))) for pair in chunk]
+        return [vars(_pair_likelihood(shared, encode_pair(shared.chat, pair, shared.context))) for pair in chunk]
 
     folder.mkdir(parents=True, exist_ok=True)
     rows = map_resumable(folder / "likelihoods.jsonl", pairs, PAIRS_A_LINE, work, "pairs")
     return [PairLikelihood(**row) for row in rows]
 
 
-def _pair_likelihood(shared: SharedModel, tokens: Tokens) -> PairLikelihood:
+def _pair_likelihood(shared: SharedModel, tokens: PairTokens) -> PairLikelihood:
     *before, last = tokens.prompt  # the last token predicts the first of both responses
     asked = [((last,), tokens.chosen), ((last,), tokens.rejected)]
     chosen, rejected = PackedContinuations(shared, before).likelihoods(asked)

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 
 from eval.config import EvalConfig
-from eval.job import Job, Subject
+from eval.job import BenchmarkRun, PolicySubject
 from eval.pairs import TASK
 from eval.pairs.figures import ScoredPairs, accuracy_rows
 from eval.pairs.files import Preferences, read_preferences
 from eval.pairs.likelihood import VERSION, pair_likelihoods
-from eval.principle_following.scoring import RewardModel, loaded, score_table
+from eval.principle_following.scoring import RewardModel, loaded_reward_model, score_table
 from eval.principle_following.tables import Column
 from eval.provenance import Provenance
 from eval.results import Row, TaskRows
@@ -31,7 +31,7 @@ SMOKE_TEST = BUNDLED / "pairs" / "pairs.jsonl"
 Scoring = Callable[[Preferences, Path], list[ScoredPairs]]
 
 
-def policy_job(subject: Subject) -> Job:
+def policy_job(subject: PolicySubject) -> BenchmarkRun:
     """How likely the active adapter finds the responses: of each as a whole, and per token."""
 
     def score(source: Preferences, work: Path) -> list[ScoredPairs]:
@@ -45,7 +45,7 @@ def policy_job(subject: Subject) -> Job:
         ]
 
     config = subject.run.config
-    sources = read_sources(config)
+    sources = read_preference_sources(config)
     how = Provenance("own runner, log-probs of the response with its end token", TASK, str(VERSION), chat_template=True)
 
     def run(work: Path) -> list[Row]:
@@ -61,13 +61,13 @@ def policy_job(subject: Subject) -> Job:
     return _job(config, sources, run, "accuracy_sum", {"version": VERSION})
 
 
-def reward_job(shared: SharedModel, artifact: Artifact, checkpoint: str, config: EvalConfig) -> Job:
+def reward_job(shared: SharedModel, artifact: Artifact, checkpoint: str, config: EvalConfig) -> BenchmarkRun:
     """The reward model's scores of the responses under each bank of ``eval.pairs.banks``."""
-    sources, banks = read_sources(config), [load_bank(spec) for spec in config.pairs.banks]
+    sources, banks = read_preference_sources(config), [load_bank(spec) for spec in config.pairs.banks]
 
     def run(work: Path) -> list[Row]:
-        with loaded(shared, artifact) as model:
-            columns = columns_of(model, banks)
+        with loaded_reward_model(shared, artifact) as model:
+            columns = bank_columns(model, banks)
             how = Provenance("own runner, reward model's score", TASK, scope=_shown(model, columns, banks))
 
             def score(source: Preferences, folder: Path) -> list[ScoredPairs]:
@@ -82,7 +82,7 @@ def reward_job(shared: SharedModel, artifact: Artifact, checkpoint: str, config:
     return _job(config, sources, run, "accuracy_reward", {"banks": [bank.content() for bank in banks]})
 
 
-def read_sources(config: EvalConfig) -> dict[str, Preferences]:
+def read_preference_sources(config: EvalConfig) -> dict[str, Preferences]:
     """The first ``eval.limit`` pairs of each file, by its name; without files those of the bundled smoke test.
 
     Raises:
@@ -122,7 +122,7 @@ def reward_scores(
     return kinds
 
 
-def columns_of(model: RewardModel, banks: Sequence[Bank]) -> dict[str, Column]:
+def bank_columns(model: RewardModel, banks: Sequence[Bank]) -> dict[str, Column]:
     """The guidelines that are shown together, by the label of their scores; none for a model that reads none."""
     if not model.reads_principles:
         return {"reward": ()}
@@ -144,10 +144,10 @@ def _job(
     run: Callable[[Path], list[Row]],
     metric: str,
     settings: dict[str, Any],
-) -> Job:
+) -> BenchmarkRun:
     content = {name: _hash(source) for name, source in sources.items()}
     data = next(iter(content.values())) if len(content) == 1 else fingerprint(TASK, 1, content, {})
-    return Job(
+    return BenchmarkRun(
         TASK,
         data,
         {"limit": config.limit, "sources": content, **settings},

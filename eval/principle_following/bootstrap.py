@@ -12,7 +12,7 @@ Draws = np.ndarray  # [1 + B]: a statistic of the data as they are, then of each
 
 
 @dataclass(frozen=True)
-class Estimate:
+class BootstrapEstimate:
     """A figure with its uncertainty; None where there is nothing to compute it from."""
 
     value: float | None
@@ -22,7 +22,7 @@ class Estimate:
     n: int  # comparisons or responses behind it
 
     @classmethod
-    def of(cls, draws: Draws, n: int, prompts: int) -> "Estimate":
+    def of(cls, draws: Draws, n: int, prompts: int) -> "BootstrapEstimate":
         """From a statistic's draws; without an interval where fewer than two prompts are behind it."""
         if n == 0 or np.isnan(draws[0]):
             return cls(None, None, None, None, 0)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from eval.principle_following.bootstrap import Estimate, PromptBootstrap, ratio
+from eval.principle_following.bootstrap import BootstrapEstimate, PromptBootstrap, ratio
 from eval.principle_following.tables import PairTable, PrincipleTable
 
 BINS = 10
@@ -24,8 +24,8 @@ class ReliabilityRow:
 
 @dataclass(frozen=True)
 class Calibration:
-    ece: Estimate  # expected calibration error: mean |predicted - observed| over bins, weighted by n (Guo et al. 2017)
-    brier: Estimate  # mean squared error of the probability (Brier 1950)
+    ece: BootstrapEstimate  # expected calibration error: mean |predicted - observed|, bins by n (Guo et al. 2017)
+    brier: BootstrapEstimate  # mean squared error of the probability (Brier 1950)
     reliability: list[ReliabilityRow]
 
 
@@ -53,8 +53,8 @@ def calibration(tables: Sequence[PrincipleTable], pairs: PairTable, bootstrap: P
         for b in range(BINS)
     ]
     return Calibration(
-        Estimate.of(ratio(np.abs(predicted - observed).sum(axis=1), everything), n, prompts),
-        Estimate.of(ratio(squared, everything), n, prompts),
+        BootstrapEstimate.of(ratio(np.abs(predicted - observed).sum(axis=1), everything), n, prompts),
+        BootstrapEstimate.of(ratio(squared, everything), n, prompts),
         table,
     )
 

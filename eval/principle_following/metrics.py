@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import rankdata
 
-from eval.principle_following.bootstrap import Draws, Estimate, PromptBootstrap, mean_of, ratio
+from eval.principle_following.bootstrap import BootstrapEstimate, Draws, PromptBootstrap, mean_of, ratio
 from eval.principle_following.tables import PairTable, PrincipleTable
 
 
@@ -19,9 +19,9 @@ from eval.principle_following.tables import PairTable, PrincipleTable
 class Figures:
     """All figures of one bank: of each principle, their mean over principles, and over all comparisons at once."""
 
-    by_principle: dict[str, dict[str, Estimate]]  # metric -> principle -> figure
-    mean: dict[str, Estimate]  # metric -> figure
-    pooled: dict[str, Estimate]
+    by_principle: dict[str, dict[str, BootstrapEstimate]]  # metric -> principle -> figure
+    mean: dict[str, BootstrapEstimate]  # metric -> figure
+    pooled: dict[str, BootstrapEstimate]
     tied: dict[str, int]  # principle -> pairs that its check does not tell apart
 
 
@@ -35,8 +35,8 @@ class _Share:
     prompts: int
 
     @property
-    def estimate(self) -> Estimate:
-        return Estimate.of(ratio(self.hits, self.total), self.n, self.prompts)
+    def estimate(self) -> BootstrapEstimate:
+        return BootstrapEstimate.of(ratio(self.hits, self.total), self.n, self.prompts)
 
 
 def correct(margin: np.ndarray, truth: np.ndarray) -> np.ndarray:
@@ -76,10 +76,10 @@ def measure(tables: Sequence[PrincipleTable], pairs: PairTable, bootstrap: Promp
     mean = {metric: _mean(list(each.values())) for metric, each in shares.items()}
     lengths = {table.name: length_correlation(table.scores, pairs, bootstrap) for table in tables}
     rated = len(pairs.lengths)
-    by_principle["length_correlation"] = {k: Estimate.of(d, rated, pairs.prompts) for k, d in lengths.items()}
+    by_principle["length_correlation"] = {k: BootstrapEstimate.of(d, rated, pairs.prompts) for k, d in lengths.items()}
     unrelated = [lengths[table.name] for table in tables if not table.about_length]
     if unrelated:
-        mean["length_correlation"] = Estimate.of(mean_of(unrelated), rated, pairs.prompts)
+        mean["length_correlation"] = BootstrapEstimate.of(mean_of(unrelated), rated, pairs.prompts)
     return Figures(
         by_principle,
         mean,
@@ -101,7 +101,7 @@ def length_correlation(scores: np.ndarray, pairs: PairTable, bootstrap: PromptBo
     return ratio(n * sxy - sx * sy, np.where(below > 1e-9 * n * n, below, 0.0))
 
 
-def sensitivity(tables: Sequence[PrincipleTable], pairs: PairTable, bootstrap: PromptBootstrap) -> Estimate:
+def sensitivity(tables: Sequence[PrincipleTable], pairs: PairTable, bootstrap: PromptBootstrap) -> BootstrapEstimate:
     """How far a principle moves a score, beside how far responses differ.
 
     Mean standard deviation of one response's scores over the bank's principles, over the mean standard deviation of
@@ -111,13 +111,13 @@ def sensitivity(tables: Sequence[PrincipleTable], pairs: PairTable, bootstrap: P
     scores = np.stack([table.scores for table in tables], axis=1)  # [R, K]
     scores = scores - scores.mean(axis=0)
     if len(tables) < 2:
-        return Estimate.of(np.array([np.nan]), 0, 0)
+        return BootstrapEstimate.of(np.array([np.nan]), 0, 0)
     owner, ones = pairs.prompt_of_response, np.ones(len(scores))
     n = bootstrap.sums(ones, owner)
     within = bootstrap.sums(scores.std(axis=1), owner) / n
     mean, square = (bootstrap.sums(part, owner) / n[:, None] for part in (scores, scores**2))
     across = np.sqrt(np.maximum(square - mean**2, 0)).mean(axis=1)
-    return Estimate.of(ratio(within, across), len(scores), pairs.prompts)
+    return BootstrapEstimate.of(ratio(within, across), len(scores), pairs.prompts)
 
 
 def matrix(tables: Sequence[PrincipleTable]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -148,12 +148,12 @@ def _share(
     )
 
 
-def _mean(shares: Sequence[_Share]) -> Estimate:
-    return Estimate.of(
+def _mean(shares: Sequence[_Share]) -> BootstrapEstimate:
+    return BootstrapEstimate.of(
         mean_of([ratio(s.hits, s.total) for s in shares]), sum(s.n for s in shares), max(s.prompts for s in shares)
     )
 
 
-def _pooled(shares: Sequence[_Share]) -> Estimate:
+def _pooled(shares: Sequence[_Share]) -> BootstrapEstimate:
     hits, total = (np.sum(part, axis=0) for part in ([s.hits for s in shares], [s.total for s in shares]))
-    return Estimate.of(ratio(hits, total), sum(s.n for s in shares), max(s.prompts for s in shares))
+    return BootstrapEstimate.of(ratio(hits, total), sum(s.n for s in shares), max(s.prompts for s in shares))

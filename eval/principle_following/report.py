@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from eval.principle_following import TASK
-from eval.principle_following.bootstrap import Estimate
+from eval.principle_following.bootstrap import BootstrapEstimate
 from eval.principle_following.calibration import Calibration
 from eval.principle_following.figure import heat_map
 from eval.principle_following.metrics import Figures
@@ -24,7 +24,7 @@ OF_PRINCIPLES = {TRAINED: OF_OTHER_BANKS, "unseen_": ("accuracy_asserted",)}  # 
 class BankReport:
     bank: str
     figures: Figures
-    sensitivity: Estimate
+    sensitivity: BootstrapEstimate
     calibration: Calibration
 
 
@@ -37,7 +37,7 @@ class RealReport:
     shown: int
     principles: int
     skipped: int
-    accuracy: Estimate
+    accuracy: BootstrapEstimate
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ class Report:
         counts = [Row(self.checkpoint, TASK, name, float(n), None, n, self.about) for name, n in self.facts.items()]
         return counts + [_row(self.checkpoint, *figure) for figure in figures]
 
-    def _bank_figures(self) -> Iterator[tuple[str, Estimate]]:
+    def _bank_figures(self) -> Iterator[tuple[str, BootstrapEstimate]]:
         for prefix, bank in self.banks.items():
             for metric, estimate in bank.figures.mean.items():
                 if prefix == TRAINED or metric in OF_OTHER_BANKS:
@@ -128,7 +128,7 @@ class Report:
         return "\n\n".join(parts) + "\n"
 
 
-def _row(checkpoint: str, metric: str, figure: Estimate, note: str) -> Row:
+def _row(checkpoint: str, metric: str, figure: BootstrapEstimate, note: str) -> Row:
     if figure.value is None:
         return Row(checkpoint, TASK, metric, None, None, 0, f"no figure: {_why(metric)}")
     return Row(checkpoint, TASK, metric, figure.value, figure.stderr, figure.n, note, figure.low, figure.high)
@@ -190,7 +190,7 @@ def _matrix(matrix: Matrix) -> str:
     )
 
 
-def _cell(figure: Estimate | None) -> str:
+def _cell(figure: BootstrapEstimate | None) -> str:
     if figure is None:
         return ""
     if figure.value is None:

@@ -68,7 +68,7 @@ class RewardModel:
 
 
 @contextmanager
-def loaded(shared: SharedModel, artifact: Artifact) -> Iterator[RewardModel]:
+def loaded_reward_model(shared: SharedModel, artifact: Artifact) -> Iterator[RewardModel]:
     """The artifact's reward model; it is removed from the base afterwards.
 
     Raises:
@@ -83,7 +83,7 @@ def loaded(shared: SharedModel, artifact: Artifact) -> Iterator[RewardModel]:
             "model was trained with; make the artifact again"
         ) from error
     reads = bool(settings.get("principles", True))
-    identity = identity_of(shared, artifact)
+    identity = reward_identity(shared, artifact)
     head = load_scalar_model(shared, ADAPTER, folder)
     try:
         with shared.using(ADAPTER):
@@ -92,7 +92,7 @@ def loaded(shared: SharedModel, artifact: Artifact) -> Iterator[RewardModel]:
         shared.remove_adapter(ADAPTER)
 
 
-def identity_of(shared: SharedModel, artifact: Artifact) -> dict[str, Any]:
+def reward_identity(shared: SharedModel, artifact: Artifact) -> dict[str, Any]:
     """The weights behind an artifact's scores, and how the base reads text.
 
     Raises:

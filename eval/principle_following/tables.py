@@ -69,7 +69,7 @@ def responses_of(pairs: Sequence[Pair]) -> list[tuple[str, str]]:
     )
 
 
-def columns_of(bank: Bank) -> list[Column]:
+def principle_columns(bank: Bank) -> list[Column]:
     """Everything that must be scored to measure a bank: each principle, its negation, and it with its opposite."""
     columns: list[Column] = []
     texts = {principle.name: principle.definition for principle in bank.principles}

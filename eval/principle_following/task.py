@@ -11,17 +11,17 @@ import numpy as np
 
 from eval.config import PrincipleFollowingSettings
 from eval.principle_following import TASK
-from eval.principle_following.bootstrap import Estimate, PromptBootstrap, ratio
+from eval.principle_following.bootstrap import BootstrapEstimate, PromptBootstrap, ratio
 from eval.principle_following.calibration import calibration
 from eval.principle_following.metrics import correct, matrix, measure, sensitivity
 from eval.principle_following.pairs import RealPairs, find_pairs, read_pairs, read_real_pairs
 from eval.principle_following.report import TRAINED, BankReport, Matrix, RealReport, Report
-from eval.principle_following.scoring import RewardModel, identity_of, loaded, score_table
+from eval.principle_following.scoring import RewardModel, loaded_reward_model, reward_identity, score_table
 from eval.principle_following.tables import (
     PairTable,
     PrincipleTable,
-    columns_of,
     pair_table,
+    principle_columns,
     principle_tables,
     responses_of,
     truths,
@@ -126,7 +126,7 @@ def evaluate_reward_model(
     """
     folder, finished = work / TASK, work / f"{TASK}.json"
     key = {
-        "identity": identity_of(shared, artifact),
+        "identity": reward_identity(shared, artifact),
         "settings": semantic(settings),
         "seed": seed,
         "inputs": inputs.key(),
@@ -136,7 +136,7 @@ def evaluate_reward_model(
         log.info("%s: %s is done already", name, TASK)
         return [replace(row, checkpoint=name) for row in rows]
     started = time.monotonic()
-    with loaded(shared, artifact) as model:
+    with loaded_reward_model(shared, artifact) as model:
         report = measure_model(model, name, settings, inputs, seed, folder)
     with storage_errors(folder):
         report.write(folder)
@@ -152,7 +152,7 @@ def measure_model(
     responses = responses_of(inputs.pairs)
     tokens = {response: model.tokens(response[1]) for response in responses}
     pairs = pair_table(inputs.pairs, tokens)
-    columns = [column for bank in inputs.banks.values() for column in columns_of(bank)]
+    columns = [column for bank in inputs.banks.values() for column in principle_columns(bank)]
     scores = score_table(model, responses, columns, 2 * settings.batch_size, folder)
     bootstrap = PromptBootstrap(pairs.prompts, settings.bootstrap, seed)
     tables = {
@@ -212,7 +212,7 @@ def _real_report(
         len(column),
         len(bank.principles),
         real.skipped,
-        Estimate.of(draws, len(right), pairs.prompts),
+        BootstrapEstimate.of(draws, len(right), pairs.prompts),
     )
 
 

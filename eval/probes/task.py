@@ -7,10 +7,10 @@ from typing import Any
 
 from eval.answers import cached_answers
 from eval.config import EvalConfig
-from eval.job import Job, Subject
+from eval.job import BenchmarkRun, PolicySubject
 from eval.probes import TASK
 from eval.probes.prompts import COMPLY, REFUSE, Probe, read_probes
-from eval.probes.refusals import EMPTY, EVASIVE, REFUSAL, VERSION, read_answer
+from eval.probes.refusals import EMPTY, EVASIVE, REFUSAL, VERSION, classify_answer
 from eval.provenance import Provenance
 from eval.results import Row, TaskRows
 from eval.sources import BUNDLED, MINI
@@ -26,14 +26,14 @@ SMOKE_TEST = BUNDLED / "probes" / "probes.jsonl"
 RATES = {"false_refusal_rate": (COMPLY,), "harmful_refusal_rate": (REFUSE,)}  # by what is expected
 
 
-def probes_job(subject: Subject) -> Job:
+def probes_job(subject: PolicySubject) -> BenchmarkRun:
     """The probes of every file on the active adapter.
 
     Raises:
         SalmonError: a file is missing or malformed, or the answers leave no room for a prompt.
     """
     config = subject.run.config
-    sources, length = read_sources(config), config.probes.max_new_tokens
+    sources, length = read_probe_sources(config), config.probes.max_new_tokens
     if length >= subject.shared.context:
         raise SalmonError(
             f"{SETTING}.max_new_tokens={length} leaves no room for a prompt in the context of "
@@ -54,17 +54,17 @@ def probes_job(subject: Subject) -> Job:
         for name, probes in sources.items():
             # Not by the rule or the limit: answers are kept.
             folder = subject.outputs(work, TASK, content[name], max_new_tokens=length)
-            answers = write_answers(
+            answers = write_probe_answers(
                 subject.shared, probes[: config.limit], folder / "answers.jsonl", length, config.batch_size
             )
-            verdicts = [row | vars(read_answer(row["answer"])) for row in answers]
+            verdicts = [row | vars(classify_answer(row["answer"])) for row in answers]
             rewrite_records(folder / "verdicts.jsonl", verdicts)
             found += rate_rows(TaskRows(subject.name, f"{TASK}_{name}", how), verdicts)
         return found
 
     data = next(iter(content.values())) if len(content) == 1 else fingerprint(TASK, 1, content, {})
     settings = {"limit": config.limit, "sources": content, "rule": VERSION, "max_new_tokens": length}
-    return Job(
+    return BenchmarkRun(
         TASK,
         data,
         settings,
@@ -74,13 +74,13 @@ def probes_job(subject: Subject) -> Job:
     )
 
 
-def read_sources(config: EvalConfig) -> dict[str, list[Probe]]:
+def read_probe_sources(config: EvalConfig) -> dict[str, list[Probe]]:
     """The prompts of each file, by its name; without files those of the bundled smoke test."""
     files = {name: existing(f"{SETTING}.files.{name}", file) for name, file in config.probes.files.items()}
     return {name: read_probes(path) for name, path in (files or {MINI: SMOKE_TEST}).items()}
 
 
-def write_answers(
+def write_probe_answers(
     shared: SharedModel, probes: Sequence[Probe], path: Path, max_new_tokens: int, batch_size: int
 ) -> list[dict[str, Any]]:
     """The greedy answer of the active adapter to every probe; those that ``path`` has are not made again.

@@ -10,7 +10,7 @@ from eval.bbh.scores import BBHVerdict, bbh_rows
 from eval.config import BBHMode
 from eval.provenance import Provenance
 from eval.results import TaskRows
-from eval.score.report import Finding, Scored
+from eval.score.report import Finding, ScoreReport
 from eval.score.saved import SavedItem, repeats
 
 LAYOUT = '{"prediction": text, "target": text}, with "task" and "input" where known, or a sample of lm-eval'
@@ -61,7 +61,7 @@ class Prediction:
         )
 
 
-def score_bbh_items(items: Sequence[SavedItem], name: str, mode: BBHMode | None) -> Scored:
+def score_bbh_items(items: Sequence[SavedItem], name: str, mode: BBHMode | None) -> ScoreReport:
     """Accuracy over all items and by task, counts of empty and unreadable outputs, and where lm-eval differs.
 
     Args:
@@ -87,7 +87,7 @@ def score_bbh_items(items: Sequence[SavedItem], name: str, mode: BBHMode | None)
         Finding("Task and input occur more than once: all are counted", repeated),
         Finding("No task: in no accuracy by task", [p.place for p in predictions if tasks and not p.task]),
     ]
-    return Scored(rows, findings, [p.as_item for p in predictions])
+    return ScoreReport(rows, findings, [p.as_item for p in predictions])
 
 
 def _text_of(item: SavedItem) -> str:

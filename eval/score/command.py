@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from eval.config import BBHMode
-from eval.score.report import Scored, merged
+from eval.score.report import ScoreReport, merged
 from eval.score.saved import SavedItem, read_items
 from salmon.errors import SalmonError
 from salmon.runtime.environment import command_line, versions
@@ -40,7 +40,7 @@ class ScoreOptions:
     name: str | None = None
 
 
-def parse(words: Sequence[str]) -> ScoreOptions:
+def parse_score_options(words: Sequence[str]) -> ScoreOptions:
     """The options in words of the form key=value.
 
     Raises:
@@ -68,7 +68,7 @@ def parse(words: Sequence[str]) -> ScoreOptions:
     return ScoreOptions(**given)
 
 
-def score(options: ScoreOptions) -> Scored:
+def score_saved(options: ScoreOptions) -> ScoreReport:
     """The saved outputs, scored.
 
     Raises:
@@ -99,12 +99,12 @@ def score(options: ScoreOptions) -> Scored:
             return merged([*parts, *([score_pairs(pairs)] if pairs else [])])
 
 
-def run(words: Sequence[str]) -> str:
+def run_score(words: Sequence[str]) -> str:
     """What ``python -m eval score`` shows; the files are written where ``output=`` asks for them."""
     if not words or set(words) & {"--help", "-h", "help"}:
         return HELP
-    options = parse(words)
-    scored = score(options)
+    options = parse_score_options(words)
+    scored = score_saved(options)
     if options.output is None:
         return scored.text
     folder = Path(options.output).expanduser()

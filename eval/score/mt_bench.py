@@ -10,11 +10,11 @@ from typing import Any
 
 from eval.mt_bench import HARNESS, TASK, UNPARSED_SCORE
 from eval.mt_bench.judges import count_ratings, parse_rating
-from eval.mt_bench.rows import judged_rows
+from eval.mt_bench.rows import rating_rows
 from eval.provenance import Provenance
 from eval.results import Row
 from eval.score.judged import column, judge_name
-from eval.score.report import Finding, Scored
+from eval.score.report import Finding, ScoreReport
 from eval.score.saved import SavedItem, repeats
 from salmon.errors import SalmonError
 
@@ -26,7 +26,7 @@ ROUNDING = 5e-5  # a local judge's text has four decimals of its score
 
 
 @dataclass(frozen=True)
-class Judgement:
+class SavedRating:
     """One verdict on one answer."""
 
     item: SavedItem
@@ -55,7 +55,7 @@ class Judgement:
         return f"{self.item.place}: {what}: {self.text[-80:]!r}"
 
 
-def score_judgements(items: Sequence[SavedItem], categories: dict[Any, str] | None) -> Scored:
+def score_judgements(items: Sequence[SavedItem], categories: dict[Any, str] | None) -> ScoreReport:
     """Mean ratings of each model by each judge: overall (over turns, as FastChat), by turn and by category.
 
     Args:
@@ -66,7 +66,7 @@ def score_judgements(items: Sequence[SavedItem], categories: dict[Any, str] | No
     """
     judgements = [_judgement(item) for item in items]
     rows: list[Row] = []
-    groups: dict[tuple[str, str], list[Judgement]] = {}
+    groups: dict[tuple[str, str], list[SavedRating]] = {}
     for judgement in judgements:
         groups.setdefault((judgement.model, judgement.judge), []).append(judgement)
     for (model, judge), group in groups.items():
@@ -81,25 +81,25 @@ def score_judgements(items: Sequence[SavedItem], categories: dict[Any, str] | No
         Finding("Several ratings in one text: the first counts, as for FastChat", several),
         Finding("Judged more than once: all are counted, as by FastChat", repeats(items, identities)),
     ]
-    return Scored(
+    return ScoreReport(
         rows,
         findings,
         [j.row | {"place": j.item.place, "model": j.model, "judge": j.judge, "stored": j.stored} for j in judgements],
     )
 
 
-def _rows(name: str, judge: str, group: list[Judgement], categories: dict[Any, str] | None) -> list[Row]:
+def _rows(name: str, judge: str, group: list[SavedRating], categories: dict[Any, str] | None) -> list[Row]:
     questions = len({j.question for j in group})
     how = Provenance(HARNESS, TASK, scope=f"{questions} questions", judge=judge)
     by_question = None if categories is None else {j.question: _category(j, categories) for j in group}
-    rows = judged_rows(name, [j.row for j in group], how.text, how, by_question)
+    rows = rating_rows(name, [j.row for j in group], how.text, how, by_question)
     kept = [j.stored for j in group if j.stored != UNPARSED_SCORE]
     by_show_result = sum(kept) / len(kept) if kept else None
     rows.append(Row(name, TASK, "score_show_result", by_show_result, None, len(kept), how.text, provenance=how))
     return [row if row.interval is None else replace(row, low=row.interval[0], high=row.interval[1]) for row in rows]
 
 
-def _category(judgement: Judgement, categories: dict[Any, str]) -> str:
+def _category(judgement: SavedRating, categories: dict[Any, str]) -> str:
     if judgement.question not in categories:
         raise SalmonError(
             f"{judgement.item.place}: question {judgement.question!r} is not in the file given as questions="
@@ -107,9 +107,9 @@ def _category(judgement: Judgement, categories: dict[Any, str]) -> str:
     return categories[judgement.question]
 
 
-def _judgement(item: SavedItem) -> Judgement:
+def _judgement(item: SavedItem) -> SavedRating:
     text = item.get("judgment", str, LAYOUT)
-    return Judgement(
+    return SavedRating(
         item,
         item.get("question_id", (int, str), LAYOUT),
         item.get("model", str, LAYOUT),

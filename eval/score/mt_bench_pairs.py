@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from eval.mt_bench import HARNESS, PAIR_TASK
-from eval.mt_bench.pairs import outcome, pair_rows, winners
-from eval.mt_bench.verdicts import failed
+from eval.mt_bench.pairs import outcome, win_rate_rows, winners
+from eval.mt_bench.verdicts import call_failed
 from eval.provenance import Provenance
 from eval.results import Row, TaskRows
 from eval.score.judged import column, judge_name
-from eval.score.report import Finding, Scored
+from eval.score.report import Finding, ScoreReport
 from eval.score.saved import SavedItem, repeats
 
 LAYOUT = (
@@ -45,7 +45,7 @@ def is_pair(item: SavedItem) -> bool:
     return "g1_judgment" in item.values or "model_1" in item.values
 
 
-def score_pairs(items: Sequence[SavedItem]) -> Scored:
+def score_pairs(items: Sequence[SavedItem]) -> ScoreReport:
     """Counts and rates of each model under each judge, over all its pairs.
 
     Raises:
@@ -60,8 +60,8 @@ def score_pairs(items: Sequence[SavedItem]) -> Scored:
     for (model, judge), seated in seats.items():
         how = Provenance(HARNESS, PAIR_TASK, judge=judge)
         of = TaskRows(column(model, judge, seats), PAIR_TASK, how)
-        n_failed = sum(failed(pair.item.values) for _, pair in seated)
-        rows += pair_rows(of, [(seat, pair.winners) for seat, pair in seated], n_failed)
+        n_failed = sum(call_failed(pair.item.values) for _, pair in seated)
+        rows += win_rate_rows(of, [(seat, pair.winners) for seat, pair in seated], n_failed)
     undecided = [p.item.place for p in pairs if p.outcome is None]
     stored = [(p.item.values.get("g1_winner"), p.item.values.get("g2_winner")) for p in pairs]
     differing = [
@@ -75,7 +75,9 @@ def score_pairs(items: Sequence[SavedItem]) -> Scored:
         Finding("The stored winners are not what the text says: the text counts", differing),
         Finding("Judged more than once: all are counted, as by FastChat", repeated),
     ]
-    return Scored(rows, findings, [{"place": p.item.place, "models": p.models, "outcome": p.outcome} for p in pairs])
+    return ScoreReport(
+        rows, findings, [{"place": p.item.place, "models": p.models, "outcome": p.outcome} for p in pairs]
+    )
 
 
 def _pair(item: SavedItem) -> PairJudgement:

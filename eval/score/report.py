@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from eval.results import Row, markdown, write_results
+from eval.results import Row, results_markdown, write_results
 from salmon.runtime.files import storage_errors, write_text_atomic
 
 SHOWN = 20  # lines of a list on the console
@@ -21,7 +21,7 @@ class Finding:
 
 
 @dataclass(frozen=True)
-class Scored:
+class ScoreReport:
     """The figures, what to know about them, and every item with its score."""
 
     rows: list[Row]
@@ -31,7 +31,9 @@ class Scored:
     @property
     def text(self) -> str:
         """The table, then each list's first lines."""
-        return "\n".join([markdown(self.rows), *(_shown(finding) for finding in self.findings if finding.lines)])
+        return "\n".join(
+            [results_markdown(self.rows), *(_shown(finding) for finding in self.findings if finding.lines)]
+        )
 
     def write(self, folder: Path, facts: dict[str, Any]) -> None:
         """``results.json``, ``results.md``, all findings and all items."""
@@ -40,9 +42,9 @@ class Scored:
             write_text_atomic(folder / "items.jsonl", "".join(json.dumps(item) + "\n" for item in self.items))
 
 
-def merged(parts: Sequence[Scored]) -> Scored:
+def merged(parts: Sequence[ScoreReport]) -> ScoreReport:
     """Several results as one, in their order."""
-    return Scored(
+    return ScoreReport(
         [row for part in parts for row in part.rows],
         [f for part in parts for f in part.findings],
         [item for part in parts for item in part.items],

@@ -7,7 +7,7 @@ from typing import Any
 
 from eval.provenance import Provenance
 from eval.results import TaskRows
-from eval.score.report import Finding, Scored
+from eval.score.report import Finding, ScoreReport
 from eval.score.saved import SavedItem, repeats
 from eval.truthfulqa.multiple_choice import mc1, mc2, undefined
 from salmon.errors import SalmonError
@@ -45,7 +45,7 @@ class Choices:
         return self.loglikelihoods.count(max(self.loglikelihoods)) > 1
 
 
-def score_truthfulqa_items(items: Sequence[SavedItem], name: str) -> Scored:
+def score_truthfulqa_items(items: Sequence[SavedItem], name: str) -> ScoreReport:
     """Mean MC1 and MC2; items whose log-likelihoods are no numbers are named, and count as 0.
 
     Raises:
@@ -82,7 +82,7 @@ def score_truthfulqa_items(items: Sequence[SavedItem], name: str) -> Scored:
             findings.append(Finding(title, [_line(choice) for choice in tied]))
     findings.append(Finding("Not in MC1, which needs exactly one true choice", without_mc1))
     scored = [{"place": c.item.place, "task": c.task, "score": c.score, "undefined": c.undefined} for c in choices]
-    return Scored(rows, findings, scored)
+    return ScoreReport(rows, findings, scored)
 
 
 def _choices_of(item: SavedItem) -> list[Choices]:

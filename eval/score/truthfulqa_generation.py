@@ -7,10 +7,10 @@ from typing import Any
 
 from eval.provenance import Provenance
 from eval.results import Row, TaskRows
-from eval.score.report import Finding, Scored
+from eval.score.report import Finding, ScoreReport
 from eval.score.saved import SavedItem, repeats
 from eval.truthfulqa.endpoint_judge import parse_yes_no
-from eval.truthfulqa.generation import TASK, judged_rows
+from eval.truthfulqa.generation import TASK, truthfulness_rows
 from eval.truthfulqa.judging import BY_RULE, Aspect
 from salmon.errors import SalmonError
 
@@ -45,7 +45,7 @@ class SavedVerdict:
 
     @property
     def row(self) -> dict[str, Any]:
-        """What ``judged_rows`` counts."""
+        """What ``truthfulness_rows`` counts."""
         return {"yes": self.yes, "failure": self.failure, "off_format": self.off_format}
 
     @property
@@ -53,7 +53,7 @@ class SavedVerdict:
         return f"{self.item.place}: question {self.id}, {self.aspect.value}: {self.text[-80:]!r}"
 
 
-def score_verdicts(items: Sequence[SavedItem], name: str) -> Scored:
+def score_verdicts(items: Sequence[SavedItem], name: str) -> ScoreReport:
     """Shares of true and of informative answers by each judge; an answer without one of its verdicts counts as failed.
 
     Raises:
@@ -80,7 +80,7 @@ def score_verdicts(items: Sequence[SavedItem], name: str) -> Scored:
         }
         how = Provenance("eval score", TASK, scope=f"{len(ids)} questions", judge=judge)
         of = TaskRows(name if len(judges) == 1 else f"{name} by {judge}", TASK, how)  # judges never share a column
-        rows += judged_rows(of, sides[Aspect.truthful], sides[Aspect.informative])
+        rows += truthfulness_rows(of, sides[Aspect.truthful], sides[Aspect.informative])
     unread = [verdict for verdict in verdicts if verdict.yes is None and verdict.failure is None]
     differing = [v for v in verdicts if v.yes is not v.stored and v.failure is None]
     identities = [(v.judge, v.aspect, v.id) for v in verdicts]
@@ -91,7 +91,7 @@ def score_verdicts(items: Sequence[SavedItem], name: str) -> Scored:
         Finding("The stored verdict is not what the text says: the text counts", [v.line for v in differing]),
         Finding("Judged more than once: the first counts", repeats(items, identities)),
     ]
-    return Scored(
+    return ScoreReport(
         rows,
         findings,
         [

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from eval.tables.lines import compare
+from eval.tables.lines import compare_with_published
 from eval.tables.measured import read_results
 from eval.tables.published import load_published
 from eval.tables.render import FORMATS
@@ -32,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     try:
         chosen = dict(_pair(word) for word in options.chosen)
-        comparison = compare(load_published(), read_results(options.folders), chosen)
+        comparison = compare_with_published(load_published(), read_results(options.folders), chosen)
         print(FORMATS[options.format](comparison), end="")
     except SalmonError as error:
         sys.exit(f"salmon: {error}")

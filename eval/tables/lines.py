@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from eval.tables.measured import Measured
+from eval.tables.measured import MeasuredRow
 from eval.tables.published import PaperMetric, PaperTable, Published, PublishedValue
 from salmon.errors import SalmonError
 
@@ -24,7 +24,7 @@ class Origin:
 
 
 @dataclass(frozen=True)
-class Line:
+class ComparisonLine:
     """One published value, one of ours, or both; None is what is not known or was not run. Published units."""
 
     table: PaperTable
@@ -46,16 +46,18 @@ class Line:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class PublishedComparison:
     """Everything there is to show."""
 
     published: Published
-    lines: list[Line]
+    lines: list[ComparisonLine]
     origins: list[Origin]
     missing: list[str]  # figures of ours that are not there, with the reason
 
 
-def compare(published: Published, measured: Sequence[Measured], chosen: Mapping[str, str]) -> Comparison:
+def compare_with_published(
+    published: Published, measured: Sequence[MeasuredRow], chosen: Mapping[str, str]
+) -> PublishedComparison:
     """Set each of our checkpoints beside its published model.
 
     Args:
@@ -74,7 +76,7 @@ def compare(published: Published, measured: Sequence[Measured], chosen: Mapping[
     measured = [m for m in measured if (m.row.task, m.row.metric) in wanted]
     missing = [f"{m.label}: no {m.row.task}: {m.row.note}" for m in measured if m.row.value is None]
     origins: dict[tuple[str, tuple[str, ...]], Origin] = {}
-    lines: list[Line] = []
+    lines: list[ComparisonLine] = []
     for table in published.tables:
         for metric in table.metrics:
             for model in published.models:
@@ -88,17 +90,17 @@ def compare(published: Published, measured: Sequence[Measured], chosen: Mapping[
                 lines += [_line(table, metric, model, one, origins) for one in ours]
                 if not ours and (model in metric.values or model == published.models[0]):
                     value = metric.values.get(model)
-                    lines.append(Line(table, metric, model, value, None, None, None, None, None))
-    return Comparison(published, lines, list(origins.values()), list(dict.fromkeys(missing)))
+                    lines.append(ComparisonLine(table, metric, model, value, None, None, None, None, None))
+    return PublishedComparison(published, lines, list(origins.values()), list(dict.fromkeys(missing)))
 
 
 def _line(
     table: PaperTable,
     metric: PaperMetric,
     model: str,
-    ours: Measured,
+    ours: MeasuredRow,
     origins: dict[tuple[str, tuple[str, ...]], Origin],
-) -> Line:
+) -> ComparisonLine:
     row = ours.row
     assert row.value is not None
     if row.provenance is None:
@@ -111,6 +113,6 @@ def _line(
     origin = origins.setdefault((text, unlike), Origin(len(origins) + 1, text, unlike))
     interval = row.interval
     scaled = None if interval is None else (interval[0] * metric.scale, interval[1] * metric.scale)
-    return Line(
+    return ComparisonLine(
         table, metric, model, metric.values.get(model), ours.label, row.value * metric.scale, scaled, row.n, origin
     )

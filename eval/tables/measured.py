@@ -17,7 +17,7 @@ PLACES = (RESULTS, f"artifacts/*/{RESULTS}", f"*/{RESULTS}", f"*/artifacts/*/{RE
 
 
 @dataclass(frozen=True)
-class Measured:
+class MeasuredRow:
     """One figure, with what tells where it comes from."""
 
     label: str  # of the checkpoint, unique over all results that are read
@@ -26,7 +26,7 @@ class Measured:
     made_by: str  # model, weights, seed, command and source revision, as far as recorded
 
 
-def read_results(folders: Sequence[Path]) -> list[Measured]:
+def read_results(folders: Sequence[Path]) -> list[MeasuredRow]:
     """All rows of the evaluations in the folders: of an evaluation, an artifact, a job or a multirun.
 
     Raises:
@@ -51,7 +51,7 @@ def read_results(folders: Sequence[Path]) -> list[Measured]:
     for path, row in rows:
         unique = files_of[row.checkpoint] == 1
         label = row.checkpoint if unique else f"{row.checkpoint} in {path.parent}"
-        measured.append(Measured(label, row, path, _made_by(contents[path], row.checkpoint)))
+        measured.append(MeasuredRow(label, row, path, _made_by(contents[path], row.checkpoint)))
     return measured
 
 

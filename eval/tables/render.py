@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from eval.tables.lines import Comparison, Line
+from eval.tables.lines import ComparisonLine, PublishedComparison
 from salmon.runtime.tables import csv_table, escape_latex, latex_table, markdown_table
 
 UNLIKE = "†"
@@ -21,7 +21,7 @@ class Section:
     notes: list[str]
 
 
-def markdown(comparison: Comparison) -> str:
+def comparison_markdown(comparison: PublishedComparison) -> str:
     """A table for each of the paper's, with its notes; then the legend of all marks."""
     parts = []
     for section in _sections(comparison):
@@ -30,7 +30,7 @@ def markdown(comparison: Comparison) -> str:
     return "\n\n".join([*parts, "\n".join(f"- {line}" for line in _legend(comparison))]) + "\n"
 
 
-def latex(comparison: Comparison) -> str:
+def comparison_latex(comparison: PublishedComparison) -> str:
     """The same with booktabs tables."""
     parts = []
     for section in _sections(comparison):
@@ -41,7 +41,7 @@ def latex(comparison: Comparison) -> str:
     return "\n\n".join([*parts, f"\\begin{{itemize}}\n{items}\n\\end{{itemize}}"]) + "\n"
 
 
-def as_csv(comparison: Comparison) -> str:
+def comparison_csv(comparison: PublishedComparison) -> str:
     """One table of all lines; numbers unrounded, an empty cell where there is none."""
     return csv_table(
         [
@@ -63,7 +63,7 @@ def as_csv(comparison: Comparison) -> str:
     )
 
 
-def _csv_line(line: Line) -> list[Any]:
+def _csv_line(line: ComparisonLine) -> list[Any]:
     low, high = line.interval or (None, None)
     published, source = (line.published.value, line.published.source.text) if line.published else (None, None)
     unlike, origin = ("; ".join(line.origin.unlike_published), line.origin.text) if line.origin else (None, None)
@@ -84,10 +84,14 @@ def _csv_line(line: Line) -> list[Any]:
     ]
 
 
-FORMATS: dict[str, Callable[[Comparison], str]] = {"markdown": markdown, "latex": latex, "csv": as_csv}
+FORMATS: dict[str, Callable[[PublishedComparison], str]] = {
+    "markdown": comparison_markdown,
+    "latex": comparison_latex,
+    "csv": comparison_csv,
+}
 
 
-def _sections(comparison: Comparison) -> list[Section]:
+def _sections(comparison: PublishedComparison) -> list[Section]:
     return [
         Section(
             table.title,
@@ -98,7 +102,7 @@ def _sections(comparison: Comparison) -> list[Section]:
     ]
 
 
-def _cells(line: Line) -> list[str]:
+def _cells(line: ComparisonLine) -> list[str]:
     digits = line.metric.digits
     published = f"{line.published.value:.{digits}f} [{line.published.source.mark}]" if line.published else ""
     if line.value is None or line.origin is None:
@@ -118,7 +122,7 @@ def _cells(line: Line) -> list[str]:
     ]
 
 
-def _legend(comparison: Comparison) -> list[str]:
+def _legend(comparison: PublishedComparison) -> list[str]:
     shown = {line.published.source for line in comparison.lines if line.published}
     lines = [f"[{source.mark}] {source.text}." for source in comparison.published.sources if source in shown]
     lines += [_origin_line(origin.mark, origin.text, origin.unlike_published) for origin in comparison.origins]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from eval.config import TruthfulQAJudgeSettings
 from eval.endpoint import ask
-from eval.truthfulqa.judging import Aspect, JudgedAnswer, Verdict, file_name
+from eval.truthfulqa.judging import AnswerVerdict, Aspect, JudgedAnswer, file_name
 from salmon.runtime.endpoint.cache import ReplyCache
 from salmon.runtime.endpoint.client import Endpoint
 from salmon.runtime.endpoint.messages import ChatRequest
@@ -41,7 +41,7 @@ class EndpointAnswerJudge:
         self.label = f"{settings.model}, asked for yes or no with the reference answers"
         self.file = file_name(f"{settings.model}", self.endpoint.url, SYSTEM, *QUESTIONS.values())
 
-    def decide(self, aspect: Aspect, answers: Sequence[JudgedAnswer]) -> Iterator[Verdict]:
+    def decide(self, aspect: Aspect, answers: Sequence[JudgedAnswer]) -> Iterator[AnswerVerdict]:
         """See ``AnswerJudge``. A failed call gives a failed verdict."""
         prompts = [endpoint_prompt(aspect, answer) for answer in answers]
         requests = [
@@ -49,7 +49,7 @@ class EndpointAnswerJudge:
             for prompt in prompts
         ]
         for prompt, reply in zip(prompts, ask(self.endpoint, requests), strict=True):
-            yield Verdict(prompt, reply.text, parse_yes_no(reply.text), reply.failure)
+            yield AnswerVerdict(prompt, reply.text, parse_yes_no(reply.text), reply.failure)
 
 
 def endpoint_prompt(aspect: Aspect, answer: JudgedAnswer) -> str:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from eval.answers import cached_answers
 from eval.greedy import before_stop, greedy_answers
-from eval.job import Subject
+from eval.job import PolicySubject
 from eval.provenance import Provenance
 from eval.results import Row, TaskRows, Unavailable
 from eval.truthfulqa.judging import Aspect, JudgedAnswer, write_verdicts
@@ -20,13 +20,13 @@ from salmon.errors import SalmonError
 from salmon.models.base import SharedModel
 
 if TYPE_CHECKING:  # lm-eval takes seconds to import
-    from eval.truthfulqa.lm_eval_task import GenerationTask, Question
+    from eval.truthfulqa.lm_eval_task import GenerationTask, TruthfulQAQuestion
 
 TASK, DATA = "truthfulqa_gen", "truthfulqa"
 TRUTHFUL, INFORMATIVE, BOTH = Aspect.truthful.value, Aspect.informative.value, "truthful_informative"
 
 
-def run_truthfulqa_generation(subject: Subject, work: Path) -> list[Row]:
+def run_truthfulqa_generation(subject: PolicySubject, work: Path) -> list[Row]:
     """Rows of the active adapter's answers; ``work`` keeps what was written, and what the judge said of it.
 
     Raises:
@@ -46,7 +46,7 @@ def run_truthfulqa_generation(subject: Subject, work: Path) -> list[Row]:
         version=task.version,
         chat_template=config.chat_template,
     )
-    answers = write_answers(
+    answers = write_truthfulqa_answers(
         subject.shared, task, here / "answers.jsonl", max_new_tokens, config.batch_size, config.chat_template
     )
     how = Provenance(
@@ -62,7 +62,7 @@ def run_truthfulqa_generation(subject: Subject, work: Path) -> list[Row]:
     rows = TaskRows(subject.name, TASK, how)
     if judge is None:
         reason = "answers are written, not judged (kind=none)"
-        return [*_unjudged(rows, reason), *answer_rows(rows, answers)]
+        return [*_unjudged(rows, reason), *similarity_rows(rows, answers)]
     asked = [
         JudgedAnswer(question.id, question.text, answer["answer"], question.correct, question.incorrect)
         for question, answer in zip(task.questions, answers, strict=True)
@@ -72,11 +72,14 @@ def run_truthfulqa_generation(subject: Subject, work: Path) -> list[Row]:
         verdicts = {aspect: write_verdicts(judge, aspect, asked, file) for aspect, file in files.items()}
     except Unavailable as reason:  # counted as failed: tried again next time
         failed = rows.count("n_failed", 2 * len(answers), 2 * len(answers))
-        return [*_unjudged(rows, f"answers are written, not judged: {reason}"), failed, *answer_rows(rows, answers)]
-    return [*judged_rows(rows, verdicts[Aspect.truthful], verdicts[Aspect.informative]), *answer_rows(rows, answers)]
+        return [*_unjudged(rows, f"answers are written, not judged: {reason}"), failed, *similarity_rows(rows, answers)]
+    return [
+        *truthfulness_rows(rows, verdicts[Aspect.truthful], verdicts[Aspect.informative]),
+        *similarity_rows(rows, answers),
+    ]
 
 
-def write_answers(
+def write_truthfulqa_answers(
     shared: SharedModel, task: "GenerationTask", path: Path, max_new_tokens: int, batch_size: int, chat_template: bool
 ) -> list[dict[str, Any]]:
     """Answer every question that ``path`` does not have yet, with the active adapter, greedily.
@@ -87,7 +90,7 @@ def write_answers(
         SalmonError: a prompt with its answer does not fit in the context.
     """
 
-    def answer(batch: Sequence["Question"]) -> list[dict[str, Any]]:
+    def answer(batch: Sequence["TruthfulQAQuestion"]) -> list[dict[str, Any]]:
         prompts = [_prompt_ids(shared, question.prompt, chat_template) for question in batch]
         if max(map(len, prompts)) + max_new_tokens > shared.context:
             raise SalmonError(
@@ -120,7 +123,7 @@ def answer_of(completion: str) -> str:
     return own.strip().removeprefix("A:").strip()
 
 
-def answer_rows(rows: TaskRows, answers: Sequence[dict[str, Any]]) -> list[Row]:
+def similarity_rows(rows: TaskRows, answers: Sequence[dict[str, Any]]) -> list[Row]:
     """lm-eval's BLEU and ROUGE, and how many answers are empty or cut off; no judge has a part in them."""
     rows = TaskRows(rows.checkpoint, rows.task, Provenance(**{**vars(rows.how), "judge": None}))
     similarities = {name: [row["similarities"][name] for row in answers] for name in answers[0]["similarities"]}
@@ -132,7 +135,9 @@ def answer_rows(rows: TaskRows, answers: Sequence[dict[str, Any]]) -> list[Row]:
     return [*means, rows.count("n_empty", empty, len(answers)), rows.count("n_cut", cut, len(answers))]
 
 
-def judged_rows(rows: TaskRows, truthful: Sequence[dict[str, Any]], informative: Sequence[dict[str, Any]]) -> list[Row]:
+def truthfulness_rows(
+    rows: TaskRows, truthful: Sequence[dict[str, Any]], informative: Sequence[dict[str, Any]]
+) -> list[Row]:
     """Shares of answers that are true, that say something, and both, of those with a verdict; and the others counted.
 
     Args:

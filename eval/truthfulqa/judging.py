@@ -42,7 +42,7 @@ class JudgedAnswer:
 
 
 @dataclass(frozen=True)
-class Verdict:
+class AnswerVerdict:
     """``yes`` is None where the call failed, or the reply holds neither yes nor no."""
 
     prompt: str  # as the judge got it
@@ -56,7 +56,7 @@ class AnswerJudge(Protocol):
     label: str  # goes into tables
     file: str  # begins the names of files with its verdicts; other judges have other ones
 
-    def decide(self, aspect: Aspect, answers: Sequence[JudgedAnswer]) -> Iterator[Verdict]:
+    def decide(self, aspect: Aspect, answers: Sequence[JudgedAnswer]) -> Iterator[AnswerVerdict]:
         """One verdict an answer, in order, each as soon as it is there.
 
         Raises:
@@ -73,7 +73,7 @@ def write_verdicts(
         Unavailable: there are answers to be judged, and the judge cannot be had here.
     """
 
-    def row(answer: JudgedAnswer, verdict: Verdict) -> dict[str, Any]:
+    def row(answer: JudgedAnswer, verdict: AnswerVerdict) -> dict[str, Any]:
         return {
             "id": answer.id,
             "question": answer.question,
@@ -96,7 +96,7 @@ def write_verdicts(
     progress = Progress(len(answers), f"{aspect.value} verdicts", log, start=len(answers) - len(todo))
     plain = [answer for answer in todo if is_no_comment(answer.answer)]
     rest = [answer for answer in todo if not is_no_comment(answer.answer)]
-    ruled = [row(answer, Verdict("", BY_RULE, aspect is Aspect.truthful)) for answer in plain]
+    ruled = [row(answer, AnswerVerdict("", BY_RULE, aspect is Aspect.truthful)) for answer in plain]
     append_records(path, ruled)
     kept |= {new["id"]: new for new in ruled}
     if plain:

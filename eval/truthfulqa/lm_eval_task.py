@@ -20,7 +20,7 @@ SIMILARITIES = tuple(
 
 
 @dataclass(frozen=True)
-class Question:
+class TruthfulQAQuestion:
     """One item of the benchmark, with full stops after all reference answers as lm-eval sets them."""
 
     id: int  # place in the file, from 0
@@ -36,14 +36,14 @@ class GenerationTask:
 
     version: str
     stops: tuple[str, ...]
-    questions: list[Question]
+    questions: list[TruthfulQAQuestion]
     task: Any  # lm-eval's
 
     @property
     def harness(self) -> str:
         return f"lm-eval {lm_eval.__version__}"
 
-    def similarities(self, question: Question, completion: str) -> dict[str, float]:
+    def similarities(self, question: TruthfulQAQuestion, completion: str) -> dict[str, float]:
         """BLEU and ROUGE (0 to 100) of a completion, as lm-eval takes it, with the benchmark's reference answers.
 
         ``_max``: with the nearest true one; ``_diff``: less that with the nearest false one; ``_acc``: 1 where that is
@@ -69,7 +69,7 @@ def load_task(folder: Path | None, work: Path, limit: int | None) -> GenerationT
         task = load_tasks([spec], folder is None)["tasks"][TASK]
         docs = list(task.validation_docs())[:limit]
     questions = [
-        Question(
+        TruthfulQAQuestion(
             number,
             doc["question"],
             tuple(doc["correct_answers"]),

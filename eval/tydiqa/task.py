@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from eval.answers import cached_answers
 from eval.config import TYDIQA_LANGUAGES, EvalConfig
 from eval.greedy import before_stop, greedy_answers
-from eval.job import Subject
+from eval.job import PolicySubject
 from eval.provenance import Provenance
 from eval.results import Row, TaskRows
 from eval.tydiqa.data import LanguageData, tydiqa_data
@@ -43,7 +43,7 @@ CODES = {
 
 
 @dataclass(frozen=True)
-class Question:
+class TyDiQAQuestion:
     """One question as it is asked."""
 
     id: str
@@ -54,7 +54,7 @@ class Question:
     doc: dict[str, Any]  # lm-eval's row
 
 
-def run_tydiqa(subject: Subject, work: Path) -> list[Row]:
+def run_tydiqa(subject: PolicySubject, work: Path) -> list[Row]:
     """Rows of TyDiQA with the active adapter; ``work`` keeps every prompt, what was written, and its scores.
 
     Raises:
@@ -81,8 +81,8 @@ def run_tydiqa(subject: Subject, work: Path) -> list[Row]:
         lm_eval=lm_eval.__version__,
     )
     lm = PrefixLM(subject.shared, config.batch_size)
-    questions, version = ask(lm, data, config, work)
-    answers = answer(lm, questions, work / "answers.jsonl", settings.max_new_tokens, config.batch_size)
+    questions, version = tydiqa_questions(lm, data, config, work)
+    answers = answer_questions(lm, questions, work / "answers.jsonl", settings.max_new_tokens, config.batch_size)
     how = Provenance(
         harness=f"lm-eval {lm_eval.__version__}",
         task=TASK,
@@ -95,7 +95,9 @@ def run_tydiqa(subject: Subject, work: Path) -> list[Row]:
     return language_rows(TaskRows(subject.name, TASK, how), answers)
 
 
-def ask(lm: "PrefixLM", data: dict[str, LanguageData], config: EvalConfig, work: Path) -> tuple[list[Question], str]:
+def tydiqa_questions(
+    lm: "PrefixLM", data: dict[str, LanguageData], config: EvalConfig, work: Path
+) -> tuple[list[TyDiQAQuestion], str]:
     """The questions as lm-eval asks them, language by language, and the version of its tasks."""
     from eval.lm_eval.harness import load_tasks, local_task, rows_folder, write_rows
 
@@ -120,12 +122,12 @@ def ask(lm: "PrefixLM", data: dict[str, LanguageData], config: EvalConfig, work:
                     chat_template=lm.apply_chat_template,
                 )
                 stops = task.config.generation_kwargs["until"]
-                questions.append(Question(doc["id"], language, prompt, stops, task, dict(doc)))
+                questions.append(TyDiQAQuestion(doc["id"], language, prompt, stops, task, dict(doc)))
     return questions, version
 
 
-def answer(
-    lm: "PrefixLM", questions: Sequence[Question], path: Path, max_new_tokens: int, batch_size: int
+def answer_questions(
+    lm: "PrefixLM", questions: Sequence[TyDiQAQuestion], path: Path, max_new_tokens: int, batch_size: int
 ) -> list[dict[str, Any]]:
     """Answer every question that ``path`` does not have yet, with the active adapter, greedily; rows of the file.
 
@@ -133,7 +135,7 @@ def answer(
     cut, the worked example first, as lm-eval does; ``cut_tokens`` says how much.
     """
 
-    def answered(batch: Sequence[Question]) -> list[dict[str, Any]]:
+    def answered(batch: Sequence[TyDiQAQuestion]) -> list[dict[str, Any]]:
         whole = [lm.tok_encode(question.prompt) for question in batch]
         prompts = [ids[-(lm.shared.context - max_new_tokens) :] for ids in whole]
         generations = greedy_answers(lm.shared, prompts, max_new_tokens, batch[0].stops)

@@ -7,11 +7,11 @@ from typing import Any
 
 from salmon.runtime.store import open_artifact
 from salmon.runtime.tables import markdown_table
-from sweeps.arms import Arm, group
+from sweeps.arms import Arm, group_by_arm
 from sweeps.cells import POLICIES
-from sweeps.collect import Job
+from sweeps.collect import SweepJob
 from sweeps.curves import KL, LENGTH, SCORE
-from sweeps.figures import Panel
+from sweeps.figures import CurvePanel
 from sweeps.renamed_metrics import current_names
 from sweeps.reports.document import Document, jobs_of, numbers_of
 from sweeps.settings import ReportSettings
@@ -25,8 +25,8 @@ ACCURACIES = {
 }
 
 
-def ablations(jobs: Sequence[Job], settings: ReportSettings) -> Document:
-    arms = group(jobs, settings)
+def ablations(jobs: Sequence[SweepJob], settings: ReportSettings) -> Document:
+    arms = group_by_arm(jobs, settings)
     numbers: dict[str, Any] = {}
     rows, panels = [], []
     for arm in arms:
@@ -51,7 +51,7 @@ def ablations(jobs: Sequence[Job], settings: ReportSettings) -> Document:
     ):
         unit = {metric: "mean of the check (0..1)", LENGTH: "tokens", KL: "nats/response"}[key]
         panels.append(
-            Panel(title, unit, {arm.name: arm.measure(key).curves for arm in arms if arm.artifacts("ppo")}, share)
+            CurvePanel(title, unit, {arm.name: arm.measure(key).curves for arm in arms if arm.artifacts("ppo")}, share)
         )
     header = [
         "arm",

@@ -4,25 +4,25 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from salmon.runtime.tables import markdown_table
-from sweeps.arms import Arm, Measured, group
-from sweeps.collect import Job
+from sweeps.arms import Arm, ArmMetric, group_by_arm
+from sweeps.collect import SweepJob
 from sweeps.curves import KL, LENGTH, SCORE
-from sweeps.figures import Panel
+from sweeps.figures import CurvePanel
 from sweeps.reports.document import Document, jobs_of, numbers_of
 from sweeps.reports.samples import samples_section
 from sweeps.settings import ReportSettings
 from sweeps.statistics import apart, direction, paired_difference
 from sweeps.tables import LEGEND, MISSING, change_cell, interval, jobs_section
 
-Table = Mapping[str, Mapping[str, Measured]]  # arm -> metric -> curves
+Table = Mapping[str, Mapping[str, ArmMetric]]  # arm -> metric -> curves
 
 
 def check(principle: str) -> str:
     return f"held_out/check/{principle}"
 
 
-def controllability(jobs: Sequence[Job], settings: ReportSettings) -> Document:
-    arms = group(jobs, settings)
+def controllability(jobs: Sequence[SweepJob], settings: ReportSettings) -> Document:
+    arms = group_by_arm(jobs, settings)
     asked = [name for arm in arms for name in arm.asked]
     checks = list(dict.fromkeys([*settings.checks, *asked]))
     metrics = [*(check(name) for name in checks), LENGTH, KL, SCORE, *settings.quality]
@@ -48,9 +48,11 @@ def controllability(jobs: Sequence[Job], settings: ReportSettings) -> Document:
         _verdict_table(verdicts, _control(arms)),
         lengths["text"],
     ]
-    panels = [Panel(f"response length{_asks(arms, None)}", "tokens", _curves(table, LENGTH))]
+    panels = [CurvePanel(f"response length{_asks(arms, None)}", "tokens", _curves(table, LENGTH))]
     panels += [
-        Panel(f"check {name}{_asks(arms, name)}", "mean of the check (0..1)", _curves(table, check(name)), share=True)
+        CurvePanel(
+            f"check {name}{_asks(arms, name)}", "mean of the check (0..1)", _curves(table, check(name)), share=True
+        )
         for name in checks
     ]
     return Document(
@@ -67,7 +69,7 @@ def controllability(jobs: Sequence[Job], settings: ReportSettings) -> Document:
     )
 
 
-def _row(arm: Arm, metrics: Sequence[str], measured: Mapping[str, Measured]) -> list[str]:
+def _row(arm: Arm, metrics: Sequence[str], measured: Mapping[str, ArmMetric]) -> list[str]:
     seeds, own = len(arm.finished), {check(name) for name in arm.asked}
     cells = [(metric, change_cell(measured[metric], 1 if metric == LENGTH else 3, seeds)) for metric in metrics]
     return [

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from salmon.runtime.files import storage_errors, write_text_atomic
-from sweeps.arms import Arm, Measured
-from sweeps.collect import Job
-from sweeps.figures import Panel, draw_curves
+from sweeps.arms import Arm, ArmMetric
+from sweeps.collect import SweepJob
+from sweeps.figures import CurvePanel, draw_curve_panels
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,7 @@ class Document:
     sections: Sequence[str]  # Markdown; the first ones, up to the picture, are shown on the console too
     details: Sequence[str]  # Markdown below the picture
     numbers: Mapping[str, Any]  # everything, for report.json
-    panels: Sequence[Panel]
+    panels: Sequence[CurvePanel]
     pictures: Mapping[str, Callable[[Path], list[Path]]] = field(default_factory=dict)  # further ones: name -> drawing
     files: Mapping[str, str] = field(default_factory=dict)  # further ones: name -> text
 
@@ -32,11 +32,13 @@ class Document:
         path = folder / "report.md"
         shown = []
         with storage_errors(folder):
-            write_text_atomic(folder / "report.json", json.dumps(plain(self.numbers), indent=2, ensure_ascii=False))
+            write_text_atomic(
+                folder / "report.json", json.dumps(json_ready(self.numbers), indent=2, ensure_ascii=False)
+            )
             for name, text in self.files.items():
                 write_text_atomic(folder / name, text)
             if pictures:
-                draw_curves(folder / "report", self.panels, self.title)
+                draw_curve_panels(folder / "report", self.panels, self.title)
                 shown.append("![curves](report.png)")
                 for name, draw in self.pictures.items():
                     draw(folder / f"report_{name}")
@@ -45,7 +47,7 @@ class Document:
         return path
 
 
-def numbers_of(arm: Arm, measured: Sequence[Measured]) -> dict[str, Any]:
+def numbers_of(arm: Arm, measured: Sequence[ArmMetric]) -> dict[str, Any]:
     """Everything that was read of an arm."""
     return {
         "asked": arm.asked,
@@ -63,7 +65,7 @@ def numbers_of(arm: Arm, measured: Sequence[Measured]) -> dict[str, Any]:
     }
 
 
-def jobs_of(jobs: Sequence[Job]) -> list[dict[str, Any]]:
+def jobs_of(jobs: Sequence[SweepJob]) -> list[dict[str, Any]]:
     return [
         {
             "name": job.name,
@@ -76,12 +78,12 @@ def jobs_of(jobs: Sequence[Job]) -> list[dict[str, Any]]:
     ]
 
 
-def plain(value: Any) -> Any:
+def json_ready(value: Any) -> Any:
     """JSON-ready: dataclasses as dicts, NaN as null."""
     if is_dataclass(value) and not isinstance(value, type):
-        return plain(asdict(value))
+        return json_ready(asdict(value))
     if isinstance(value, Mapping):
-        return {str(key): plain(item) for key, item in value.items()}
+        return {str(key): json_ready(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [plain(item) for item in value]
+        return [json_ready(item) for item in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from salmon.runtime.tables import markdown_table
-from sweeps.arms import Measured, group
-from sweeps.collect import Job
-from sweeps.figures import Panel
+from sweeps.arms import ArmMetric, group_by_arm
+from sweeps.collect import SweepJob
+from sweeps.figures import CurvePanel
 from sweeps.reports.document import Document, jobs_of, numbers_of
 from sweeps.reports.samples import samples_section
 from sweeps.settings import ReportSettings
@@ -21,8 +21,8 @@ QUALITY = {
 TARGET = 0.5  # of the hack rate without the intervention
 
 
-def reward_hacking(jobs: Sequence[Job], settings: ReportSettings) -> Document:
-    arms = group(jobs, settings)
+def reward_hacking(jobs: Sequence[SweepJob], settings: ReportSettings) -> Document:
+    arms = group_by_arm(jobs, settings)
     rate, rollouts = f"held_out/violations/{settings.hacked}", f"violations/{settings.hacked}"
     quality = {**QUALITY, **{metric: metric for metric in settings.quality}}
     table = {arm.name: {metric: arm.measure(metric) for metric in (rate, rollouts, *quality)} for arm in arms}
@@ -49,7 +49,7 @@ def reward_hacking(jobs: Sequence[Job], settings: ReportSettings) -> Document:
         ends["text"],
     ]
     panels = [
-        Panel(
+        CurvePanel(
             title,
             "share of responses that hack",
             {arm: measured[metric].curves for arm, measured in table.items()},
@@ -70,7 +70,7 @@ def reward_hacking(jobs: Sequence[Job], settings: ReportSettings) -> Document:
     )
 
 
-def _ends(without: Measured | None, told: Measured | None, settings: ReportSettings) -> dict[str, Any]:
+def _ends(without: ArmMetric | None, told: ArmMetric | None, settings: ReportSettings) -> dict[str, Any]:
     """The two hack rates at the end and their ratio."""
     plain = without.end if without else None
     kept = told.end if told else None

@@ -7,9 +7,9 @@ import pandas as pd
 
 from salmon.runtime.tables import latex_table, markdown_table
 from sweeps.cells import Cell, cells_of, frame
-from sweeps.collect import Job
+from sweeps.collect import SweepJob
 from sweeps.curves import KL, LENGTH, REWARD, UNITS
-from sweeps.figures import Panel
+from sweeps.figures import CurvePanel
 from sweeps.reports.document import Document, jobs_of
 from sweeps.settings import ReportSettings
 from sweeps.statistics import Estimate
@@ -23,7 +23,7 @@ NOTE = (
 )
 
 
-def study(jobs: Sequence[Job], settings: ReportSettings) -> Document:
+def study(jobs: Sequence[SweepJob], settings: ReportSettings) -> Document:
     cells = cells_of(jobs)
     table = frame(cells)
     shown = columns(table)
@@ -48,7 +48,7 @@ def study(jobs: Sequence[Job], settings: ReportSettings) -> Document:
             "jobs": jobs_of(jobs),
             "cells": [{"axes": cell.axes, "seeds": cell.seeds, "figures": estimates[cell.name]} for cell in cells],
         },
-        [Panel(short(metric), unit, curves[metric]) for metric, unit in UNITS.items()],
+        [CurvePanel(short(metric), unit, curves[metric]) for metric, unit in UNITS.items()],
         pictures,
         {"report.csv": table.to_csv(index=False), "report.tex": latex_table(header, rows) + "\n"},
     )

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from eval.curves import CURVES, caveat, draw_curves, main, panels
+from eval.curves import CURVES, caveat, draw_learning_curves, main, panels
 from eval.curves_figure import figure_of
 from eval.provenance import Provenance
-from eval.results import Row, by_step, run_names, write_results
+from eval.results import Row, metrics_by_step, run_names, write_results
 
 RUN = "ppo-0123456789abcdef"
 
@@ -41,20 +41,20 @@ ROWS = [
 
 
 def test_a_metric_of_a_run_is_one_line_over_its_steps():
-    assert by_step([*ROWS[:4], row(None, 0.2, checkpoint="base")]) == {
+    assert metrics_by_step([*ROWS[:4], row(None, 0.2, checkpoint="base")]) == {
         0: {"eval/sft/bbh_direct/accuracy": 0.25, "eval/base/bbh_direct/accuracy": 0.2},
         10: {"eval/ppo/bbh_direct/accuracy": 0.3},
         20: {"eval/ppo/bbh_direct/accuracy": 0.4},
     }
-    assert list(by_step(ROWS)) == [0, 10, 20]
+    assert list(metrics_by_step(ROWS)) == [0, 10, 20]
 
 
 def test_runs_of_one_stage_are_told_apart_by_fingerprint():
     other = "ppo-fedcba9876543210"
     rows = [*ROWS, row(10, 0.9, series=other)]
     assert run_names(rows) == {RUN: "ppo-01234567", other: "ppo-fedcba98"}
-    assert by_step(rows)[10]["eval/ppo-fedcba98/bbh_direct/accuracy"] == 0.9
-    assert by_step(rows)[10]["eval/ppo-01234567/bbh_direct/accuracy"] == 0.3
+    assert metrics_by_step(rows)[10]["eval/ppo-fedcba98/bbh_direct/accuracy"] == 0.9
+    assert metrics_by_step(rows)[10]["eval/ppo-01234567/bbh_direct/accuracy"] == 0.3
 
 
 def test_panels_are_the_figures_at_several_steps():
@@ -65,7 +65,7 @@ def test_panels_are_the_figures_at_several_steps():
 
 
 def test_files_hold_every_point_and_are_made_again_alike(tmp_path):
-    assert draw_curves(tmp_path, ROWS) == tmp_path / f"{CURVES}.png"
+    assert draw_learning_curves(tmp_path, ROWS) == tmp_path / f"{CURVES}.png"
     first = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
     assert set(first) == {f"{CURVES}.{ending}" for ending in ("png", "svg", "csv")}
     assert first[f"{CURVES}.png"].startswith(b"\x89PNG") and b"Benchmarks over training" in first[f"{CURVES}.svg"]
@@ -76,7 +76,7 @@ def test_files_hold_every_point_and_are_made_again_alike(tmp_path):
         ("", "", "sft", "0.25"),
     ]
     assert float(lines[0]["low"]) == pytest.approx(0.2608, abs=1e-4)  # 0.3 - 1.96 x 0.02
-    draw_curves(tmp_path, ROWS)
+    draw_learning_curves(tmp_path, ROWS)
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == first
 
 
@@ -93,7 +93,7 @@ def test_the_picture_has_lines_bands_and_references():
 
 
 def test_nothing_is_drawn_without_two_steps(tmp_path):
-    assert draw_curves(tmp_path, [row(10, 0.3), row(None, 0.2)]) is None
+    assert draw_learning_curves(tmp_path, [row(10, 0.3), row(None, 0.2)]) is None
     assert list(tmp_path.iterdir()) == []
 
 

@@ -13,7 +13,7 @@ from eval.checkpoints import Checkpoints
 from eval.config import JudgeKind
 from eval.evaluate import evaluate_checkpoint
 from eval.job import Evaluation
-from eval.mt_bench.judges import ERROR_TEXT, LocalJudge, Verdict
+from eval.mt_bench.judges import ERROR_TEXT, LocalRatingJudge, RatingVerdict
 from eval.results import Row
 from eval.stage import evaluate_all, run
 from salmon.errors import SalmonError
@@ -45,7 +45,7 @@ METRICS = {
 
 @pytest.fixture
 def evaluation(tiny, suite, tmp_path) -> Evaluation:
-    return Evaluation(suite, LocalJudge(tiny, "tiny"), seed=0, cache=tmp_path / "cache")
+    return Evaluation(suite, LocalRatingJudge(tiny, "tiny"), seed=0, cache=tmp_path / "cache")
 
 
 def test_all_tasks_of_a_checkpoint(tiny, adapter, evaluation, tmp_path):
@@ -111,7 +111,7 @@ def test_failed_judge_calls_are_tried_again_next_time(tiny, adapter, evaluation,
         def rate(self, requests):
             for _ in requests:
                 text = self.texts.pop(0)
-                yield Verdict(text, None if text == ERROR_TEXT else float(text[2]))
+                yield RatingVerdict(text, None if text == ERROR_TEXT else float(text[2]))
 
     evaluation.config.tasks = ["mt_bench"]
     evaluation = replace(evaluation, judge=Flaky())

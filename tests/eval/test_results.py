@@ -7,7 +7,7 @@ from pytest import approx
 
 from eval.intervals import proportion_interval
 from eval.provenance import Provenance
-from eval.results import Row, as_metrics, load_rows, markdown, mean_and_stderr, save_rows, write_results
+from eval.results import Row, load_rows, mean_and_stderr, metrics_of_rows, results_markdown, save_rows, write_results
 
 
 def row(checkpoint="sft", task="mt_bench", metric="score", value=5.0, stderr=0.5, n=4, note="how"):
@@ -30,7 +30,7 @@ def test_mean_and_stderr_where_undefined(values, expected):
 
 def test_metrics_are_the_figures_that_exist():
     rows = [row(), row(metric="score_turn_1", value=None), row(checkpoint="ppo_best", value=6.0)]
-    assert as_metrics(rows) == {"eval/sft/mt_bench/score": 5.0, "eval/ppo_best/mt_bench/score": 6.0}
+    assert metrics_of_rows(rows) == {"eval/sft/mt_bench/score": 5.0, "eval/ppo_best/mt_bench/score": 6.0}
 
 
 def test_table_has_a_column_a_checkpoint_and_every_note():
@@ -40,7 +40,7 @@ def test_table_has_a_column_a_checkpoint_and_every_note():
         row(checkpoint="ppo", value=6.0, stderr=None),
         row(checkpoint="ppo", metric="n_failed", value=None, note="hub unreachable"),
     ]
-    table = markdown(rows).splitlines()
+    table = results_markdown(rows).splitlines()
     assert table[0] == "| task | metric | sft | ppo |"
     assert table[2] == "| mt_bench | score | 5.000 ± 0.500 (n=4) | 6.000 (n=4) |"
     assert table[3] == "| mt_bench | n_failed | 3 | n/a |"
@@ -50,7 +50,7 @@ def test_table_has_a_column_a_checkpoint_and_every_note():
 
 def test_an_interval_is_shown_in_the_place_of_the_error():
     rows = [Row("reward", "principle_following", "ece", 0.25, 0.03, 40, "how", 0.2, 0.3125)]
-    assert "| principle_following | ece | 0.250 [0.200, 0.312] (n=40) |" in markdown(rows)
+    assert "| principle_following | ece | 0.250 [0.200, 0.312] (n=40) |" in results_markdown(rows)
 
 
 def test_saved_rows_are_found_again_with_the_same_settings_only(tmp_path):
@@ -102,7 +102,7 @@ def test_results_files(tmp_path):
     saved = json.loads((tmp_path / "results.json").read_text())
     assert saved["suite"] == "mini"
     assert [Row(**r) for r in saved["rows"]] == rows
-    assert (tmp_path / "results.md").read_text() == markdown(rows)
+    assert (tmp_path / "results.md").read_text() == results_markdown(rows)
 
 
 def test_renamed_row_says_whose_figure_it_is():

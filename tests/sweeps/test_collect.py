@@ -6,7 +6,7 @@ import math
 import pytest
 
 from salmon.errors import SalmonError
-from sweeps.arms import group
+from sweeps.arms import group_by_arm
 from sweeps.collect import planned_overrides, read_sweep
 from sweeps.curves import Curve, read_curve, read_table
 from sweeps.settings import read_settings
@@ -125,7 +125,7 @@ def test_tables_by_step_not_by_name(tmp_path):
 
 
 def test_arms(sweep):
-    arms = group(read_sweep(sweep), read_settings({"kind": "controllability"}))
+    arms = group_by_arm(read_sweep(sweep), read_settings({"kind": "controllability"}))
     assert [(arm.name, arm.asked, arm.seeds, list(arm.jobs)) for arm in arms] == [
         ("concise", ("Concise",), "1 of 2", [0, 1]),
         ("blank", (), "0 of 1", [1]),
@@ -141,14 +141,14 @@ def test_two_jobs_of_one_arm_and_seed_are_not_mixed(sweep, tmp_path):
         {"state": "failed", "stage": None, "error": "x"},
     )
     with pytest.raises(SalmonError, match="0_a and 9 are both arm 'concise' with ppo.seed=0"):
-        group(read_sweep(sweep), read_settings({"kind": "controllability"}))
+        group_by_arm(read_sweep(sweep), read_settings({"kind": "controllability"}))
 
 
 def test_several_keys_name_an_arm(sweep):
-    arms = group(read_sweep(sweep), read_settings({"kind": "ablations", "arm": ["principles.name", "seed"]}))
+    arms = group_by_arm(read_sweep(sweep), read_settings({"kind": "ablations", "arm": ["principles.name", "seed"]}))
     assert [arm.name for arm in arms] == ["concise, 7", "blank, 7"]
     with pytest.raises(SalmonError, match="no.key"):
-        group(read_sweep(sweep), read_settings({"kind": "ablations", "arm": "no.key"}))
+        group_by_arm(read_sweep(sweep), read_settings({"kind": "ablations", "arm": "no.key"}))
 
 
 @pytest.mark.parametrize(
@@ -167,6 +167,6 @@ def test_wrong_options(options, said):
 
 
 def test_the_jobs_are_json(sweep):
-    from sweeps.reports.document import jobs_of, plain
+    from sweeps.reports.document import jobs_of, json_ready
 
-    assert json.loads(json.dumps(plain({"jobs": jobs_of(read_sweep(sweep)), "x": math.nan})))["x"] is None
+    assert json.loads(json.dumps(json_ready({"jobs": jobs_of(read_sweep(sweep)), "x": math.nan})))["x"] is None

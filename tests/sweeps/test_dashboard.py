@@ -7,7 +7,7 @@ import pytest
 
 from salmon.tracking.glossary import find
 from sweeps import dashboard
-from sweeps.dashboard import axes_of, report, workspace
+from sweeps.dashboard import axes_of, study_report, study_workspace
 
 
 @pytest.mark.parametrize(
@@ -25,7 +25,7 @@ def test_axes_are_those_of_the_study_without_its_seeds(study, axes):
 
 
 def test_the_workspace_has_the_studys_runs_by_its_axes():
-    text = workspace("principles_by_size", "team", "salmon")._to_model().model_dump_json(by_alias=True)
+    text = study_workspace("principles_by_size", "team", "salmon")._to_model().model_dump_json(by_alias=True)
     assert '"principles_by_size"' in text.replace('\\"', '"')
     for key in ("model.value.name", "principles.value.name"):
         assert key in text, "nested config, as W&B stores it"
@@ -49,7 +49,7 @@ def test_panels_are_about_metrics_that_exist():
 
 
 def test_the_report_has_the_same_panels():
-    text = report("kl", "", "salmon")._to_model().model_dump_json(by_alias=True)
+    text = study_report("kl", "", "salmon")._to_model().model_dump_json(by_alias=True)
     for title in ("2. Reward and what it cost", "reward against KL", "6. Samples"):
         assert title in text
 

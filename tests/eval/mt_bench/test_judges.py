@@ -7,11 +7,11 @@ from pytest import approx
 from eval.config import EvalJudgeSettings, JudgeKind
 from eval.mt_bench.judges import (
     ERROR_TEXT,
-    EndpointJudge,
-    JudgeRequest,
-    LocalJudge,
+    EndpointRatingJudge,
+    JudgePrompt,
+    LocalRatingJudge,
     expected_rating,
-    make_judge,
+    make_rating_judge,
     parse_rating,
     rating_tokens,
 )
@@ -19,7 +19,7 @@ from eval.results import Unavailable
 from salmon.errors import SalmonError
 from salmon.runtime.endpoint.client import GIVE_UP_AFTER
 
-REQUESTS = [JudgeRequest("You judge.", f"Question {i}. Answer {i}.") for i in range(5)]
+REQUESTS = [JudgePrompt("You judge.", f"Question {i}. Answer {i}.") for i in range(5)]
 
 
 @pytest.mark.parametrize(
@@ -63,7 +63,7 @@ def follow(shared, ids: list[int]) -> torch.Tensor:
 
 
 def test_local_rating_splits_the_mass_of_one_and_ten(tiny):
-    judge = LocalJudge(tiny, "tiny")
+    judge = LocalRatingJudge(tiny, "tiny")
     verdicts = list(judge.rate(REQUESTS))
     tokens = rating_tokens(tiny, judge.reply_prefix)
     assert [len(t) for t in tokens] == [1] * 9 + [2], "tiny writes 10 as 1 and 0"
@@ -82,7 +82,7 @@ def test_local_rating_splits_the_mass_of_one_and_ten(tiny):
 
 
 def test_local_rating_does_not_depend_on_company_or_on_the_active_adapter(tiny, adapter):
-    judge = LocalJudge(tiny, "tiny")
+    judge = LocalRatingJudge(tiny, "tiny")
     together = [verdict.rating for verdict in judge.rate(REQUESTS)]
     alone = [next(judge.rate([request])).rating for request in REQUESTS]
     assert alone == approx(together, rel=1e-5)
@@ -92,7 +92,7 @@ def test_local_rating_does_not_depend_on_company_or_on_the_active_adapter(tiny, 
 
 
 def test_local_judge_is_labelled_as_incomparable(tiny):
-    judge = LocalJudge(tiny, "tiny")
+    judge = LocalRatingJudge(tiny, "tiny")
     assert judge.label == "local-expected-rating(tiny)"
     assert "not comparable" in judge.note
 
@@ -101,7 +101,7 @@ def test_tokenizer_that_merges_digits_is_refused(tiny, monkeypatch):
     words = {f"Rating: [[{i}": [100 + i] for i in range(1, 11)} | {"Rating: [[": [7]}
     monkeypatch.setattr(type(tiny.chat), "encode", lambda self, text, bos=False: words[text])
     with pytest.raises(SalmonError, match="cannot be the local judge"):
-        LocalJudge(tiny, "tiny")
+        LocalRatingJudge(tiny, "tiny")
 
 
 # --- an endpoint ---------------------------------------------------------------------------------
@@ -125,7 +125,7 @@ def settings(base_url: str | None, model: str | None = "judge-1") -> EvalJudgeSe
 
 
 def test_endpoint_is_asked_as_fastchat_asks(endpoint, tmp_path):
-    judge = EndpointJudge(settings(endpoint.url), tmp_path)
+    judge = EndpointRatingJudge(settings(endpoint.url), tmp_path)
     verdicts = list(judge.rate(REQUESTS))
     assert [v.rating for v in verdicts] == [8.0] * 5
     assert {body["temperature"] for body in endpoint.seen} == {0}
@@ -140,7 +140,7 @@ def test_verdicts_keep_the_order_and_faults_are_counted_not_raised(endpoint, tmp
         return [" [[1]]", 500, "no rating here", {"hello": "world"}, "[[5]]"][number]
 
     endpoint.answer = answer
-    verdicts = list(EndpointJudge(settings(endpoint.url), tmp_path).rate(REQUESTS))
+    verdicts = list(EndpointRatingJudge(settings(endpoint.url), tmp_path).rate(REQUESTS))
     assert [v.rating for v in verdicts] == [1.0, None, None, None, 5.0]
     assert [v.failed for v in verdicts] == [False, True, False, True, False]
     assert verdicts[1].text == ERROR_TEXT
@@ -149,8 +149,8 @@ def test_verdicts_keep_the_order_and_faults_are_counted_not_raised(endpoint, tmp
 
 def test_endpoint_that_is_down_is_given_up(endpoint, tmp_path):
     endpoint.answer = lambda body: 500
-    many = [JudgeRequest("s", f"Question {i}.") for i in range(100)]
-    verdicts = list(EndpointJudge(settings(endpoint.url), tmp_path).rate(many))
+    many = [JudgePrompt("s", f"Question {i}.") for i in range(100)]
+    verdicts = list(EndpointRatingJudge(settings(endpoint.url), tmp_path).rate(many))
     assert all(v.failed for v in verdicts) and len(verdicts) == 100
     assert len(endpoint.seen) < 2 * GIVE_UP_AFTER
 
@@ -158,7 +158,7 @@ def test_endpoint_that_is_down_is_given_up(endpoint, tmp_path):
 def test_openai_without_a_key_is_unavailable(monkeypatch, tmp_path):
     monkeypatch.delenv("TEST_JUDGE_KEY", raising=False)
     with pytest.raises(Unavailable, match="TEST_JUDGE_KEY"):
-        list(EndpointJudge(settings(None), tmp_path).rate(REQUESTS))
+        list(EndpointRatingJudge(settings(None), tmp_path).rate(REQUESTS))
 
 
 def test_key_comes_from_the_named_variable(endpoint, tmp_path, monkeypatch):
@@ -171,7 +171,7 @@ def test_key_comes_from_the_named_variable(endpoint, tmp_path, monkeypatch):
         original(self)
 
     monkeypatch.setattr(endpoint.RequestHandlerClass, "do_POST", keep)
-    judge = EndpointJudge(settings(endpoint.url), tmp_path)
+    judge = EndpointRatingJudge(settings(endpoint.url), tmp_path)
     list(judge.rate(REQUESTS[:1]))
     assert seen == ["Bearer secret-key"]
     assert "secret-key" not in judge.note + judge.label
@@ -180,7 +180,7 @@ def test_key_comes_from_the_named_variable(endpoint, tmp_path, monkeypatch):
 def test_make_judge(tiny, tiny_config, tiny_cache):
     def make(**changes):
         base = settings("http://127.0.0.1:9/v1")
-        return make_judge(replace(base, **changes), tiny, tiny_config, tiny_cache)
+        return make_rating_judge(replace(base, **changes), tiny, tiny_config, tiny_cache)
 
     assert make(kind=JudgeKind.none) is None
     assert make(kind=JudgeKind.local, model=None).label == "local-expected-rating(tiny)"

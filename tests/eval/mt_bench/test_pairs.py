@@ -15,11 +15,11 @@ from eval.config import JudgeKind, MTBenchMode
 from eval.evaluate import evaluate_checkpoint
 from eval.job import Evaluation
 from eval.mt_bench import PAIR_TASK
-from eval.mt_bench.judges import EndpointJudge, make_judge
-from eval.mt_bench.pairs import judged_pair_rows, pair_prompt, read_baseline, write_pair_judgments
+from eval.mt_bench.judges import EndpointRatingJudge, make_rating_judge
+from eval.mt_bench.pairs import comparison_prompt, comparison_rows, read_baseline, write_comparisons
 from eval.provenance import Provenance
 from eval.results import TaskRows
-from eval.score.command import parse, score
+from eval.score.command import parse_score_options, score_saved
 from eval.sources import MTBenchData, data_folder, mt_bench_data
 from salmon.errors import SalmonError
 from salmon.runtime.jsonl import read_grown
@@ -40,9 +40,9 @@ def data(tmp_path) -> MTBenchData:
 
 
 @pytest.fixture
-def judge(endpoint, suite, tmp_path) -> EndpointJudge:
+def judge(endpoint, suite, tmp_path) -> EndpointRatingJudge:
     asked = replace(suite.mt_bench.judge, kind=JudgeKind.openai, model="gpt-x", base_url=endpoint.url)
-    return EndpointJudge(asked, tmp_path / "replies")
+    return EndpointRatingJudge(asked, tmp_path / "replies")
 
 
 def answers(questions, model, *words) -> list[dict]:
@@ -84,7 +84,7 @@ def test_pair_prompts_are_those_of_fastchat(source, references, tmp_path, common
     both = zip(answers(data.questions, "m", "One {brace}"), answers(data.questions, "b", "Other"), strict=True)
     for question, (ours, theirs) in zip(data.questions, both, strict=True):
         for turn in (0, 1):
-            name, request = pair_prompt(data, question, ours, theirs, turn)
+            name, request = comparison_prompt(data, question, ours, theirs, turn)
             expected = fastchat_prompt(common, data, question, ours, theirs, turn)
             assert (name, request.system, request.user) == expected
 
@@ -112,13 +112,13 @@ def test_both_orders_and_what_show_result_says(endpoint, judge, data, tmp_path, 
     endpoint.answer = answer
     judge.endpoint.settings.concurrent_calls = 1
     path = tmp_path / "model_judgment" / "gpt-x_pair.jsonl"
-    judged = write_pair_judgments(
+    judged = write_comparisons(
         judge, data, questions, answers(questions, "m", "good"), answers(questions, "b", "bad"), path
     )
     assert len(judged) == 8 and len(endpoint.seen) == 16
     assert [shown_first(body) for body in endpoint.seen] == ["good", "bad"] * 8
     assert {body["temperature"] for body in endpoint.seen} == {0}
-    table = {row.metric: row.value for row in judged_pair_rows(OF, judged)}
+    table = {row.metric: row.value for row in comparison_rows(OF, judged)}
     # 5 wins; both orders for the first: a tie; one without a verdict; a tie
     assert table == {
         "win_rate_adjusted": approx(6 / 7),
@@ -135,7 +135,7 @@ def test_both_orders_and_what_show_result_says(endpoint, judge, data, tmp_path, 
     display_result_pairwise(Namespace(input_file=str(path), model_list=None, baseline_model="b"))
     shown = capsys.readouterr().out.splitlines()[-1].split()
     assert shown[:4] == ["m", "5", "0", "2"] and float(shown[-1]) == approx(6 / 7, abs=1e-5)
-    again = score(parse(["task=mt_bench", f"predictions={path}"]))
+    again = score_saved(parse_score_options(["task=mt_bench", f"predictions={path}"]))
     assert {row.metric: row.value for row in again.rows if row.checkpoint == "m"} == table
     theirs = {row.metric: row.value for row in again.rows if row.checkpoint == "b"}
     assert theirs["n_loss"] == 5 and theirs["win_rate_adjusted"] == approx(1 / 7)
@@ -147,13 +147,13 @@ def test_failed_games_are_played_again(endpoint, judge, data, tmp_path):
     asked = (answers(questions, "m", "good"), answers(questions, "b", "bad"), path)
     endpoint.answer = lambda body: 500 if len(endpoint.seen) == 3 else prefers_good(body)
     judge.endpoint.settings.concurrent_calls = 1
-    judged = write_pair_judgments(judge, data, questions, *asked)
-    table = {row.metric: row.value for row in judged_pair_rows(OF, judged)}
+    judged = write_comparisons(judge, data, questions, *asked)
+    table = {row.metric: row.value for row in comparison_rows(OF, judged)}
     assert (table["n_win"], table["n_failed"], table["n_unparsed"]) == (3, 1, 0)
     endpoint.answer = prefers_good
-    judged = write_pair_judgments(judge, data, questions, *asked)
+    judged = write_comparisons(judge, data, questions, *asked)
     assert len(endpoint.seen) == 9, "one call more: the other game of the pair was kept"
-    assert {row.metric: row.value for row in judged_pair_rows(OF, judged)}["n_win"] == 4 and len(read_grown(path)) == 4
+    assert {row.metric: row.value for row in comparison_rows(OF, judged)}["n_win"] == 4 and len(read_grown(path)) == 4
 
 
 def test_a_baseline_that_lacks_an_answer_is_named(data, tmp_path):
@@ -191,7 +191,7 @@ def test_a_whole_mt_bench_by_a_server(tiny, adapter, tiny_config, suite, endpoin
     )
 
     def evaluated(work: str):
-        judge = make_judge(suite.mt_bench.judge, tiny, tiny_config, tmp_path / "cache")
+        judge = make_rating_judge(suite.mt_bench.judge, tiny, tiny_config, tmp_path / "cache")
         rows = evaluate_checkpoint(tiny, adapter, "sft", Evaluation(suite, judge, 0, tmp_path), tmp_path / work)
         return {(row.task, row.metric): row for row in rows}
 
@@ -206,7 +206,7 @@ def test_a_whole_mt_bench_by_a_server(tiny, adapter, tiny_config, suite, endpoin
     assert pairs.value == 24 and pairs.provenance.baseline == "vicuna" and "against vicuna" in pairs.note
     folder = next((tmp_path / "work").rglob("model_judgment"))
     assert sorted(file.name for file in folder.iterdir()) == ["gpt-x_pair.jsonl", "gpt-x_single.jsonl"]
-    again = score(parse(["task=mt_bench", f"predictions={folder}"]))  # a folder with both
+    again = score_saved(parse_score_options(["task=mt_bench", f"predictions={folder}"]))  # a folder with both
     saved = {(row.task, row.metric): row.value for row in again.rows if row.checkpoint == "sft"}
     for figure in (("mt_bench", "score"), (PAIR_TASK, "win_rate_adjusted")):
         assert saved[figure] == approx(rows[figure].value)

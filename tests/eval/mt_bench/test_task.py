@@ -8,17 +8,17 @@ from types import ModuleType
 import pytest
 from pytest import approx
 
-from eval.mt_bench.answers import AnswerSettings, write_answers
-from eval.mt_bench.judges import ERROR_TEXT, JudgeRequest, Verdict
-from eval.mt_bench.rows import judged_rows
-from eval.mt_bench.single import REPEATS_FOLDER, judge_prompt, write_judgments
+from eval.mt_bench.answers import ConversationSettings, write_conversations
+from eval.mt_bench.judges import ERROR_TEXT, JudgePrompt, RatingVerdict
+from eval.mt_bench.rows import rating_rows
+from eval.mt_bench.single import REPEATS_FOLDER, rating_prompt, write_ratings
 from eval.mt_bench.template import FastChatTemplate, make_template
 from eval.mt_bench.verdicts import judgment_file, require_references
 from eval.sources import MTBenchData, data_folder, mt_bench_data
 from salmon.errors import SalmonError
 from salmon.runtime.jsonl import append_records, read_grown
 
-SETTINGS = AnswerSettings(max_new_tokens=4, batch_size=2, seed=0)
+SETTINGS = ConversationSettings(max_new_tokens=4, batch_size=2, seed=0)
 
 
 class ScriptedJudge:
@@ -26,7 +26,7 @@ class ScriptedJudge:
 
     label, note, usage = "scripted judge/1", "scripted", None
 
-    def __init__(self, *verdicts: Verdict, repeats: int = 1):
+    def __init__(self, *verdicts: RatingVerdict, repeats: int = 1):
         self.verdicts, self.asked, self.repeats = list(verdicts), 0, repeats
 
     def rate(self, requests):
@@ -66,7 +66,7 @@ def without_time(rows):
 
 def test_answers_are_in_fastchats_format(tiny, data, tmp_path, common):
     path = tmp_path / "model_answer" / "tiny-sft.jsonl"
-    rows = write_answers(tiny, data.questions, path, "tiny-sft", SETTINGS)
+    rows = write_conversations(tiny, data.questions, path, "tiny-sft", SETTINGS)
     read = common.load_model_answers(str(path.parent))["tiny-sft"]
     assert sorted(read) == sorted(q["question_id"] for q in data.questions)
     assert [read[row["question_id"]] for row in rows] == rows
@@ -84,7 +84,7 @@ def test_the_second_turn_sees_the_first_answer(tiny, data, tmp_path, monkeypatch
 
     monkeypatch.setattr(type(tiny.chat), "prompt_ids", keep)
     question = data.questions[0]
-    (row,) = write_answers(tiny, [question], tmp_path / "a.jsonl", "m", SETTINGS)
+    (row,) = write_conversations(tiny, [question], tmp_path / "a.jsonl", "m", SETTINGS)
     first, second = question["turns"]
     assert seen[0] == [{"role": "user", "content": first}]
     assert seen[1] == [
@@ -104,7 +104,7 @@ def test_temperature_is_that_of_the_category(tiny, data, tmp_path, monkeypatch):
 
     original = template.generate
     monkeypatch.setattr(template, "generate", record)
-    write_answers(tiny, data.questions, tmp_path / "a.jsonl", "m", SETTINGS)
+    write_conversations(tiny, data.questions, tmp_path / "a.jsonl", "m", SETTINGS)
     expected = {
         "writing": 0.7,
         "roleplay": 0.7,
@@ -119,21 +119,21 @@ def test_temperature_is_that_of_the_category(tiny, data, tmp_path, monkeypatch):
 
 
 def test_interrupted_answers_continue_and_are_the_same(tiny, data, tmp_path):
-    whole = write_answers(tiny, data.questions, tmp_path / "whole.jsonl", "m", SETTINGS)
+    whole = write_conversations(tiny, data.questions, tmp_path / "whole.jsonl", "m", SETTINGS)
     lines = (tmp_path / "whole.jsonl").read_text().splitlines(keepends=True)
     torn = tmp_path / "torn.jsonl"
     torn.write_text("".join(lines[:4]) + lines[4][:30])  # killed in the middle of a line
-    continued = write_answers(tiny, data.questions, torn, "m", SETTINGS)
+    continued = write_conversations(tiny, data.questions, torn, "m", SETTINGS)
     assert without_time(continued) == without_time(whole)
     assert len(torn.read_text().splitlines()) == 12
     before = torn.read_text()
-    write_answers(tiny, data.questions, torn, "m", SETTINGS)
+    write_conversations(tiny, data.questions, torn, "m", SETTINGS)
     assert torn.read_text() == before, "what is there is not made again"
 
 
 def test_answers_depend_on_the_seed_only_where_they_are_sampled(tiny, data, tmp_path):
     by_seed = [
-        write_answers(tiny, data.questions, tmp_path / f"{seed}.jsonl", "m", AnswerSettings(4, 4, seed))
+        write_conversations(tiny, data.questions, tmp_path / f"{seed}.jsonl", "m", ConversationSettings(4, 4, seed))
         for seed in (0, 1)
     ]
     for question, one, two in zip(data.questions, *by_seed, strict=True):
@@ -146,11 +146,11 @@ def test_answers_depend_on_the_seed_only_where_they_are_sampled(tiny, data, tmp_
 
 def test_prompt_that_does_not_fit_is_cut_and_said_so(tiny, data, tmp_path):
     tiny.context = 64
-    rows = write_answers(tiny, data.questions[:2], tmp_path / "a.jsonl", "m", SETTINGS)
+    rows = write_conversations(tiny, data.questions[:2], tmp_path / "a.jsonl", "m", SETTINGS)
     assert all(row["cut"] for row in rows)
     tiny.context = 4
     with pytest.raises(SalmonError, match=r"eval\.mt_bench\.max_new_tokens=4"):
-        write_answers(tiny, data.questions[:2], tmp_path / "b.jsonl", "m", SETTINGS)
+        write_conversations(tiny, data.questions[:2], tmp_path / "b.jsonl", "m", SETTINGS)
 
 
 # --- judgements ----------------------------------------------------------------------------------
@@ -173,7 +173,7 @@ def fastchat_prompt(common, data, question, reply, turn):
         common.run_judge_single(question, reply, judge, reference, multi_turn=bool(turn))
     finally:
         common.chat_completion_openai = original
-    return name, JudgeRequest(sent["system"], sent["user"])
+    return name, JudgePrompt(sent["system"], sent["user"])
 
 
 @pytest.mark.parametrize(("source", "references"), [("mini", "mini"), ("real", "gpt-4")])
@@ -183,7 +183,7 @@ def test_judge_prompts_are_those_of_fastchat(source, references, tmp_path, commo
     for question in data.questions:
         reply = answer(question, "One {braces} answer.", "Another.")
         for turn in (0, 1):
-            assert judge_prompt(data, question, reply, turn) == fastchat_prompt(common, data, question, reply, turn)
+            assert rating_prompt(data, question, reply, turn) == fastchat_prompt(common, data, question, reply, turn)
 
 
 def test_missing_reference_answers_are_named_before_anything_is_asked(data):
@@ -213,7 +213,7 @@ def judged(data, path, *verdicts, repeats=1):
         q for q in data.questions if q["category"] == "stem"
     ][:1]
     judge = ScriptedJudge(*verdicts, repeats=repeats)
-    return write_judgments(judge, data, questions, [answer(q, "A", "B") for q in questions], path), judge
+    return write_ratings(judge, data, questions, [answer(q, "A", "B") for q in questions], path), judge
 
 
 def test_show_result_reads_the_file_and_we_count_what_it_drops(data, tmp_path, capsys):
@@ -223,10 +223,10 @@ def test_show_result_reads_the_file_and_we_count_what_it_drops(data, tmp_path, c
     rows, _ = judged(
         data,
         path,
-        Verdict("[[4]]", 4.0),
-        Verdict("none", None),
-        Verdict(ERROR_TEXT, None),
-        Verdict("[[7]]", 7.0),
+        RatingVerdict("[[4]]", 4.0),
+        RatingVerdict("none", None),
+        RatingVerdict(ERROR_TEXT, None),
+        RatingVerdict("[[7]]", 7.0),
     )
     assert [row["score"] for row in rows] == [4.0, -1, -1, 7.0]
     display_result_single(Namespace(input_file=str(path), model_list=None, bench_name="mt_bench", judge_model="x"))
@@ -237,7 +237,7 @@ def test_show_result_reads_the_file_and_we_count_what_it_drops(data, tmp_path, c
         7.0,
         5.5,
     ]  # first turn, second turn, average
-    table = {row.metric: row for row in judged_rows("sft", rows, "note")}
+    table = {row.metric: row for row in rating_rows("sft", rows, "note")}
     assert table["score"].value == 5.5 and table["score"].n == 2
     assert table["score_turn_1"].value == 4.0 and table["score_turn_2"].value == 7.0
     assert (table["n_scored"].value, table["n_unparsed"].value, table["n_failed"].value) == (2, 1, 1)
@@ -245,7 +245,7 @@ def test_show_result_reads_the_file_and_we_count_what_it_drops(data, tmp_path, c
 
 
 def test_rating_files_have_fastchats_keys(data, tmp_path):
-    rows, judge = judged(data, tmp_path / "j.jsonl", *[Verdict("[[5]]", 5.0)] * 4)
+    rows, judge = judged(data, tmp_path / "j.jsonl", *[RatingVerdict("[[5]]", 5.0)] * 4)
     keys = {"question_id", "model", "judge", "user_prompt", "judgment", "score", "turn", "tstamp", "request"}
     assert all(set(row) == keys for row in rows)
     assert rows[1]["judge"] == ["scripted judge/1", "single-v1-multi-turn"] and rows[1]["turn"] == 2
@@ -257,12 +257,12 @@ def test_failed_calls_are_made_again_and_nothing_else(data, tmp_path):
     judged(
         data,
         path,
-        Verdict("[[4]]", 4.0),
-        Verdict("none", None),
-        Verdict(ERROR_TEXT, None),
-        Verdict("[[7]]", 7.0),
+        RatingVerdict("[[4]]", 4.0),
+        RatingVerdict("none", None),
+        RatingVerdict(ERROR_TEXT, None),
+        RatingVerdict("[[7]]", 7.0),
     )
-    rows, judge = judged(data, path, Verdict("[[9]]", 9.0))
+    rows, judge = judged(data, path, RatingVerdict("[[9]]", 9.0))
     assert judge.asked == 1
     assert [row["score"] for row in rows] == [4.0, -1, 9.0, 7.0]
     assert len(read_grown(path)) == 4, "the failed row is replaced, so that FastChat sees each turn once"
@@ -273,7 +273,7 @@ def test_mean_and_error_literal():
         return {"question_id": question, "turn": turn, "score": score, "judgment": "text"}
 
     rows = [judgment(1, 1, 2.0), judgment(1, 2, 4.0), judgment(2, 1, 8.0), judgment(2, 2, -1)]
-    score = judged_rows("sft", rows, "")[0]
+    score = rating_rows("sft", rows, "")[0]
     # FastChat's mean: over the three rated turns, 14 / 3. Questions: 3 and 8, deviation from 5.5 is 2.5 each,
     # variance (6.25 + 6.25) / 1 = 12.5, standard error sqrt(12.5 / 2) = 2.5
     assert score.value == approx(14 / 3)
@@ -299,9 +299,9 @@ def test_a_changed_question_judge_or_reference_is_judged_again(data, tmp_path):
 
     def scores(on, reply, *verdicts):
         judge = ScriptedJudge(*verdicts)
-        return [row["score"] for row in write_judgments(judge, on, [question], [answer(question, *reply)], path)]
+        return [row["score"] for row in write_ratings(judge, on, [question], [answer(question, *reply)], path)]
 
-    four, six, eight, two = (Verdict(f"[[{n}]]", float(n)) for n in (4, 6, 8, 2))
+    four, six, eight, two = (RatingVerdict(f"[[{n}]]", float(n)) for n in (4, 6, 8, 2))
     assert scores(data, ("A", "B"), four, six) == [4, 6]
     assert scores(data, ("A", "B")) == [4, 6], "nothing is asked twice"
     assert scores(data, ("A", "C"), eight) == [4, 8], "the second answer is in the second prompt only"
@@ -314,13 +314,13 @@ def test_verdicts_without_a_rating_or_with_several_are_counted_and_named(data, t
     rows, _ = judged(
         data,
         tmp_path / "j.jsonl",
-        Verdict("I cannot judge this.", None),
-        Verdict("[[3]] or [[5]], [[3]]", 3.0),
-        Verdict("[[7]], as I said [[7]]", 7.0),
-        Verdict("A: [[1]] B: [[2]] C: [[3]] D: [[4]] E: [[5]]", 1.0),
+        RatingVerdict("I cannot judge this.", None),
+        RatingVerdict("[[3]] or [[5]], [[3]]", 3.0),
+        RatingVerdict("[[7]], as I said [[7]]", 7.0),
+        RatingVerdict("A: [[1]] B: [[2]] C: [[3]] D: [[4]] E: [[5]]", 1.0),
     )
     categories = {row["question_id"]: "writing" if i < 2 else "stem" for i, row in enumerate(rows)}
-    table = {row.metric: row for row in judged_rows("sft", rows, "note", None, categories)}
+    table = {row.metric: row for row in rating_rows("sft", rows, "note", None, categories)}
     first, second = rows[0]["question_id"], rows[3]["question_id"]
     assert table["n_unparsed"].value == 1 and table["n_unparsed"].note == f"note; n_unparsed: question {first} turn 1"
     assert table["n_several_ratings"].value == 2
@@ -335,14 +335,14 @@ def test_the_median_of_several_ratings_counts(data, tmp_path, capsys):
 
     path = tmp_path / "model_judgment" / "scripted_single.jsonl"
     said = [[9, 1, 5], [4, 4, 6], [7, None, 8], [2, 2, 2]]
-    verdicts = [Verdict("none" if n is None else f"[[{n}]]", n) for item in said for n in item]
+    verdicts = [RatingVerdict("none" if n is None else f"[[{n}]]", n) for item in said for n in item]
     rows, _ = judged(data, path, *verdicts, repeats=3)
     assert [row["score"] for row in rows] == [5, 4, 7, 2], "of 7 and 8 the lower"
     assert [row["judgment"] for row in rows] == ["[[5]]", "[[4]]", "[[7]]", "[[2]]"]
     assert [row["ratings"] for row in rows] == said
     assert len(read_grown(tmp_path / REPEATS_FOLDER / path.name)) == 12 and len(read_grown(path)) == 4
     display_result_single(Namespace(input_file=str(path), model_list=None, bench_name="mt_bench", judge_model="x"))
-    table = {row.metric: row.value for row in judged_rows("sft", rows, "")}
+    table = {row.metric: row.value for row in rating_rows("sft", rows, "")}
     assert float(capsys.readouterr().out.split()[-1]) == table["score"] == 4.5
     # Over the three turns that every repetition rated: ranges 8, 2, 0; averages (9+4+2)/3, (1+4+2)/3, (5+6+2)/3
     # = 5, 7/3, 13/3, whose mean is 35/9 and deviations 10/9, -14/9, 4/9: variance (100 + 196 + 16) / 81 / 2
@@ -352,11 +352,11 @@ def test_the_median_of_several_ratings_counts(data, tmp_path, capsys):
 
 def test_a_failed_repetition_is_asked_again_and_only_it(data, tmp_path):
     path = tmp_path / "model_judgment" / "j.jsonl"
-    good = Verdict("[[4]]", 4.0)
-    rows, _ = judged(data, path, *[good] * 4, Verdict(ERROR_TEXT, None), *[good] * 7, repeats=3)
-    table = {row.metric: row.value for row in judged_rows("sft", rows, "")}
+    good = RatingVerdict("[[4]]", 4.0)
+    rows, _ = judged(data, path, *[good] * 4, RatingVerdict(ERROR_TEXT, None), *[good] * 7, repeats=3)
+    table = {row.metric: row.value for row in rating_rows("sft", rows, "")}
     assert (table["n_failed"], table["n_scored"], table["n_unparsed"]) == (1, 3, 0)
-    rows, judge = judged(data, path, Verdict("[[9]]", 9.0), repeats=3)
+    rows, judge = judged(data, path, RatingVerdict("[[9]]", 9.0), repeats=3)
     assert judge.asked == 1 and rows[1]["ratings"] == [4.0, 9.0, 4.0] and rows[1]["score"] == 4
 
 
@@ -383,13 +383,13 @@ def test_an_answer_ends_at_the_stops_of_the_conversation(tiny, data, tmp_path, m
     ids = tiny.chat.encode(" Yes.\n### Human: and?")
     assert template.answer(tiny.chat, ids) == "Yes."
     assert FastChatTemplate("x", (), frozenset(ids[-2:-1])).answer(tiny.chat, ids) == tiny.chat.decode(ids[:-2]).strip()
-    free = AnswerSettings(max_new_tokens=24, batch_size=4, seed=0, template="one_shot")
+    free = ConversationSettings(max_new_tokens=24, batch_size=4, seed=0, template="one_shot")
     question = next(q for q in data.questions if q["category"] == "writing")
-    (whole,) = write_answers(tiny, [question], tmp_path / "a.jsonl", "m", free)
+    (whole,) = write_conversations(tiny, [question], tmp_path / "a.jsonl", "m", free)
     text = whole["choices"][0]["turns"][0]
     stop = text[len(text) // 2 :][:2]
     monkeypatch.setattr("eval.mt_bench.answers.make_template", lambda name: replace(template, stops=(stop,)))
-    (stopped,) = write_answers(tiny, [question], tmp_path / "b.jsonl", "m", free)
+    (stopped,) = write_conversations(tiny, [question], tmp_path / "b.jsonl", "m", free)
     assert stopped["choices"][0]["turns"][0] == text[: text.find(stop)].strip()
 
 

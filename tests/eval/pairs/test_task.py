@@ -13,7 +13,7 @@ from eval.__main__ import run, typed
 from eval.evaluate import evaluate_checkpoint
 from eval.job import Evaluation
 from eval.pairs.files import Preference, read_preferences
-from eval.pairs.likelihood import encode, messages_of, pair_likelihoods
+from eval.pairs.likelihood import encode_pair, messages_of, pair_likelihoods
 from eval.results import Row
 from salmon.config.register import CONF, register
 from salmon.config.reward import RewardConfig
@@ -92,14 +92,14 @@ def test_dialogues_go_through_the_chat_template(prompt, turns):
 
 def test_what_is_too_long_is_cut_and_counted(tiny):
     long, short = "word " * 40, "no"
-    whole = encode(tiny.chat, Preference("Sing!", long, short, ""), 8192)
+    whole = encode_pair(tiny.chat, Preference("Sing!", long, short, ""), 8192)
     assert not whole.cut and whole.chosen[-1] == tiny.chat.end_id
     for pair in (
         Preference("Sing!", long, short, ""),
         Preference(long, "yes", short, ""),
         Preference(long, long, short, ""),
     ):
-        cut = encode(tiny.chat, pair, 128)
+        cut = encode_pair(tiny.chat, pair, 128)
         assert cut.cut and len(cut.prompt) + max(len(cut.chosen), len(cut.rejected)) == 128
         assert cut.prompt[-8:] == tiny.chat.prompt_ids(messages_of(pair.prompt))[-8:], "the end stays"
         assert len(cut.chosen) >= min(64, len(tiny.chat.answer_ids(pair.chosen)))
@@ -114,7 +114,7 @@ def test_interrupted_work_goes_on(tiny, tmp_path, monkeypatch):
     assert len(lines) == 5
     file.write_text("".join(lines[:3]) + lines[3][:20])  # killed in the middle of the second chunk
     encoded = []
-    monkeypatch.setattr("eval.pairs.likelihood.encode", lambda *args: encoded.append(1) or encode(*args))
+    monkeypatch.setattr("eval.pairs.likelihood.encode", lambda *args: encoded.append(1) or encode_pair(*args))
     assert pair_likelihoods(tiny, pairs, tmp_path) == whole and len(encoded) == 3
 
 
@@ -156,7 +156,7 @@ def test_files_of_the_user_are_no_smoke_test_and_others_do_not_touch_what_is_kno
     assert rows["pairs_a", "accuracy_sum"].n == 4
     assert all("SMOKE TEST" not in row.note and "LIMITED to the first 4" in row.note for row in rows.values())
     made = []
-    monkeypatch.setattr("eval.pairs.likelihood.encode", lambda *args: made.append(1) or encode(*args))
+    monkeypatch.setattr("eval.pairs.likelihood.encode", lambda *args: made.append(1) or encode_pair(*args))
     assert evaluate(tiny, suite, tmp_path, {"a": str(first)}, limit=4) == rows and made == []
     second = tmp_path / "b.jsonl"
     rows_of_b = [{"prompt": "a", "chosen": "b", "rejected": "c"}, {"prompt": "a", "chosen": "b", "rejected": "b"}]

@@ -5,7 +5,7 @@ import pytest
 from pytest import approx
 from scipy.stats import spearmanr
 
-from eval.principle_following.bootstrap import Estimate, PromptBootstrap, mean_of, ratio
+from eval.principle_following.bootstrap import BootstrapEstimate, PromptBootstrap, mean_of, ratio
 from eval.principle_following.calibration import calibration
 from eval.principle_following.metrics import correct, length_correlation, matrix, measure, sensitivity
 from eval.principle_following.tables import PairTable, PrincipleTable
@@ -103,7 +103,7 @@ def test_a_principle_whose_check_ties_everywhere_has_no_figure_and_spoils_none()
     tied = PrincipleTable("Kind", np.zeros(4), np.zeros(8), np.ones(4), -np.ones(4))
     short = table("Short", [2, 0, 2, 0, 2, 0, 0, 0], None)
     figures = measure([tied, short], PAIRS, BOOTSTRAP)
-    assert figures.by_principle["accuracy_asserted"]["Kind"] == Estimate(None, None, None, None, 0)
+    assert figures.by_principle["accuracy_asserted"]["Kind"] == BootstrapEstimate(None, None, None, None, 0)
     assert figures.mean["accuracy_asserted"].value == 1.0
     assert figures.mean["accuracy_negated"].value is None
     assert figures.tied == {"Kind": 4, "Short": 1}
@@ -201,11 +201,11 @@ def test_calibration_without_overflow_ties_and_with_negation():
 # --- the bootstrap -----------------------------------------------------------------------------
 
 
-def share(right: np.ndarray, prompt: np.ndarray, seed: int, resamples: int = 300) -> Estimate:
+def share(right: np.ndarray, prompt: np.ndarray, seed: int, resamples: int = 300) -> BootstrapEstimate:
     prompts = int(prompt.max()) + 1
     bootstrap = PromptBootstrap(prompts, resamples, seed)
     draws = ratio(bootstrap.sums(right, prompt), bootstrap.sums(np.ones(len(right)), prompt))
-    return Estimate.of(draws, len(right), prompts)
+    return BootstrapEstimate.of(draws, len(right), prompts)
 
 
 def test_bootstrap_is_repeated_by_its_seed():
@@ -239,14 +239,19 @@ def test_stderr_is_that_of_a_mean():
 @pytest.mark.parametrize(
     ("draws", "n", "prompts", "expected"),
     [
-        (np.array([np.nan, 1, 2]), 3, 3, Estimate(None, None, None, None, 0)),
-        (np.array([0.5, 1, 2]), 0, 3, Estimate(None, None, None, None, 0)),
-        (np.array([0.5, 0.5, 0.5]), 3, 1, Estimate(0.5, None, None, None, 3)),  # one prompt says nothing about others
-        (np.array([0.5]), 3, 3, Estimate(0.5, None, None, None, 3)),  # no resamples
+        (np.array([np.nan, 1, 2]), 3, 3, BootstrapEstimate(None, None, None, None, 0)),
+        (np.array([0.5, 1, 2]), 0, 3, BootstrapEstimate(None, None, None, None, 0)),
+        (
+            np.array([0.5, 0.5, 0.5]),
+            3,
+            1,
+            BootstrapEstimate(0.5, None, None, None, 3),
+        ),  # one prompt says nothing about others
+        (np.array([0.5]), 3, 3, BootstrapEstimate(0.5, None, None, None, 3)),  # no resamples
     ],
 )
 def test_estimates_that_are_less(draws, n, prompts, expected):
-    assert Estimate.of(draws, n, prompts) == expected
+    assert BootstrapEstimate.of(draws, n, prompts) == expected
 
 
 def test_sums_weigh_each_prompt_as_often_as_it_was_drawn():

@@ -13,7 +13,7 @@ from eval.evaluate import evaluate_checkpoint
 from eval.job import Evaluation
 from eval.probes import task as module
 from eval.probes.prompts import Probe, read_probes
-from eval.probes.task import rate_rows, write_answers
+from eval.probes.task import rate_rows, write_probe_answers
 from eval.provenance import Provenance
 from eval.results import TaskRows
 from salmon.errors import SalmonError
@@ -84,19 +84,19 @@ def test_rates():
 
 def test_answers_go_on_where_they_were_and_are_those_of_the_model(tiny, tmp_path):
     probes, path = read_probes(MINI)[:4], tmp_path / "answers.jsonl"
-    whole = write_answers(tiny, probes, path, 5, batch_size=2)
+    whole = write_probe_answers(tiny, probes, path, 5, batch_size=2)
     prompts = [tiny.chat.user_ids(probe.prompt) for probe in probes]
     alone = generate(tiny, prompts, [(0,)] * 4, temperature=0.0, top_p=1.0, max_new_tokens=5, batch_size=1)
     assert [row["answer"] for row in whole] == [tiny.chat.decode(answer.ids) for answer in alone]
     assert [row["expect"] for row in whole] == ["comply"] * 4 and not any(row["cut"] for row in whole)
     lines = path.read_text().splitlines(keepends=True)
     path.write_text("".join(lines[:1]) + lines[1][:10])  # killed in the middle of a line
-    assert write_answers(tiny, probes, path, 5, batch_size=1) == whole
+    assert write_probe_answers(tiny, probes, path, 5, batch_size=1) == whole
 
 
 def test_a_prompt_that_does_not_fit_is_cut_and_counted(load_tiny, tmp_path):
     shared = load_tiny(context=64)
-    (row,) = write_answers(shared, [Probe("word " * 40, "", None)], tmp_path / "a.jsonl", 5, batch_size=2)
+    (row,) = write_probe_answers(shared, [Probe("word " * 40, "", None)], tmp_path / "a.jsonl", 5, batch_size=2)
     assert row["cut"]
 
 

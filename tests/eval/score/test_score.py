@@ -14,7 +14,7 @@ from pytest import approx
 from eval.config import BBHMode
 from eval.lm_eval.harness import run_bbh, run_truthfulqa
 from eval.mt_bench.judges import parse_winner
-from eval.score.command import parse, run, score
+from eval.score.command import parse_score_options, run_score, score_saved
 from eval.sources import data_folder
 from salmon.errors import SalmonError
 
@@ -28,7 +28,7 @@ def save(path: Path, rows: list) -> Path:
 
 
 def scored(task: str, path: Path, *words: str):
-    return score(parse([f"task={task}", f"predictions={path}", *words]))
+    return score_saved(parse_score_options([f"task={task}", f"predictions={path}", *words]))
 
 
 def values(found, checkpoint: str | None = None) -> dict[str, float]:
@@ -337,7 +337,7 @@ def test_text_is_cut_at_line_ends_only(tmp_path):
 )
 def test_words_that_are_refused(words, message):
     with pytest.raises(SalmonError, match=message):
-        parse(words)
+        parse_score_options(words)
 
 
 def command(*words: str) -> subprocess.CompletedProcess:
@@ -365,6 +365,6 @@ def test_the_command(tmp_path):
 
 def test_long_lists_are_whole_in_the_file_only(tmp_path):
     path = save(tmp_path / "p.jsonl", [{"prediction": "", "target": "No"}] * 30)
-    shown = run(["task=bbh", f"predictions={path}", f"output={tmp_path / 'out'}"])
+    shown = run_score(["task=bbh", f"predictions={path}", f"output={tmp_path / 'out'}"])
     assert f"{path}:20:" in shown and f"{path}:21:" not in shown and "and 10 more" in shown
     assert f"{path}:30:" in (tmp_path / "out" / "results.md").read_text()

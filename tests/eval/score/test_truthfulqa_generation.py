@@ -5,9 +5,9 @@ from pytest import approx
 
 from eval.provenance import Provenance
 from eval.results import TaskRows
-from eval.score.command import parse, score
-from eval.truthfulqa.generation import judged_rows
-from eval.truthfulqa.judging import Aspect, JudgedAnswer, Verdict, write_verdicts
+from eval.score.command import parse_score_options, score_saved
+from eval.truthfulqa.generation import truthfulness_rows
+from eval.truthfulqa.judging import AnswerVerdict, Aspect, JudgedAnswer, write_verdicts
 from salmon.errors import SalmonError
 
 
@@ -21,7 +21,7 @@ class Judge:
             "c": ("Perhaps.", None),
             "d": ("P(yes)=0.6000 P(no)=0.1000", True),
         }
-        yield from (Verdict("p", *said[answer.answer]) for answer in answers)
+        yield from (AnswerVerdict("p", *said[answer.answer]) for answer in answers)
 
 
 @pytest.fixture
@@ -29,11 +29,11 @@ def verdicts(tmp_path):
     """The folder, and an evaluation's own rows about what is in it."""
     answers = [JudgedAnswer(i, "q", text, (), ()) for i, text in enumerate(["a", "b", "c", "d", ""])]
     sides = [write_verdicts(Judge(), aspect, answers, tmp_path / f"{aspect.value}.jsonl") for aspect in Aspect]
-    return tmp_path, judged_rows(TaskRows("x", "truthfulqa_gen", Provenance("h", "t")), *sides)
+    return tmp_path, truthfulness_rows(TaskRows("x", "truthfulqa_gen", Provenance("h", "t")), *sides)
 
 
 def scored(path, *words):
-    return score(parse(["task=truthfulqa_gen", f"predictions={path}", *words]))
+    return score_saved(parse_score_options(["task=truthfulqa_gen", f"predictions={path}", *words]))
 
 
 def lines(found, start):

@@ -14,10 +14,10 @@ from pytest import approx
 from eval.provenance import Provenance
 from eval.results import Row, write_results
 from eval.tables.__main__ import main
-from eval.tables.lines import compare
+from eval.tables.lines import compare_with_published
 from eval.tables.measured import read_results
 from eval.tables.published import load_published
-from eval.tables.render import FORMATS, markdown
+from eval.tables.render import FORMATS, comparison_markdown
 from salmon.errors import SalmonError
 
 PAPER_BBH = Provenance("lm-eval 0.4.13", "bbh_fewshot", "2.0", 3, False, "27 of 27 tasks", 64, data="hub")
@@ -46,7 +46,7 @@ def results(folder: Path, *rows: Row, facts=FACTS) -> Path:
 
 
 def compared(*folders: Path, **chosen: str):
-    return compare(load_published(), read_results(folders), chosen)
+    return compare_with_published(load_published(), read_results(folders), chosen)
 
 
 def line_of(comparison, checkpoint, metric):
@@ -101,7 +101,7 @@ def test_difference_and_interval_in_published_units(tmp_path):
     assert line.interval == approx((50 - 1.96, 50 + 1.96), abs=1e-3) and line.n == 6511
     assert line.origin.unlike_published == ()
     assert line_of(comparison, "ppo_best", "average").difference == approx(7.0 - 7.37)
-    shown = markdown(comparison)
+    shown = comparison_markdown(comparison)
     assert "| Dromedary-2-70b | BBH direct | 51.4 [s] | ppo_best | 50.0 [P2] | -1.4 | 48.0 to 52.0 | 6511 |" in shown
     assert "†" not in shown
     for fact in (
@@ -131,12 +131,12 @@ def test_truthfulqa_generation_is_marked_where_the_judge_is_another(tmp_path):
     line = line_of(comparison, "ppo_best", "generation, truthful and informative")
     assert (line.value, line.difference) == (approx(0.8), approx(0.8 - 0.84))
     assert line.origin.unlike_published == ("judge yes/no of a judge instead of fine-tuned GPT-3",)
-    assert "-0.04†" in markdown(comparison)
+    assert "-0.04†" in comparison_markdown(comparison)
 
 
 def test_what_was_not_run_is_empty(tmp_path):
     without = Row("ppo_best", "mt_bench", "score", None, None, 0, "no key")
-    shown = markdown(compared(results(tmp_path, bbh(), without)))
+    shown = comparison_markdown(compared(results(tmp_path, bbh(), without)))
     assert "| Dromedary-2-70b | average | 7.37 [s] |  |  |  |  |  |" in shown
     assert "| Dromedary-2-70b | HumanEval pass@1 | 40.6 [s] |  |  |  |  |  |" in shown
     assert "| Dromedary-2-70b | MC1 |  |  |  |  |  |  |" in shown
@@ -155,7 +155,7 @@ def test_what_was_not_run_is_empty(tmp_path):
     ],
 )
 def test_unlike_conditions_are_marked(tmp_path, change, said):
-    shown = markdown(compared(results(tmp_path, mt_bench(how=replace(PAPER_MT, **change)))))
+    shown = comparison_markdown(compared(results(tmp_path, mt_bench(how=replace(PAPER_MT, **change)))))
     assert "7.00 [P1] | -0.37† |" in shown and f"Not as published: {said}." in shown
     assert "† not measured as the published value was" in shown
 
@@ -163,7 +163,7 @@ def test_unlike_conditions_are_marked(tmp_path, change, said):
 def test_rows_that_say_nothing_of_how_they_were_measured_are_marked(tmp_path):
     old = {key: value for key, value in asdict(bbh(how=None)).items() if key != "provenance"}
     (tmp_path / "results.json").write_text(json.dumps({"suite": "paper", "rows": [old]}))
-    shown = markdown(compared(tmp_path))
+    shown = comparison_markdown(compared(tmp_path))
     assert "50.0 [P1] | -1.4† |" in shown and "how it was measured is not recorded" in shown
     assert "checkpoint hash not recorded" in shown
 

@@ -12,8 +12,8 @@ from eval.job import Evaluation
 from eval.provenance import Provenance
 from eval.results import TaskRows, Unavailable
 from eval.truthfulqa.csv_file import generation_rows
-from eval.truthfulqa.generation import TASK, answer_of, judged_rows, write_answers
-from eval.truthfulqa.judging import Aspect, JudgedAnswer, Verdict, is_no_comment, write_verdicts
+from eval.truthfulqa.generation import TASK, answer_of, truthfulness_rows, write_truthfulqa_answers
+from eval.truthfulqa.judging import AnswerVerdict, Aspect, JudgedAnswer, is_no_comment, write_verdicts
 from eval.truthfulqa.lm_eval_task import SIMILARITIES, load_task
 from salmon.errors import SalmonError
 from salmon.runtime.jsonl import read_grown
@@ -68,7 +68,7 @@ def test_completions_and_similarities_are_lm_evals_own(tiny, suite, task, tmp_pa
 
     spec = local_task(TASK, {"validation": write_rows(tmp_path / "rows.jsonl", generation_rows(MINI))})
     theirs = _evaluate(PrefixLM(tiny, 4), [spec], replace(suite, limit=2), False, max_new_tokens=6)["samples"][TASK]
-    ours = write_answers(tiny, task, tmp_path / "a.jsonl", 6, batch_size=2, chat_template=False)
+    ours = write_truthfulqa_answers(tiny, task, tmp_path / "a.jsonl", 6, batch_size=2, chat_template=False)
     for sample, row in zip(theirs, ours, strict=False):
         assert (row["prompt"], row["completion"]) == (sample["arguments"][0][0], sample["filtered_resps"][0])
         assert row["similarities"] == approx({name: sample[name] for name in SIMILARITIES})
@@ -97,20 +97,20 @@ def test_prompts_end_with_the_question(task):
 
 def test_answers_go_on_where_they_were(tiny, task, tmp_path):
     path = tmp_path / "answers.jsonl"
-    whole = write_answers(tiny, task, path, 6, batch_size=3, chat_template=False)
+    whole = write_truthfulqa_answers(tiny, task, path, 6, batch_size=3, chat_template=False)
     lines = path.read_text().splitlines()
     assert [json.loads(line)["id"] for line in lines] == [0, 1, 2] and all(row["cut"] for row in whole)
     path.write_text(lines[0].replace('"answer": "', '"answer": "kept ') + "\n" + lines[1][:10])  # killed in a line
-    again = write_answers(tiny, task, path, 6, batch_size=1, chat_template=False)
+    again = write_truthfulqa_answers(tiny, task, path, 6, batch_size=1, chat_template=False)
     assert again[1:] == whole[1:], "and do not depend on the batch"
     assert again[0]["answer"] == "kept " + whole[0]["answer"]
-    templated = write_answers(tiny, task, tmp_path / "chat.jsonl", 6, batch_size=3, chat_template=True)
+    templated = write_truthfulqa_answers(tiny, task, tmp_path / "chat.jsonl", 6, batch_size=3, chat_template=True)
     assert [row["completion"] for row in templated] != [row["completion"] for row in whole]
 
 
 def test_a_context_that_is_too_short_is_refused(tiny, task, tmp_path):
     with pytest.raises(SalmonError, match="max_new_tokens=8190 do not fit in model.context=8192"):
-        write_answers(tiny, task, tmp_path / "a.jsonl", 8190, batch_size=3, chat_template=False)
+        write_truthfulqa_answers(tiny, task, tmp_path / "a.jsonl", 8190, batch_size=3, chat_template=False)
 
 
 @pytest.mark.parametrize(
@@ -145,7 +145,9 @@ class Scripted:
         for answer in answers:
             self.asked.append((aspect, answer.id))
             said = self.says[answer.answer]
-            yield Verdict("p", str(said), None, "down") if said == "fails" else Verdict("p", str(said), said)
+            yield (
+                AnswerVerdict("p", str(said), None, "down") if said == "fails" else AnswerVerdict("p", str(said), said)
+            )
 
 
 def answered(*texts: str) -> list[JudgedAnswer]:
@@ -190,7 +192,7 @@ def test_shares_and_counts():
             for i, s in enumerate(said)
         ]
 
-    rows = judged_rows(
+    rows = truthfulness_rows(
         TaskRows("sft", TASK, Provenance("h", TASK, judge="j")),
         verdicts(True, True, False, None, True),
         verdicts(True, False, True, True, "down"),
@@ -223,7 +225,7 @@ class Agreeing:
     label, file = "agreeing", "agreeing"
 
     def decide(self, aspect, answers):
-        return (Verdict("p", "yes", True) for _ in answers)
+        return (AnswerVerdict("p", "yes", True) for _ in answers)
 
 
 def test_answers_are_written_once_for_all_judges(tiny, suite, tmp_path):

@@ -12,7 +12,7 @@ from eval.truthfulqa import local_judge as truthfulqa_local_judge
 from eval.truthfulqa.endpoint_judge import EndpointAnswerJudge, parse_yes_no
 from eval.truthfulqa.judges import make_answer_judge
 from eval.truthfulqa.judging import Aspect, JudgedAnswer, write_verdicts
-from eval.truthfulqa.local_judge import LocalAnswerJudge, judge_prompt, verdict_of, yes_and_no
+from eval.truthfulqa.local_judge import LocalAnswerJudge, verdict_of, yes_and_no, yes_no_prompt
 from salmon.config.model import Quantization
 from salmon.errors import SalmonError
 
@@ -36,12 +36,12 @@ def local(settings, tiny, tiny_config, tiny_cache):
 
 
 def test_the_public_judges_prompts():
-    assert judge_prompt(Aspect.truthful, ANSWERS[0]) == "Q: What is 0?\nA: A number.\nTrue:"
-    assert judge_prompt(Aspect.informative, ANSWERS[0]) == "Q: What is 0?\nA: A number.\nHelpful:"
+    assert yes_no_prompt(Aspect.truthful, ANSWERS[0]) == "Q: What is 0?\nA: A number.\nTrue:"
+    assert yes_no_prompt(Aspect.informative, ANSWERS[0]) == "Q: What is 0?\nA: A number.\nHelpful:"
 
 
 def test_probabilities_are_those_of_the_word_after_the_prompt(tiny):
-    prompts = [judge_prompt(Aspect.truthful, answer) for answer in ANSWERS]
+    prompts = [yes_no_prompt(Aspect.truthful, answer) for answer in ANSWERS]
     assert len({len(prompt) for prompt in prompts}) == 3
     for prompt, (yes, no) in zip(prompts, yes_and_no(tiny, prompts), strict=True):
         longer, other = (tiny.chat.started(tiny.chat.encode(prompt + word)) for word in (" yes", " no"))

@@ -14,7 +14,7 @@ from eval.lm_eval.model import PrefixLM
 from eval.provenance import Provenance
 from eval.results import TaskRows, Unavailable
 from eval.tydiqa.data import FILES, tydiqa_data
-from eval.tydiqa.task import CODES, FOLDER, TASK, answer, ask, language_rows
+from eval.tydiqa.task import CODES, FOLDER, TASK, answer_questions, language_rows, tydiqa_questions
 from salmon.errors import SalmonError
 from salmon.runtime.jsonl import read_grown
 from salmon.sampling.token_loop import Generation
@@ -143,7 +143,9 @@ def test_lm_eval_has_a_task_for_every_language():
 
 
 def test_a_prompt_is_the_example_of_its_language_then_the_question(lm, suite, tmp_path):
-    questions, version = ask(lm, tydiqa_data(MINI, ["finnish", "russian"]), replace(suite, limit=None), tmp_path)
+    questions, version = tydiqa_questions(
+        lm, tydiqa_data(MINI, ["finnish", "russian"]), replace(suite, limit=None), tmp_path
+    )
     assert version == "1.0" and [q.language for q in questions] == ["finnish"] * 2 + ["russian"] * 2
     example, (first, second) = lines("train")[1], [row for row in lines("validation") if "finnish" in row["id"]]
     shown = [
@@ -151,7 +153,9 @@ def test_a_prompt_is_the_example_of_its_language_then_the_question(lm, suite, tm
     ]
     assert [q.prompt for q in questions[:2]] == [f"{shown[0]} 42 kilometriä\n\n{asked}" for asked in shown[1:]]
     assert questions[0].stops == ["\n"]
-    chat, _ = ask(lm, tydiqa_data(MINI, ["english"]), replace(suite, chat_template=True, limit=1), tmp_path)
+    chat, _ = tydiqa_questions(
+        lm, tydiqa_data(MINI, ["english"]), replace(suite, chat_template=True, limit=1), tmp_path
+    )
     assert chat[0].prompt.count("### User") == 2 and chat[0].prompt.count("### Assistant") == 2 and len(chat) == 1
 
 
@@ -163,10 +167,10 @@ def test_answers_are_scored_as_lm_eval_scores_them(lm, suite, tmp_path, monkeypa
         "russian-mini-validation-7": " 38 метров",
         "russian-mini-validation-8": " двухсот страниц\n",
     }
-    questions, _ = ask(lm, tydiqa_data(MINI, ["english", "russian"]), replace(suite, limit=None), tmp_path)
+    questions, _ = tydiqa_questions(lm, tydiqa_data(MINI, ["english", "russian"]), replace(suite, limit=None), tmp_path)
     made = (Generation(lm.shared.chat.encode(text), [], True) for text in said.values())
     monkeypatch.setattr("eval.tydiqa.task.greedy_answers", lambda shared, prompts, *_: [next(made) for _ in prompts])
-    rows = answer(lm, questions, tmp_path / "a.jsonl", 4, 2)
+    rows = answer_questions(lm, questions, tmp_path / "a.jsonl", 4, 2)
     assert [row["id"] for row in rows] == list(said) and [row["raw"] for row in rows] == list(said.values())
     assert [row["answer"] for row in rows] == ["About two years!", "Lind", "", "38 метров", "двухсот страниц"]
     # "Lind" of "Maria Lind": precision 1, recall 1/2. One of 2 words of "около двухсот книг": 1/2 and 1/3.
@@ -206,22 +210,22 @@ def test_no_error_is_claimed_where_none_is_known(scores):
 
 
 def test_answers_go_on_where_they_were(lm, suite, tmp_path, monkeypatch):
-    questions, _ = ask(lm, tydiqa_data(MINI, ["english", "finnish"]), replace(suite, limit=None), tmp_path)
+    questions, _ = tydiqa_questions(lm, tydiqa_data(MINI, ["english", "finnish"]), replace(suite, limit=None), tmp_path)
     path = tmp_path / "answers.jsonl"
-    whole = answer(lm, questions, path, 6, batch_size=4)
+    whole = answer_questions(lm, questions, path, 6, batch_size=4)
     kept = path.read_text().splitlines()
     assert len(kept) == 5 and len({row["raw"] for row in whole}) > 1
     path.write_text("\n".join(kept[:2]) + "\n" + kept[2][:30])  # killed in the middle of a line
-    assert answer(lm, questions, path, 6, batch_size=1) == whole, "and do not depend on the batch"
+    assert answer_questions(lm, questions, path, 6, batch_size=1) == whole, "and do not depend on the batch"
     monkeypatch.setattr("eval.tydiqa.task.greedy_answers", None)
-    assert answer(lm, questions, path, 6, batch_size=4) == whole, "nothing is asked again"
+    assert answer_questions(lm, questions, path, 6, batch_size=4) == whole, "nothing is asked again"
 
 
 def test_a_prompt_that_is_too_long_loses_its_beginning_and_is_counted(lm, suite, tmp_path):
-    questions, _ = ask(lm, tydiqa_data(MINI, ["english"]), replace(suite, limit=None), tmp_path)
+    questions, _ = tydiqa_questions(lm, tydiqa_data(MINI, ["english"]), replace(suite, limit=None), tmp_path)
     lengths = sorted(len(lm.tok_encode(question.prompt)) for question in questions)
     lm.shared.context = lengths[-1] - 1 + 6
-    rows = answer(lm, questions, tmp_path / "a.jsonl", 6, 4)
+    rows = answer_questions(lm, questions, tmp_path / "a.jsonl", 6, 4)
     assert sorted(row["cut_tokens"] for row in rows) == [0, 0, 1]
     table = {row.metric: row for row in language_rows(TaskRows("sft", TASK, Provenance("a", TASK)), rows)}
     assert table["n_cut"].value == 1
@@ -259,8 +263,8 @@ def test_lm_eval_itself_gives_the_same_answers_and_scores(lm, suite, tmp_path):
     from lm_eval.evaluator import evaluate
 
     data = tydiqa_data(MINI, ["english"])
-    questions, _ = ask(lm, data, replace(suite, limit=None), tmp_path)
-    ours = answer(lm, questions, tmp_path / "a.jsonl", 6, 4)
+    questions, _ = tydiqa_questions(lm, data, replace(suite, limit=None), tmp_path)
+    ours = answer_questions(lm, questions, tmp_path / "a.jsonl", 6, 4)
     files = {
         "train": write_rows(tmp_path / "t.jsonl", [data["english"].example]),
         "validation": write_rows(tmp_path / "v.jsonl", data["english"].questions),
