@@ -113,8 +113,9 @@ def run(cfg: EvalApp) -> None:
     """Evaluate, write the results below ``cfg.output`` and show the table."""
     checkpoints = find_checkpoints(cfg.checkpoint)
     check_tasks(checkpoints, cfg.eval.tasks)
+    from eval.record import record
     from eval.results import results_markdown
-    from eval.stage import evaluate_all, record
+    from eval.stage import evaluate_all
     from salmon.models.loading import load_base
     from salmon.runtime.files import storage_errors
     from salmon.runtime.fingerprint import semantic

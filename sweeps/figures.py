@@ -8,10 +8,8 @@ from typing import TYPE_CHECKING
 
 from salmon.tracking.plot_style import (
     BAND_ALPHA,
-    GRID_ALPHA,
-    LABEL,
-    PANEL_TITLE,
     TITLE,
+    finish_panel,
     legend_below,
     line_style,
     panel_grid,
@@ -50,19 +48,13 @@ def band(curves: Mapping[int, Curve]) -> list[tuple[int, float, float, float]]:
 
 def draw_curve_panels(path: Path, panels: Sequence[CurvePanel], title: str, xlabel: str = "PPO updates") -> list[Path]:
     """Draw the panels as ``path``.png and ``path``.svg; the files."""
-    from matplotlib.ticker import MaxNLocator
-
     figure, grid = panel_grid(len(panels), columns=2 if len(panels) in (2, 4) else 3)
     arms = list(dict.fromkeys(arm for panel in panels for arm in panel.curves))
     for axes, panel in zip(grid, panels, strict=True):
         for arm, curves in panel.curves.items():
             if rows := band(curves):
                 _draw_band(axes, arm, rows, arms.index(arm))
-        axes.set_title(panel.title, fontsize=PANEL_TITLE)
-        axes.set_xlabel(xlabel, fontsize=LABEL)
-        axes.set_ylabel(panel.ylabel, fontsize=LABEL)
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-        axes.grid(alpha=GRID_ALPHA)
+        finish_panel(axes, panel.title, xlabel, panel.ylabel)
         if panel.share:
             axes.set_ylim(-0.03, 1.03)
         if not axes.lines:

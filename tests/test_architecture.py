@@ -211,6 +211,7 @@ COVERED = {
     "salmon/baselines/dpo/stage.py": {"dpo", "ppo", "preferences", "principles", "seed"},
     "salmon/baselines/best_of_n/stage.py": {"best_of_n", "ppo"},
     "eval/stage.py": {"eval", "model", "seed", "paths"},  # of paths: the cache
+    "eval/record.py": {"eval", "model", "seed"},
 }
 
 
@@ -301,7 +302,7 @@ def test_library_code_logs() -> None:
         "salmon/cli.py",
         "eval/__main__.py",
         "eval/tables/__main__.py",
-        "eval/curves.py",
+        "eval/curves/__main__.py",
         "sweeps/compare.py",
         "sweeps/status.py",
     }

@@ -12,13 +12,14 @@ from pathlib import Path
 from typing import Any
 
 from eval.answers import cached_answers
+from eval.benchmark_run import BenchmarkRun, PolicySubject
 from eval.greedy import before_stop, greedy_answers
 from eval.humaneval.sandbox import PASSED, TIMED_OUT, Limits, run_program
-from eval.job import PolicySubject
 from eval.provenance import Provenance
 from eval.results import Row, TaskRows
 from eval.sources import humaneval_rows
 from salmon.models.base import SharedModel
+from salmon.runtime.fingerprint import semantic
 from salmon.runtime.jsonl import rewrite_records
 
 TASK, METRIC = "humaneval", "pass@1"
@@ -38,19 +39,34 @@ class Problem:
         return f"{self.prompt}{completion}\n{self.test}\ncheck({self.entry_point})\n"
 
 
+def humaneval_benchmark(subject: PolicySubject) -> BenchmarkRun | None:
+    """HumanEval with the active adapter; None where the suite leaves it out."""
+    config = subject.evaluation.config
+    if TASK not in config.tasks:
+        return None
+    settings = {"limit": config.limit, "humaneval": semantic(config.humaneval)}
+    return BenchmarkRun(
+        TASK,
+        subject.data(TASK),
+        settings,
+        lambda work: run_humaneval(subject, work),
+        ((TASK, METRIC),),
+    )
+
+
 def run_humaneval(subject: PolicySubject, work: Path) -> list[Row]:
     """Rows of HumanEval with the active adapter; ``work`` keeps what was written, and its results.
 
     Raises:
         Unavailable: the data cannot be reached, or this system cannot fence programs in.
     """
-    config = subject.run.config
+    config = subject.evaluation.config
     settings = config.humaneval
     # Not by whether programs may run, nor by their limits: completions are kept.
     work = subject.outputs(work, TASK, subject.data(TASK), max_new_tokens=settings.max_new_tokens)
     problems = [
         Problem(row["task_id"], row["prompt"], row["test"], row["entry_point"])
-        for row in humaneval_rows(subject.folder, subject.run.cache)
+        for row in humaneval_rows(subject.folder, subject.evaluation.cache)
     ][: config.limit]
     completions = write_completions(
         subject.shared, problems, work / "samples.jsonl", settings.max_new_tokens, config.batch_size

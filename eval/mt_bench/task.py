@@ -5,11 +5,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from eval.config import MTBenchMode, MTBenchSettings
-from eval.job import PolicySubject
+from eval.benchmark_run import BenchmarkRun, PolicySubject
+from eval.config import JudgeKind, MTBenchMode, MTBenchSettings
 from eval.mt_bench import HARNESS, PAIR_TASK, TASK
 from eval.mt_bench.answers import ConversationSettings, write_conversations
-from eval.mt_bench.judges import EndpointRatingJudge, RatingJudge
+from eval.mt_bench.judges import EndpointRatingJudge, RatingJudge, rating_judge_key
 from eval.mt_bench.pairs import comparison_rows, read_baseline, write_comparisons
 from eval.mt_bench.rows import rating_rows
 from eval.mt_bench.single import write_ratings
@@ -20,6 +20,7 @@ from eval.results import Row, TaskRows
 from eval.sources import MTBenchData, is_reference_file, mt_bench_data
 from salmon.errors import SalmonError
 from salmon.runtime.files import file_digest
+from salmon.runtime.fingerprint import semantic
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,33 @@ def files_beside_data(settings: MTBenchSettings) -> dict[str, str]:
     return {key: file_digest(Path(file).expanduser()) for key, file in named.items() if file}
 
 
+def mt_bench_benchmark(subject: PolicySubject) -> BenchmarkRun | None:
+    """MT-Bench with the active adapter; None where the suite leaves it out."""
+    config = subject.evaluation.config
+    if TASK not in config.tasks:
+        return None
+    mode = config.mt_bench.mode
+    figures = {
+        MTBenchMode.single: ((TASK, "score"),),
+        MTBenchMode.pair: ((PAIR_TASK, "win_rate_adjusted"),),
+        MTBenchMode.both: ((TASK, "score"), (PAIR_TASK, "win_rate_adjusted")),
+    }
+    settings = {
+        "limit": config.limit,
+        "mt_bench": semantic(config.mt_bench),
+        "judge": rating_judge_key(subject.evaluation.judge),
+        "files": files_beside_data(config.mt_bench),
+    }
+    return BenchmarkRun(
+        TASK,
+        subject.data(TASK),
+        settings,
+        lambda work: run_mt_bench(subject, work),
+        figures[mode],
+        one_process=config.mt_bench.judge.kind is JudgeKind.openai,
+    )
+
+
 def run_mt_bench(subject: PolicySubject, work: Path) -> list[Row]:
     """Rows of MT-Bench with the active adapter.
 
@@ -57,7 +85,7 @@ def run_mt_bench(subject: PolicySubject, work: Path) -> list[Row]:
         Unavailable: the data, or the judge, cannot be reached.
         SalmonError: reference answers, a baseline's answers or a template are missing; nothing was asked then.
     """
-    run, config = subject.run, subject.run.config.mt_bench
+    run, config = subject.evaluation, subject.evaluation.config.mt_bench
     judge, mode = run.judge, config.mode
     make_template(config.template)
     data = mt_bench_data(subject.folder, run.cache, config.references)

@@ -7,32 +7,33 @@ from typing import Any
 
 import numpy as np
 
+from eval.benchmark_run import BenchmarkRun, Measurement, PolicySubject, RewardSubject, run_benchmark
 from eval.config import EvalConfig
-from eval.job import BenchmarkRun, PolicySubject
 from eval.pairs import TASK
 from eval.pairs.figures import ScoredPairs, accuracy_rows
 from eval.pairs.files import Preferences, read_preferences
 from eval.pairs.likelihood import VERSION, pair_likelihoods
-from eval.principle_following.scoring import RewardModel, loaded_reward_model, score_table
+from eval.principle_following.scoring import RewardModel, loaded_reward_model, reward_identity, score_table
 from eval.principle_following.tables import Column
 from eval.provenance import Provenance
 from eval.results import Row, TaskRows
 from eval.sources import BUNDLED, MINI
 from eval.user_files import existing
 from salmon.data.rows import content_id
-from salmon.models.base import SharedModel
 from salmon.principles.bank import Bank, load_bank
 from salmon.runtime.fingerprint import fingerprint
 from salmon.runtime.jsonl import rewrite_records
-from salmon.runtime.store import Artifact
 
 SETTING = "eval.pairs.files"
 SMOKE_TEST = BUNDLED / "pairs" / "pairs.jsonl"
 Scoring = Callable[[Preferences, Path], list[ScoredPairs]]
 
 
-def policy_job(subject: PolicySubject) -> BenchmarkRun:
+def pairs_benchmark(subject: PolicySubject) -> BenchmarkRun | None:
     """How likely the active adapter finds the responses: of each as a whole, and per token."""
+    config = subject.evaluation.config
+    if TASK not in config.tasks:
+        return None
 
     def score(source: Preferences, work: Path) -> list[ScoredPairs]:
         found = pair_likelihoods(subject.shared, source.pairs, work)
@@ -44,7 +45,6 @@ def policy_job(subject: PolicySubject) -> BenchmarkRun:
             ScoredPairs("per_token", chosen / lengths[:, 0], rejected / lengths[:, 1], cut),
         ]
 
-    config = subject.run.config
     sources = read_preference_sources(config)
     how = Provenance("own runner, log-probs of the response with its end token", TASK, str(VERSION), chat_template=True)
 
@@ -58,15 +58,18 @@ def policy_job(subject: PolicySubject) -> BenchmarkRun:
             for row in source_rows(subject.name, name, source, score, folder(source), how)
         ]
 
-    return _job(config, sources, run, "accuracy_sum", {"version": VERSION})
+    return _benchmark(config, sources, run, "accuracy_sum", {"version": VERSION})
 
 
-def reward_job(shared: SharedModel, artifact: Artifact, checkpoint: str, config: EvalConfig) -> BenchmarkRun:
+def reward_pairs_benchmark(subject: RewardSubject) -> Measurement | None:
     """The reward model's scores of the responses under each bank of ``eval.pairs.banks``."""
+    config = subject.config
+    if TASK not in config.tasks:
+        return None
     sources, banks = read_preference_sources(config), [load_bank(spec) for spec in config.pairs.banks]
 
     def run(work: Path) -> list[Row]:
-        with loaded_reward_model(shared, artifact) as model:
+        with loaded_reward_model(subject.shared, subject.artifact) as model:
             columns = bank_columns(model, banks)
             how = Provenance("own runner, reward model's score", TASK, scope=_shown(model, columns, banks))
 
@@ -76,10 +79,13 @@ def reward_job(shared: SharedModel, artifact: Artifact, checkpoint: str, config:
             return [
                 row
                 for name, source in sources.items()
-                for row in source_rows(checkpoint, name, source, score, work / _hash(source), how)
+                for row in source_rows(subject.name, name, source, score, work / _hash(source), how)
             ]
 
-    return _job(config, sources, run, "accuracy_reward", {"banks": [bank.content() for bank in banks]})
+    settings = {"banks": [bank.content() for bank in banks]}
+    benchmark = _benchmark(config, sources, run, "accuracy_reward", settings)
+    identity = reward_identity(subject.shared, subject.artifact)
+    return lambda: run_benchmark(benchmark, subject.name, config, identity, subject.work)
 
 
 def read_preference_sources(config: EvalConfig) -> dict[str, Preferences]:
@@ -138,7 +144,7 @@ def _shown(model: RewardModel, columns: dict[str, Column], banks: Sequence[Bank]
     )
 
 
-def _job(
+def _benchmark(
     config: EvalConfig,
     sources: dict[str, Preferences],
     run: Callable[[Path], list[Row]],

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from eval.benchmark_run import Measurement, RewardSubject
 from eval.config import PrincipleFollowingSettings
 from eval.principle_following import TASK
 from eval.principle_following.bootstrap import BootstrapEstimate, PromptBootstrap, ratio
@@ -59,6 +60,21 @@ class Inputs:
             "real": {name: [asdict(p) for p in real.pairs] for name, real in self.real.items()},
             "real_banks": [bank.content() for bank in self.real_banks] if self.real else [],
         }
+
+
+def principle_following_benchmark(subject: RewardSubject) -> Measurement | None:
+    """The reward model on its principles; its files are read at once.
+
+    Raises:
+        SalmonError: a file is missing or malformed.
+    """
+    if TASK not in subject.config.tasks:
+        return None
+    settings = subject.config.principle_following
+    inputs = read_inputs(settings, subject.artifact)
+    return lambda: evaluate_reward_model(
+        subject.shared, subject.artifact, subject.name, settings, inputs, subject.seed, subject.work
+    )
 
 
 def read_inputs(settings: PrincipleFollowingSettings, artifact: Artifact) -> Inputs:

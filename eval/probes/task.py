@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from eval.answers import cached_answers
+from eval.benchmark_run import BenchmarkRun, PolicySubject
 from eval.config import EvalConfig
-from eval.job import BenchmarkRun, PolicySubject
 from eval.probes import TASK
 from eval.probes.prompts import COMPLY, REFUSE, Probe, read_probes
 from eval.probes.refusals import EMPTY, EVASIVE, REFUSAL, VERSION, classify_answer
@@ -26,13 +26,15 @@ SMOKE_TEST = BUNDLED / "probes" / "probes.jsonl"
 RATES = {"false_refusal_rate": (COMPLY,), "harmful_refusal_rate": (REFUSE,)}  # by what is expected
 
 
-def probes_job(subject: PolicySubject) -> BenchmarkRun:
-    """The probes of every file on the active adapter.
+def probes_benchmark(subject: PolicySubject) -> BenchmarkRun | None:
+    """The probes of every file on the active adapter; None where the suite has none.
 
     Raises:
         SalmonError: a file is missing or malformed, or the answers leave no room for a prompt.
     """
-    config = subject.run.config
+    config = subject.evaluation.config
+    if TASK not in config.tasks:
+        return None
     sources, length = read_probe_sources(config), config.probes.max_new_tokens
     if length >= subject.shared.context:
         raise SalmonError(

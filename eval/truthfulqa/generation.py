@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from eval.answers import cached_answers
+from eval.benchmark_run import PolicySubject
 from eval.greedy import before_stop, greedy_answers
-from eval.job import PolicySubject
 from eval.provenance import Provenance
 from eval.results import Row, TaskRows, Unavailable
 from eval.truthfulqa.judging import Aspect, JudgedAnswer, write_verdicts
@@ -34,7 +34,7 @@ def run_truthfulqa_generation(subject: PolicySubject, work: Path) -> list[Row]:
     """
     from eval.truthfulqa.lm_eval_task import load_task
 
-    config, judge = subject.run.config, subject.run.answer_judge
+    config, judge = subject.evaluation.config, subject.evaluation.answer_judge
     task = load_task(subject.folder, work, config.limit)
     max_new_tokens = config.truthfulqa_gen.max_new_tokens
     here = subject.outputs(

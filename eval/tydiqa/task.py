@@ -12,13 +12,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from eval.answers import cached_answers
+from eval.benchmark_run import BenchmarkRun, PolicySubject
 from eval.config import TYDIQA_LANGUAGES, EvalConfig
 from eval.greedy import before_stop, greedy_answers
-from eval.job import PolicySubject
 from eval.provenance import Provenance
 from eval.results import Row, TaskRows
 from eval.tydiqa.data import LanguageData, tydiqa_data
 from salmon.errors import SalmonError
+from salmon.runtime.fingerprint import semantic
 
 if TYPE_CHECKING:
     from lm_eval.api.task import Task
@@ -54,6 +55,15 @@ class TyDiQAQuestion:
     doc: dict[str, Any]  # lm-eval's row
 
 
+def tydiqa_benchmark(subject: PolicySubject) -> BenchmarkRun | None:
+    """TyDiQA with the active adapter; None where the suite leaves it out."""
+    config = subject.evaluation.config
+    if TASK not in config.tasks:
+        return None
+    settings = {"limit": config.limit, "chat_template": config.chat_template, "tydiqa": semantic(config.tydiqa)}
+    return BenchmarkRun(TASK, subject.data(FOLDER), settings, lambda work: run_tydiqa(subject, work), ((TASK, METRIC),))
+
+
 def run_tydiqa(subject: PolicySubject, work: Path) -> list[Row]:
     """Rows of TyDiQA with the active adapter; ``work`` keeps every prompt, what was written, and its scores.
 
@@ -65,7 +75,7 @@ def run_tydiqa(subject: PolicySubject, work: Path) -> list[Row]:
 
     from eval.lm_eval.model import PrefixLM
 
-    config, settings = subject.run.config, subject.run.config.tydiqa
+    config, settings = subject.evaluation.config, subject.evaluation.config.tydiqa
     if settings.max_new_tokens >= subject.shared.context:
         raise SalmonError(
             f"eval.tydiqa.max_new_tokens={settings.max_new_tokens} leaves no room for a prompt in "

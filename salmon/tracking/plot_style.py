@@ -50,6 +50,17 @@ def panel_grid(count: int, columns: int, width: float = 4.2, height: float = 3.3
     return figure, grid[:count]
 
 
+def finish_panel(axes: "Axes", title: str, xlabel: str, ylabel: str = "") -> None:
+    """Title, labels and grid of a panel whose x axis counts updates."""
+    from matplotlib.ticker import MaxNLocator
+
+    axes.set_title(title, fontsize=PANEL_TITLE)
+    axes.set_xlabel(xlabel, fontsize=LABEL)
+    axes.set_ylabel(ylabel, fontsize=LABEL)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.grid(alpha=GRID_ALPHA)
+
+
 def legend_below(figure: "Figure", panels: Sequence["Axes"], title: str) -> None:
     """One legend for the lines of all panels, below them; none where there is no line."""
     handles = {

@@ -7,12 +7,12 @@ from types import SimpleNamespace
 import pytest
 from pytest import approx
 
-from eval import benchmarks
 from eval import evaluate as module
+from eval.benchmark_run import Evaluation
 from eval.checkpoints import Checkpoints
 from eval.config import JudgeKind
 from eval.evaluate import evaluate_checkpoint
-from eval.job import Evaluation
+from eval.mt_bench import task as mt_bench_task
 from eval.mt_bench.judges import ERROR_TEXT, LocalRatingJudge, RatingVerdict
 from eval.results import Row
 from eval.stage import evaluate_all, run
@@ -61,14 +61,14 @@ def test_all_tasks_of_a_checkpoint(tiny, adapter, evaluation, tmp_path):
 
 def test_finished_tasks_are_not_redone(tiny, adapter, evaluation, tmp_path, monkeypatch):
     first = evaluate_checkpoint(tiny, adapter, "sft", evaluation, tmp_path)
-    monkeypatch.setattr(benchmarks, "run_mt_bench", count(benchmarks.run_mt_bench))
+    monkeypatch.setattr(mt_bench_task, "run_mt_bench", count(mt_bench_task.run_mt_bench))
     monkeypatch.setattr("eval.lm_eval.harness._evaluate", forbidden)
     again = evaluate_checkpoint(tiny, adapter, "sft", evaluation, tmp_path)
     assert again == first
-    assert benchmarks.run_mt_bench.calls == 0
+    assert mt_bench_task.run_mt_bench.calls == 0
     evaluation.config.mt_bench.max_new_tokens = 5
     changed = evaluate_checkpoint(tiny, adapter, "sft", evaluation, tmp_path)
-    assert benchmarks.run_mt_bench.calls == 1, "a changed setting redoes what it is about, and nothing else"
+    assert mt_bench_task.run_mt_bench.calls == 1, "a changed setting redoes what it is about, and nothing else"
     assert [r for r in changed if r.task != "mt_bench"] == [r for r in first if r.task != "mt_bench"]
 
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from eval.benchmark_run import Evaluation
 from eval.checkpoints import adapter_hash
 from eval.evaluate import evaluate_checkpoint
-from eval.job import Evaluation
 from eval.results import write_results
 from eval.tables.__main__ import main as tables
 

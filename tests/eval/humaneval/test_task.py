@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
+from eval.benchmark_run import Evaluation
 from eval.evaluate import evaluate_checkpoint
 from eval.greedy import before_stop
 from eval.humaneval.sandbox import Limits
 from eval.humaneval.task import STOPS, TASK, Problem, passed_rows, run_completions, write_completions
-from eval.job import Evaluation
 from eval.provenance import Provenance
 from eval.results import TaskRows, Unavailable
 from eval.sources import humaneval_rows

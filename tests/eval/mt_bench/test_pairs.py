@@ -11,9 +11,9 @@ from types import ModuleType
 import pytest
 from pytest import approx
 
+from eval.benchmark_run import Evaluation
 from eval.config import JudgeKind, MTBenchMode
 from eval.evaluate import evaluate_checkpoint
-from eval.job import Evaluation
 from eval.mt_bench import PAIR_TASK
 from eval.mt_bench.judges import EndpointRatingJudge, make_rating_judge
 from eval.mt_bench.pairs import comparison_prompt, comparison_rows, read_baseline, write_comparisons

@@ -10,8 +10,8 @@ from hydra import compose, initialize_config_dir
 from pytest import approx
 
 from eval.__main__ import run, typed
+from eval.benchmark_run import Evaluation
 from eval.evaluate import evaluate_checkpoint
-from eval.job import Evaluation
 from eval.pairs.files import Preference, read_preferences
 from eval.pairs.likelihood import encode_pair, messages_of, pair_likelihoods
 from eval.results import Row

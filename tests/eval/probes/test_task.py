@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from pytest import approx
 
+from eval.benchmark_run import Evaluation
 from eval.evaluate import evaluate_checkpoint
-from eval.job import Evaluation
 from eval.probes import task as module
 from eval.probes.prompts import Probe, read_probes
 from eval.probes.task import rate_rows, write_probe_answers

@@ -7,8 +7,8 @@ import pytest
 from pytest import approx
 from rouge_score import scoring
 
+from eval.benchmark_run import Evaluation
 from eval.evaluate import evaluate_checkpoint
-from eval.job import Evaluation
 from eval.provenance import Provenance
 from eval.results import TaskRows, Unavailable
 from eval.truthfulqa.csv_file import generation_rows

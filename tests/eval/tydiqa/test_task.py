@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from pytest import approx
 
+from eval.benchmark_run import Evaluation
 from eval.config import TYDIQA_LANGUAGES
 from eval.evaluate import evaluate_checkpoint
-from eval.job import Evaluation
 from eval.lm_eval.harness import load_tasks, local_task, write_rows
 from eval.lm_eval.model import PrefixLM
 from eval.provenance import Provenance

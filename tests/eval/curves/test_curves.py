@@ -5,8 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from eval.curves import CURVES, caveat, draw_learning_curves, main, panels
-from eval.curves_figure import figure_of
+from eval.curves import CURVES
+from eval.curves.__main__ import main
+from eval.curves.figure import figure_of
+from eval.curves.files import draw_learning_curves
+from eval.curves.panels import caveat, panels_of
 from eval.provenance import Provenance
 from eval.results import Row, metrics_by_step, run_names, write_results
 
@@ -58,7 +61,7 @@ def test_runs_of_one_stage_are_told_apart_by_fingerprint():
 
 
 def test_panels_are_the_figures_at_several_steps():
-    (panel,) = panels(ROWS)  # not: counts, parts, one step only, references only, without a value
+    (panel,) = panels_of(ROWS)  # not: counts, parts, one step only, references only, without a value
     assert (panel.task, panel.metric, list(panel.curves)) == ("bbh_direct", "accuracy", ["ppo"])
     assert [(r.step, r.value) for r in panel.curves["ppo"]] == [(10, 0.3), (20, 0.4)]
     assert [r.checkpoint for r in panel.references] == ["sft"]
@@ -81,7 +84,7 @@ def test_files_hold_every_point_and_are_made_again_alike(tmp_path):
 
 
 def test_the_picture_has_lines_bands_and_references():
-    figure = figure_of(panels(ROWS), "LIMITED to the first 2 items")
+    figure = figure_of(panels_of(ROWS), "LIMITED to the first 2 items")
     (axes,) = figure.axes
     line, flat = axes.lines
     assert (list(line.get_xdata()), list(line.get_ydata()), line.get_label()) == ([10, 20], [0.3, 0.4], "ppo")

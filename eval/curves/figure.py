@@ -2,17 +2,15 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from eval.curves.panels import BenchmarkPanel
 from eval.results import Row
 from salmon.tracking.plot_style import (
     BAND_ALPHA,
-    GRID_ALPHA,
-    LABEL,
-    PANEL_TITLE,
     TITLE,
+    finish_panel,
     legend_below,
     line_style,
     panel_grid,
@@ -24,16 +22,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 BAND = "Bands: 95 % intervals over items. Flat lines: checkpoints without a step; their intervals are in the CSV."
-
-
-@dataclass(frozen=True)
-class BenchmarkPanel:
-    """One metric of one task."""
-
-    task: str
-    metric: str
-    curves: dict[str, list[Row]]  # run -> one row a step, steps ascending
-    references: list[Row]  # of checkpoints that are no moment of a run: the base, SFT
 
 
 def draw(path: Path, panels: Sequence[BenchmarkPanel], caveat: str) -> Path:
@@ -55,10 +43,7 @@ def figure_of(panels: Sequence[BenchmarkPanel], caveat: str) -> "Figure":
             _line(axes, run, curve, runs.index(run))
         for row in panel.references:
             _reference(axes, row, len(runs) + references.index(row.checkpoint))
-        axes.set_title(f"{panel.task}\n{panel.metric}", fontsize=PANEL_TITLE)
-        axes.set_xlabel("updates", fontsize=LABEL)
-        axes.grid(alpha=GRID_ALPHA)
-        axes.xaxis.get_major_locator().set_params(integer=True)
+        finish_panel(axes, f"{panel.task}\n{panel.metric}", "updates")
     legend_below(figure, grid, BAND)
     figure.suptitle("Benchmarks over training" + (f"\n{caveat}" if caveat else ""), fontsize=TITLE)
     return figure
