@@ -8,7 +8,7 @@ from eval.results import Row, TaskRows
 
 @dataclass(frozen=True)
 class BBHVerdict:
-    """One item, judged in our way (``bbh_answers``) and in lm-eval's (``bbh_lm_eval``)."""
+    """One item, judged in our way (``eval.bbh.answers``) and in lm-eval's (``eval.bbh.lm_eval_verdict``)."""
 
     task: str | None
     text: str  # what the model wrote

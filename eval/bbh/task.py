@@ -18,10 +18,10 @@ def bbh_benchmark(subject: PolicySubject) -> BenchmarkRun | None:
         return None
 
     def run(work: Path) -> list[Row]:
-        from eval.lm_eval import harness as lm_harness
+        from eval.bbh.run import run_bbh  # lm-eval takes seconds to import
 
         cache = subject.outputs(work, TASK, data) / OUTPUTS
-        return lm_harness.run_bbh(subject.shared, subject.name, config, subject.folder, work, cache)
+        return run_bbh(subject.shared, subject.name, config, subject.folder, work, cache)
 
     data = subject.data(TASK)
     settings = {

@@ -20,10 +20,10 @@ def truthfulqa_benchmark(subject: PolicySubject) -> BenchmarkRun | None:
         return None
 
     def run(work: Path) -> list[Row]:
-        from eval.lm_eval import harness as lm_harness  # lm-eval takes seconds to import
+        from eval.truthfulqa.choices import run_truthfulqa  # lm-eval takes seconds to import
 
         cache = subject.outputs(work, "truthfulqa", data) / OUTPUTS
-        return lm_harness.run_truthfulqa(subject.shared, subject.name, tasks, config, subject.folder, work, cache)
+        return run_truthfulqa(subject.shared, subject.name, tasks, config, subject.folder, work, cache)
 
     data = subject.data(DATA)
     settings = {"limit": config.limit, "chat_template": config.chat_template, "tasks": tasks}

@@ -24,9 +24,10 @@ from omegaconf import OmegaConf
 
 from eval.config import EvalApp
 from eval.extension import register_app
-from eval.lm_eval.harness import run_truthfulqa, write_rows
+from eval.lm_eval.harness import write_rows
 from eval.lm_eval.model import PrefixLM
 from eval.sources import truthfulqa_rows
+from eval.truthfulqa.choices import run_truthfulqa
 from salmon.config.register import CONF
 from salmon.models.base import SharedModel
 from salmon.models.loading import load_base

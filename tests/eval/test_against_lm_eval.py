@@ -1,7 +1,7 @@
 from pytest import approx
 
-from eval.lm_eval.harness import run_truthfulqa
 from eval.sources import data_folder
+from eval.truthfulqa.choices import run_truthfulqa
 from salmon.models.weights import resolve
 from tests.bench.against_lm_eval import TASKS, by_command_line
 

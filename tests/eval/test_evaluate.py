@@ -62,7 +62,7 @@ def test_all_tasks_of_a_checkpoint(tiny, adapter, evaluation, tmp_path):
 def test_finished_tasks_are_not_redone(tiny, adapter, evaluation, tmp_path, monkeypatch):
     first = evaluate_checkpoint(tiny, adapter, "sft", evaluation, tmp_path)
     monkeypatch.setattr(mt_bench_task, "run_mt_bench", count(mt_bench_task.run_mt_bench))
-    monkeypatch.setattr("eval.lm_eval.harness._evaluate", forbidden)
+    monkeypatch.setattr("eval.lm_eval.harness.evaluate", forbidden)
     again = evaluate_checkpoint(tiny, adapter, "sft", evaluation, tmp_path)
     assert again == first
     assert mt_bench_task.run_mt_bench.calls == 0

@@ -1,65 +1,14 @@
-import json
-import math
-from pathlib import Path
-
 import pytest
 from lm_eval.api.instance import Instance
 from lm_eval.models.huggingface import HFLM
 from pytest import approx
 
-from eval.bbh.lm_eval_verdict import lm_eval_answer
-from eval.config import BBHMode
-from eval.lm_eval.harness import run_bbh, run_truthfulqa, score_bbh, truthfulqa_score
+from eval.bbh.run import run_bbh
 from eval.lm_eval.model import PrefixLM
 from eval.results import Unavailable
-from eval.sources import data_folder
+from eval.truthfulqa.choices import run_truthfulqa
 
 MC = ["truthfulqa_mc1", "truthfulqa_mc2"]
-
-
-def samples(work: Path, task: str) -> list[dict]:
-    return [json.loads(line) for line in (work / "samples" / f"{task}.jsonl").read_text().splitlines()]
-
-
-# --- scores of one item --------------------------------------------------------------------------
-
-
-def test_scored_sample_keeps_lm_evals_own_verdict():
-    sample = {"resps": [[" No"]], "target": "No", "exact_match": 0.0}
-    scored = score_bbh(sample)
-    assert (scored["accuracy"], scored["exact_match"], scored["parsed"]) == (1.0, 0.0, True)
-    empty = score_bbh({"resps": [[" "]], "target": "No", "exact_match": 0.0})
-    assert (empty["accuracy"], empty["parsed"]) == (0.0, False)
-
-
-def test_mc2_of_very_unlikely_answers_literal():
-    # exp(-1000) underflows, so lm-eval gets 0 / 0. True: 1 and e^-1 relative to the best, false: e^-2.
-    # (1 + 0.36787944) / (1 + 0.36787944 + 0.13533528) = 1.36787944 / 1.50321472 = 0.90996943
-    sample = {
-        "acc": math.nan,
-        "filtered_resps": [(-1000.0, False), (-1001.0, False), (-1002.0, False)],
-        "doc": {"mc2_targets": {"labels": [1, 1, 0]}},
-    }
-    assert truthfulqa_score(sample) == approx(0.90996943)
-    assert truthfulqa_score(sample | {"acc": 0.25}) == 0.25
-
-
-@pytest.mark.parametrize("values", [[math.nan, math.nan], [-1.0, math.nan], [-math.inf, -math.inf], [math.inf, 0.0]])
-def test_a_model_that_gives_no_probabilities_is_not_right(values):
-    """lm-eval's MC1 takes the argmax, which for NaN is the first choice: the right one."""
-    assert truthfulqa_score({"acc": 1.0, "filtered_resps": [(value, False) for value in values]}) == 0.0
-    assert truthfulqa_score({"acc": 1.0, "filtered_resps": [(-1.0, True), (-math.inf, False)]}) == 1.0
-
-
-def test_items_without_probabilities_are_counted(tiny, suite, tmp_path, monkeypatch):
-    monkeypatch.setattr(PrefixLM, "loglikelihood", lambda self, requests, **_: [(math.nan, False) for _ in requests])
-    rows = run_truthfulqa(tiny, "base", MC, suite, data_folder("mini"), tmp_path)
-    assert [(r.task, r.metric, r.value) for r in rows] == [
-        (MC[0], "acc", 0.0),
-        (MC[0], "n_undefined", 2.0),
-        (MC[1], "acc", 0.0),
-        (MC[1], "n_undefined", 2.0),
-    ]
 
 
 # --- the model as lm-eval sees it ----------------------------------------------------------------
@@ -118,58 +67,6 @@ def test_the_active_adapter_is_evaluated(tiny, adapter):
 
 
 # --- the tasks -----------------------------------------------------------------------------------
-
-
-def test_truthfulqa_on_the_mini_set(tiny, suite, tmp_path):
-    rows = run_truthfulqa(tiny, "base", MC, suite, data_folder("mini"), tmp_path)
-    assert [(row.task, row.metric, row.n) for row in rows] == [(MC[0], "acc", 2), (MC[1], "acc", 2)]
-    assert "version 2.0, 0-shot, chat template off" in rows[0].note and "version 3.0" in rows[1].note
-    items = samples(tmp_path, MC[0])
-    best = [max(range(len(item["resps"])), key=lambda i, r=item["resps"]: r[i][0][0]) for item in items]
-    assert rows[0].value == approx(sum(index == 0 for index in best) / 2), "MC1: the right choice stands first"
-    probabilities = []
-    for item in samples(tmp_path, MC[1]):
-        mass = [math.exp(response[0][0]) for response in item["resps"]]
-        labels = item["doc"]["mc2_targets"]["labels"]
-        probabilities.append(sum(m for m, label in zip(mass, labels, strict=True) if label) / sum(mass))
-    assert rows[1].value == approx(sum(probabilities) / 2, rel=1e-4)
-
-
-@pytest.mark.parametrize("mode", BBHMode)
-def test_bbh_on_the_mini_set(tiny, suite, tmp_path, mode):
-    suite.bbh.mode = mode
-    rows = {row.metric: row for row in run_bbh(tiny, "base", suite, data_folder("mini"), tmp_path)}
-    by_task = {f"accuracy/{task}" for task in ("navigate", "object_counting")}
-    assert rows.keys() - by_task == {
-        "accuracy",
-        "exact_match_lm_eval",
-        "n_unparsed",
-        "n_empty",
-        "n_lost_by_lm_eval",
-        "n_only_by_lm_eval",
-        "accuracy_task_mean",
-    }
-    assert all(row.task == f"bbh_{mode.value}" for row in rows.values())
-    assert all(row.n == (2 if metric in by_task else 4) for metric, row in rows.items())
-    note = rows["accuracy"].note
-    assert "3-shot" in note and "2 of 27 tasks" in note and "at most 4 new tokens" in note
-    prefix = {BBHMode.direct: "bbh_fewshot_", BBHMode.cot: "bbh_cot_fewshot_"}[mode]
-    items = samples(tmp_path, f"{prefix}navigate") + samples(tmp_path, f"{prefix}object_counting")
-    assert rows["n_unparsed"].value == sum(item["answer"] is None for item in items)
-    assert all(len(item["resps"][0][0]) <= 4 for item in items), "tiny's tokens are bytes"
-    how = rows["accuracy"].provenance
-    assert (how.task_version, how.shots, how.chat_template) == ({"direct": "2.0", "cot": "4.0"}[mode.value], 3, False)
-    assert all(item["exact_match"] == (lm_eval_answer(item["resps"][0][0], mode) == item["target"]) for item in items)
-    assert all(item["filtered_resps"] == [lm_eval_answer(item["resps"][0][0], mode)] for item in items)
-
-
-def test_chat_template_reaches_the_prompt(tiny, suite, tmp_path):
-    suite.chat_template = True
-    rows = run_bbh(tiny, "base", suite, data_folder("mini"), tmp_path)
-    assert "chat template on" in rows[0].note
-    prompt = samples(tmp_path, "bbh_fewshot_navigate")[0]["arguments"][0][0]
-    assert prompt.count("### User\n") == 4 and prompt.count("### Assistant\n") == 4, "3 examples and the question"
-    assert prompt.endswith("### Assistant\n")
 
 
 def test_real_data_through_the_packaged_tasks(tiny, suite, tmp_path, real_data):

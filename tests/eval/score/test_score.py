@@ -11,11 +11,12 @@ from pathlib import Path
 import pytest
 from pytest import approx
 
+from eval.bbh.run import run_bbh
 from eval.config import BBHMode
-from eval.lm_eval.harness import run_bbh, run_truthfulqa
 from eval.mt_bench.judges import parse_winner
 from eval.score.command import parse_score_options, run_score, score_saved
 from eval.sources import data_folder
+from eval.truthfulqa.choices import run_truthfulqa
 from salmon.errors import SalmonError
 
 ROOT = Path(__file__).parents[3]

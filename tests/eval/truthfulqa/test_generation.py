@@ -63,11 +63,13 @@ def test_a_damaged_file_is_named(tmp_path, content, message):
 
 
 def test_completions_and_similarities_are_lm_evals_own(tiny, suite, task, tmp_path):
-    from eval.lm_eval.harness import _evaluate, local_task, write_rows
+    from eval.lm_eval.harness import evaluate_tasks, local_task, write_rows
     from eval.lm_eval.model import PrefixLM
 
     spec = local_task(TASK, {"validation": write_rows(tmp_path / "rows.jsonl", generation_rows(MINI))})
-    theirs = _evaluate(PrefixLM(tiny, 4), [spec], replace(suite, limit=2), False, max_new_tokens=6)["samples"][TASK]
+    theirs = evaluate_tasks(PrefixLM(tiny, 4), [spec], replace(suite, limit=2), False, max_new_tokens=6)["samples"][
+        TASK
+    ]
     ours = write_truthfulqa_answers(tiny, task, tmp_path / "a.jsonl", 6, batch_size=2, chat_template=False)
     for sample, row in zip(theirs, ours, strict=False):
         assert (row["prompt"], row["completion"]) == (sample["arguments"][0][0], sample["filtered_resps"][0])
