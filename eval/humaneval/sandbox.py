@@ -16,7 +16,7 @@ PASSED, FAILED, TIMED_OUT = "passed", "failed", "timed out"
 
 
 @dataclass(frozen=True)
-class Limits:
+class ProgramLimits:
     seconds: float  # of wall time; CPU time is limited to the next whole second
     memory_mib: int  # address space of each process, the interpreter's own (some 30 MiB) included
 
@@ -27,7 +27,7 @@ class Outcome:
     detail: str = ""  # last line of what a failed program wrote to standard error
 
 
-def run_program(source: str, limits: Limits) -> Outcome:
+def run_program(source: str, limits: ProgramLimits) -> Outcome:
     """Run a Python program; it passed if it came to its end without an error.
 
     That the end was reached is known from a word that is drawn for this run and printed by the last line: a program

