@@ -114,7 +114,7 @@ def test_interrupted_work_goes_on(tiny, tmp_path, monkeypatch):
     assert len(lines) == 5
     file.write_text("".join(lines[:3]) + lines[3][:20])  # killed in the middle of the second chunk
     encoded = []
-    monkeypatch.setattr("eval.pairs.likelihood.encode", lambda *args: encoded.append(1) or encode_pair(*args))
+    monkeypatch.setattr("eval.pairs.likelihood.encode_pair", lambda *args: encoded.append(1) or encode_pair(*args))
     assert pair_likelihoods(tiny, pairs, tmp_path) == whole and len(encoded) == 3
 
 
@@ -156,7 +156,7 @@ def test_files_of_the_user_are_no_smoke_test_and_others_do_not_touch_what_is_kno
     assert rows["pairs_a", "accuracy_sum"].n == 4
     assert all("SMOKE TEST" not in row.note and "LIMITED to the first 4" in row.note for row in rows.values())
     made = []
-    monkeypatch.setattr("eval.pairs.likelihood.encode", lambda *args: made.append(1) or encode_pair(*args))
+    monkeypatch.setattr("eval.pairs.likelihood.encode_pair", lambda *args: made.append(1) or encode_pair(*args))
     assert evaluate(tiny, suite, tmp_path, {"a": str(first)}, limit=4) == rows and made == []
     second = tmp_path / "b.jsonl"
     rows_of_b = [{"prompt": "a", "chosen": "b", "rejected": "c"}, {"prompt": "a", "chosen": "b", "rejected": "b"}]
