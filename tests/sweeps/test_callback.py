@@ -100,7 +100,7 @@ def test_a_report_that_fails_takes_nothing_along(tmp_path, caplog, monkeypatch):
     ppo = add_artifact(tmp_path / "ppo", {"held_out/length": {0: 1.0}})
     add_job(sweep, "a", ["principles=a", "ppo.seed=0"], arm_config("a", 0), ppo=ppo)
     report = SweepCallback(kind="controllability")
-    (ppo / "metrics.jsonl").write_text("not json\n")
+    (ppo / "metrics.jsonl").write_text('{"step": 0, "held_out/length": "long"}\n')
     report.report(sweep, last=True)
     assert "no report, by a fault of the report" in caplog.text
     (sweep / "multirun.yaml").unlink()

@@ -118,7 +118,7 @@ def test_the_smoke_test(tiny, suite, tmp_path, monkeypatch):
     # Another version of the rule reads the answers that are there.
     monkeypatch.setattr(module, "generate", None)
     monkeypatch.setattr(module, "VERSION", 0)
-    monkeypatch.setitem(module.read_answer.__globals__["REFUSALS"], "cannot", "")
+    monkeypatch.setitem(module.classify_answer.__globals__["REFUSALS"], "cannot", "")
     assert evaluate(tiny, suite, tmp_path)["refusal_rate"].value == approx(1 - rows["n_empty"].value / 13)
 
 
