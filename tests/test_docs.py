@@ -18,7 +18,7 @@ from omegaconf import OmegaConf
 
 from eval.config import EvalApp
 from eval.extension import register_app
-from eval.score.command import parse as parse_score
+from eval.score.command import parse_score_options
 from salmon.config.register import CONF, register
 from salmon.config.schema import Config
 from salmon.config.typed import to_typed
@@ -170,7 +170,7 @@ def check(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
         return
     program, rest = (words[2], words[3:]) if words[0] == "python" else ("salmon", words[1:])
     if program == "eval" and rest[:1] == ["score"]:
-        parse_score(rest[1:])
+        parse_score_options(rest[1:])
     elif program == "eval":
         check_salmon([re.sub("^suite=", "eval=", word) for word in rest], "eval_app")
     elif rest[:1] == ["plan"]:

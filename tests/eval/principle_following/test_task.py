@@ -367,7 +367,7 @@ def test_reward_artifacts_that_are_not_whole(evaluate, reward_folder, tmp_path, 
     manifest = json.loads((artifact / "manifest.json").read_text())
     del manifest["config"]["reward"]["max_length"]
     (artifact / "manifest.json").write_text(json.dumps(manifest))
-    loading = module.loaded(tiny, open_artifact(artifact))
+    loading = module.loaded_reward_model(tiny, open_artifact(artifact))
     with pytest.raises(SalmonError, match="lacks config.reward.max_length"), loading:
         pass
 
