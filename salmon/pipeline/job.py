@@ -27,13 +27,18 @@ log = logging.getLogger("salmon")
 
 
 def run_job(cfg: Config, resolved: dict[str, Any], folder: Path) -> None:
-    """Run the stages; ``folder`` gets status.json, results.json and links to the artifacts, of the first process.
+    """Run the stages of a job.
+
+    Args:
+        cfg: the checked config.
+        resolved: the same as plain containers, for trackers and manifests.
+        folder: the job's folder; the first process writes status.json, results.json and links to the artifacts there.
 
     Raises:
         SalmonError: a stage stopped; status.json then says which and why.
     """
     if cfg.engine.kind is not Engine.single:
-        # Before they meet: of processes that have, transformers' save_pretrained writes in the first only.
+        # Before the processes join: after that, transformers' save_pretrained writes in the first process only.
         weights.resolve(cfg.model.path, Path(cfg.paths.cache))
     with joined(cfg.engine.kind, cfg.model.device) as here, response_sampler(cfg) as sampler:
         check_batch_sizes(cfg, here.size, cfg.engine.uneven)

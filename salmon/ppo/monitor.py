@@ -1,4 +1,4 @@
-"""What the principles' own checks say about a policy's responses: measured beside the reward, never part of it."""
+"""What the principles' own checks say about a policy's responses; reported beside the reward, whatever that is."""
 
 from collections.abc import Sequence
 
@@ -10,10 +10,17 @@ from salmon.principles.verifiers import verify, violates
 def check_metrics(
     bank: Bank | None, prompts: Sequence[Prompt], responses: Sequence[str], prefix: str = ""
 ) -> dict[str, float]:
-    """Means over the responses, for each principle of the bank that has a check; nothing without a bank.
+    """Means over the responses, for each principle of the bank that has a check.
 
-    ``check/<Principle>`` is the mean of ``verify``; ``violations/<Principle>``, where the principle forbids something,
-    the share of responses that contain it.
+    Args:
+        bank: principles that are monitored; None: no metrics.
+        prompts: one per response.
+        responses: texts.
+        prefix: put before the metrics' names.
+
+    Returns:
+        ``check/<Principle>``: the mean of ``verify``. ``violations/<Principle>``, for a principle that forbids
+        something: the share of responses that contain it.
     """
     metrics = {}
     for principle in bank.principles if bank else ():

@@ -95,6 +95,7 @@ def minibatch_gradients(
 
 
 def _add(totals: dict[str, float], family: str, stats: PolicyStats | ValueStats) -> None:
+    """Add the statistics of a micro-batch to the sums ``family/name``."""
     for field in fields(stats):
         value: torch.Tensor = getattr(stats, field.name)
         name = f"{family}/{field.name}"

@@ -13,7 +13,9 @@ from salmon.tracking.tracker import Tracker
 
 @dataclass(frozen=True)
 class StageContext:
-    work: Path  # the artifact in the making; holds what an interrupted try left
+    """Folder, inputs, record and shared resources of one stage run."""
+
+    work: Path  # folder of the artifact in the making; holds what an interrupted try left
     inputs: Mapping[str, Artifact]  # by the name of the stage that made them
     tracker: Tracker
     shared: Callable[[], SharedModel]  # the base, loaded at the first call and free of adapters
