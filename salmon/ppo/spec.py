@@ -21,7 +21,7 @@ def settings(cfg: Config) -> dict[str, Any]:
     monitor, keep_every = monitor_bank(cfg.principles), cfg.ppo.keep_every
     identity = prompts_identity(cfg, cfg.prompts.ppo) | {"ppo": semantic(cfg.ppo)}
     identity |= shown_identity(cfg) | rollout_identity(cfg)
-    # keep_every changes no policy, but an artifact without the kept policies must not be reused where they are asked for.
+    # keep_every changes no policy, but an artifact without kept policies must not be reused where they are asked for.
     identity |= {"keep_every": keep_every} if keep_every else {}
     return identity | ({"monitor": monitor.content()} if monitor else {})
 
