@@ -79,7 +79,7 @@ def shares_a_process() -> bool:
     return hydra_config.mode is RunMode.MULTIRUN and "submitit" not in hydra_config.launcher._target_
 
 
-def plan(arguments: list[str]) -> str:
+def plan_text(arguments: list[str]) -> str:
     """What ``salmon plan`` prints; what a person can repair ends the process with one message."""
     from salmon.plan.command import render
 
@@ -98,7 +98,7 @@ def main() -> None:
         print(f"salmon-align {__version__}")
         return
     if sys.argv[1:2] == ["plan"]:
-        print(plan(sys.argv[2:]))
+        print(plan_text(sys.argv[2:]))
         return
     for argument in sys.argv[1:]:
         group, _, choice = argument.partition("=")

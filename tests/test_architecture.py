@@ -284,6 +284,34 @@ def test_functions_fit_a_screen() -> None:
     ] == []
 
 
+# Public functions that several modules have, since each is found through its module.
+SHARED_NAMES = {
+    "main": "of a command, python -m MODULE",
+    "run": "of a stage, which its specification names by its module",
+    "settings": "of a stage's specification: what decides its artifact",
+    "taken": "of a stage's specification: whether it takes what it is given as it is",
+    "make_reward": "of every kind of reward, which the registry finds by its module",
+    "last_states": "of both ways to run rows through a model, packed and one by one",
+}
+
+
+def public_names(kind: type[ast.AST] | tuple[type[ast.AST], ...]) -> dict[str, list[str]]:
+    """Files by the name of what they define at their top level without an underscore."""
+    found: dict[str, list[str]] = {}
+    for file in OURS:
+        for node in tree(file).body:
+            if isinstance(node, kind) and not node.name.startswith("_"):  # type: ignore[attr-defined]
+                found.setdefault(node.name, []).append(file)  # type: ignore[attr-defined]
+    return found
+
+
+def test_a_public_name_means_one_thing() -> None:
+    classes, functions = public_names(ast.ClassDef), public_names((ast.FunctionDef, ast.AsyncFunctionDef))
+    assert {name: files for name, files in classes.items() if len(files) > 1} == {}
+    assert {n: files for n, files in functions.items() if len(files) > 1 and n not in SHARED_NAMES} == {}
+    assert all(len(functions[name]) > 1 for name in SHARED_NAMES), "an exception that is none"
+
+
 def test_no_module_is_called_utils() -> None:
     assert [f for f in [*OURS, *TESTS] if re.search(r"(^|[/_])(utils?|helpers?|misc|common)([/_.]|$)", f)] == []
 

@@ -24,7 +24,7 @@ from salmon.config.schema import Config
 from salmon.config.typed import to_typed
 from salmon.errors import SalmonError
 from salmon.plan.command import parse as parse_plan
-from salmon.tracking.glossary import markdown
+from salmon.tracking.glossary import glossary_markdown
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = sorted(
@@ -243,7 +243,7 @@ def test_every_study_is_described():
 def test_the_glossary_is_current():
     """Renew it with the command that the page names above it."""
     page = (ROOT / "salmon" / "tracking" / "README.md").read_text()
-    assert f"<!-- glossary -->\n{markdown()}<!-- /glossary -->" in page
+    assert f"<!-- glossary -->\n{glossary_markdown()}<!-- /glossary -->" in page
 
 
 # --- that the checks can fail --------------------------------------------------------------------

@@ -15,7 +15,7 @@ from salmon.distributed.batch_sizes import check_batch_sizes
 from salmon.distributed.launch import joined
 from salmon.models import weights
 from salmon.pipeline.pipeline import Execution, Pipeline
-from salmon.pipeline.report import report
+from salmon.pipeline.report import closing_report
 from salmon.runtime.files import storage_errors, write_json_atomic
 from salmon.runtime.status import StatusFile
 from salmon.sampling.sampler import Sampler, transformers_sampler
@@ -68,7 +68,7 @@ def _run_and_report(cfg: Config, resolved: dict[str, Any], sampler: Sampler, fol
     with storage_errors(folder):
         link_artifacts(folder, executions)
         write_json_atomic(folder / "results.json", {e.label: e.artifact.metrics for e in executions})
-    print(report(cfg, executions, folder, time.perf_counter() - began))
+    print(closing_report(cfg, executions, folder, time.perf_counter() - began))
 
 
 @contextmanager

@@ -35,7 +35,7 @@ REACHED = {
 }
 
 
-def report(cfg: Config, executions: Sequence[Execution], folder: Path, seconds: float) -> str:
+def closing_report(cfg: Config, executions: Sequence[Execution], folder: Path, seconds: float) -> str:
     """The whole closing text of a job."""
     parts = [aligned_table(["stage", "time", "peak GiB", "reached"], [_stage_row(e) for e in executions], rule=True)]
     parts += benchmarks(benchmark_rows(executions))

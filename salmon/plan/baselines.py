@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from salmon.config.schema import Config
 from salmon.plan import memory
-from salmon.plan.phases import Base, Phase, held, total
+from salmon.plan.phases import Base, Phase, total, total_bytes
 from salmon.plan.workload import Workload
 
 
@@ -22,7 +22,7 @@ def dpo_phases(cfg: Config, base: Base, work: Workload) -> Iterator[Phase]:
     yield Phase(
         "dpo",
         "reference",
-        max(base.reads(lasting, rows, columns), logits, key=held),
+        max(base.reads(lasting, rows, columns), logits, key=total_bytes),
         *base.reading_cost(2 * work.dpo_pairs, rows, columns, shape.layers, answer),
     )
 
@@ -39,7 +39,7 @@ def dpo_phases(cfg: Config, base: Base, work: Workload) -> Iterator[Phase]:
     yield Phase(
         "dpo",
         "log-probs",
-        max(base.reads(lasting, micro, longest), logits, key=held),
+        max(base.reads(lasting, micro, longest), logits, key=total_bytes),
         *total(*[base.reading_cost(work.held_out, micro, longest, shape.layers, sampling.max_new_tokens)] * 4),
     )
 

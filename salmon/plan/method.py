@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from salmon.config.schema import Config
 from salmon.config.sft import SFTSource
 from salmon.plan import memory
-from salmon.plan.phases import Base, Phase, held, total
+from salmon.plan.phases import Base, Phase, total, total_bytes
 from salmon.plan.workload import Workload
 
 
@@ -67,7 +67,7 @@ def preferences_phases(cfg: Config, base: Base, work: Workload) -> Iterator[Phas
         yield Phase(
             "preferences",
             "judge",
-            max(beginning, masking, rest, key=held),
+            max(beginning, masking, rest, key=total_bytes),
             *base.reading_cost(2 * work.pairs, 1, length, shape.layers),
         )
 
@@ -124,7 +124,7 @@ def ppo_phases(cfg: Config, base: Base, work: Workload) -> Iterator[Phase]:
     yield Phase(
         "ppo",
         "log-probs",
-        max(base.reads(lasting, micro, columns), logits, key=held),
+        max(base.reads(lasting, micro, columns), logits, key=total_bytes),
         *total(
             *[base.reading_cost(rollouts, micro, columns, shape.layers, response)] * 2,
             base.reading_cost(rollouts, micro, columns, layers),

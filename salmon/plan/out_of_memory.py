@@ -75,10 +75,10 @@ def explanation(cfg: Config, stage: str, label: str, error: BaseException) -> st
             f"command goes on where this one stopped. There is no plan: {unknown}"
         )
     worst = max((p for p in phases if p.name == phase), default=max(phases, key=lambda p: p.peak), key=lambda p: p.peak)
-    return f"{where} ({reason}). {held(worst)}. {lower(cfg, worst)}"
+    return f"{where} ({reason}). {planned_memory(worst)}. {lower(cfg, worst)}"
 
 
-def held(phase: Phase) -> str:
+def planned_memory(phase: Phase) -> str:
     """The phase's plan, its three largest items."""
     largest = sorted(phase.items.items(), key=lambda item: -item[1])[:3]
     listed = ", ".join(f"{name} {size / GIB:.2f} GiB" for name, size in largest)

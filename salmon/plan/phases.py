@@ -21,7 +21,7 @@ from salmon.plan.sharing import Sharing
 Items = dict[str, int]  # name -> bytes, all held at the same time
 
 
-def held(items: Mapping[str, int]) -> int:
+def total_bytes(items: Mapping[str, int]) -> int:
     """All bytes."""
     return sum(items.values())
 
@@ -40,7 +40,7 @@ class Phase:
     @property
     def peak(self) -> int:
         """Bytes of tensors."""
-        return held(self.items)
+        return total_bytes(self.items)
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ class Base:
         if responses:
             kept = memory.kept_at_logits(shape, self.e, rank, rows, columns, layers, self.checkpointing)
             moments.append({"activations": kept, "logits": memory.training_logits(shape, self.e, rows * responses)})
-        return lasting | max(moments, key=held)
+        return lasting | max(moments, key=total_bytes)
 
     def _step(self, trained: int, optimizer: Optimizer) -> int:
         """Besides gradients and state: the sum of gradients, then the optimiser's own."""
@@ -135,7 +135,7 @@ class Base:
                 self.reads({}, 1, prefix, adapter=False) | cache,
                 cache | {"masks": memory.packed_mask_in_the_making(e, rows * prompt, columns)},
             ]
-        return items | max(moments, key=held)
+        return items | max(moments, key=total_bytes)
 
     def sampling_cost(
         self, responses: int, batch: int, prompt: int, response: int, prefix: int = 0

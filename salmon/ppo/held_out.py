@@ -22,7 +22,7 @@ log = logging.getLogger("salmon")
 
 
 @torch.no_grad()
-def evaluate(setup: RolloutSetup, held_out: PromptBatch, ctx: StageContext, step: int) -> float:
+def evaluate_held_out(setup: RolloutSetup, held_out: PromptBatch, ctx: StageContext, step: int) -> float:
     """Log the held-out metrics of the policy after ``step`` updates; returns its mean reward."""
     # 1. Responses, with the same random keys and principles at every step.
     shared, prompts = setup.models.shared, held_out.prompts

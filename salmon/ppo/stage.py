@@ -7,7 +7,7 @@ from functools import partial
 from salmon.config.schema import Config
 from salmon.core.kl import next_kl_coefficient
 from salmon.distributed.world import world
-from salmon.ppo.held_out import evaluate
+from salmon.ppo.held_out import evaluate_held_out
 from salmon.ppo.models import POLICY
 from salmon.ppo.outputs import (
     TrainingState,
@@ -45,7 +45,7 @@ def run(cfg: Config, ctx: StageContext) -> dict[str, float]:
     ctx.tracker.rewind(state.step if saved else -1)
     reporter = UpdateReporter(ctx, len(batches), state.step)
     if state.baseline is None:
-        state.baseline = evaluate(setup, held_out, ctx, step=0)
+        state.baseline = evaluate_held_out(setup, held_out, ctx, step=0)
 
     for step in range(state.step + 1, len(batches) + 1):
         # 3. Rollout, inner epochs, KL controller.
@@ -61,7 +61,7 @@ def run(cfg: Config, ctx: StageContext) -> dict[str, float]:
 
         # 4. Held-out prompts choose the best policy; some policies are kept for learning curves.
         if step % ppo.eval_every == 0 or is_last:
-            reward = evaluate(setup, held_out, ctx, step)
+            reward = evaluate_held_out(setup, held_out, ctx, step)
             if state.best is None or reward > state.best:
                 state.best, state.best_step = reward, step
                 ctx.write(lambda: save_policy(models, ctx.work / "best" / "policy"))

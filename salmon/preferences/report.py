@@ -8,7 +8,7 @@ import numpy as np
 from salmon.core.aggregation import position_bias
 from salmon.data.rows import PreferenceRow
 from salmon.preferences.judgements import JudgedPairs
-from salmon.preferences.judges.agreement import agreement_with_checks, as_metrics, markdown
+from salmon.preferences.judges.agreement import agreement_markdown, agreement_with_checks, as_metrics
 from salmon.stage.context import StageContext
 
 log = logging.getLogger("salmon")
@@ -45,13 +45,13 @@ def compare_with_checks(ctx: StageContext, judged: JudgedPairs, seed: int) -> di
     agreement = agreement_with_checks(judged.pairs, judged.judgements, judged.bank, seed)
     if agreement is None:
         return {}
-    table = markdown(agreement)
+    table = agreement_markdown(agreement)
     ctx.write(lambda: (ctx.work / "agreement.md").write_text(table, encoding="utf-8"))
     log.info("judge against the principles' checks:\n%s", table)
     return as_metrics(agreement)
 
 
-def report(ctx: StageContext, metrics: dict[str, float], rows: Sequence[PreferenceRow]) -> None:
+def track_preferences(ctx: StageContext, metrics: dict[str, float], rows: Sequence[PreferenceRow]) -> None:
     """Log the metrics, a table of rows, and one line for the terminal."""
     ctx.tracker.rewind(-1)
     ctx.tracker.log(0, metrics)

@@ -13,7 +13,7 @@ from salmon.preferences.aggregation import aggregate, probes
 from salmon.preferences.judgements import judge_all
 from salmon.preferences.judges.factory import make_pairwise_judge
 from salmon.preferences.pairs import held_out_prompt_ids, usable_pairs
-from salmon.preferences.report import compare_with_checks, preference_metrics, report
+from salmon.preferences.report import compare_with_checks, preference_metrics, track_preferences
 from salmon.preferences.sampling import sample_pairs
 from salmon.principles.selection import reward_bank
 from salmon.sampling.prompts import select_prompts
@@ -83,5 +83,5 @@ def run(cfg: Config, ctx: StageContext) -> dict[str, float]:
     if settings.judge.kind is not PairJudge.verifier:
         metrics |= compare_with_checks(ctx, judged, cfg.seed)
     metrics = {name: float(value) for name, value in (metrics | preference_metrics(judged, rows)).items()}
-    report(ctx, metrics, rows)
+    track_preferences(ctx, metrics, rows)
     return metrics

@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from salmon.principles.files import locate, read_document, refuse, suggestion, unknown_keys
+from salmon.principles.files import locate, read_document, refuse, suggestion, unknown_entry_keys
 from salmon.principles.frames import Frames, framed, read_frames
 from salmon.principles.verifiers import check_problem
 
@@ -116,7 +116,7 @@ def _entries(document: Any, problems: list[str]) -> tuple[list, str]:
     if not isinstance(document, dict) or not isinstance(document.get("principles"), list | None):
         problems.append('it must have a list "principles" (or be a list, the original project\'s format)')
         return [], "name"
-    problems += unknown_keys(document, ("description", "frames", "principles"), "top level")
+    problems += unknown_entry_keys(document, ("description", "frames", "principles"), "top level")
     return document.get("principles") or [], "name"
 
 
@@ -130,7 +130,7 @@ def _principle(entry: Any, number: int, name_key: str, frames: Frames | None, pr
         where += f" ({entry[name_key].strip()})"
     before = len(problems)
     known = (name_key, "definition", "negative_definition", "weight", "topics", *LATER_KEYS)
-    problems += unknown_keys(entry, known, where)
+    problems += unknown_entry_keys(entry, known, where)
     name = _text(entry, name_key, where, problems)
     definition = _text(entry, "definition", where, problems)
     negated = entry.get("negative_definition") is not None

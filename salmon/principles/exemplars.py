@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from salmon.principles.files import locate, read_document, refuse, unknown_keys
+from salmon.principles.files import locate, read_document, refuse, unknown_entry_keys
 
 EXEMPLARS = Path(__file__).parent / "exemplars"
 TURN_KEYS = ("user", "thought", "answer")
@@ -48,7 +48,7 @@ def load_exemplars(spec: str) -> tuple[Exemplar, ...]:
     problems: list[str] = []
     if not isinstance(document, dict) or not isinstance(document.get("exemplars"), list):
         refuse(path, ['it must have a list under "exemplars"'])
-    problems += unknown_keys(document, ("description", "exemplars"), "top level")
+    problems += unknown_entry_keys(document, ("description", "exemplars"), "top level")
     if not document["exemplars"]:
         problems.append("it has no exemplars")
     exemplars = tuple(_exemplar(entry, n, problems) for n, entry in enumerate(document["exemplars"], 1))
@@ -61,7 +61,7 @@ def _exemplar(entry: Any, number: int, problems: list[str]) -> Exemplar:
     if not isinstance(entry, dict) or not isinstance(entry.get("turns"), list) or not entry["turns"]:
         problems.append(f'{where}: must have a list of at least one turn under "turns"')
         return Exemplar(())
-    problems += unknown_keys(entry, ("turns",), where)
+    problems += unknown_entry_keys(entry, ("turns",), where)
     turns = enumerate(entry["turns"], 1)
     return Exemplar(tuple(_turn(turn, f"{where}, turn {n}", problems) for n, turn in turns))
 
@@ -70,7 +70,7 @@ def _turn(entry: Any, where: str, problems: list[str]) -> Turn:
     if not isinstance(entry, dict):
         problems.append(f"{where}: must have the keys {', '.join(TURN_KEYS)}")
         return Turn("", "", "")
-    problems += unknown_keys(entry, TURN_KEYS, where)
+    problems += unknown_entry_keys(entry, TURN_KEYS, where)
     texts = {key: entry.get(key) for key in TURN_KEYS}
     bad = [key for key, text in texts.items() if not isinstance(text, str) or not text.strip()]
     problems += [f'{where}: "{key}" is missing, empty or not text' for key in bad]

@@ -80,6 +80,6 @@ def suggestion(word: str, known: Collection[str]) -> str:
     return f' (did you mean "{by_fold[close[0]]}"?)' if close else ""
 
 
-def unknown_keys(entry: dict, known: Collection[str], where: str) -> list[str]:
+def unknown_entry_keys(entry: dict, known: Collection[str], where: str) -> list[str]:
     """A problem for each key that no reader would look at."""
     return [f'{where}: unknown key "{key}"{suggestion(str(key), known)}' for key in entry if key not in known]

@@ -8,7 +8,7 @@ its negation. A reward model that has met a frame with other topics, and a topic
 from dataclasses import dataclass
 from typing import Any
 
-from salmon.principles.files import unknown_keys
+from salmon.principles.files import unknown_entry_keys
 
 GAP = "{}"
 
@@ -41,7 +41,7 @@ def read_frames(value: Any, where: str, problems: list[str]) -> Frames | None:
         problems.append(f'{where}: must have lists "for" and "against"')
         return None
     before = len(problems)
-    problems += unknown_keys(value, ("for", "against"), where)
+    problems += unknown_entry_keys(value, ("for", "against"), where)
     lists = []
     for key in ("for", "against"):
         texts = value.get(key)

@@ -5,7 +5,7 @@ from salmon.config.schema import Config
 from salmon.data.rows import write_jsonl
 from salmon.models.initial_adapters import load_initial_policy
 from salmon.sft.demonstrations import make_demonstrations
-from salmon.sft.training import encode, train
+from salmon.sft.training import encode_demonstration, train_sft
 from salmon.stage.context import StageContext
 
 ADAPTER = "policy"
@@ -25,12 +25,12 @@ def run(cfg: Config, ctx: StageContext) -> dict[str, float]:
     ctx.write(lambda: write_jsonl(ctx.work / "demonstrations.jsonl", demonstrations))
 
     # 2. Examples: the plain prompt, without rules and thoughts, and the answer.
-    examples = [encode(shared.chat, row, cfg.sft) for row in demonstrations]
+    examples = [encode_demonstration(shared.chat, row, cfg.sft) for row in demonstrations]
 
     # 3. Supervised fine-tuning of a new adapter, or of the given one.
     if cfg.sft.start is None:
         shared.add_adapter(ADAPTER, cfg.seed)
-    last = train(ctx, shared, ADAPTER, examples, cfg.sft, cfg.seed)
+    last = train_sft(ctx, shared, ADAPTER, examples, cfg.sft, cfg.seed)
 
     # 4. The adapter; then the state that an interrupted run would go on from is not needed any more.
     ctx.write(lambda: shared.save_adapter(ADAPTER, ctx.work / "policy"))

@@ -24,13 +24,13 @@ class SFTExample:
     answer_ids: list[int]  # [R], the end token included unless the answer was cut
 
 
-def encode(chat: ChatFormat, row: Demonstration, settings: SFTConfig) -> SFTExample:
+def encode_demonstration(chat: ChatFormat, row: Demonstration, settings: SFTConfig) -> SFTExample:
     """Tokens of a demonstration; a cut answer gets no end token, so it does not teach to stop there."""
     prompt_ids, answer_ids = chat.user_ids(row.prompt), chat.answer_ids(row.response)
     return SFTExample(prompt_ids[-settings.max_prompt_tokens :], answer_ids[: settings.max_response_tokens])
 
 
-def train(
+def train_sft(
     ctx: StageContext,
     shared: SharedModel,
     adapter: str,

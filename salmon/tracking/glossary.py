@@ -207,7 +207,7 @@ def families(stage: str) -> tuple[str, ...]:
     return tuple(sorted({metric.family for metric in metrics() if stage in metric.stages} | {"samples"}))
 
 
-def markdown() -> str:
+def glossary_markdown() -> str:
     """The glossary as a table, for salmon/tracking/README.md."""
     rows = [
         (

@@ -11,7 +11,7 @@ from hydra import compose, initialize_config_dir
 from safetensors.torch import load_file
 
 from salmon.baselines.dpo import stage as dpo
-from salmon.baselines.dpo.examples import Example, encode, label, pair_logprobs
+from salmon.baselines.dpo.examples import Example, encode_preferences, label, pair_logprobs
 from salmon.config.register import CONF, register
 from salmon.config.schema import Config
 from salmon.config.typed import to_typed
@@ -100,7 +100,7 @@ def test_pairs_of_training_prompts_keep_their_judgements(tmp_path: Path) -> None
 
 def test_tokens_of_the_decided_pairs(tiny) -> None:
     """A response that fills the limit was cut off, so it gets no end token."""
-    examples = encode(tiny, ROWS, np.array([-1, 0, 1, 0]), max_new_tokens=8)
+    examples = encode_preferences(tiny, ROWS, np.array([-1, 0, 1, 0]), max_new_tokens=8)
     first, second = tiny.chat.encode("first 0"), tiny.chat.encode("second 0")
     assert (len(first), len(second)) == (7, 8)
     assert [e.prompt_ids for e in examples] == [tiny.chat.user_ids("Ask")] * 2
@@ -110,7 +110,7 @@ def test_tokens_of_the_decided_pairs(tiny) -> None:
 
 def test_log_probs_are_those_of_each_response_alone(tiny) -> None:
     """Padding and the other rows of the batch do not matter."""
-    examples = encode(tiny, ROWS, np.array([-1, 1, 1, -1]), max_new_tokens=20)
+    examples = encode_preferences(tiny, ROWS, np.array([-1, 1, 1, -1]), max_new_tokens=20)
     examples[1] = Example(tiny.chat.user_ids("A longer prompt"), *(examples[1].chosen_ids * 2, [5]))
     with torch.no_grad():
         chosen, rejected = pair_logprobs(tiny, examples)

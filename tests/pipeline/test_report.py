@@ -11,7 +11,7 @@ import pytest
 from salmon.config.run import PathsConfig, TrackingConfig, WandbMode
 from salmon.config.schema import Config
 from salmon.pipeline.pipeline import Execution
-from salmon.pipeline.report import REACHED, benchmark_rows, report
+from salmon.pipeline.report import REACHED, benchmark_rows, closing_report
 from salmon.runtime.store import Artifact, Store
 from salmon.runtime.tables import aligned_table
 from salmon.tracking.glossary import find
@@ -73,7 +73,7 @@ def test_each_stage_has_its_cost_and_what_it_reached(execution: Executions, conf
         ),
         execution("eval of sft", {"eval/sft/bbh/exact_match": 0.5}, cost={"time/total_s": 4.0}),
     ]
-    text = report(config(), executions, Path("/job"), 3900.0)
+    text = closing_report(config(), executions, Path("/job"), 3900.0)
     lines = text.split("\n")
     assert lines[0] == "" and text.endswith("\n")
     rows = {line[:11].strip(): line for line in lines[3:8]}
@@ -88,7 +88,7 @@ def test_each_stage_has_its_cost_and_what_it_reached(execution: Executions, conf
 
 def test_a_metric_that_a_stage_lacks_is_left_out(execution: Executions, config: Callable[..., Config]) -> None:
     """Given demonstrations: no answers were kept or dropped. No held-out rows: no accuracy."""
-    text = report(config(), [execution("sft", {"sft/loss": 2.0})], Path("/job"), 1.0)
+    text = closing_report(config(), [execution("sft", {"sft/loss": 2.0})], Path("/job"), 1.0)
     assert "loss 2.000" in text and "kept" not in text
 
 
@@ -141,7 +141,7 @@ def test_benchmarks_by_checkpoint_with_error_items_and_notes(
             ],
         ),
     ]
-    blocks = report(config(), executions, Path("/job"), 1.0).strip("\n").split("\n\n")
+    blocks = closing_report(config(), executions, Path("/job"), 1.0).strip("\n").split("\n\n")
     assert blocks[1].split("\n") == [
         "benchmark            sft                   ppo_best               ppo_last",
         "-------------------  --------------------  ---------------------  --------",
@@ -157,11 +157,11 @@ def test_every_figure_that_is_not_there_has_its_reason(execution: Executions, co
         execution("eval of sft", {}, rows=[row("sft", "bbh", "exact_match", 0.125, note="from the hub")]),
         execution("eval of ppo", {}, rows=[row("ppo_best", "bbh", "exact_match", None, note="hub is down")]),
     ]
-    assert "hub is down" in report(config(), executions, Path("/job"), 1.0)
+    assert "hub is down" in closing_report(config(), executions, Path("/job"), 1.0)
 
 
 def test_no_benchmarks_no_table(execution: Executions, config: Callable[..., Config]) -> None:
-    text = report(config(), [execution("sft", {}), execution("eval of sft", {}, rows=[])], Path("/job"), 1.0)
+    text = closing_report(config(), [execution("sft", {}), execution("eval of sft", {}, rows=[])], Path("/job"), 1.0)
     assert benchmark_rows([]) == []
     assert "\nbenchmark " not in text
 
@@ -174,7 +174,7 @@ def test_where_things_are_and_how_to_look_at_them(
     execution: Executions, config: Callable[..., Config], mode: WandbMode, look: bool, sync: bool
 ) -> None:
     done = execution("sft", {})
-    last = report(config(mode), [done], Path("/job"), 75.0).strip("\n").split("\n\n")[-1].split("\n")
+    last = closing_report(config(mode), [done], Path("/job"), 75.0).strip("\n").split("\n\n")[-1].split("\n")
     assert last[0].startswith("total ") and last[0].endswith("; job folder /job")
     assert last[1].split() == ["sft", str(done.artifact.path)]
     assert (["wandb", "leet", "runs/wandb"] in [line.split()[-3:] for line in last]) == look

@@ -3,7 +3,7 @@
 from salmon.config.sft import SFTConfig
 from salmon.data.rows import Demonstration
 from salmon.models.base import SharedModel
-from salmon.sft.training import SFTExample, encode
+from salmon.sft.training import SFTExample, encode_demonstration
 
 ROW = Demonstration("d1", "Which fish swim upriver?", "Salmon do.")
 
@@ -13,12 +13,15 @@ def limits(prompt: int, response: int) -> SFTConfig:
 
 
 def test_a_whole_answer_ends_with_the_end_token(tiny: SharedModel) -> None:
-    example = encode(tiny.chat, ROW, limits(500, 500))
+    example = encode_demonstration(tiny.chat, ROW, limits(500, 500))
     assert example == SFTExample(tiny.chat.user_ids(ROW.prompt), tiny.chat.answer_ids(ROW.response))
     assert example.answer_ids[-1] == tiny.chat.end_id
 
 
 def test_prompts_lose_their_start_and_answers_their_end(tiny: SharedModel) -> None:
-    whole, cut = encode(tiny.chat, ROW, limits(500, 500)), encode(tiny.chat, ROW, limits(5, 3))
+    whole, cut = (
+        encode_demonstration(tiny.chat, ROW, limits(500, 500)),
+        encode_demonstration(tiny.chat, ROW, limits(5, 3)),
+    )
     assert (cut.prompt_ids, cut.answer_ids) == (whole.prompt_ids[-5:], whole.answer_ids[:3])
     assert tiny.chat.end_id not in cut.answer_ids

@@ -3,7 +3,7 @@ import re
 import pytest
 
 from salmon.runtime.health import PPOHealth
-from salmon.tracking.glossary import ALL, families, find, markdown, metrics
+from salmon.tracking.glossary import ALL, families, find, glossary_markdown, metrics
 
 
 @pytest.mark.parametrize(
@@ -92,7 +92,7 @@ def test_families_cover_a_stage() -> None:
 
 
 def test_markdown_has_a_row_for_each_metric() -> None:
-    lines = markdown().splitlines()
+    lines = glossary_markdown().splitlines()
     assert len(lines) == len(metrics()) + 2
     unescaped = [re.sub(r"\\\|", "", line).count("|") for line in lines]
     assert set(unescaped) == {6}

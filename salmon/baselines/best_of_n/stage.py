@@ -53,8 +53,8 @@ def run(cfg: Config, ctx: StageContext) -> dict[str, float]:
 
     # 3. The metrics of the first sample, then of the best.
     ctx.tracker.rewind(-1)
-    report(ctx, setup, prompts, [found[0] for found in candidates], n=1, step=0)
-    return report(ctx, setup, prompts, [best(found) for found in candidates], n=n, step=1)
+    track_best_of_n(ctx, setup, prompts, [found[0] for found in candidates], n=1, step=0)
+    return track_best_of_n(ctx, setup, prompts, [best(found) for found in candidates], n=n, step=1)
 
 
 @torch.no_grad()
@@ -86,7 +86,7 @@ def kl_bound(n: int) -> float:
     return math.log(n) - (n - 1) / n
 
 
-def report(
+def track_best_of_n(
     ctx: StageContext,
     setup: RolloutSetup,
     prompts: Sequence[Prompt],
@@ -95,7 +95,7 @@ def report(
     step: int,
 ) -> dict[str, float]:
     """Log one answer per prompt, chosen among n, as PPO's held-out metrics; the KL is its upper bound."""
-    metrics = held_out_metrics(setup.monitor, prompts, answers) | {"held_out/kl": kl_bound(n)}
+    metrics = best_of_n_metrics(setup.monitor, prompts, answers) | {"held_out/kl": kl_bound(n)}
     ctx.tracker.log(step, metrics)
     ctx.tracker.table(
         "responses",
@@ -107,7 +107,9 @@ def report(
     return metrics
 
 
-def held_out_metrics(monitor: Bank | None, prompts: Sequence[Prompt], answers: Sequence[Candidate]) -> dict[str, float]:
+def best_of_n_metrics(
+    monitor: Bank | None, prompts: Sequence[Prompt], answers: Sequence[Candidate]
+) -> dict[str, float]:
     """PPO's held-out metrics of one answer per prompt, without the KL."""
     count = len(answers)
     return {

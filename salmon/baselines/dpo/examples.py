@@ -56,7 +56,7 @@ def label(judged: JudgedPairs, names: Sequence[str], require_agreement: bool) ->
     return labels
 
 
-def encode(
+def encode_preferences(
     shared: SharedModel, judged: JudgedPairs, labels: Int[np.ndarray, " N"], max_new_tokens: int
 ) -> list[Example]:
     """Tokens of the decided pairs.

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from salmon.baselines.dpo.examples import Example, encode, label, pair_logprobs, with_reference
+from salmon.baselines.dpo.examples import Example, encode_preferences, label, pair_logprobs, with_reference
 from salmon.config.schema import Config
 from salmon.core.preference import dpo_loss, implicit_reward, pairwise_accuracy
 from salmon.distributed.world import world
@@ -41,14 +41,14 @@ def run(cfg: Config, ctx: StageContext) -> dict[str, float]:
     counts = {"dpo/pairs": float(np.count_nonzero(labels)), "dpo/undecided": float(np.count_nonzero(labels == 0))}
 
     # 2. Tokens, and the reference's log-probs, once.
-    examples = encode(shared, judged, labels, preferences.sampling.max_new_tokens)
+    examples = encode_preferences(shared, judged, labels, preferences.sampling.max_new_tokens)
     examples = with_reference(shared, examples, cfg.dpo.train.micro_batch_size, ctx.work / "reference.jsonl")
 
     # 3. Training, measured before and after on PPO's held-out prompts.
     held_out = held_out_batch(select_ppo_prompts(cfg, shared.chat).held_out, cfg.ppo.seed)
-    evaluate(cfg, ctx, shared, held_out, step=0)
-    trained = train(cfg, ctx, shared, examples)
-    reached = evaluate(cfg, ctx, shared, held_out, step=trained.steps)
+    evaluate_policy(cfg, ctx, shared, held_out, step=0)
+    trained = train_dpo(cfg, ctx, shared, examples)
+    reached = evaluate_policy(cfg, ctx, shared, held_out, step=trained.steps)
 
     # 4. The policy, and what the run reached.
     ctx.write(lambda: shared.save_adapter(POLICY, ctx.work / "policy"))
@@ -56,7 +56,7 @@ def run(cfg: Config, ctx: StageContext) -> dict[str, float]:
     return counts | {name: trained.metrics[name] for name in ("dpo/loss", "dpo/accuracy", "dpo/margin")} | reached
 
 
-def train(cfg: Config, ctx: StageContext, shared: SharedModel, examples: Sequence[Example]) -> TrainingResult:
+def train_dpo(cfg: Config, ctx: StageContext, shared: SharedModel, examples: Sequence[Example]) -> TrainingResult:
     """Train the policy adapter, or continue what an interrupted try did."""
     beta = cfg.dpo.beta
 
@@ -91,7 +91,9 @@ def train(cfg: Config, ctx: StageContext, shared: SharedModel, examples: Sequenc
 
 
 @torch.no_grad()
-def evaluate(cfg: Config, ctx: StageContext, shared: SharedModel, held_out: PromptBatch, step: int) -> dict[str, float]:
+def evaluate_policy(
+    cfg: Config, ctx: StageContext, shared: SharedModel, held_out: PromptBatch, step: int
+) -> dict[str, float]:
     """Log length, KL and checks of the policy on held-out prompts, unless an interrupted try logged them already."""
     path = ctx.work / "metrics.jsonl"
     for row in world().on_main(lambda: read_metrics(path) if path.exists() else []):

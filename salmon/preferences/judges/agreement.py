@@ -117,7 +117,7 @@ def as_metrics(report: AgreementReport) -> dict[str, float]:
     return metrics
 
 
-def markdown(report: AgreementReport) -> str:
+def agreement_markdown(report: AgreementReport) -> str:
     """The report as a table."""
     rows = [
         [

@@ -6,7 +6,13 @@ import numpy as np
 import pytest
 
 from salmon.data.rows import Judgement
-from salmon.preferences.judges.agreement import Agreement, AgreementReport, agreement_with_checks, as_metrics, markdown
+from salmon.preferences.judges.agreement import (
+    Agreement,
+    AgreementReport,
+    agreement_markdown,
+    agreement_with_checks,
+    as_metrics,
+)
 from salmon.preferences.judges.agreement import measure_agreement as measure
 from salmon.preferences.pairs import Pair
 from salmon.principles.bank import Bank, Principle
@@ -70,7 +76,7 @@ def test_a_check_that_never_decides() -> None:
         "judge/P/order_disagreement_rate": 0.4,
         "judge/P/check_tie_rate": 1.0,
     }
-    assert "| P | - | 0 / 5 |" in markdown(report)
+    assert "| P | - | 0 / 5 |" in agreement_markdown(report)
 
 
 # --- intervals ---------------------------------------------------------------------------------
@@ -146,7 +152,7 @@ def test_checks_are_run_for_the_principles_that_have_one() -> None:
             "agreement_high": 1.0,
         }.items()
     }
-    lines = markdown(report).splitlines()
+    lines = agreement_markdown(report).splitlines()
     assert lines[2] == "| Concise | 1.000 (1.000 to 1.000) | 1 / 2 | 0.0% | 0.0% | 50.0% |"
     assert len({line.count("|") for line in lines}) == 1 and len(lines) == 4
 
