@@ -14,17 +14,17 @@ import pytest
 from hydra import compose, initialize_config_dir
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
 
 from eval.config import EvalApp
 from eval.extension import register_app
-from eval.score.command import parse_score_options
-from salmon.config.register import CONF, register
+from eval.score.command import parse as parse_score
+from salmon.config.register import CONF, register, root_schema
 from salmon.config.schema import Config
 from salmon.config.typed import to_typed
 from salmon.errors import SalmonError
 from salmon.plan.command import parse as parse_plan
-from salmon.tracking.glossary import glossary_markdown
+from salmon.tracking.glossary import find, markdown, metrics
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = sorted(
@@ -42,6 +42,9 @@ FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 INLINE = re.compile(r"`([^`]+)`")
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 STARTS = re.compile(r"(?:\w+=\S+ )*(?:\S*/)?(?:salmon|python -m \S+|torchrun|srun)(?: |$)")
+KEY = re.compile(r"(?<![\w./+-])[a-z_]+(?:\.[a-z_]\w*)+(?![\w./]*/)")
+METRIC = re.compile(r"([a-z_]+)/([\w<>*][\w<>* /-]*)")
+FILES = (".py", ".yaml", ".json", ".jsonl", ".md", ".csv", ".tex", ".png", ".svg", ".gz")
 OWN_OPTIONS = {"--help", "--version", "--hydra-help"}  # of ``salmon``: nothing is composed
 
 register()
@@ -90,6 +93,32 @@ def commands(text: str) -> list[str]:
     spans = [" ".join(span.split()) for span in INLINE.findall(FENCE.sub("", text))]
     parts = [part.strip() for line in [*lines, *spans] for part in re.split(r"&&", line.partition(" # ")[0])]
     return [part for part in parts if STARTS.match(part)]
+
+
+def unknown_keys(text: str) -> list[str]:
+    """Dotted names of settings in a page that the config does not have; commands are composed instead."""
+    schema = root_schema()
+    spans = [span for span in INLINE.findall(FENCE.sub("", text)) if not STARTS.match(span)]
+    keys = [key for span in spans for key in KEY.findall(span) if key.partition(".")[0] in schema]
+    return [key for key in keys if not key.endswith(FILES) and not _is_setting(schema, key)]
+
+
+def _is_setting(schema: DictConfig, key: str) -> bool:
+    parent, _, last = key.rpartition(".")
+    node = OmegaConf.select(schema, parent)
+    return OmegaConf.is_dict(node) and last in list(node)
+
+
+def unknown_metrics(text: str) -> list[str]:
+    """Names of metrics in a page that no stage logs; ``family/*`` stands for all that begin so."""
+    known = {metric.name: metric.family for metric in metrics() if metric.family != "eval"}
+    spans = [span for span in INLINE.findall(FENCE.sub("", text)) if not STARTS.match(span)]
+    names = [span for span in spans if (m := METRIC.fullmatch(span)) and m[1] in known.values()]
+    return [
+        name
+        for name in names
+        if find(name) is None and not any(k.startswith(name.removesuffix("*").partition("<")[0]) for k in known)
+    ]
 
 
 # --- what a command means ------------------------------------------------------------------------
@@ -203,6 +232,13 @@ def test_links_resolve(page):
     assert dead_links(page, page.read_text()) == []
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_settings_and_metrics_exist(page):
+    text = page.read_text()
+    assert (unknown_keys(text), unknown_metrics(text)) == ([], [])
+
+
+@pytest.mark.slow
 def test_every_command_would_start(monkeypatch):
     found = {command: page for page in PAGES for command in commands(page.read_text())}
     refused = {}
@@ -282,6 +318,12 @@ def test_a_wrong_command_is_refused(command, monkeypatch, capsys):
 def test_dead_links_are_found():
     text = "# A b\n[1](gone.md) [2](#a-b) [3](#gone) [4](eval/README.md#gone) [5](https://x.y) `[6](gone)` [7](conf/)"
     assert dead_links(FRONT, text) == ["gone.md", "#gone", "eval/README.md#gone"]
+
+
+def test_unknown_settings_and_metrics_are_found():
+    text = "`ppo.shaping.center=true` `reward.gone` `ppo.gone.x` `model.py` `+eval.pairs.files.mine=FILE`"
+    assert unknown_keys(text) == ["reward.gone", "ppo.gone.x"]
+    assert unknown_metrics("`held_out/kl` `probe/*` `judge/gone` `ppo/gone`") == ["judge/gone"]
 
 
 def test_long_lines_are_found():
