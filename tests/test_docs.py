@@ -5,6 +5,7 @@ import importlib
 import re
 import shlex
 import sys
+from collections.abc import Iterable
 from functools import cache
 from importlib.util import find_spec
 from itertools import zip_longest
@@ -18,7 +19,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from eval.config import EvalApp
 from eval.extension import register_app
-from eval.score.command import parse as parse_score
+from eval.score.command import parse_score_options
 from salmon.config.register import CONF, register, root_schema
 from salmon.config.schema import Config
 from salmon.config.typed import to_typed
@@ -113,12 +114,12 @@ def unknown_metrics(text: str) -> list[str]:
     """Names of metrics in a page that no stage logs; ``family/*`` stands for all that begin so."""
     known = {metric.name: metric.family for metric in metrics() if metric.family != "eval"}
     spans = [span for span in INLINE.findall(FENCE.sub("", text)) if not STARTS.match(span)]
-    names = [span for span in spans if (m := METRIC.fullmatch(span)) and m[1] in known.values()]
-    return [
-        name
-        for name in names
-        if find(name) is None and not any(k.startswith(name.removesuffix("*").partition("<")[0]) for k in known)
-    ]
+    names = [span for span in spans if (found := METRIC.fullmatch(span)) and found[1] in known.values()]
+    return [name for name in names if not (name in known or find(name) or _has_members(name, known))]
+
+
+def _has_members(name: str, known: Iterable[str]) -> bool:
+    return name.endswith("/*") and any(metric.startswith(name[:-1]) for metric in known)
 
 
 # --- what a command means ------------------------------------------------------------------------
@@ -323,7 +324,7 @@ def test_dead_links_are_found():
 def test_unknown_settings_and_metrics_are_found():
     text = "`ppo.shaping.center=true` `reward.gone` `ppo.gone.x` `model.py` `+eval.pairs.files.mine=FILE`"
     assert unknown_keys(text) == ["reward.gone", "ppo.gone.x"]
-    assert unknown_metrics("`held_out/kl` `probe/*` `judge/gone` `ppo/gone`") == ["judge/gone"]
+    assert unknown_metrics("`held_out/kl` `probe/*` `judge/gone` `held_out/k` `ppo/x`") == ["judge/gone", "held_out/k"]
 
 
 def test_long_lines_are_found():
