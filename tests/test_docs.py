@@ -25,7 +25,7 @@ from salmon.config.schema import Config
 from salmon.config.typed import to_typed
 from salmon.errors import SalmonError
 from salmon.plan.command import parse as parse_plan
-from salmon.tracking.glossary import find, markdown, metrics
+from salmon.tracking.glossary import find, glossary_markdown, metrics
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = sorted(
