@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from beartype import BeartypeConf, beartype
 from jaxtyping import config, install_import_hook
 
-PACKAGES = ("salmon.core", "salmon.ppo")
+PACKAGES = ("salmon.core", "salmon.models", "salmon.ppo", "salmon.sampling")
 beartyped = beartype(conf=BeartypeConf(is_pep484_tower=True))  # an int is a float, as for mypy
 
 

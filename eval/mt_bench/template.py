@@ -38,7 +38,7 @@ class FastChatTemplate:
         for message in messages:
             conversation.append_message(conversation.roles[message["role"] == "assistant"], message["content"])
         conversation.append_message(conversation.roles[1], None)
-        return chat.started(chat.encode(conversation.get_prompt()))
+        return chat.with_start_token(chat.encode(conversation.get_prompt()))
 
     def answer(self, chat: ChatFormat, ids: Sequence[int]) -> str:
         """The text of generated tokens up to the first stop."""

@@ -65,7 +65,7 @@ def encode_pair(chat: ChatFormat, pair: Preference, context: int) -> PairTokens:
     room = max(context - len(prompt), context // 2)  # of a response
     kept = min(longest, room)
     return PairTokens(
-        chat.started(prompt[-(context - kept - len(chat.start_ids)) :]), chosen[:room], rejected[:room], True
+        chat.with_start_token(prompt[-(context - kept - len(chat.start_ids)) :]), chosen[:room], rejected[:room], True
     )
 
 

@@ -94,7 +94,7 @@ def write_probe_answers(
     def answer(batch: Sequence[int]) -> list[dict[str, Any]]:
         whole = [shared.chat.user_ids(probes[number].prompt) for number in batch]
         prompts = [
-            ids if len(ids) <= room else shared.chat.started(ids[-max(1, room - len(shared.chat.start_ids)) :])
+            ids if len(ids) <= room else shared.chat.with_start_token(ids[-max(1, room - len(shared.chat.start_ids)) :])
             for ids in whole
         ]
         answers = generate(

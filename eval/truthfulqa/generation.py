@@ -167,4 +167,4 @@ def _unjudged(rows: TaskRows, reason: str) -> list[Row]:
 
 
 def _prompt_ids(shared: SharedModel, prompt: str, chat_template: bool) -> list[int]:
-    return shared.chat.user_ids(prompt) if chat_template else shared.chat.started(shared.chat.encode(prompt))
+    return shared.chat.user_ids(prompt) if chat_template else shared.chat.with_start_token(shared.chat.encode(prompt))

@@ -103,6 +103,6 @@ def yes_and_no(judge: SharedModel, prompts: Sequence[str]) -> list[tuple[float, 
 
 def _question(judge: SharedModel, prompt: str) -> tuple[list[int], int, int]:
     """Tokens up to where the verdicts differ, and the tokens of yes and no there."""
-    yes, no = (judge.chat.started(judge.chat.encode(f"{prompt} {word}")) for word in ("yes", "no"))
+    yes, no = (judge.chat.with_start_token(judge.chat.encode(f"{prompt} {word}")) for word in ("yes", "no"))
     place = next(i for i, (a, b) in enumerate(zip(yes, no, strict=False)) if a != b)
     return yes[:place], yes[place], no[place]

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from jaxtyping import Float, Int, Real
 from peft import PeftModel, get_peft_model, get_peft_model_state_dict
 from safetensors import SafetensorError
 from safetensors.torch import save_file
@@ -140,33 +141,38 @@ class SharedModel:
         """The adapter's trainable tensors by name, in a fixed order."""
         return {key: p for key, p in self.model.named_parameters() if f".{name}." in key and "lora_" in key}
 
-    def hidden_states(self, ids: Tensor, attention_mask: Tensor, layers: int | None = None) -> Tensor:
+    def hidden_states(
+        self, ids: Int[Tensor, "B L"], attention_mask: Real[Tensor, "B L"], layers: int | None = None
+    ) -> Float[Tensor, "B L D"]:
         """Last hidden states under the active adapter; padding may be on either side.
 
         Args:
-            ids: [B, L] token ids.
-            attention_mask: [B, L], 1 = real token, 0 = padding.
+            ids: token ids.
+            attention_mask: 1 = real token, 0 = padding.
             layers: run through the first so many layers (and the final norm) only; None is all of them.
 
         Returns:
-            [B, L, D]; at padding they mean nothing.
+            The states; at padding they mean nothing.
 
         Raises:
             SalmonError: the base has fewer layers.
         """
         return self.decoder_forward(ids, attention_mask, positions(attention_mask), layers)
 
-    def decoder_forward(self, ids: Tensor, mask: Tensor, position_ids: Tensor, layers: int | None = None) -> Tensor:
+    def decoder_forward(
+        self,
+        ids: Int[Tensor, "B L"],
+        mask: Real[Tensor, "B L"] | Float[Tensor, "B 1 L L"],
+        position_ids: Int[Tensor, "B L"],
+        layers: int | None = None,
+    ) -> Float[Tensor, "B L D"]:
         """Like ``hidden_states``, for any mask and positions.
 
         Args:
-            ids: [B, L] token ids.
-            mask: [B, L], 1 = real token; or additive [B, 1, L, L].
-            position_ids: [B, L].
+            ids: token ids.
+            mask: 1 = real token; or additive, of each query and key.
+            position_ids: of each token in its own sequence.
             layers: as for ``hidden_states``.
-
-        Returns:
-            Last hidden states [B, L, D].
         """
         decoder = self.model.get_decoder()
         with first_layers(decoder.config, layers), gradient_checkpointing(decoder, torch.is_grad_enabled()):
@@ -174,17 +180,20 @@ class SharedModel:
                 input_ids=ids, attention_mask=mask, position_ids=position_ids, use_cache=False
             ).last_hidden_state
 
-    def cached_forward(self, ids: Tensor, mask: Tensor, position_ids: Tensor, cache: DynamicCache) -> Tensor:
+    def cached_forward(
+        self,
+        ids: Int[Tensor, "B L"],
+        mask: Real[Tensor, "B T"] | Float[Tensor, "B 1 L T"],
+        position_ids: Int[Tensor, "B L"],
+        cache: DynamicCache,
+    ) -> Float[Tensor, "B L D"]:
         """Last hidden states of tokens that follow those in a cache; their keys and values are added to it.
 
         Args:
-            ids: [B, L] the new tokens.
-            mask: [B, C + L] of the C cached and the new tokens, 1 = real token; or additive [B, 1, L, C + L].
-            position_ids: [B, L] of the new tokens.
-            cache: keys and values of C tokens in each row.
-
-        Returns:
-            [B, L, D].
+            ids: the L new tokens of each row.
+            mask: of all T tokens, the cached ones first, 1 = real token; or additive, of each new token and key.
+            position_ids: of the new tokens.
+            cache: keys and values of T - L tokens in each row.
         """
         return self.model.get_decoder()(
             input_ids=ids, attention_mask=mask, position_ids=position_ids, past_key_values=cache, use_cache=True
@@ -200,6 +209,6 @@ class SharedModel:
             parameter.requires_grad_(False)
 
 
-def positions(attention_mask: Tensor) -> Tensor:
-    """Position ids [B, L] for a mask [B, L], 1 = real token; padding on any side does not shift them."""
+def positions(attention_mask: Real[Tensor, "B L"]) -> Int[Tensor, "B L"]:
+    """Position ids for a mask, 1 = real token; padding on any side does not shift them."""
     return (attention_mask.long().cumsum(-1) - 1).clamp(min=0)

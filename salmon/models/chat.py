@@ -30,9 +30,10 @@ class ChatFormat:
         """Tokens of the conversation up to where the assistant's answer starts.
 
         Args:
-            reply_prefix: beginning of the answer that is given to the model.
+            messages: the turns so far, without the run's system prompt.
+            reply_prefix: text that the answer is made to begin with.
         """
-        return self.started(self.encode(self._render(messages, add_generation_prompt=True) + reply_prefix))
+        return self.with_start_token(self.encode(self._render(messages, add_generation_prompt=True) + reply_prefix))
 
     def user_ids(self, prompt: str) -> list[int]:
         """Tokens of a single user turn, ready for the answer."""
@@ -46,13 +47,13 @@ class ChatFormat:
         """Tokens of plain text, without special tokens of the tokenizer's own."""
         return self.tokenizer(text, add_special_tokens=False)["input_ids"]
 
-    def started(self, ids: list[int]) -> list[int]:
-        """``ids`` as a whole sequence: with the start token where this tokenizer uses one, once."""
+    def with_start_token(self, ids: list[int]) -> list[int]:
+        """``ids`` with the tokenizer's start token before them, where it uses one and it is not there yet."""
         return ids if ids[: len(self.start_ids)] == self.start_ids else [*self.start_ids, *ids]
 
     @cached_property
     def start_ids(self) -> list[int]:
-        """The token that the tokenizer puts before every sequence, if it does."""
+        """The token that the tokenizer puts before every sequence, or nothing."""
         first = self.tokenizer("a")["input_ids"][:1]
         return first if first == [self.tokenizer.bos_token_id] else []
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import torch
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
@@ -19,19 +20,21 @@ from salmon.core.ppo import entropy
 ROWS = 128
 
 
-def token_logprobs(head: nn.Module, states: Tensor, tokens: Tensor, temperature: float) -> Tensor:
+def token_logprobs(
+    head: nn.Module, states: Float[Tensor, "N D"], tokens: Int[Tensor, " N"], temperature: float
+) -> Float[Tensor, " N"]:
     """Log-probs of tokens under ``softmax(head(states) / temperature)``, in fp32 or wider.
 
     The gradient goes to the states only: the head is taken as frozen.
 
     Args:
         head: from states [..., D] to logits [..., V].
-        states: [N, D] hidden states that predict the tokens.
-        tokens: [N].
+        states: hidden states that predict the tokens.
+        tokens: token ids.
         temperature: above 0.
 
     Returns:
-        [N], in nats.
+        The log-probs, in nats.
     """
     if states.requires_grad and torch.is_grad_enabled():
         logprobs: Tensor = _TokenLogprobs.apply(states, head, tokens, temperature)
@@ -43,11 +46,13 @@ def token_logprobs(head: nn.Module, states: Tensor, tokens: Tensor, temperature:
 
 @torch.no_grad()
 def logprobs_and_entropies(
-    head: nn.Module, states: Tensor, tokens: Tensor, temperature: float
-) -> tuple[Tensor, Tensor]:
-    """The same log-probs [N] without gradient, and the entropies [N] of the distributions, in nats."""
+    head: nn.Module, states: Float[Tensor, "N D"], tokens: Int[Tensor, " N"], temperature: float
+) -> tuple[Float[Tensor, " N"], Float[Tensor, " N"]]:
+    """The same log-probs without gradient, and the entropies of the distributions, in nats."""
 
-    def both(chunk: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+    def both(
+        chunk: Float[Tensor, "n D"], targets: Int[Tensor, " n"]
+    ) -> tuple[Float[Tensor, " n"], Float[Tensor, " n"]]:
         logits = _divided(head(chunk), temperature)
         return _logprobs(logits, targets), entropy(logits)
 
@@ -59,7 +64,9 @@ class _TokenLogprobs(torch.autograd.Function):
     """Keeps each log-prob's gradient [N, D] for the backward pass, and nothing else."""
 
     @staticmethod
-    def forward(ctx: Any, states: Tensor, head: nn.Module, tokens: Tensor, temperature: float) -> Tensor:
+    def forward(
+        ctx: Any, states: Float[Tensor, "N D"], head: nn.Module, tokens: Int[Tensor, " N"], temperature: float
+    ) -> Float[Tensor, " N"]:
         chunks = (_with_gradients(head, *rows, temperature) for rows in _chunks(states, tokens))
         logprobs, gradients = zip(*chunks, strict=True)
         ctx.save_for_backward(torch.cat(gradients))
@@ -67,13 +74,15 @@ class _TokenLogprobs(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor, None, None, None]:
+    def backward(ctx: Any, upstream: Float[Tensor, " N"]) -> tuple[Float[Tensor, "N D"], None, None, None]:
         (gradients,) = ctx.saved_tensors
         return (upstream[:, None] * gradients).to(gradients.dtype), None, None, None
 
 
-def _with_gradients(head: nn.Module, states: Tensor, tokens: Tensor, temperature: float) -> tuple[Tensor, Tensor]:
-    """Log-probs [n] of some rows, and their gradients [n, D] with respect to the states."""
+def _with_gradients(
+    head: nn.Module, states: Float[Tensor, "n D"], tokens: Int[Tensor, " n"], temperature: float
+) -> tuple[Float[Tensor, " n"], Float[Tensor, "n D"]]:
+    """Log-probs of some rows, and their gradients with respect to the states."""
     # 1. Logits [n, V], with the head's own graph (whatever module it is).
     with torch.enable_grad():
         states = states.detach().requires_grad_()
@@ -90,16 +99,18 @@ def _with_gradients(head: nn.Module, states: Tensor, tokens: Tensor, temperature
     return logprobs, gradients
 
 
-def _chunks(states: Tensor, tokens: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
-    """States [n, D] and tokens [n], at most ``ROWS`` at a time."""
+def _chunks(
+    states: Float[Tensor, "N D"], tokens: Int[Tensor, " N"]
+) -> Iterator[tuple[Float[Tensor, "n D"], Int[Tensor, " n"]]]:
+    """States and tokens, at most ``ROWS`` at a time."""
     return zip(states.split(ROWS), tokens.split(ROWS), strict=True)
 
 
-def _divided(logits: Tensor, temperature: float) -> Tensor:
-    """A copy [n, V], divided by the temperature, in fp32 or wider."""
+def _divided(logits: Float[Tensor, "n V"], temperature: float) -> Float[Tensor, "n V"]:
+    """A copy, divided by the temperature, in fp32 or wider."""
     return logits.to(torch.promote_types(logits.dtype, torch.float32)) / temperature
 
 
-def _logprobs(logits: Tensor, tokens: Tensor) -> Tensor:
-    """Log-probs [n] of tokens [n] under logits [n, V]."""
+def _logprobs(logits: Float[Tensor, "n V"], tokens: Int[Tensor, " n"]) -> Float[Tensor, " n"]:
+    """Log-probs of tokens."""
     return logits.gather(-1, tokens[:, None])[:, 0] - logits.logsumexp(-1)

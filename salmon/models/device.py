@@ -11,6 +11,11 @@ log = logging.getLogger("salmon")
 
 
 def pick_device(name: str) -> torch.device:
+    """The device of that name; "auto" is a GPU where one is visible, else the CPU.
+
+    Raises:
+        SalmonError: a GPU was asked for, and none is visible.
+    """
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
     if name.startswith("cuda") and not torch.cuda.is_available():
@@ -19,7 +24,7 @@ def pick_device(name: str) -> torch.device:
 
 
 def pick_dtype(dtype: Dtype, device: torch.device) -> torch.dtype:
-    """What ``auto`` means here: bf16 where the hardware computes in it. NF4 unpacks its weights into the same.
+    """The dtype to compute in, NF4 weights included; "auto" is bf16 where the hardware computes in it.
 
     Raises:
         SalmonError: bf16 was asked for, and the GPU would only emulate it (cards before Ampere: V100, T4, RTX 20).

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from salmon.models.base import SharedModel
@@ -16,10 +17,10 @@ from salmon.models.packing.forward import last_states
 class TokenBatch:
     """Prompts padded on the left, responses padded on the right, so that both meet in one column."""
 
-    prompts: Tensor  # [B, P] token ids
-    prompt_mask: Tensor  # [B, P], 1 = real token
-    responses: Tensor  # [B, R] token ids
-    mask: Tensor  # [B, R] float, 1 = real token (the end token included)
+    prompts: Int[Tensor, "B P"]  # token ids
+    prompt_mask: Int[Tensor, "B P"]  # 1 = real token
+    responses: Int[Tensor, "B R"]  # token ids
+    mask: Float[Tensor, "B R"]  # 1 = real token (the end token included)
 
     def __len__(self) -> int:
         return self.responses.shape[0]
@@ -47,44 +48,45 @@ def token_batch(
     )
 
 
-def response_logprobs(shared: SharedModel, batch: TokenBatch, temperature: float) -> Tensor:
-    """Log-probs [B, R] of the responses under the distribution they are sampled from (temperature included).
-
-    0 at padding.
-    """
+def response_logprobs(shared: SharedModel, batch: TokenBatch, temperature: float) -> Float[Tensor, "B R"]:
+    """Log-probs of the responses under the distribution they are sampled from (temperature included); 0 at padding."""
     return _placed(token_logprobs(*_predictions(shared, batch), temperature), batch)
 
 
 @torch.no_grad()
-def logprobs_and_entropy(shared: SharedModel, batch: TokenBatch, temperature: float) -> tuple[Tensor, Tensor]:
-    """The same log-probs, and the entropy [B, R] in nats of the distributions; 0 at padding."""
+def logprobs_and_entropy(
+    shared: SharedModel, batch: TokenBatch, temperature: float
+) -> tuple[Float[Tensor, "B R"], Float[Tensor, "B R"]]:
+    """The same log-probs without gradient, and the entropy in nats of the distributions; 0 at padding."""
     logprobs, entropies = logprobs_and_entropies(*_predictions(shared, batch), temperature)
     return _placed(logprobs, batch), _placed(entropies, batch)
 
 
-def value_forward(shared: SharedModel, head: ScalarHead, batch: TokenBatch) -> Tensor:
-    """Value [B, R] of the state before each response token; 0 at padding."""
+def value_forward(shared: SharedModel, head: ScalarHead, batch: TokenBatch) -> Float[Tensor, "B R"]:
+    """Value of the state before each response token; 0 at padding."""
     return head(_states_before_responses(shared, batch, head.layers)) * batch.mask
 
 
-def score_forward(shared: SharedModel, head: ScalarHead, inputs: Sequence[Sequence[int]]) -> Tensor:
-    """Score [B] read at the last token of each input; beginnings that inputs share are computed once."""
+def score_forward(shared: SharedModel, head: ScalarHead, inputs: Sequence[Sequence[int]]) -> Float[Tensor, " B"]:
+    """Score read at the last token of each input; prefixes that inputs share are computed once."""
     return head(last_states(shared, inputs, head.layers))
 
 
-def _predictions(shared: SharedModel, batch: TokenBatch) -> tuple[nn.Module, Tensor, Tensor]:
-    """The head, the states [N, D] that predict the N real response tokens, and those tokens [N]."""
+def _predictions(shared: SharedModel, batch: TokenBatch) -> tuple[nn.Module, Float[Tensor, "N D"], Int[Tensor, " N"]]:
+    """The head, the states that predict the N real response tokens, and those tokens."""
     real = batch.mask.bool()
     return shared.model.get_output_embeddings(), _states_before_responses(shared, batch)[real], batch.responses[real]
 
 
-def _placed(values: Tensor, batch: TokenBatch) -> Tensor:
-    """Values [N] of the real response tokens in their places [B, R]; 0 at padding."""
+def _placed(values: Float[Tensor, " N"], batch: TokenBatch) -> Float[Tensor, "B R"]:
+    """Values of the N real response tokens in their places; 0 at padding."""
     return torch.zeros_like(batch.mask).masked_scatter(batch.mask.bool(), values)
 
 
-def _states_before_responses(shared: SharedModel, batch: TokenBatch, layers: int | None = None) -> Tensor:
-    """Hidden states [B, R, D] from which each response token is predicted; ``layers`` as in ``hidden_states``."""
+def _states_before_responses(
+    shared: SharedModel, batch: TokenBatch, layers: int | None = None
+) -> Float[Tensor, "B R D"]:
+    """Hidden states from which each response token is predicted; ``layers`` as in ``hidden_states``."""
     ids = torch.cat([batch.prompts, batch.responses], -1)
     mask = torch.cat([batch.prompt_mask, batch.mask.long()], -1)
     hidden = shared.hidden_states(ids, mask, layers)

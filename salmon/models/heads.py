@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import torch
+from jaxtyping import Float
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
@@ -29,7 +30,7 @@ class ScalarHead(nn.Module):
                 # 1/sqrt(D+1): scores of order one at the start (Stiennon et al. 2020, appendix B).
                 self.weight.copy_(torch.randn(hidden_size, generator=generator) / (hidden_size + 1) ** 0.5)
 
-    def forward(self, hidden: Tensor) -> Tensor:
+    def forward(self, hidden: Float[Tensor, "*shape D"]) -> Float[Tensor, "*shape"]:
         return hidden.float() @ self.weight + self.bias
 
 

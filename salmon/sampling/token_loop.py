@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from jaxtyping import Float, Int
 from torch import Tensor
 from transformers import DynamicCache
 
@@ -34,20 +35,22 @@ class Generation:
 class TokenSampler:
     """Draws the tokens of B sequences, each from its own stream."""
 
-    uniforms: Tensor  # [B, R] one number a draw
+    uniforms: Float[Tensor, "B R"]  # one number for each draw, in [0, 1)
     temperature: float  # 0 is greedy
     top_p: float
 
-    def draw(self, logits: Tensor, rows: Sequence[int] | slice, step: int) -> tuple[Tensor, Tensor]:
+    def draw(
+        self, logits: Float[Tensor, "b V"], rows: Sequence[int] | slice, step: int
+    ) -> tuple[Int[Tensor, " b"], Float[Tensor, " b"]]:
         """Draw the next token of some sequences.
 
         Args:
-            logits: [b, V] of these sequences.
+            logits: of these sequences.
             rows: which of the B sequences they are.
             step: number of the draw, from 0.
 
         Returns:
-            The tokens [b] and their log-probs [b] under the distribution they are drawn from.
+            The tokens and their log-probs under the distribution they are drawn from.
         """
         if self.temperature == 0:
             logprobs, tokens = torch.log_softmax(logits.float(), -1), logits.argmax(-1)
@@ -67,16 +70,16 @@ def make_token_sampler(
     return TokenSampler(torch.from_numpy(uniforms).to(device), temperature, top_p)
 
 
-def nucleus(logprobs: Tensor, top_p: float) -> Tensor:
-    """Log-probs [B, V] of the smallest set of tokens with mass >= ``top_p``, renormalised."""
+def nucleus(logprobs: Float[Tensor, "B V"], top_p: float) -> Float[Tensor, "B V"]:
+    """Log-probs of the smallest set of tokens with mass >= ``top_p``, renormalised."""
     ordered, index = logprobs.sort(-1, descending=True)
     mass_before = ordered.exp().cumsum(-1) - ordered.exp()
     kept = ordered.masked_fill(mass_before >= top_p, -torch.inf)
     return torch.log_softmax(torch.empty_like(logprobs).scatter(-1, index, kept), -1)
 
 
-def inverse_cdf(probabilities: Tensor, uniforms: Tensor) -> Tensor:
-    """Draw tokens [B]: where the cumulative sum of each row of probabilities [B, V] passes its uniform number [B]."""
+def inverse_cdf(probabilities: Float[Tensor, "B V"], uniforms: Float[Tensor, " B"]) -> Int[Tensor, " B"]:
+    """Draw tokens: where the cumulative sum of each row of probabilities passes its uniform number."""
     cumulative = probabilities.double().cumsum(-1)
     threshold = uniforms[:, None] * cumulative[:, -1:]
     tokens = torch.searchsorted(cumulative, threshold, right=True)[:, 0]
@@ -149,19 +152,18 @@ def generate_batch(
     return [Generation(*row) for row in zip(tokens, logprobs, finished, strict=True)]
 
 
-def next_logits(shared: SharedModel, ids: Tensor, mask: Tensor, cache: DynamicCache) -> Tensor:
+def next_logits(
+    shared: SharedModel, ids: Int[Tensor, "b n"], mask: Int[Tensor, "b L"], cache: DynamicCache
+) -> Float[Tensor, "b V"]:
     """Logits of the next token of each sequence in a batch.
 
     Args:
-        ids: [b, n] the new tokens, which the cache takes in.
-        mask: [b, L] of all tokens so far, 1 = real token.
+        ids: the n new tokens of each, which the cache takes in.
+        mask: of all L tokens so far, 1 = real token.
         cache: keys and values of the L - n tokens before the new ones.
-
-    Returns:
-        [b, V].
     """
     hidden = shared.cached_forward(ids, mask, positions(mask)[:, -ids.shape[1] :], cache)
-    logits: Tensor = shared.model.get_output_embeddings()(hidden[:, -1])
+    logits: Float[Tensor, "b V"] = shared.model.get_output_embeddings()(hidden[:, -1])
     return logits
 
 

@@ -96,7 +96,7 @@ def _generate(cfg: Config, ctx: StageContext, shared: SharedModel, prompts: Sequ
     """What the base writes after rules, exemplars and each prompt; an interrupted run goes on with the file."""
     sampling = cfg.sft.sampling
     rules, exemplars = load_bank(cfg.principles.self_align), load_exemplars(cfg.principles.exemplars)
-    prefix = shared.chat.started(shared.chat.encode(self_align_prompt(rules, exemplars)))
+    prefix = shared.chat.with_start_token(shared.chat.encode(self_align_prompt(rules, exemplars)))
     if len(prefix) + cfg.prompts.max_tokens + sampling.max_new_tokens > cfg.model.context:
         raise SalmonError(
             f"the Self-Align prompt has {len(prefix)} tokens; with prompts.max_tokens="

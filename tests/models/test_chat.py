@@ -80,13 +80,13 @@ def starting(tiny: SharedModel) -> ChatFormat:
 
 def test_a_tokenizer_without_start_token_gets_none(chat: ChatFormat) -> None:
     assert chat.start_ids == []
-    assert chat.started([5, 6]) == [5, 6]
+    assert chat.with_start_token([5, 6]) == [5, 6]
 
 
 def test_a_whole_sequence_starts_once(starting: ChatFormat) -> None:
     assert starting.start_ids == [1]
-    assert starting.started([5, 6]) == [1, 5, 6]
-    assert starting.started([1, 5, 6]) == [1, 5, 6]
+    assert starting.with_start_token([5, 6]) == [1, 5, 6]
+    assert starting.with_start_token([1, 5, 6]) == [1, 5, 6]
     prompt = starting.user_ids("Hi")
     assert prompt[0] == 1 and prompt.count(1) == 1
     assert starting.encode("Hi")[0] != 1

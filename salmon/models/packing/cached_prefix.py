@@ -8,6 +8,7 @@ copy of the prefix.
 from collections.abc import Mapping, Sequence
 
 import torch
+from jaxtyping import Float, Int
 from torch import Tensor
 from transformers import DynamicCache
 
@@ -33,20 +34,22 @@ class GrowingSequences:
         """Compute the prefix [P], which may be empty, under the active adapter."""
         self._shared = shared
         self._cache = cache_prefix(shared, prefix)
-        # [1, T] of the tokens in the cache
-        self._sequence_ids = torch.full((1, len(prefix)), PREFIX, dtype=torch.long, device=shared.device)
+        # Of the tokens in the cache.
+        self._sequence_ids: Int[Tensor, "1 T"] = torch.full(
+            (1, len(prefix)), PREFIX, dtype=torch.long, device=shared.device
+        )
         self._prefix_length = len(prefix)
         self._lengths: dict[int, int] = {}  # tokens of each sequence so far, the prefix included
 
     @torch.no_grad()
-    def extend(self, suffixes: Mapping[int, Sequence[int]]) -> Tensor:
+    def extend(self, suffixes: Mapping[int, Sequence[int]]) -> Float[Tensor, "N D"]:
         """Append tokens to some sequences.
 
         Args:
             suffixes: by sequence id (0 or more) the tokens, at least one, that it goes on with.
 
         Returns:
-            Each one's last hidden state [len(suffixes), D], in the order of ``suffixes``.
+            The last hidden state of each of these N sequences, in the order of ``suffixes``.
         """
         device = self._shared.device
         ids = [token for tokens in suffixes.values() for token in tokens]

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from salmon.models.base import SharedModel
@@ -35,7 +36,7 @@ class PackedContinuations:
         self.num_tokens = 0  # that went through the model so far, the prefix apart
 
     @torch.no_grad()
-    def hidden_states(self, pairs: Sequence[ContextAndContinuation]) -> list[Tensor]:
+    def hidden_states(self, pairs: Sequence[ContextAndContinuation]) -> list[Float[Tensor, "_ D"]]:
         """Of each pair the last hidden states [C, D] that predict the C tokens of its continuation.
 
         Neighbours with the same context share its computation.

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import torch
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from salmon.models.base import SharedModel
@@ -11,7 +12,7 @@ from salmon.models.packing.layout import common_prefix_length, pack_by_prefix
 from salmon.models.packing.mask import additive_mask
 
 
-def last_states(shared: SharedModel, sequences: Sequence[Sequence[int]], layers: int | None) -> Tensor:
+def last_states(shared: SharedModel, sequences: Sequence[Sequence[int]], layers: int | None) -> Float[Tensor, "N D"]:
     """Hidden state of each sequence's last token under the active adapter, with gradient.
 
     Sequences that share most of their tokens are packed into one row of a batch. The reward model's input has the
@@ -22,7 +23,7 @@ def last_states(shared: SharedModel, sequences: Sequence[Sequence[int]], layers:
         layers: run through the first so many layers only; None is all of them.
 
     Returns:
-        [N, D], in the order of ``sequences``.
+        The states, in the order of ``sequences``.
     """
     device = shared.device
     rows = pack_by_prefix(sequences)
@@ -39,16 +40,18 @@ def last_states(shared: SharedModel, sequences: Sequence[Sequence[int]], layers:
 
 
 @torch.no_grad()
-def last_states_after_prefix(shared: SharedModel, sequences: Sequence[Sequence[int]]) -> Tensor:
-    """Hidden states [N, D] of the last tokens of N sequences, packed behind what all of them share; no gradient."""
+def last_states_after_prefix(shared: SharedModel, sequences: Sequence[Sequence[int]]) -> Float[Tensor, "N D"]:
+    """Hidden states of the last tokens of N sequences, packed behind what all of them share; no gradient."""
     length = common_prefix_length(sequences)
     packed = GrowingSequences(shared, sequences[0][:length])
     return packed.extend({number: ids[length:] for number, ids in enumerate(sequences)})
 
 
 @torch.no_grad()
-def next_token_logits(shared: SharedModel, sequences: Sequence[Sequence[int]], candidates: Sequence[int]) -> Tensor:
-    """Raw logits [N, C] of C candidate next tokens after N sequences; what they share is computed once.
+def next_token_logits(
+    shared: SharedModel, sequences: Sequence[Sequence[int]], candidates: Sequence[int]
+) -> Float[Tensor, "N C"]:
+    """Raw logits of C candidate next tokens after N sequences; what they share is computed once.
 
     Only differences between candidates mean something (differences of log-probs).
     """
@@ -56,8 +59,8 @@ def next_token_logits(shared: SharedModel, sequences: Sequence[Sequence[int]], c
     return shared.model.get_output_embeddings()(hidden).float()[:, list(candidates)]
 
 
-def _padded(rows: Sequence[Sequence[int]], fills: Sequence[int], device: torch.device) -> Tensor:
-    """Rows [B, T], each padded on the right with its own number."""
+def _padded(rows: Sequence[Sequence[int]], fills: Sequence[int], device: torch.device) -> Int[Tensor, "B T"]:
+    """Rows, each padded on the right with its own number."""
     width = max(map(len, rows))
     return torch.tensor(
         [[*row, *[fill] * (width - len(row))] for row, fill in zip(rows, fills, strict=True)], device=device

@@ -4,24 +4,27 @@ from collections.abc import Sequence
 from functools import reduce
 
 import torch
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 PREFIX = -1  # stands for a sequence id: the token belongs to all sequences
 
 
-def additive_mask(levels: Sequence[Tensor], num_queries: int, dtype: torch.dtype) -> Tensor:
+def additive_mask(
+    levels: Sequence[Int[Tensor, "B T"]], num_queries: int, dtype: torch.dtype
+) -> Float[Tensor, "B 1 Q T"]:
     """Additive attention mask of packed sequences.
 
     A token attends to itself, and to every earlier token that at each level is of its own sequence or of the prefix.
 
     Args:
-        levels: sequence ids [B, T], ``PREFIX`` among them, once for each level at which sequences branch; one level
+        levels: sequence ids, ``PREFIX`` among them, once for each level at which sequences branch; one level
             unless sequences share parts beyond the prefix.
         num_queries: Q, how many of the T tokens ask: the last ones. The keys of the others are cached.
         dtype: that of the model.
 
     Returns:
-        [B, 1, Q, T]: 0 where a token attends, the lowest number of ``dtype`` elsewhere.
+        0 where a token attends, the lowest number of ``dtype`` elsewhere.
     """
     num_cached = levels[0].shape[-1] - num_queries
     visible = reduce(torch.logical_and, (_visible(ids, num_cached) for ids in levels)).tril(num_cached)
@@ -29,7 +32,7 @@ def additive_mask(levels: Sequence[Tensor], num_queries: int, dtype: torch.dtype
     return mask.masked_fill(~visible, torch.finfo(dtype).min)[:, None]
 
 
-def _visible(sequence_ids: Tensor, num_cached: int) -> Tensor:
-    """Whether a key is of the prefix or of the query's sequence [B, Q, T], wherever it stands."""
+def _visible(sequence_ids: Int[Tensor, "B T"], num_cached: int) -> Bool[Tensor, "B Q T"]:
+    """Whether a key is of the prefix or of the query's sequence, wherever it stands."""
     keys, queries = sequence_ids[:, None, :], sequence_ids[:, num_cached:, None]
     return (keys == PREFIX) | (keys == queries)

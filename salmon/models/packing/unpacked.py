@@ -7,13 +7,16 @@ import copy
 from collections.abc import Sequence
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 from transformers import DynamicCache
 
 from salmon.models.base import SharedModel
 
 
-def hidden_states(shared: SharedModel, sequences: Sequence[Sequence[int]], layers: int | None = None) -> list[Tensor]:
+def hidden_states(
+    shared: SharedModel, sequences: Sequence[Sequence[int]], layers: int | None = None
+) -> list[Float[Tensor, "_ D"]]:
     """Last hidden states [L, D] of each sequence under the active adapter, with gradient.
 
     Args:
@@ -27,14 +30,16 @@ def hidden_states(shared: SharedModel, sequences: Sequence[Sequence[int]], layer
     return [states[: len(row)] for states, row in zip(hidden, sequences, strict=True)]
 
 
-def last_states(shared: SharedModel, sequences: Sequence[Sequence[int]], layers: int | None = None) -> Tensor:
-    """Last hidden states [N, D] of the last tokens of N sequences; arguments as for ``hidden_states``."""
+def last_states(
+    shared: SharedModel, sequences: Sequence[Sequence[int]], layers: int | None = None
+) -> Float[Tensor, "N D"]:
+    """Last hidden states of the last tokens of N sequences; arguments as for ``hidden_states``."""
     return torch.stack([states[-1] for states in hidden_states(shared, sequences, layers)])
 
 
 @torch.no_grad()
-def hidden_states_after(shared: SharedModel, cache: DynamicCache, ids: Sequence[int]) -> Tensor:
-    """Last hidden states [L, D] of one sequence that follows a cached prefix; the cache stays as it is."""
+def hidden_states_after(shared: SharedModel, cache: DynamicCache, ids: Sequence[int]) -> Float[Tensor, "L D"]:
+    """Last hidden states of one sequence that follows a cached prefix; the cache stays as it is."""
     tokens = torch.tensor([list(ids)], device=shared.device)
     length = cache.get_seq_length()
     mask = tokens.new_ones(1, length + len(ids))

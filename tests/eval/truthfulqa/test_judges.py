@@ -44,7 +44,7 @@ def test_probabilities_are_those_of_the_word_after_the_prompt(tiny):
     prompts = [yes_no_prompt(Aspect.truthful, answer) for answer in ANSWERS]
     assert len({len(prompt) for prompt in prompts}) == 3
     for prompt, (yes, no) in zip(prompts, yes_and_no(tiny, prompts), strict=True):
-        longer, other = (tiny.chat.started(tiny.chat.encode(prompt + word)) for word in (" yes", " no"))
+        longer, other = (tiny.chat.with_start_token(tiny.chat.encode(prompt + word)) for word in (" yes", " no"))
         place = next(i for i, pair in enumerate(zip(longer, other, strict=False)) if pair[0] != pair[1])
         with torch.no_grad():
             chances = tiny.model(input_ids=torch.tensor([longer[:place]])).logits[0, -1].softmax(-1)
