@@ -291,7 +291,6 @@ SHARED_NAMES = {
     "settings": "of a stage's specification: what decides its artifact",
     "taken": "of a stage's specification: whether it takes what it is given as it is",
     "make_reward": "of every kind of reward, which the registry finds by its module",
-    "last_states": "of both ways to run rows through a model, packed and one by one",
 }
 
 

@@ -19,7 +19,7 @@ from salmon.models.base import SharedModel
 from salmon.models.loading import load_base
 from salmon.models.packing.cached_prefix import cache_prefix
 from salmon.models.packing.layout import common_prefix_length
-from salmon.models.packing.unpacked import hidden_states_after
+from salmon.models.packing.unpacked import unpacked_hidden_states_after
 from salmon.runtime.endpoint.cache import ReplyCache
 from salmon.runtime.endpoint.client import Endpoint
 from salmon.runtime.endpoint.messages import ChatRequest
@@ -206,7 +206,7 @@ class LocalRatingJudge:
     def _expected_rating(self, prompt: list[int], cache: DynamicCache) -> float:
         first, ten = [tokens[0] for tokens in self.tokens], self.tokens[9]
         with self.shared.using(None):
-            hidden = hidden_states_after(self.shared, cache, [*prompt, first[0]])[-2:]
+            hidden = unpacked_hidden_states_after(self.shared, cache, [*prompt, first[0]])[-2:]
         start, after_one = self.shared.model.get_output_embeddings()(hidden).double().softmax(-1)  # [V] each
         mass = start[torch.tensor(first, device=start.device)]  # of each rating's first token [10]
         if len(ten) == 2:

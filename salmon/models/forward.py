@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from salmon.models.base import SharedModel
 from salmon.models.chunked_head import logprobs_and_entropies, token_logprobs
 from salmon.models.heads import ScalarHead
-from salmon.models.packing.forward import last_states
+from salmon.models.packing.forward import packed_last_states
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ def value_forward(shared: SharedModel, head: ScalarHead, batch: TokenBatch) -> F
 
 def score_forward(shared: SharedModel, head: ScalarHead, inputs: Sequence[Sequence[int]]) -> Float[Tensor, " B"]:
     """Score read at the last token of each input; prefixes that inputs share are computed once."""
-    return head(last_states(shared, inputs, head.layers))
+    return head(packed_last_states(shared, inputs, head.layers))
 
 
 def _predictions(shared: SharedModel, batch: TokenBatch) -> tuple[nn.Module, Float[Tensor, "N D"], Int[Tensor, " N"]]:

@@ -12,7 +12,9 @@ from salmon.models.packing.layout import common_prefix_length, pack_by_prefix
 from salmon.models.packing.mask import additive_mask
 
 
-def last_states(shared: SharedModel, sequences: Sequence[Sequence[int]], layers: int | None) -> Float[Tensor, "N D"]:
+def packed_last_states(
+    shared: SharedModel, sequences: Sequence[Sequence[int]], layers: int | None
+) -> Float[Tensor, "N D"]:
     """Hidden state of each sequence's last token under the active adapter, with gradient.
 
     Sequences that share most of their tokens are packed into one row of a batch. The reward model's input has the

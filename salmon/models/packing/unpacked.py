@@ -14,7 +14,7 @@ from transformers import DynamicCache
 from salmon.models.base import SharedModel
 
 
-def hidden_states(
+def unpacked_hidden_states(
     shared: SharedModel, sequences: Sequence[Sequence[int]], layers: int | None = None
 ) -> list[Float[Tensor, "_ D"]]:
     """Last hidden states [L, D] of each sequence under the active adapter, with gradient.
@@ -30,15 +30,15 @@ def hidden_states(
     return [states[: len(row)] for states, row in zip(hidden, sequences, strict=True)]
 
 
-def last_states(
+def unpacked_last_states(
     shared: SharedModel, sequences: Sequence[Sequence[int]], layers: int | None = None
 ) -> Float[Tensor, "N D"]:
-    """Last hidden states of the last tokens of N sequences; arguments as for ``hidden_states``."""
-    return torch.stack([states[-1] for states in hidden_states(shared, sequences, layers)])
+    """Last hidden states of the last tokens of N sequences; arguments as for ``unpacked_hidden_states``."""
+    return torch.stack([states[-1] for states in unpacked_hidden_states(shared, sequences, layers)])
 
 
 @torch.no_grad()
-def hidden_states_after(shared: SharedModel, cache: DynamicCache, ids: Sequence[int]) -> Float[Tensor, "L D"]:
+def unpacked_hidden_states_after(shared: SharedModel, cache: DynamicCache, ids: Sequence[int]) -> Float[Tensor, "L D"]:
     """Last hidden states of one sequence that follows a cached prefix; the cache stays as it is."""
     tokens = torch.tensor([list(ids)], device=shared.device)
     length = cache.get_seq_length()

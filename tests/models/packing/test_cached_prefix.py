@@ -4,10 +4,10 @@ import pytest
 import torch
 
 from salmon.models.base import SharedModel
-from salmon.models.packing import unpacked
 from salmon.models.packing.cached_prefix import GrowingSequences, cache_prefix
 from salmon.models.packing.continuations import PackedContinuations
 from salmon.models.packing.forward import last_states_after_prefix, next_token_logits
+from salmon.models.packing.unpacked import unpacked_hidden_states, unpacked_hidden_states_after, unpacked_last_states
 
 PREFIX = [40, 41, 42, 43, 44, 45, 46]
 PREFIXES = pytest.mark.parametrize("prefix", [[], PREFIX], ids=["without prefix", "with prefix"])
@@ -45,7 +45,7 @@ def test_next_token_logits_are_those_of_separate_passes(tiny: SharedModel) -> No
     expected = tiny.model.get_output_embeddings()(last_states(tiny, sequences))[:, [50, 51, 60]]
     assert logits.shape == (3, 3)
     torch.testing.assert_close(logits, expected, atol=1e-3, rtol=1e-4)
-    plain = unpacked.last_states(tiny, sequences)
+    plain = unpacked_last_states(tiny, sequences)
     torch.testing.assert_close(last_states_after_prefix(tiny, sequences), plain, atol=1e-4, rtol=1e-4)
 
 
@@ -59,7 +59,7 @@ def test_continuations_are_predicted_from_the_states_they_have_alone(tiny: Share
         for (context, continuation), hidden, likelihood in zip(pairs, states, found, strict=True):
             expected = alone(tiny, prefix + context + continuation)[-1 - len(continuation) : -1]
             torch.testing.assert_close(hidden, expected, atol=1e-4, rtol=1e-4)
-            (plain,) = unpacked.hidden_states(tiny, [prefix + context + continuation[:-1]])
+            (plain,) = unpacked_hidden_states(tiny, [prefix + context + continuation[:-1]])
             torch.testing.assert_close(hidden, plain[-len(continuation) :].detach(), atol=1e-4, rtol=1e-4)
             logprobs = tiny.model.get_output_embeddings()(expected).log_softmax(-1)
             assert likelihood.logprob == pytest.approx(logprobs[range(len(continuation)), continuation].sum().item())
@@ -71,7 +71,7 @@ def test_continuations_are_predicted_from_the_states_they_have_alone(tiny: Share
 def test_one_sequence_follows_a_cached_prefix_without_packing(tiny: SharedModel, prefix: list[int]) -> None:
     cache = cache_prefix(tiny, prefix)
     for ids in ([10, 11, 12], [20], [10, 11, 12, 13]):  # each leaves the cached prefix as it was
-        hidden = unpacked.hidden_states_after(tiny, cache, ids)
+        hidden = unpacked_hidden_states_after(tiny, cache, ids)
         torch.testing.assert_close(hidden, alone(tiny, prefix + ids)[len(prefix) :], atol=1e-4, rtol=1e-4)
     assert cache.get_seq_length() == len(prefix)
 
@@ -79,5 +79,5 @@ def test_one_sequence_follows_a_cached_prefix_without_packing(tiny: SharedModel,
 def test_unpacked_states_are_those_of_separate_passes(tiny: SharedModel) -> None:
     sequences = [[5, 6, 7, 8], [9], [tiny.tokenizer.pad_token_id, 6]]
     with torch.no_grad():
-        for states, ids in zip(unpacked.hidden_states(tiny, sequences), sequences, strict=True):
+        for states, ids in zip(unpacked_hidden_states(tiny, sequences), sequences, strict=True):
             torch.testing.assert_close(states, alone(tiny, ids), atol=1e-4, rtol=1e-4)

@@ -10,10 +10,10 @@ import salmon.models.packing.forward
 from salmon.models.base import SharedModel
 from salmon.models.forward import score_forward
 from salmon.models.heads import ScalarHead
-from salmon.models.packing import unpacked
-from salmon.models.packing.forward import last_states
+from salmon.models.packing.forward import packed_last_states
 from salmon.models.packing.layout import pack_by_prefix
 from salmon.models.packing.mask import PREFIX
+from salmon.models.packing.unpacked import unpacked_last_states
 
 COMMON = list(range(40, 60))
 PACKED = [COMMON + [70, 71, 72], COMMON + [80], COMMON + [70, 90, 91, 92, 93]]
@@ -111,7 +111,7 @@ def test_unpacked_states_are_the_packed_ones(scorer: SharedModel, layers: int | 
     for parameter in parameters:
         parameter.requires_grad_(True)
     with scorer.using("reward"):
-        packed, plain = (way(scorer, INPUTS, layers) for way in (last_states, unpacked.last_states))
+        packed, plain = (way(scorer, INPUTS, layers) for way in (packed_last_states, unpacked_last_states))
         weights = torch.randn(packed.shape, generator=torch.Generator().manual_seed(0))
         gradients = [torch.autograd.grad((s * weights).sum(), parameters, allow_unused=True) for s in (packed, plain)]
     torch.testing.assert_close(packed, plain, atol=1e-5, rtol=1e-5)
