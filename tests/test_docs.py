@@ -42,7 +42,7 @@ LONGEST_LINE = 120
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 INLINE = re.compile(r"`([^`]+)`")
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
-STARTS = re.compile(r"(?:\w+=\S+ )*(?:\S*/)?(?:salmon|python -m \S+|torchrun|srun)(?: |$)")
+STARTS = re.compile(r"(?:\w+=\S+ )*(?:\S*/)?(?:salmon|python -m \S+|python -c|torchrun|srun)(?: |$)")
 KEY = re.compile(r"(?<![\w./+-])[a-z_]+(?:\.[a-z_]\w*)+(?![\w./]*/)")
 METRIC = re.compile(r"([a-z_]+)/([\w<>*][\w<>* /-]*)")
 FILES = (".py", ".yaml", ".json", ".jsonl", ".md", ".csv", ".tex", ".png", ".svg", ".gz")
@@ -190,11 +190,14 @@ def check_module(module: str, words: list[str], monkeypatch: pytest.MonkeyPatch)
 
 
 def check(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Raise where the program would refuse a command before it runs anything."""
+    """Raise where the program would refuse a command before it runs anything; ``python -c`` is run."""
     command = re.sub(r"^(?:\w+=\S+ )+", "", command)  # variables of the shell
     words = shlex.split(command)
     if words[0] in ("torchrun", "srun"):
         words = ["python", *words[words.index("-m", 1) :]] if "-m" in words else words
+    if words[:2] == ["python", "-c"]:
+        exec(words[2], {})
+        return
     if words[0] == "python" and (words[2] not in ("salmon", "eval") or not words[3:]):
         check_module(words[2], words[3:], monkeypatch)
         return
@@ -246,7 +249,7 @@ def test_every_command_would_start(monkeypatch):
     for command, page in found.items():
         try:
             check(command, monkeypatch)
-        except (SalmonError, HydraException, ValueError) as error:
+        except (SalmonError, HydraException, ImportError, ValueError) as error:
             refused[f"{page.relative_to(ROOT)}: {command}"] = str(error).strip()
     assert refused == {}
     assert len(found) > 60
