@@ -1,4 +1,4 @@
-"""The reward model's stage from outside: lessons, then the judged rows; an adapter with its head; what it refuses."""
+"""The reward model's stage from outside: a curriculum, then the judged rows; an adapter with its head; what it refuses."""
 
 import json
 
@@ -10,10 +10,10 @@ from salmon.errors import SalmonError
 from tests.tiny_run import metrics_of, rows_of, run_tiny, tiny_config
 
 
-def test_lessons_come_before_the_judged_rows(tiny_run):
+def test_the_curriculum_comes_before_the_judged_rows(tiny_run):
     rows = metrics_of(tiny_run["reward"])
-    lesson, judged = ([row["step"] for row in rows if f"{name}/loss" in row] for name in ("lesson", "reward"))
-    assert lesson and judged and max(lesson) < min(judged)
+    first, judged = ([row["step"] for row in rows if f"{name}/loss" in row] for name in ("curriculum", "reward"))
+    assert first and judged and max(first) < min(judged)
 
 
 def test_the_model_is_an_adapter_and_its_head(tiny_run, tmp_path):
