@@ -1,4 +1,4 @@
-"""The reward model's stage from outside: a curriculum, then the judged rows; an adapter with its head; what it refuses."""
+"""The reward stage from outside: a curriculum, then the judged rows; an adapter with its head; what it refuses."""
 
 import json
 
