@@ -56,6 +56,11 @@ LoadTiny = Callable[..., SharedModel]
 RealData = Callable[..., Path]
 
 
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """Two processes for the whole suite; none, hence no start to wait for, where files or folders are named."""
+    return 2 if config.args == config.getini("testpaths") else 0
+
+
 @pytest.fixture(autouse=True)
 def _no_network(monkeypatch: pytest.MonkeyPatch) -> None:
     """Connections of this process to other machines fail as they do without a network."""

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,7 @@ JOBS = {
 }
 
 
+@cache
 def cells(study: str) -> list[Config]:
     plan = OmegaConf.create({"hydra": OmegaConf.to_container(OmegaConf.load(ROOT / f"sweeps/{study}.yaml").hydra)})
     with initialize_config_dir(CONF, version_base="1.3"):

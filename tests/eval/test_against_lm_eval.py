@@ -1,9 +1,12 @@
+import pytest
 from pytest import approx
 
 from eval.sources import data_folder
 from eval.truthfulqa.choices import run_truthfulqa
 from salmon.models.weights import resolve
 from tests.bench.against_lm_eval import TASKS, by_command_line
+
+pytestmark = pytest.mark.slow
 
 
 def test_multiple_choice_is_what_lm_evals_command_line_says(tiny, tiny_cache, suite, tmp_path):

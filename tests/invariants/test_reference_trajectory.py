@@ -59,6 +59,7 @@ def test_a_shorter_run_begins_alike(rerun):
     assert differences(expected, rerun()) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "change",
     [

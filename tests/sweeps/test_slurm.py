@@ -177,8 +177,9 @@ def test_a_job_that_is_told_of_its_time_limit_goes_back_into_the_queue_and_on(st
         process = sweep.start()
         first = sweep.until_sft_waits()
         os.kill(first, signal.SIGUSR2)
+        deadline = time.monotonic() + 120
         while REQUEUED not in sweep.states().values():
-            assert process.poll() is None
+            assert process.poll() is None and time.monotonic() < deadline
             time.sleep(0.1)
         assert sweep.until_sft_waits() != first
     output, _ = process.communicate(timeout=240)

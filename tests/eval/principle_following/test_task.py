@@ -110,6 +110,7 @@ def evaluate(tmp_path, tiny_cache):
     return go
 
 
+@pytest.mark.slow
 def test_from_artifact_to_report(evaluate, reward_folder, tmp_path):
     artifact = make_store(tmp_path / "store", reward_folder)
     rows = evaluate(artifact, f"eval.principle_following.unseen={tmp_path}/bank.yaml")
@@ -197,6 +198,7 @@ def test_a_model_without_principles_is_asked_without(evaluate, reward_folder, tm
     assert len(file.read_text().splitlines()) == 16, "every response once"
 
 
+@pytest.mark.slow
 def test_finished_and_interrupted_work_is_not_redone(evaluate, reward_folder, tmp_path, monkeypatch):
     artifact = make_store(tmp_path / "store", reward_folder)
     first = evaluate(artifact)
@@ -226,6 +228,7 @@ def test_finished_and_interrupted_work_is_not_redone(evaluate, reward_folder, tm
     assert len(list((out / "principle_following").glob("scores-*.jsonl"))) == 2
 
 
+@pytest.mark.slow
 def test_real_pairs_under_each_bank(evaluate, reward_folder, tmp_path):
     artifact = make_store(tmp_path / "store", reward_folder)
     dialogue = "\n\nHuman: Hi\n\nAssistant: Hello\n\nHuman: Who?\n\nAssistant:"
@@ -260,6 +263,7 @@ def test_hh_rlhf_as_published(real_data):
     assert len(module.read_real_pairs(file, 5).pairs) == 5
 
 
+@pytest.mark.slow
 def test_the_stage_evaluates_the_reward_model_and_shows_the_matrix(reward_folder, suite, tiny, tiny_config, tmp_path):
     """In the pipeline the input artifact lies in a store beside its preferences, as here."""
 
@@ -382,6 +386,7 @@ def test_checkpoints_and_tasks_must_fit(evaluate, reward_folder, adapter, tmp_pa
         evaluate(artifact, "eval.tasks=[bbh]", task=None)
 
 
+@pytest.mark.slow
 def test_a_reward_model_and_a_policy_each_get_their_tasks(evaluate, reward_folder, tmp_path):
     first = make_store(tmp_path / "one", reward_folder)
     rows = evaluate(f"{first},base", "eval.tasks=[truthfulqa_mc1,principle_following]", "eval.limit=1", task=None)

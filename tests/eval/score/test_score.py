@@ -353,6 +353,7 @@ def command(*words: str) -> subprocess.CompletedProcess:
     )
 
 
+@pytest.mark.slow
 def test_the_command(tmp_path):
     done = command("task=bbh", f"predictions={save(tmp_path / 'p.jsonl', BBH)}", f"output={tmp_path / 'out'}")
     assert done.returncode == 0 and done.stderr == "", done.stderr
