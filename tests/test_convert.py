@@ -210,6 +210,7 @@ def test_folders_that_cannot_be_converted(policy: Path, reward: Path, tmp_path: 
         convert(policy, tmp_path / "twice")
 
 
+@pytest.mark.slow
 def test_the_command(reward: Path, tmp_path: Path) -> None:
     def run(*words: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run([sys.executable, "-m", "salmon.convert", *words], capture_output=True, text=True)
