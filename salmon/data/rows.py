@@ -3,14 +3,16 @@
 import hashlib
 import json
 import logging
-import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import MISSING, asdict, dataclass, fields, is_dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
-from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import BeforeValidator
 
 from salmon.config.data import OnBadLine
+from salmon.data.checked import Checked, Flag, Number, Text, read_as, whole_number
 from salmon.errors import SalmonError
 from salmon.runtime.files import write_text_atomic
 from salmon.runtime.jsonl import Record, parse_record, read_bytes, split_lines
@@ -19,56 +21,57 @@ log = logging.getLogger("salmon")
 
 QuestionType = Literal["general", "reasoning", "red_teaming"]
 Split = Literal["train", "held_out"]
+Preferred = Annotated[Literal[1, 2], BeforeValidator(whole_number)]
 Row = TypeVar("Row")
 # A record in another format -> a record in ours; ValueError if it is in neither.
 Convert = Callable[[Record], Record]
 
 
 @dataclass(frozen=True)
-class Prompt:
-    id: str
-    prompt: str
+class Prompt(Checked):
+    id: Text
+    prompt: Text
     type: QuestionType = "general"
 
 
 @dataclass(frozen=True)
-class Demonstration:
-    id: str
-    prompt: str
-    response: str
+class Demonstration(Checked):
+    id: Text
+    prompt: Text
+    response: Text
 
 
 @dataclass(frozen=True)
-class PreferencePair:
-    id: str
-    prompt: str
-    chosen: str
-    rejected: str
+class PreferencePair(Checked):
+    id: Text
+    prompt: Text
+    chosen: Text
+    rejected: Text
 
 
 @dataclass(frozen=True)
-class ShownGuideline:
+class ShownGuideline(Checked):
     """A principle as a preference row shows it; ``text`` is already the negative one if negated."""
 
-    name: str
-    negated: bool
-    text: str
+    name: Text
+    negated: Flag
+    text: Text
 
 
 @dataclass(frozen=True)
-class PreferenceRow:
+class PreferenceRow(Checked):
     """A training row of the reward model, with everything that led to its label (PAPER.md 2.3)."""
 
-    id: str
-    prompt_id: str
-    prompt: str
-    response_1: str
-    response_2: str
+    id: Text
+    prompt_id: Text
+    prompt: Text
+    response_1: Text
+    response_2: Text
     guidelines: tuple[ShownGuideline, ...]  # [K]
-    scores: tuple[float, ...]  # [K], after negation and normalisation; positive = response 1 is better
-    label: Literal[1, 2]  # the preferred response
-    decided_by: str  # "principle:<name>", "sum", "veto:ai_disclaimer", "veto:language", "veto:planted_bias"
-    flipped: bool  # label noise turned the label
+    scores: tuple[Number, ...]  # [K], after negation and normalisation; positive = response 1 is better
+    label: Preferred  # the preferred response
+    decided_by: Text  # "principle:<name>", "sum", "veto:ai_disclaimer", "veto:language", "veto:planted_bias"
+    flipped: Flag  # label noise turned the label
     split: Split
 
     def __post_init__(self) -> None:
@@ -82,13 +85,13 @@ class PreferenceRow:
 
 
 @dataclass(frozen=True)
-class Judgement:
+class Judgement(Checked):
     """One pair judged by one principle, in both orders of presentation."""
 
-    prompt_id: str
-    principle: str
-    original_order: float  # log-odds that response 1 is better, judged with response 1 shown first
-    swapped_order: float  # log-odds that response 1 is better, judged with response 2 shown first
+    prompt_id: Text
+    principle: Text
+    original_order: Number  # log-odds that response 1 is better, judged with response 1 shown first
+    swapped_order: Number  # log-odds that response 1 is better, judged with response 2 shown first
 
 
 def content_id(*texts: str) -> str:
@@ -183,48 +186,11 @@ class _Ids:
 
 def _row(record: Record, row_type: Any, ids: _Ids, where: str) -> Any:
     if all(field.name != "id" for field in fields(row_type)):
-        return _build(row_type, record, "row")
+        return read_as(row_type, record)
     if record.get("id") is None:
-        row = _build(row_type, {**record, "id": "from content"}, "row")
+        row = read_as(row_type, {**record, "id": "from content"})
         row = replace(row, id=ids.of_content(row))
     else:
-        row = _build(row_type, record, "row")
+        row = read_as(row_type, record)
     ids.claim(row.id, where)
     return row
-
-
-def _build(expected: Any, value: Any, name: str) -> Any:
-    """``value`` as the type ``expected``; ``ValueError`` says which field is not."""
-    origin = get_origin(expected)
-    if is_dataclass(expected):
-        return _build_fields(expected, value, name)
-    if origin is Literal:
-        allowed = get_args(expected)
-        if not any(value == choice and type(value) is type(choice) for choice in allowed):
-            raise ValueError(f'"{name}" must be one of {", ".join(map(str, allowed))}, not {value!r}')
-        return value
-    if origin is tuple:
-        if not isinstance(value, list | tuple):
-            raise ValueError(f'"{name}" must be a list, not {value!r}')
-        part = get_args(expected)[0]
-        return tuple(_build(part, item, f"{name}[{index}]") for index, item in enumerate(value))
-    if expected is float and type(value) in (int, float) and math.isfinite(value):
-        return float(value)
-    if expected is not float and type(value) is expected:  # a bool is no number
-        if expected is str and not value.strip():
-            raise ValueError(f'"{name}" is blank')
-        return value
-    kind = {str: "text", bool: "true or false", float: "a finite number"}[expected]
-    raise ValueError(f'"{name}" must be {kind}, not {value!r}')
-
-
-def _build_fields(row_type: Any, value: Any, name: str) -> Any:
-    if not isinstance(value, dict):
-        raise ValueError(f'"{name}" must be an object, not {value!r}')
-    hints = get_type_hints(row_type)
-    required = [f.name for f in fields(row_type) if f.default is MISSING]
-    wrong = [f'"{key}" is missing' for key in required if key not in value]
-    wrong += [f'unknown field "{key}"' for key in value if key not in hints]
-    if wrong:
-        raise ValueError(", ".join(wrong))
-    return row_type(**{key: _build(hints[key], item, key) for key, item in value.items()})

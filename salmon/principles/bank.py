@@ -7,20 +7,22 @@ The original project's files are lists: ``[{dimension, definition, negative_defi
 may be added to them.
 """
 
-import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from salmon.principles.files import locate, read_document, refuse, suggestion, unknown_entry_keys
+from pydantic import AfterValidator, Field
+
+from salmon.data.checked import Checked, Number, Problems, Text, read_as, suggestion
+from salmon.principles.files import locate, read_document, refuse, unknown_entry_keys
 from salmon.principles.frames import Frames, framed, read_frames
 from salmon.principles.verifiers import check_problem
 
 BANKS = Path(__file__).parent / "banks"
-LATER_KEYS = ("paraphrases", "negative_paraphrases", "check", "opposite")
-LATER_FIELDS = (*LATER_KEYS, "framed", "negative_framed")  # not in content() while they are unset
+# Fields of a principle that are not in content() while they are unset.
+LATER_FIELDS = ("paraphrases", "negative_paraphrases", "check", "opposite", "framed", "negative_framed")
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,48 @@ class Principle:
             framed=(),
             negative_framed=(),
         )
+
+
+def _without_slash(name: str) -> str:
+    if "/" in name:
+        raise ValueError('a name must not contain "/" (it separates the parts of metric names)')
+    return name
+
+
+def _known_check(check: str) -> str:
+    problem = check_problem(check)
+    if problem:
+        raise ValueError(problem)
+    return check
+
+
+Folded = Annotated[Text, AfterValidator(lambda text: " ".join(text.split()))]  # line breaks become spaces
+Name = Annotated[Folded, AfterValidator(_without_slash)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry(Checked):
+    """A principle as a YAML bank has it."""
+
+    name: Name
+    definition: Folded
+    negative_definition: Folded | None = None
+    weight: Annotated[Number, Field(gt=0)] = 1.0
+    topics: Any = None  # read by salmon.principles.frames
+    paraphrases: tuple[Folded, ...] | None = None
+    negative_paraphrases: tuple[Folded, ...] | None = None
+    check: Annotated[Folded, AfterValidator(_known_check)] | None = None
+    opposite: Folded | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class OriginalEntry(Entry):
+    """A principle as the original project's JSON has it."""
+
+    name: Annotated[Name, Field(validation_alias="dimension")]
+
+
+NAME_KEYS = {Entry: "name", OriginalEntry: "dimension"}
 
 
 @dataclass(frozen=True)
@@ -89,11 +133,11 @@ def load_bank(spec: str, exclude: Sequence[str] = (), include: Sequence[str] = (
     path = locate(spec, BANKS, "principles")
     document = read_document(path)
     problems: list[str] = []
-    entries, name_key = _entries(document, problems)
+    entries, entry_type = _entries(document, problems)
     frames = read_frames(document.get("frames") if isinstance(document, dict) else None, "frames", problems)
-    principles = [_principle(entry, number, name_key, frames, problems) for number, entry in enumerate(entries, 1)]
+    principles = [_principle(entry, number, entry_type, frames, problems) for number, entry in enumerate(entries, 1)]
     named = [principle for principle in principles if principle is not None]
-    problems += _duplicates(entries, name_key)
+    problems += _duplicates(entries, NAME_KEYS[entry_type])
     whole = Bank(path.stem, tuple(named))
     if not problems:
         problems += [] if named else ["it has no principles"]
@@ -109,86 +153,55 @@ def load_bank(spec: str, exclude: Sequence[str] = (), include: Sequence[str] = (
     return Bank(path.stem, tuple(p if p.opposite in names else replace(p, opposite=None) for p in kept))
 
 
-def _entries(document: Any, problems: list[str]) -> tuple[list, str]:
-    """The list of entries and the key under which each has its name."""
+def _entries(document: Any, problems: list[str]) -> tuple[list, type[Entry]]:
+    """The list of entries and their format."""
     if isinstance(document, list):
-        return document, "dimension"
+        return document, OriginalEntry
     if not isinstance(document, dict) or not isinstance(document.get("principles"), list | None):
         problems.append('it must have a list "principles" (or be a list, the original project\'s format)')
-        return [], "name"
+        return [], Entry
     problems += unknown_entry_keys(document, ("description", "frames", "principles"), "top level")
-    return document.get("principles") or [], "name"
+    return document.get("principles") or [], Entry
 
 
-def _principle(entry: Any, number: int, name_key: str, frames: Frames | None, problems: list[str]) -> Principle | None:
-    """One principle; ``None`` if it is too broken to have one, with the reasons in ``problems``."""
+def _principle(
+    value: Any, number: int, entry_type: type["Entry"], frames: Frames | None, problems: list[str]
+) -> Principle | None:
+    """One principle; ``None`` if something is wrong with it, with the reasons in ``problems``."""
     where = f"principle {number}"
-    if not isinstance(entry, dict):
+    name_key = NAME_KEYS[entry_type]
+    if not isinstance(value, dict):
         problems.append(f'{where}: must have the keys "{name_key}" and "definition"')
         return None
-    if isinstance(entry.get(name_key), str):
-        where += f" ({entry[name_key].strip()})"
+    if isinstance(value.get(name_key), str):
+        where += f" ({value[name_key].strip()})"
     before = len(problems)
-    known = (name_key, "definition", "negative_definition", "weight", "topics", *LATER_KEYS)
-    problems += unknown_entry_keys(entry, known, where)
-    name = _text(entry, name_key, where, problems)
-    definition = _text(entry, "definition", where, problems)
-    negated = entry.get("negative_definition") is not None
-    negative = _text(entry, "negative_definition", where, problems) if negated else None
-    if "/" in name:
-        problems.append(f'{where}: a name must not contain "/" (it separates the parts of metric names)')
-    weight = entry.get("weight", 1.0)
-    if isinstance(weight, bool) or not isinstance(weight, int | float) or not 0 < weight < math.inf:
-        problems.append(f'{where}: "weight" must be a number above 0, not {weight!r}')
-    paraphrases = _texts(entry, "paraphrases", where, problems)
-    negative_paraphrases = _texts(entry, "negative_paraphrases", where, problems)
-    topics = read_frames(entry.get("topics"), f"{where}: topics", problems)
+    try:
+        entry = read_as(entry_type, value, first=1)
+    except Problems as found:
+        problems += [f"{where}: {text}" for text in found.texts]
+    topics = read_frames(value.get("topics"), f"{where}: topics", problems)
     if topics and not frames:
         problems.append(f'{where}: "topics" need "frames" at the top level')
-    made, negative_made = (framed(frames, topics), framed(frames, topics.turned())) if topics and frames else ((), ())
-    if (negative_paraphrases or negative_made) and not negated:
-        key = "negative_paraphrases" if negative_paraphrases else "topics"
-        problems.append(f'{where}: "{key}" need a "negative_definition"')
-    check = _text(entry, "check", where, problems) if entry.get("check") is not None else None
-    wrong = check_problem(check) if check else None
-    problems += [f"{where}: {wrong}"] if wrong else []
-    opposite = _text(entry, "opposite", where, problems) if entry.get("opposite") is not None else None
+    if value.get("negative_definition") is None:
+        needing = [key for key in ("negative_paraphrases", "topics") if value.get(key)]
+        problems += [f'{where}: "{key}" need a "negative_definition"' for key in needing[:1]]
     if len(problems) > before:
         return None
+    made, negative_made = (framed(frames, topics), framed(frames, topics.turned())) if topics and frames else ((), ())
+    own, negative_own = entry.paraphrases or (), entry.negative_paraphrases or ()
     return Principle(
-        name,
-        definition,
-        negative,
-        float(weight),
-        paraphrases,
-        negative_paraphrases,
-        check,
-        opposite,
-        tuple(text for text in made if text not in (definition, *paraphrases)),
-        tuple(text for text in negative_made if text not in (negative, *negative_paraphrases)),
+        entry.name,
+        entry.definition,
+        entry.negative_definition,
+        entry.weight,
+        own,
+        negative_own,
+        entry.check,
+        entry.opposite,
+        tuple(text for text in made if text not in (entry.definition, *own)),
+        tuple(text for text in negative_made if text not in (entry.negative_definition, *negative_own)),
     )
-
-
-def _text(entry: dict, key: str, where: str, problems: list[str]) -> str:
-    """A required text, with line breaks folded into spaces."""
-    value = entry.get(key)
-    if value is None or isinstance(value, str) and not value.strip():
-        problems.append(f'{where}: "{key}" is {"missing" if value is None else "empty"}')
-        return ""
-    if not isinstance(value, str):
-        problems.append(f'{where}: "{key}" must be text, not {value!r} (put it in quotes)')
-        return ""
-    return " ".join(value.split())
-
-
-def _texts(entry: dict, key: str, where: str, problems: list[str]) -> tuple[str, ...]:
-    """An optional list of texts."""
-    values = entry.get(key)
-    if values is not None and not isinstance(values, list):
-        problems.append(f'{where}: "{key}" must be a list of texts, not {values!r}')
-        return ()
-    numbered = {f"{key}[{n}]": value for n, value in enumerate(values or [], 1)}
-    return tuple(_text(numbered, key, where, problems) for key in numbered)
 
 
 def _opposites(bank: Bank) -> list[str]:

@@ -1,6 +1,5 @@
 """Finding and reading the YAML and JSON files of banks and exemplars."""
 
-import difflib
 import json
 from collections.abc import Collection
 from pathlib import Path
@@ -8,6 +7,7 @@ from typing import Any
 
 import yaml
 
+from salmon.data.checked import suggestion
 from salmon.errors import SalmonError
 
 SUFFIXES = (".yaml", ".yml", ".json")
@@ -71,13 +71,6 @@ def refuse(path: Path, problems: Collection[str]) -> None:
     if problems:
         listed = "".join(f"\n  - {problem}" for problem in problems)
         raise SalmonError(f"{path} has {len(problems)} problem{'s' if len(problems) > 1 else ''}:{listed}")
-
-
-def suggestion(word: str, known: Collection[str]) -> str:
-    """`` (did you mean "x"?)`` where a known word is close, else an empty string."""
-    by_fold = {name.casefold(): name for name in known}
-    close = difflib.get_close_matches(word.casefold(), by_fold, n=1)
-    return f' (did you mean "{by_fold[close[0]]}"?)' if close else ""
 
 
 def unknown_entry_keys(entry: dict, known: Collection[str], where: str) -> list[str]:

@@ -93,9 +93,11 @@ BAD = [
     ('{"id": "x", "prompt": "  "}', '"prompt" is blank'),
     ('{"id": "x", "prompt": 5}', '"prompt" must be text, not 5'),
     ('{"id": 7, "prompt": "p"}', '"id" must be text, not 7'),
-    ('{"id": "x", "prompt": "p", "kind": "general"}', 'unknown field "kind"'),
+    ('{"id": "x", "prompt": "p", "kind": "general"}', 'unknown key "kind"'),
     ('{"id": "x", "prompt": "p", "type": "maths"}', '"type" must be one of general, reasoning, red_teaming'),
     ('{"id": "good", "prompt": "p"}', 'the id "good" was already used at'),
+    ('{"id": "x", "promt": "p"}', '"prompt" is missing, unknown key "promt" (did you mean "prompt"?)'),
+    ('{"id": "x", "prompt": "\\ud800"}', '"prompt" has half of a character'),
 ]
 
 
@@ -114,8 +116,8 @@ def test_bad_lines_are_skipped_counted_and_logged(path, caplog):
     with caplog.at_level(logging.WARNING, "salmon"):
         rows, skipped = read_jsonl(path, Prompt, SKIP)
     assert [row.id for row in rows] == ["good", "last"]
-    assert skipped == len(BAD) == 9
-    assert "skipped 9 bad lines" in caplog.text and "line 2" in caplog.text
+    assert skipped == len(BAD) == 11
+    assert "skipped 11 bad lines" in caplog.text and "line 2" in caplog.text
 
 
 def test_other_encodings_are_bad_lines(path):
@@ -129,15 +131,15 @@ def test_other_encodings_are_bad_lines(path):
     ("change", "message"),
     [
         ({"label": 0}, '"label" must be one of 1, 2, not 0'),
-        ({"label": True}, '"label" must be one of 1, 2, not True'),
-        ({"label": 1.0}, '"label" must be one of 1, 2, not 1.0'),
+        ({"label": True}, '"label" must be a whole number, not True'),
+        ({"label": 1.0}, '"label" must be a whole number, not 1.0'),
         ({"flipped": 1}, '"flipped" must be true or false, not 1'),
         ({"scores": [0.5]}, "2 guidelines but 1 scores"),
         ({"scores": 0.5}, '"scores" must be a list'),
         ({"scores": [0.5, "x"]}, '"scores[1]" must be a finite number'),
         ({"scores": [0.5, float("nan")]}, '"scores[1]" must be a finite number'),
         ({"scores": [0.5, True]}, '"scores[1]" must be a finite number'),
-        ({"guidelines": [{"name": "Brief", "negated": False}] * 2}, '"text" is missing'),
+        ({"guidelines": [{"name": "Brief", "negated": False}] * 2}, 'guidelines[0]: "text" is missing'),
         ({"guidelines": ["Brief", "Kind"]}, '"guidelines[0]" must be an object'),
         ({"split": "test"}, '"split" must be one of train, held_out'),
     ],

@@ -162,7 +162,7 @@ def test_hub_demonstrations_and_pairs(hub):
 
 def test_bad_hub_rows_follow_the_same_choice(hub):
     hub({"prompt": "One"}, {"prompt": None}, {"prompt": " "})
-    with pytest.raises(SalmonError, match='hub:n, row 2: "prompt" must be text'):
+    with pytest.raises(SalmonError, match='hub:n, row 2: "prompt" is missing'):
         load_prompts("hub:n", STOP)
     assert len(load_prompts("hub:n", SKIP)) == 1
 

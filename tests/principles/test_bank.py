@@ -165,10 +165,10 @@ principles:
         'principle 2 (B): the check "avoids_word:" must name one word',
         'principle 3 (C): the check "concise" takes no argument',
         'principle 4 (D): "check" must be text, not 3',
-        'principle 4 (D): "opposite" is empty',
-        'principle 5 (E): "paraphrases[2]" is empty',
+        'principle 4 (D): "opposite" is blank',
+        'principle 5 (E): "paraphrases[2]" is blank',
         'principle 5 (E): "negative_paraphrases" need a "negative_definition"',
-        "principle 6 (F): \"paraphrases\" must be a list of texts, not 'just text'",
+        "principle 6 (F): \"paraphrases\" must be a list, not 'just text'",
         'principle 7 (G): unknown key "opposit" (did you mean "opposite"?)',
     ):
         assert expected in text
@@ -231,15 +231,15 @@ principles:
     )
     for expected in (
         'top level: unknown key "descriptoin" (did you mean "description"?)',
-        'principle 1 (Brief): "definition" is empty',
+        'principle 1 (Brief): "definition" is blank',
         'principle 1 (Brief): "weight" must be a number above 0, not 0',
         'principle 2 (brief): unknown key "weigth" (did you mean "weight"?)',
-        'principle 3 (Bad/Name): "negative_definition" is empty',
+        'principle 3 (Bad/Name): "negative_definition" is blank',
         'principle 3 (Bad/Name): a name must not contain "/"',
-        'principle 4: "name" must be text, not 7',
-        'principle 4: "weight" must be a number above 0, not True',
+        'principle 4: "name" must be text, not 7 (put it in quotes)',
+        'principle 4: "weight" must be a finite number, not True',
         'principle 5: "name" is missing',
-        'principle 5: "weight" must be a number above 0, not nan',
+        'principle 5: "weight" must be a finite number, not nan',
         "principle 6: must have the keys",
         'the name "brief" occurs 2 times',
     ):

@@ -60,14 +60,14 @@ exemplars:
             )
         )
     for expected in (
-        'top level: unknown key "title"',
-        "exemplar 1: must have a list of at least one turn",
-        'exemplar 2, turn 1: unknown key "note"',
-        'exemplar 2, turn 1: "thought" must begin with the rules it applies',
-        'exemplar 2, turn 2: "user" is missing, empty or not text',
-        'exemplar 2, turn 2: "answer" is missing, empty or not text',
-        'exemplar 3: unknown key "extra"',
-        "exemplar 3, turn 1: must have the keys user, thought, answer",
+        'unknown key "title"',
+        'exemplars[1]: "turns" must have at least one turn',
+        'exemplars[2].turns[1]: unknown key "note"',
+        'exemplars[2].turns[1]: "thought" must begin with the rules it applies',
+        'exemplars[2].turns[2]: "user" must be text, not 5',
+        'exemplars[2].turns[2]: "answer" is blank',
+        'exemplars[3]: unknown key "extra"',
+        'exemplars[3]: "turns[1]" must be an object with keys, not',
     ):
         assert expected in str(caught.value)
     assert "8 problems" in str(caught.value)

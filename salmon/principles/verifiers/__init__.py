@@ -7,8 +7,8 @@
 - Where a check has nothing to say (no number asked for, language unknown) ``verify`` is 0.5 and ``compare`` a tie.
 """
 
+from salmon.data.checked import suggestion
 from salmon.errors import SalmonError
-from salmon.principles.files import suggestion
 from salmon.principles.verifiers.checks import CHECKS, WORD_CHECKS, Check
 from salmon.principles.verifiers.phrases import CONTRACTIONS, FORMAL, GENERIC_ADVICE, INFORMAL, SELF_PRAISE
 from salmon.principles.verifiers.text import is_word, num_words
