@@ -47,7 +47,7 @@ def read_as(kind: type[T], value: Any, first: int = 0) -> T:
         Problems: keys are missing or unknown, or values are not of their types.
     """
     try:
-        return _adapter(kind).validate_python(value)
+        return _adapter(kind).validate_python(value)  # type: ignore[arg-type]  # classes are hashable
     except ValidationError as error:
         found = error.errors(include_url=False)
         raise Problems([_problem(each, kind, first) for each in found]) from error

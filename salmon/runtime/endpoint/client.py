@@ -9,7 +9,7 @@ import json
 import os
 import re
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from threading import Lock
@@ -95,7 +95,7 @@ class Endpoint:
                 f"there, or name another server in {self.prefix}.base_url"
             )
 
-    def ask(self, requests: Sequence[Request]) -> Iterator[Reply]:
+    def ask(self, requests: Sequence[Request]) -> Generator[Reply, None, None]:
         """A reply to each request, in order, each as soon as it is there.
 
         A failed call gives a failed reply and is not kept; after ``GIVE_UP_AFTER`` in a row no more are made. Who
