@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from eval.answers import cached_answers
 from eval.benchmark_run import BenchmarkRun, PolicySubject
-from eval.greedy import before_stop, greedy_answers
+from eval.generation.cached_answers import cached_answers
+from eval.generation.greedy import before_stop, greedy_answers
 from eval.humaneval.sandbox import PASSED, TIMED_OUT, ProgramLimits, run_program
 from eval.provenance import Provenance
 from eval.results import Row, TaskRows

@@ -8,8 +8,8 @@ from lm_eval.api.instance import Instance
 from lm_eval.models.huggingface import HFLM
 from lm_eval.models.utils import normalize_gen_kwargs, postprocess_generated_text
 
-from eval.batches import in_batches
-from eval.greedy import greedy_answers
+from eval.generation.batches import in_batches
+from eval.generation.greedy import greedy_answers
 from eval.lm_eval.output_cache import OutputCache, request_key
 from salmon.models.base import SharedModel
 from salmon.models.packing.continuations import PackedContinuations

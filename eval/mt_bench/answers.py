@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from eval.answers import cached_answers
+from eval.generation.cached_answers import cached_answers
 from eval.mt_bench import TASK
 from eval.mt_bench.template import TOKENIZER, Sampling, answer_all, make_template
 from salmon.models.base import SharedModel

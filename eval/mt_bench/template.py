@@ -7,7 +7,7 @@ FastChat chooses its conversation by the model's name; here it is named. Its own
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from eval.greedy import before_stop
+from eval.generation.greedy import before_stop
 from salmon.errors import SalmonError
 from salmon.models.base import SharedModel
 from salmon.models.chat import ChatFormat, Message

@@ -5,9 +5,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from eval.answers import cached_answers
 from eval.benchmark_run import BenchmarkRun, PolicySubject
 from eval.config import EvalConfig
+from eval.generation.cached_answers import cached_answers
 from eval.probes import TASK
 from eval.probes.prompts import COMPLY, REFUSE, Probe, read_probes
 from eval.probes.refusals import EMPTY, EVASIVE, REFUSAL, VERSION, classify_answer

@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from eval.answers import cached_answers
 from eval.benchmark_run import PolicySubject
-from eval.greedy import before_stop, greedy_answers
+from eval.generation.cached_answers import cached_answers
+from eval.generation.greedy import before_stop, greedy_answers
 from eval.provenance import Provenance
 from eval.results import Row, TaskRows, Unavailable
 from eval.truthfulqa.judging import Aspect, JudgedAnswer, write_verdicts

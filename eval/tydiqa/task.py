@@ -11,10 +11,10 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from eval.answers import cached_answers
 from eval.benchmark_run import BenchmarkRun, PolicySubject
 from eval.config import TYDIQA_LANGUAGES, EvalConfig
-from eval.greedy import before_stop, greedy_answers
+from eval.generation.cached_answers import cached_answers
+from eval.generation.greedy import before_stop, greedy_answers
 from eval.provenance import Provenance
 from eval.results import Row, TaskRows
 from eval.tydiqa.data import LanguageData, tydiqa_data

@@ -16,7 +16,7 @@ from salmon.plan.shapes import shape_of
 from salmon.plan.sharing import Sharing
 from salmon.plan.workload import Workload, workload
 
-# "eval" is none of them: its batches are halved until they fit (eval/batches.py).
+# "eval" is none of them: its batches are halved until they fit (eval/generation/batches.py).
 PHASES: dict[str, Callable[[Config, Base, Workload], Iterator[Phase]]] = {
     "sft": sft_phases,
     "preferences": preferences_phases,

@@ -6,7 +6,7 @@ import pytest
 
 from eval.benchmark_run import Evaluation
 from eval.evaluate import evaluate_checkpoint
-from eval.greedy import before_stop
+from eval.generation.greedy import before_stop
 from eval.humaneval.sandbox import ProgramLimits
 from eval.humaneval.task import STOPS, TASK, Problem, passed_rows, run_completions, write_completions
 from eval.provenance import Provenance

@@ -3,7 +3,7 @@ import logging
 import pytest
 import torch
 
-from eval.batches import in_batches
+from eval.generation.batches import in_batches
 from salmon.errors import SalmonError
 from salmon.runtime.progress import Progress
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-from eval.batches import in_batches
+from eval.generation.batches import in_batches
 from salmon.runtime.jsonl import append_records, read_grown
 from salmon.runtime.progress import Progress
 

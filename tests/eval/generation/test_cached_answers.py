@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from eval.answers import cached_answers
+from eval.generation.cached_answers import cached_answers
 from salmon.runtime.jsonl import read_grown
 
 
