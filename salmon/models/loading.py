@@ -62,6 +62,7 @@ def as_shared(base: PreTrainedModel, tokenizer: Any, model: ModelConfig) -> Shar
         raise SalmonError(f"model.context={model.context} is longer than {model.path} allows ({limit})")
     base.eval()
     base.requires_grad_(False)
+    keep_nf4_layout(base)
     if model.gradient_checkpointing:
         # Split weights are fetched layer by layer, in all processes alike, wherever the last saved tensor lies.
         base.gradient_checkpointing_enable({"use_reentrant": False, "early_stop": not world().splits_weights})
@@ -70,3 +71,15 @@ def as_shared(base: PreTrainedModel, tokenizer: Any, model: ModelConfig) -> Shar
     return SharedModel(
         base, tokenizer, ChatFormat(tokenizer, model.system_prompt), model.lora, model.path, model.context
     )
+
+
+def keep_nf4_layout(base: PreTrainedModel) -> None:
+    """Let bitsandbytes compute with NF4 weights as they were loaded, on every CPU.
+
+    On a CPU with AVX512-BF16, a layer's first forward pass without gradient would repack its weights in place for a
+    kernel in bfloat16. A later pass with gradient then reads them in the wrong layout, and the results differ from
+    those of other machines.
+    """
+    for module in base.modules():
+        if hasattr(module, "support_avx512bf16_for_cpu"):
+            module.support_avx512bf16_for_cpu = False
