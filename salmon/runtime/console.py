@@ -14,7 +14,18 @@ def configure_console() -> None:
         handler = logging.StreamHandler(sys.stdout)
         handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%H:%M:%S"))
         log.addHandler(handler)
-    for name in ("httpx", "deepspeed", "DeepSpeed", "accelerate", "absl", "lm_eval", "datasets", "urllib3"):
+    libraries = (
+        "httpx",
+        "deepspeed",
+        "DeepSpeed",
+        "accelerate",
+        "absl",
+        "lm_eval",
+        "datasets",
+        "urllib3",
+        "bitsandbytes",
+    )
+    for name in libraries:
         logging.getLogger(name).setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", category=FutureWarning)  # between libraries; nothing the user can act on
     warnings.filterwarnings("ignore", category=DeprecationWarning)
