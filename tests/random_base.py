@@ -13,7 +13,7 @@ from salmon.config.model import ModelConfig, Quantization
 from salmon.models import weights
 from salmon.models.base import SharedModel
 from salmon.models.device import pick_device, pick_dtype
-from salmon.models.loading import as_shared
+from salmon.models.loading import as_shared, keep_nf4_layout
 from salmon.plan.shapes import ModelShape, shape_of
 
 SPREAD = 0.02  # of the weights; transformers' own for Llama
@@ -46,6 +46,7 @@ def random_base(model: ModelConfig, cache: Path) -> SharedModel:
     # 3. A tokenizer.
     tokenizer = AutoTokenizer.from_pretrained(weights.resolve(weights.TINY, cache))
     tokenizer.add_tokens([WORDS[number % len(WORDS)].format(number) for number in range(len(tokenizer), shape.vocab)])
+    keep_nf4_layout(base)
     return as_shared(base, tokenizer, model)
 
 

@@ -48,6 +48,8 @@ def load_base(model: ModelConfig, cache: Path) -> SharedModel:
     except (OSError, ValueError, SafetensorError) as error:
         reason = " ".join(str(error).split())[:400]
         raise SalmonError(f"cannot load model.path={model.path}: {reason}") from error
+    if quantization is not None:
+        keep_nf4_layout(base)
     return as_shared(base, tokenizer, model)
 
 
@@ -62,7 +64,6 @@ def as_shared(base: PreTrainedModel, tokenizer: Any, model: ModelConfig) -> Shar
         raise SalmonError(f"model.context={model.context} is longer than {model.path} allows ({limit})")
     base.eval()
     base.requires_grad_(False)
-    keep_nf4_layout(base)
     if model.gradient_checkpointing:
         # Split weights are fetched layer by layer, in all processes alike, wherever the last saved tensor lies.
         base.gradient_checkpointing_enable({"use_reentrant": False, "early_stop": not world().splits_weights})
@@ -80,6 +81,8 @@ def keep_nf4_layout(base: PreTrainedModel) -> None:
     kernel in bfloat16. A later pass with gradient then reads them in the wrong layout, and the results differ from
     those of other machines.
     """
+    from bitsandbytes.nn import Linear4bit
+
     for module in base.modules():
-        if hasattr(module, "support_avx512bf16_for_cpu"):
+        if isinstance(module, Linear4bit):
             module.support_avx512bf16_for_cpu = False
