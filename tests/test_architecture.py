@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from eval.config import EVAL_TASKS
+
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("salmon", "eval", "sweeps")
 
@@ -62,8 +64,13 @@ TESTS = [path.relative_to(ROOT).as_posix() for path in sorted((ROOT / "tests").r
 
 
 @cache
+def text(file: str) -> str:
+    return (ROOT / file).read_text()
+
+
+@cache
 def tree(file: str) -> ast.Module:
-    return ast.parse((ROOT / file).read_text())
+    return ast.parse(text(file))
 
 
 def module_of(file: str) -> str:
@@ -143,6 +150,15 @@ def test_imports_go_one_way() -> None:
 def test_salmon_knows_nothing_of_eval_and_sweeps() -> None:
     assert [(m, top) for m in SALMON for top in ("eval", "sweeps") if all_imports(m, top)] == []
     assert all_imports("eval.stage", "eval"), "the walk finds such imports where they are allowed"
+
+
+def test_salmon_names_no_task_of_eval() -> None:
+    """The benchmarks are eval's own affair; ``pairs`` and ``probes`` are everyday words and mean other things too."""
+    tasks = set(EVAL_TASKS) - {"pairs", "probes"}
+    assert {
+        (file, task) for file in OURS if file.startswith("salmon/") for task in tasks if task in text(file)
+    } == set()
+    assert any(task in text("eval/config.py") for task in tasks)
 
 
 def test_core_is_pure() -> None:

@@ -1,6 +1,6 @@
 """The learning curve of a reward model: since when it follows principles, in wordings it was trained on and others.
 
-A measurement of a few held-out pairs; ``python -m eval task=principle_following`` measures all, with intervals.
+A measurement of a few held-out pairs; ``python -m eval`` measures all of them, with intervals.
 """
 
 from collections import defaultdict
