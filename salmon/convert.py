@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from peft import LoraConfig
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
@@ -138,6 +137,8 @@ def modern_config(adapter: Path, base: str | None) -> dict[str, Any]:
     for key, plain in {"modules_to_save": (None, []), "bias": (None, "none"), "use_dora": (None, False)}.items():
         if config.get(key) not in plain:
             raise SalmonError(f"{file}: {key}={config[key]} trains more than LoRA matrices; this cannot be converted")
+    from peft import LoraConfig  # after the console is set: it imports libraries that warn
+
     known = {field.name for field in fields(LoraConfig)}
     if dropped := sorted(config.keys() - known):
         log.info(

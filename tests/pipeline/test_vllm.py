@@ -44,8 +44,8 @@ SETTINGS = (
 @pytest.mark.parametrize("kind", vllm_stand_in.KINDS)
 def test_ppo_learns_from_what_vllm_samples(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     engines, adapters = [], []
-    begin, replace = vllm_engine.Engine.__init__, vllm_sampler.Adapters._replace
-    monkeypatch.setattr(vllm_engine.Engine, "__init__", lambda *a: (engines.append(a[0]), begin(*a))[1])
+    begin, replace = vllm_engine.VLLMEngine.__init__, vllm_sampler.Adapters._replace
+    monkeypatch.setattr(vllm_engine.VLLMEngine, "__init__", lambda *a: (engines.append(a[0]), begin(*a))[1])
     monkeypatch.setattr(vllm_sampler.Adapters, "_replace", lambda *a: (adapters.append(a[1]), replace(*a))[1])
     cfg, resolved = config(
         tmp_path / "store",

@@ -48,8 +48,8 @@ def train(here: World, path: Path, first: int, last: int) -> dict[str, Any]:
         backward(here, trained, step)
         norms.append(trained.step(step + 1, step, STEPS).grad_norm)
     trained.save(path)
-    updates: Any = trained._updates
-    state = (updates._engine.optimizer.optimizer if here.splits_state else updates.optimizer).state
+    backend: Any = trained._backend
+    state = (backend._engine.optimizer.optimizer if here.splits_state else backend.optimizer).state
     held = sum(entry["exp_avg"].numel() for entry in state.values())
     trained.close()
     before = [p.clone() for p in trained.parameters.values()]
