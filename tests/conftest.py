@@ -61,6 +61,12 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     return 2 if config.args == config.getini("testpaths") else 0
 
 
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """The fast tier does not even import a file that is slow as a whole."""
+    fast = config.getoption("markexpr") == "not slow" and collection_path.suffix == ".py"
+    return True if fast and "\npytestmark = pytest.mark.slow\n" in collection_path.read_text() else None
+
+
 @pytest.fixture(autouse=True)
 def _no_network(monkeypatch: pytest.MonkeyPatch) -> None:
     """Connections of this process to other machines fail as they do without a network."""

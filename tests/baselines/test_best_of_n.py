@@ -24,6 +24,8 @@ from salmon.stage.context import StageContext
 from salmon.tracking.metrics_file import MetricsFile, read_metrics
 from salmon.tracking.tracker import Tracker
 
+pytestmark = pytest.mark.slow
+
 PROMPTS = [Prompt("a", "Name a fish."), Prompt("b", "What is 17 times 3?", "reasoning"), Prompt("c", "Hi")]
 BANK = Bank(
     "test",

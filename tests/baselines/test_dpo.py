@@ -29,6 +29,8 @@ from salmon.stage.context import StageContext
 from salmon.tracking.metrics_file import MetricsFile, read_metrics
 from salmon.tracking.tracker import Tracker
 
+pytestmark = pytest.mark.slow
+
 BANK = Bank("judged", tuple(Principle(name, f"{name}.") for name in ("Concise", "Formal", "Kind")))
 
 

@@ -16,6 +16,8 @@ from salmon.config.sft import SFTSource
 from salmon.config.typed import to_typed
 from salmon.errors import SalmonError
 
+pytestmark = pytest.mark.slow
+
 register_app()
 
 FILES = sorted(path.relative_to(CONF).with_suffix("").as_posix() for path in Path(CONF).rglob("*.yaml"))

@@ -15,6 +15,8 @@ from salmon.core.preference import bradley_terry_loss
 from salmon.core.shaping import shaped_rewards
 from tests.typechecked import PACKAGES, unchecked
 
+pytestmark = pytest.mark.slow
+
 ROW, COLUMN = torch.ones(3), torch.ones(3, 1)
 
 

@@ -19,6 +19,8 @@ from eval.stage import evaluate_all, run
 from salmon.errors import SalmonError
 from salmon.runtime.store import Artifact
 
+pytestmark = pytest.mark.slow
+
 METRICS = {
     ("truthfulqa_mc1", "acc"),
     ("truthfulqa_mc2", "acc"),

@@ -27,6 +27,8 @@ from salmon.sampling.responses import Response, sample_responses
 from salmon.sampling.sampler import transformers_sampler
 from salmon.training.trainer import Trainer
 
+pytestmark = pytest.mark.slow
+
 BANK = Bank(
     "test",
     (

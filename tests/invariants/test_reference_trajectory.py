@@ -12,6 +12,8 @@ import pytest
 from tests.invariants.reference import REFERENCE, differences, stored, trajectories
 from tests.tiny_run import STAGES, UPDATES, run_tiny
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_the_metrics_are_those_stored(stage, tiny_run):

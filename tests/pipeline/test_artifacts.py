@@ -9,6 +9,8 @@ from salmon.runtime.files import file_digest
 from salmon.tracking.glossary import find
 from tests.tiny_run import STAGES, metrics_of
 
+pytestmark = pytest.mark.slow
+
 UPSTREAM = {
     "sft": set(),
     "preferences": {"sft"},

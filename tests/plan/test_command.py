@@ -15,6 +15,8 @@ from salmon.plan.command import compose_config, render
 from salmon.plan.devices import DEVICES, GIB
 from salmon.plan.planner import plan
 
+pytestmark = pytest.mark.slow
+
 LLAMA_70B = "+experiment=dromedary2_70b"
 
 

@@ -17,6 +17,8 @@ from salmon.plan.out_of_memory import explained, phase_at, ran_out
 from salmon.sampling.sampler import transformers_sampler
 from salmon.sft import training as sft
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def config(tmp_path: Path) -> Config:

@@ -12,6 +12,8 @@ from salmon.data.rows import Prompt
 from salmon.pipeline.registry import STAGES
 from salmon.ppo.prompts import PPOPrompts, held_out_batch, schedule, select_ppo_prompts
 
+pytestmark = pytest.mark.slow
+
 PROMPTS = PPOPrompts([Prompt(f"p{n}", f"Ask {n}") for n in range(12)], [])
 EARLIER = ("sft", "preferences", "reward", "dpo")
 

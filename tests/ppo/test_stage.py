@@ -8,6 +8,8 @@ from safetensors.torch import load_file
 from salmon.errors import SalmonError
 from tests.tiny_run import UPDATES, metrics_of, run_tiny
 
+pytestmark = pytest.mark.slow
+
 
 def policy(folder):
     return load_file(folder / "adapter_model.safetensors")

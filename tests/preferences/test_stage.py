@@ -6,6 +6,8 @@ from salmon.errors import SalmonError
 from salmon.principles.selection import reward_bank
 from tests.tiny_run import metrics_of, rows_of, run_tiny, tiny_config
 
+pytestmark = pytest.mark.slow
+
 
 def test_rows_are_of_pairs_that_were_sampled_and_judged(tiny_run, tmp_path):
     cfg, _ = tiny_config(tmp_path)

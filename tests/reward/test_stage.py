@@ -9,6 +9,8 @@ from safetensors.torch import load_file
 from salmon.errors import SalmonError
 from tests.tiny_run import metrics_of, rows_of, run_tiny, tiny_config
 
+pytestmark = pytest.mark.slow
+
 
 def test_the_curriculum_comes_before_the_judged_rows(tiny_run):
     rows = metrics_of(tiny_run["reward"])

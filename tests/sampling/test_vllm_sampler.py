@@ -25,6 +25,8 @@ from salmon.sampling.token_loop import Generation, nucleus
 from salmon.sampling.vllm_sampler import VLLMSampler, params
 from tests.sampling import vllm_stand_in
 
+pytestmark = pytest.mark.slow
+
 ROLLOUT = RolloutConfig(RolloutBackend.vllm, gpu_memory_utilization=0.2, sleep=True, enforce_eager=False)
 GREEDY = SamplingSettings(temperature=0.0, top_p=1.0, max_new_tokens=10, batch_size=4)
 WARM = replace(GREEDY, temperature=0.7)

@@ -9,6 +9,8 @@ from salmon.errors import SalmonError
 from salmon.principles.exemplars import load_exemplars
 from tests.tiny_run import metrics_of, rows_of, run_tiny, tiny_config
 
+pytestmark = pytest.mark.slow
+
 
 def test_the_exemplars_are_its_demonstrations(tiny_run, tmp_path):
     cfg, _ = tiny_config(tmp_path)

@@ -13,6 +13,8 @@ from salmon.errors import SalmonError
 from sweeps import guard
 from sweeps.guard import check_grid, claim
 
+pytestmark = pytest.mark.slow
+
 register()
 
 HOLDER = """

@@ -12,6 +12,8 @@ from eval.humaneval import fence, sandbox
 from eval.humaneval.sandbox import FAILED, PASSED, TIMED_OUT, Outcome, ProgramLimits, run_program
 from eval.results import Unavailable
 
+pytestmark = pytest.mark.slow
+
 LIMITS = ProgramLimits(seconds=5, memory_mib=256)
 
 

@@ -15,6 +15,8 @@ from eval.sources import humaneval_rows
 from salmon.errors import SalmonError
 from salmon.runtime.jsonl import read_grown
 
+pytestmark = pytest.mark.slow
+
 MINI = Path(__file__).parents[3] / "eval" / "mini"
 LIMITS = ProgramLimits(seconds=5, memory_mib=256)
 

@@ -24,6 +24,8 @@ from eval.sources import MTBenchData, data_folder, mt_bench_data
 from salmon.errors import SalmonError
 from salmon.runtime.jsonl import read_grown
 
+pytestmark = pytest.mark.slow
+
 OF = TaskRows("sft", PAIR_TASK, Provenance("h", PAIR_TASK))
 
 

@@ -18,6 +18,8 @@ from eval.sources import MTBenchData, data_folder, mt_bench_data
 from salmon.errors import SalmonError
 from salmon.runtime.jsonl import append_records, read_grown
 
+pytestmark = pytest.mark.slow
+
 SETTINGS = ConversationSettings(max_new_tokens=4, batch_size=2, seed=0)
 
 

@@ -27,6 +27,8 @@ from salmon.runtime.jsonl import read_grown
 from salmon.runtime.store import Store
 from salmon.tracking.glossary import find
 
+pytestmark = pytest.mark.slow
+
 register()
 
 MINI = Path(__file__).parents[3] / "eval" / "mini" / "pairs" / "pairs.jsonl"

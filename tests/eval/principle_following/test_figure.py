@@ -5,6 +5,8 @@ import pytest
 
 from eval.principle_following.figure import _ink, heat_map
 
+pytestmark = pytest.mark.slow
+
 NAMES = ["Concise", "User's Language", "No Self-Praise"]
 MEASURED = np.array([[0.91, np.nan, 0.5], [0.12, np.nan, 0.4], [0.33, np.nan, 0.77]])
 REFERENCE = np.array([[1.0, np.nan, 0.25], [0.0, np.nan, 0.5], [0.25, np.nan, 1.0]])

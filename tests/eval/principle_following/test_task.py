@@ -21,6 +21,8 @@ from salmon.models.loading import load_base
 from salmon.runtime.store import Store, open_artifact
 from salmon.tracking.glossary import find
 
+pytestmark = pytest.mark.slow
+
 register()
 
 HH_RLHF = "hh_rlhf/harmless_base_test.jsonl.gz"

@@ -19,6 +19,8 @@ from eval.sources import data_folder
 from eval.truthfulqa.choices import run_truthfulqa
 from salmon.errors import SalmonError
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[3]
 
 

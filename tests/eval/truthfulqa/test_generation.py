@@ -18,6 +18,8 @@ from eval.truthfulqa.lm_eval_task import SIMILARITIES, load_task
 from salmon.errors import SalmonError
 from salmon.runtime.jsonl import read_grown
 
+pytestmark = pytest.mark.slow
+
 MINI = Path(__file__).parents[3] / "eval" / "mini"
 
 

@@ -16,6 +16,8 @@ from eval.truthfulqa.local_judge import LocalAnswerJudge, verdict_of, yes_and_no
 from salmon.config.model import Quantization
 from salmon.errors import SalmonError
 
+pytestmark = pytest.mark.slow
+
 ANSWERS = [
     JudgedAnswer(i, f"What is {i}?", answer, (f"{i} is a number.",), (f"{i} is a fish.",))
     for i, answer in enumerate(["A number.", "A fish, or so it is said in many books.", "Nothing {at} all."])

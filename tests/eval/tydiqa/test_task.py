@@ -19,6 +19,8 @@ from salmon.errors import SalmonError
 from salmon.runtime.jsonl import read_grown
 from salmon.sampling.token_loop import Generation
 
+pytestmark = pytest.mark.slow
+
 MINI = Path(__file__).parents[3] / "eval" / "mini"
 LANGUAGES = ["english", "finnish", "indonesian", "russian"]
 

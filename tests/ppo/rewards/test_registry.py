@@ -15,6 +15,8 @@ from salmon.ppo.rewards.judge import JudgeReward
 from salmon.ppo.rewards.registry import REWARDS, make_reward
 from salmon.ppo.rewards.verifier import VerifierReward
 
+pytestmark = pytest.mark.slow
+
 CHECKED = ("principles=verifiable", "principles.rl=verifiable_11")
 
 

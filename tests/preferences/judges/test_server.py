@@ -24,6 +24,8 @@ from salmon.preferences.pairs import Pair
 from salmon.principles.bank import Bank, Principle
 from salmon.principles.templates import judge_request
 
+pytestmark = pytest.mark.slow
+
 MakeJudge = Callable[..., ServerJudge]
 
 # --- the fake: enough of OpenAI's protocol for the real client -----------------------------------

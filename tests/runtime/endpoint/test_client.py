@@ -17,6 +17,8 @@ from salmon.runtime.endpoint.client import GIVE_UP_AFTER, NOT_ASKED, Endpoint, M
 from salmon.runtime.endpoint.messages import ChatRequest, TextRequest
 from salmon.runtime.endpoint.totals import Totals
 
+pytestmark = pytest.mark.slow
+
 SETTINGS = EndpointSettings(
     model="m-1",
     base_url=None,
