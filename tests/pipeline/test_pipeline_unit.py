@@ -25,6 +25,8 @@ from salmon.pipeline.registry import STAGES
 from salmon.sampling.sampler import transformers_sampler
 from salmon.stage.spec import StageSpec
 
+pytestmark = pytest.mark.slow
+
 register()
 
 ALL = ["sft", "preferences", "reward", "ppo", "eval of sft", "eval of ppo"]

@@ -28,6 +28,8 @@ from salmon.stage.context import StageContext
 from salmon.tracking.metrics_file import MetricsFile, read_metrics
 from salmon.tracking.tracker import Tracker
 
+pytestmark = pytest.mark.slow
+
 BANK = {principle.name: principle for principle in load_bank("verifiable_11").principles}
 SETTINGS = (
     "model=tiny",
