@@ -127,10 +127,12 @@ def dead(modules: Iterable[ast.Module]) -> list[str]:
 UNTYPED = ["EvalApp.task"]
 
 
+@pytest.mark.slow
 def test_every_setting_is_read() -> None:
     assert dead(sources()) == UNTYPED
 
 
+@pytest.mark.slow
 def test_a_dead_setting_is_found() -> None:
     """The same code without one reader, whose setting's name is read elsewhere for other settings."""
 

@@ -58,6 +58,7 @@ def test_what_is_written_is_read_back(path, rows):
     assert read_jsonl(path, type(rows[0]) if rows else Prompt, STOP) == (rows, 0)
 
 
+@pytest.mark.slow
 @given(st.lists(st.text(min_size=1).filter(str.strip), max_size=5))
 def test_any_text_survives(tmp_path_factory, texts):
     path = tmp_path_factory.mktemp("rows") / "rows.jsonl"

@@ -147,6 +147,7 @@ def test_the_same_seed_gives_the_same_rows_whatever_else_is_judged() -> None:
 # --- label noise -------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_label_noise_turns_the_stated_share_of_labels() -> None:
     """4,000 rows or more: three standard errors of 0.1 are 3 x sqrt(0.09 / 4000) = 0.0142."""
     clean = {row.id: row for row in rows_of(PAIR, passes=5000)}
