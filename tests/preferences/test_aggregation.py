@@ -4,6 +4,7 @@ from collections import Counter
 from dataclasses import replace
 
 import numpy as np
+import pytest
 
 from salmon.config.preferences import LabelRule
 from salmon.data.rows import Judgement, PreferenceRow
