@@ -18,6 +18,14 @@ class LabelRule(Enum):
     sum = "sum"  # the sign of the sum of the scores
 
 
+class Normalization(Enum):
+    """The variance, over all pairs, that each principle's scores are divided by."""
+
+    judgements = "judgements"  # of the judgements, those of both presentation orders (the released code)
+    scores = "scores"  # of the scores that the two orders were combined to, with 0 for a tie
+    none = "none"  # scores are not divided
+
+
 class PairJudge(Enum):
     """Who judges the pairs of the synthetic preferences."""
 
@@ -47,7 +55,7 @@ class AggregationSettings:
     # Where the two orders of presentation prefer different responses, a principle's score is 0; false = the mean of
     # both orders, in which a constant preference for one place cancels out.
     require_agreement: bool = MISSING
-    normalize_variance: bool = MISSING  # divide each principle's scores by their variance over all pairs
+    normalize_by_variance_of: Normalization = MISSING
     label_rule: LabelRule = MISSING
     label_noise: float = probability()  # that a label is flipped (in training rows only)
     veto_label_noise: float = probability()  # the same for labels that a veto decided

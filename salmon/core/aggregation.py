@@ -43,16 +43,21 @@ def position_bias(original_order: Numbers, swapped_order: Numbers) -> Numbers:
     return (original_order - swapped_order) / 2
 
 
-def normalize_by_variance(scores: Float[np.ndarray, "N K"]) -> Float[np.ndarray, "N K"]:
-    """Each principle's scores divided by their variance over the data: ``[N, K] -> [N, K]``.
+def normalize_by_variance(
+    scores: Float[np.ndarray, "N K"], sample: Float[np.ndarray, "M K"]
+) -> Float[np.ndarray, "N K"]:
+    """Each principle's scores ``[N, K]`` divided by the variance of its column of ``sample`` ``[M, K]``.
 
     The population VARIANCE, not the standard deviation, as in the original: principles with small
-    scores come to weigh more than the others, not merely the same. A column with one value for all
-    pairs says nothing about a pair and becomes 0. Raises ``ValueError`` for a non-finite score.
+    scores come to weigh more than the others, not merely the same. What the sample is decides who weighs
+    more. The judgements of both orders (the original) hold the judge's preference for a place too,
+    so a principle that is judged by the place weighs less. A principle whose sample has one value
+    says nothing about a pair and becomes 0. Raises ``ValueError`` for a non-finite number.
     """
     _require_finite(scores)
-    constant = np.ptp(scores, axis=0) == 0
-    return np.where(constant, 0.0, scores / np.where(constant, 1.0, scores.var(axis=0)))
+    _require_finite(sample)
+    constant = np.ptp(sample, axis=0) == 0
+    return np.where(constant, 0.0, scores / np.where(constant, 1.0, sample.var(axis=0)))
 
 
 def draw_num_principles(p: float, maximum: int, rng: np.random.Generator) -> int:

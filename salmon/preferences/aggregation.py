@@ -2,7 +2,9 @@
 
 from collections.abc import Mapping, Sequence, Set
 
-from salmon.config.preferences import AggregationSettings
+import numpy as np
+
+from salmon.config.preferences import AggregationSettings, Normalization
 from salmon.core.aggregation import decide, draw_num_principles, flip, normalize_by_variance
 from salmon.data.rows import PreferenceRow, ShownGuideline
 from salmon.preferences.judgements import JudgedPairs
@@ -29,9 +31,7 @@ def aggregate(
     Returns:
         The rows, and how many draws were left out since nothing decides their label.
     """
-    scores = judged.scores(settings.require_agreement)  # [N, K]
-    if settings.normalize_variance:
-        scores = normalize_by_variance(scores)
+    scores = _normalized_scores(judged, settings)
     rows, undecided = [], 0
     for pair, pair_scores in zip(judged.pairs, scores, strict=True):
         score_of = dict(zip(judged.bank.names, pair_scores.tolist(), strict=True))
@@ -42,6 +42,18 @@ def aggregate(
             else:
                 rows.append(row)
     return rows, undecided
+
+
+def _normalized_scores(judged: JudgedPairs, settings: AggregationSettings) -> np.ndarray:
+    """Each pair's scores [N, K], on the scale on which principles are compared with each other."""
+    scores = judged.scores(settings.require_agreement)
+    match settings.normalize_by_variance_of:
+        case Normalization.judgements:
+            return normalize_by_variance(scores, judged.both_orders)
+        case Normalization.scores:
+            return normalize_by_variance(scores, scores)
+        case Normalization.none:
+            return scores
 
 
 def _draw_row(

@@ -36,6 +36,11 @@ class JudgedPairs:
         return np.array([[j.swapped_order for j in row] for row in self.judgements])
 
     @property
+    def both_orders(self) -> np.ndarray:
+        """All log-odds of both orders [2N, K]."""
+        return np.concatenate([self.original_order, self.swapped_order])
+
+    @property
     def agreed_scores(self) -> np.ndarray:
         """Log-odds [N, K] that response 1 is better: the mean of both orders where they agree, else 0."""
         return self._combined[..., 0]

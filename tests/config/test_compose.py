@@ -256,7 +256,7 @@ PAPER = {
     "preferences.aggregation.max_principles": 8,
     "preferences.aggregation.negation_probability": 0.5,
     "preferences.aggregation.require_agreement": True,
-    "preferences.aggregation.normalize_variance": True,
+    "preferences.aggregation.normalize_by_variance_of": "judgements",
     "preferences.aggregation.label_rule": "most_pronounced",
     "preferences.aggregation.label_noise": 0.10,
     "preferences.aggregation.veto_label_noise": 0.25,

@@ -74,7 +74,7 @@ NORMALIZED = np.array([[0.5, 0.0, 0.0], [1.5, 4.0, 0.0]])  # 2 / 4, 6 / 4; 0, 1 
 
 
 def test_variance_normalisation_literals():
-    assert normalize_by_variance(SCORES) == approx(NORMALIZED)
+    assert normalize_by_variance(SCORES, SCORES) == approx(NORMALIZED)
     for wrong in (
         SCORES[:, :2] / SCORES[:, :2].std(axis=0),  # standard deviation
         SCORES[:, :2] / SCORES[:, :2].var(axis=0, ddof=1),  # sample variance
@@ -89,14 +89,21 @@ def test_variance_normalisation_literals():
 @given(seed=st.integers(0, 10_000))
 def test_normalisation_keeps_signs_and_follows_pair_order(seed):
     scores = np.random.default_rng(seed).normal(size=(6, 3))
-    normalized = normalize_by_variance(scores)
+    normalized = normalize_by_variance(scores, scores)
     assert np.array_equal(np.sign(normalized), np.sign(scores))
-    assert normalize_by_variance(scores[::-1]) == approx(normalized[::-1])
-    assert normalize_by_variance(10 * scores) == approx(normalized / 10)
+    assert normalize_by_variance(scores[::-1], scores[::-1]) == approx(normalized[::-1])
+    assert normalize_by_variance(10 * scores, 10 * scores) == approx(normalized / 10)
 
 
 def test_one_pair_has_no_variance():
-    assert normalize_by_variance(np.array([[1.0, -2.0]])).tolist() == [[0.0, 0.0]]
+    assert normalize_by_variance(np.array([[1.0, -2.0]]), np.array([[1.0, -2.0]])).tolist() == [[0.0, 0.0]]
+
+
+def test_the_sample_alone_gives_the_variance():
+    """Scores 1 and 3; judgements 1, 3, -1, 1: mean 1, variance (0 + 4 + 4 + 0) / 4 = 2."""
+    judgements = np.array([[1.0], [3.0], [-1.0], [1.0]])
+    assert normalize_by_variance(np.array([[1.0], [3.0]]), judgements).tolist() == [[0.5], [1.5]]
+    assert normalize_by_variance(np.array([[2.0], [2.0]]), judgements).tolist() == [[1.0], [1.0]]  # constant scores
 
 
 # The paper's example: A scores (2, 3, 6), B scores (1, 5, 5): A - B = (1, -2, 1).
@@ -192,7 +199,9 @@ def test_refusals():
         with pytest.raises(ValueError, match="not finite"):
             decide([1.0, wrong], "sum")
         with pytest.raises(ValueError, match="not finite"):
-            normalize_by_variance(np.array([[1.0, wrong]]))
+            normalize_by_variance(np.array([[1.0, wrong]]), np.array([[1.0, 2.0]]))
+        with pytest.raises(ValueError, match="not finite"):
+            normalize_by_variance(np.array([[1.0, 2.0]]), np.array([[1.0, wrong]]))
     with pytest.raises(ValueError, match="K > 0"):
         decide([], "most_pronounced")
     with pytest.raises(ValueError, match="majority"):

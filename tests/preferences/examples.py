@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from salmon.config.preferences import AggregationSettings, LabelRule
+from salmon.config.preferences import AggregationSettings, LabelRule, Normalization
 from salmon.preferences.pairs import Pair
 from salmon.principles.bank import Bank, Principle
 
@@ -14,7 +14,7 @@ SETTINGS = AggregationSettings(
     negation_probability=0.5,
     antithetic=False,
     require_agreement=True,
-    normalize_variance=False,
+    normalize_by_variance_of=Normalization.none,
     label_rule=LabelRule.most_pronounced,
     label_noise=0.0,
     veto_label_noise=0.0,

@@ -5,8 +5,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from pytest import approx
 
-from salmon.config.preferences import LabelRule
+from salmon.config.preferences import LabelRule, Normalization
 from salmon.data.rows import Judgement, PreferenceRow
 from salmon.preferences.aggregation import aggregate, probes
 from salmon.preferences.judgements import JudgedPairs
@@ -127,12 +128,43 @@ def test_scores_are_divided_by_their_variance_over_the_pairs() -> None:
     one, two = PAIR, replace(PAIR, prompt_id="p2")
     table = {"p1": {"Concise": 4.0, "Honest": 1.0, "Safe": 2.0}, "p2": {"Concise": 0.0, "Honest": -1.0, "Safe": 2.0}}
     pairs = JudgedPairs([one, two], [[Judgement(p, n, v, v) for n, v in table[p].items()] for p in table], BANK)
-    settings = replace(SETTINGS, normalize_variance=True, negation_probability=0.0)
+    settings = replace(SETTINGS, normalize_by_variance_of=Normalization.judgements, negation_probability=0.0)
     rows, _ = aggregate(pairs, settings, set(), seed=0)
     expected = {"p1": {"Concise": 1.0, "Honest": 1.0, "Safe": 0.0}, "p2": {"Concise": 0.0, "Honest": -1.0, "Safe": 0.0}}
     for row in rows:
         turn = -1 if is_swapped(row) else 1
         assert list(row.scores) == [turn * expected[row.prompt_id][g.name] for g in row.guidelines]
+
+
+# Opinions (3, 3, 6) of a judge who likes the first place by 2, so that the orders say opinion + 2 and opinion - 2,
+# beside opinions (2, -2, 0) of one who does not look at the place. Variance of the judgements: 2 + 2^2 = 6 and 8/3; of
+# the scores: 2 and 8/3.
+BY_PLACE = {"Concise": [(5.0, 1.0), (5.0, 1.0), (8.0, 4.0)], "Honest": [(2.0, 2.0), (-2.0, -2.0), (0.0, 0.0)]}
+
+
+@pytest.mark.parametrize(
+    ("variance_of", "concise", "share"),
+    [
+        (Normalization.judgements, [0.5, 0.5, 1.0], 1 / 3),  # Honest says 0.75, -0.75, 0
+        (Normalization.scores, [1.5, 1.5, 3.0], 1.0),
+        (Normalization.none, [3.0, 3.0, 6.0], 1.0),
+    ],
+)
+def test_a_principle_that_is_judged_by_the_place_decides_less(
+    variance_of: Normalization, concise: list[float], share: float
+) -> None:
+    pairs = [replace(PAIR, prompt_id=f"p{n}") for n in range(3)]
+    bank = Bank("two", BANK.principles[:2])
+    rows = [[Judgement(pair.prompt_id, name, *BY_PLACE[name][n]) for name in BY_PLACE] for n, pair in enumerate(pairs)]
+    settings = replace(SETTINGS, normalize_by_variance_of=variance_of, negation_probability=0.0)
+
+    made, _ = aggregate(JudgedPairs(pairs, rows, bank), settings, set(), seed=0)
+    both_shown = {row.prompt_id: row for row in made if len(row.guidelines) == 2}
+    assert len(both_shown) == 3
+    assert [
+        abs(row.scores[[g.name for g in row.guidelines].index("Concise")]) for row in both_shown.values()
+    ] == approx(concise)
+    assert np.mean([row.decided_by == "principle:Concise" for row in both_shown.values()]) == approx(share)
 
 
 def test_the_same_seed_gives_the_same_rows_whatever_else_is_judged() -> None:

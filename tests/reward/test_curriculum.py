@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from salmon.config.preferences import AggregationSettings, LabelRule
+from salmon.config.preferences import AggregationSettings, LabelRule, Normalization
 from salmon.config.reward import CurriculumStage
 from salmon.config.training import Schedule, SupervisedSettings
 from salmon.data.rows import Judgement
@@ -30,7 +30,7 @@ SETTINGS = AggregationSettings(
     negation_probability=0.5,
     antithetic=True,
     require_agreement=False,
-    normalize_variance=False,
+    normalize_by_variance_of=Normalization.none,
     label_rule=LabelRule.most_pronounced,
     label_noise=0.0,
     veto_label_noise=0.0,
