@@ -16,6 +16,7 @@ import os
 import re
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import hydra
@@ -35,6 +36,7 @@ from salmon.distributed.launch import folder_overrides, joined, leave, only_in_o
 from salmon.distributed.world import world
 from salmon.errors import SalmonError
 from salmon.models import weights
+from salmon.models.identity import settled
 from salmon.runtime.console import configure_console
 
 register_app()
@@ -57,8 +59,8 @@ def start(cfg: EvalApp) -> None:
     if cfg.engine.kind is not Engine.single:
         # Before they meet: of processes that have, transformers' save_pretrained writes in the first only.
         weights.resolve(cfg.model.path, Path(cfg.paths.cache).expanduser())
-    with joined(cfg.engine.kind, cfg.model.device):
-        run(cfg)
+    with joined(cfg.engine.kind, cfg.model.device) as here:
+        run(replace(cfg, model=here.on_main(lambda: settled(cfg.model))))
 
 
 def typed(composed: DictConfig) -> EvalApp:
@@ -118,7 +120,7 @@ def run(cfg: EvalApp) -> None:
     from eval.stage import evaluate_all
     from salmon.models.loading import load_base
     from salmon.runtime.files import storage_errors
-    from salmon.runtime.fingerprint import semantic
+    from salmon.runtime.fingerprint import recorded
     from salmon.tracking.run_description import RunDescription
     from salmon.tracking.tracker import start_tracking
 
@@ -132,7 +134,7 @@ def run(cfg: EvalApp) -> None:
     description = RunDescription(
         "eval",
         output,
-        semantic(cfg),
+        recorded(cfg),
         group=cfg.tracking.group or cfg.eval.name,
         name=f"eval-{cfg.model.name}",
         tags=[*cfg.tracking.tags, cfg.model.name, "eval"],

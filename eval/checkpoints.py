@@ -11,8 +11,7 @@ from eval.hub import fetch_adapter, is_hub_id
 from eval.pairs import TASK as PAIRS
 from eval.principle_following import TASK as PRINCIPLE_FOLLOWING
 from salmon.errors import SalmonError
-from salmon.runtime.adapter_files import CONFIG, HEAD_FILE, WEIGHTS, adapter_in
-from salmon.runtime.files import file_digest
+from salmon.runtime.adapter_files import CONFIG, HEAD_FILE, WEIGHTS, adapter_identity, adapter_in
 from salmon.runtime.store import MANIFEST, Artifact, open_artifact
 
 log = logging.getLogger("salmon")
@@ -169,7 +168,13 @@ def check_tasks(found: Checkpoints, tasks: Sequence[str]) -> None:
 
 
 def adapter_hash(adapter: Path | None) -> str:
-    """Hex digest of an adapter's files; equal adapters give equal figures. "base" for None."""
+    """Hex digests of what an adapter (with its head, if it has one) computes; equal ones give equal figures.
+
+    "base" for None.
+
+    Raises:
+        SalmonError: there is no usable adapter.
+    """
     if adapter is None:
         return "base"
-    return " ".join(file_digest(adapter / file)[:16] for file in ADAPTER_FILES)
+    return " ".join(digest[:16] for digest in adapter_identity(str(adapter)).values())

@@ -10,6 +10,7 @@ from eval.checkpoints import adapter_hash
 from eval.results import Row
 from eval.sources import data_folder
 from salmon.models.base import SharedModel
+from salmon.models.weights import same_base
 from salmon.runtime.adapter_files import read_config
 
 ADAPTER = "evaluated"  # name on the shared base (PEFT cannot take "eval", a method of modules)
@@ -37,13 +38,7 @@ def evaluate_checkpoint(
         work: folder of this checkpoint's answers, samples and finished tasks.
         wanted: which benchmarks to do.
     """
-    identity = {
-        "base": shared.path,
-        "adapter": adapter_hash(adapter),
-        "seed": evaluation.seed,
-        "system_prompt": shared.chat.system_prompt,
-        "context": shared.context,
-    }
+    identity = {"model": shared.identity, "adapter": adapter_hash(adapter), "seed": evaluation.seed}
     subject = PolicySubject(shared, name, evaluation, data_folder(evaluation.config.data_dir), identity)
     if adapter is not None:
         shared.load_adapter(ADAPTER, adapter)
@@ -65,4 +60,5 @@ def evaluate_checkpoint(
 def _of_another_base(shared: SharedModel, adapter: Path | None) -> str:
     """A note on an adapter that fits the base but says that it was made for another; empty where all is well."""
     made_for = None if adapter is None else read_config(adapter).get("base_model_name_or_path")
-    return f"MADE FOR ANOTHER BASE, {made_for}; " if made_for and made_for != shared.path else ""
+    other = made_for and not same_base(made_for, shared.path)
+    return f"MADE FOR ANOTHER BASE, {made_for}; " if other else ""

@@ -12,7 +12,7 @@ from eval.principle_following import TASK as PRINCIPLE_FOLLOWING
 from eval.results import Row, metrics_by_step, metrics_of_rows, write_results
 from salmon.config.schema import Config
 from salmon.runtime.environment import command_line, git_revision, versions
-from salmon.runtime.fingerprint import semantic
+from salmon.runtime.fingerprint import recorded
 from salmon.tracking.tracker import Tracker
 
 COLUMNS = ("checkpoint", "task", "metric", "value", "stderr", "n", "note", "low", "high", "series", "step")
@@ -37,7 +37,7 @@ def _facts(cfg: Config | EvalApp, checkpoints: Checkpoints) -> dict[str, object]
     return {
         "suite": cfg.eval.name,
         "model": cfg.model.name,
-        "settings": semantic(cfg.eval),
+        "settings": recorded(cfg.eval),
         "seed": cfg.seed,
         "base": {"path": cfg.model.path, "revision": cfg.model.revision},
         "checkpoints": _identities(checkpoints),

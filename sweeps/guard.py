@@ -13,7 +13,7 @@ from salmon.config.schema import Config
 from salmon.config.typed import to_typed
 from salmon.errors import SalmonError
 from salmon.runtime.files import storage_errors
-from salmon.runtime.fingerprint import semantic
+from salmon.runtime.fingerprint import recorded
 from sweeps.collect import planned_overrides, read_plan
 
 _NO_MATTER = ("name", "launch", "paths", "tracking")  # to what a job makes
@@ -68,6 +68,6 @@ def check_grid(config: DictConfig) -> Grid:
         except (SalmonError, HydraException) as error:
             impossible[name] = str(error).strip()
         else:
-            settings = {key: value for key, value in semantic(cfg).items() if key not in _NO_MATTER}
+            settings = {key: value for key, value in recorded(cfg).items() if key not in _NO_MATTER}
             by_config.setdefault(json.dumps(settings, sort_keys=True), []).append(name)
     return Grid(impossible, [names for names in by_config.values() if len(names) > 1])

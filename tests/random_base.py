@@ -47,7 +47,7 @@ def random_base(model: ModelConfig, cache: Path) -> SharedModel:
     tokenizer = AutoTokenizer.from_pretrained(weights.resolve(weights.TINY, cache))
     tokenizer.add_tokens([WORDS[number % len(WORDS)].format(number) for number in range(len(tokenizer), shape.vocab)])
     keep_nf4_layout(base)
-    return as_shared(base, tokenizer, model)
+    return as_shared(base, tokenizer, model, {"base": "random weights"})
 
 
 def config_of(shape: ModelShape, context: int) -> LlamaConfig:

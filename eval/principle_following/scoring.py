@@ -20,7 +20,7 @@ from salmon.principles.bank import Bank
 from salmon.principles.encoding import EncodedRewardInput
 from salmon.principles.templates import reward_parts
 from salmon.reward.inputs import reward_input
-from salmon.runtime.files import file_digest
+from salmon.runtime.adapter_files import CONFIG, WEIGHTS
 from salmon.runtime.fingerprint import fingerprint
 from salmon.runtime.resumable import map_resumable
 from salmon.runtime.store import Artifact
@@ -99,14 +99,12 @@ def reward_identity(shared: SharedModel, artifact: Artifact) -> dict[str, Any]:
         SalmonError: a file is missing.
     """
     folder = artifact.path / FOLDER
-    try:
-        weights = [adapter_hash(folder), file_digest(folder / HEAD_FILE)[:16]]
-    except FileNotFoundError as error:
-        raise SalmonError(f"{artifact.path}: {error.filename} is missing, so it holds no reward model") from error
+    missing = [folder / name for name in (CONFIG, WEIGHTS, HEAD_FILE) if not (folder / name).is_file()]
+    if missing:
+        raise SalmonError(f"{artifact.path}: {missing[0]} is missing, so it holds no reward model")
     return {
-        "base": shared.path,
-        "weights": weights,
-        "system_prompt": shared.chat.system_prompt,
+        "model": shared.identity,
+        "weights": adapter_hash(folder),
         "config": artifact.manifest.get("config", {}).get("reward", {}),
     }
 

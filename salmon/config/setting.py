@@ -78,6 +78,7 @@ class Constraints:
 def setting(
     *,
     cosmetic: bool = False,
+    by_content: bool = False,
     at_least: float | None = None,
     above: float | None = None,
     at_most: float | None = None,
@@ -91,9 +92,11 @@ def setting(
 
     Args:
         cosmetic: changes speed, memory or reporting but not what a stage computes (up to floating-point rounding).
+        by_content: names a file, a folder or a bundled piece; what is there decides, not what it is called, so each
+            stage that reads it puts the content into its fingerprint.
     """
     constraints = Constraints(at_least, above, at_most, below, tuple(choices), url, null, reason)
-    return field(default=MISSING, metadata={"cosmetic": cosmetic, "constraints": constraints})
+    return field(default=MISSING, metadata={"cosmetic": cosmetic, "by_content": by_content, "constraints": constraints})
 
 
 def probability() -> Any:

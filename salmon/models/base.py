@@ -20,6 +20,7 @@ from salmon.errors import SalmonError
 from salmon.models.chat import ChatFormat
 from salmon.models.layer_control import first_layers, gradient_checkpointing
 from salmon.models.lora import check_loaded, lora_config, saved_target_modules
+from salmon.models.weights import same_base
 from salmon.runtime.adapter_files import CONFIG, WEIGHTS, adapter_in, read_config
 from salmon.runtime.seeding import seed_of
 
@@ -40,6 +41,7 @@ class SharedModel:
     lora: LoraSettings
     path: str  # ``model.path`` of the config, recorded in saved adapters
     context: int  # longest sequence in tokens
+    identity: dict[str, Any]  # everything that decides what it computes (salmon/models/identity.py)
     _peft: PeftModel | None = field(default=None, repr=False)
 
     @property
@@ -80,7 +82,7 @@ class SharedModel:
             if not (folder / file).is_file():
                 raise SalmonError(f"no adapter in {folder}: {file} is missing")
         made_for = read_config(folder).get("base_model_name_or_path")
-        if made_for and made_for != self.path:
+        if made_for and not same_base(made_for, self.path):
             log.warning("adapter %s names its base as %s; this run's base is %s", folder, made_for, self.path)
         try:
             if self._peft is None:

@@ -14,6 +14,7 @@ from salmon.models import weights
 from salmon.models.base import SharedModel
 from salmon.models.chat import ChatFormat
 from salmon.models.device import pick_device, pick_dtype
+from salmon.models.identity import model_identity, settled
 from salmon.models.zero3_base import load_zero3
 
 
@@ -24,6 +25,7 @@ def load_base(model: ModelConfig, cache: Path) -> SharedModel:
         SalmonError: weights cannot be found, fetched or read, or are shorter of context than asked.
     """
     transformers_logging.disable_progress_bar()
+    model = settled(model)
     folder = weights.resolve(model.path, cache)
     device = pick_device(model.device)
     dtype = pick_dtype(model.dtype, device)
@@ -50,11 +52,16 @@ def load_base(model: ModelConfig, cache: Path) -> SharedModel:
         raise SalmonError(f"cannot load model.path={model.path}: {reason}") from error
     if quantization is not None:
         keep_nf4_layout(base)
-    return as_shared(base, tokenizer, model)
+    return as_shared(base, tokenizer, model, model_identity(model, cache))
 
 
-def as_shared(base: PreTrainedModel, tokenizer: Any, model: ModelConfig) -> SharedModel:
+def as_shared(
+    base: PreTrainedModel, tokenizer: Any, model: ModelConfig, identity: dict[str, Any]
+) -> SharedModel:
     """Freeze a base, and make it ready for adapters.
+
+    Args:
+        identity: what decides what it computes, see ``SharedModel``.
 
     Raises:
         SalmonError: it is shorter of context than asked.
@@ -70,7 +77,7 @@ def as_shared(base: PreTrainedModel, tokenizer: Any, model: ModelConfig) -> Shar
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token
     return SharedModel(
-        base, tokenizer, ChatFormat(tokenizer, model.system_prompt), model.lora, model.path, model.context
+        base, tokenizer, ChatFormat(tokenizer, model.system_prompt), model.lora, model.path, model.context, identity
     )
 
 

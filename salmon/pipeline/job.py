@@ -5,6 +5,7 @@ import logging
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ from salmon.config.schema import Config
 from salmon.distributed.batch_sizes import check_batch_sizes
 from salmon.distributed.launch import joined
 from salmon.models import weights
+from salmon.models.identity import settled
 from salmon.pipeline.pipeline import Execution, Pipeline
 from salmon.pipeline.report import closing_report
 from salmon.runtime.files import storage_errors, write_json_atomic
@@ -40,12 +42,15 @@ def run_job(cfg: Config, resolved: dict[str, Any], folder: Path) -> None:
     if cfg.engine.kind is not Engine.single:
         # Before the processes join: after that, transformers' save_pretrained writes in the first process only.
         weights.resolve(cfg.model.path, Path(cfg.paths.cache))
-    with joined(cfg.engine.kind, cfg.model.device) as here, response_sampler(cfg) as sampler:
+    with joined(cfg.engine.kind, cfg.model.device) as here:
+        given = cfg.model
+        cfg = replace(cfg, model=here.on_main(lambda: settled(given)))  # one answer for all processes and stages
         check_batch_sizes(cfg, here.size, cfg.engine.uneven)
-        if here.rank:
-            Pipeline(cfg, resolved, lambda: _base(cfg), sampler).run(lambda label: None)
-        else:
-            _run_and_report(cfg, resolved, sampler, folder)
+        with response_sampler(cfg) as sampler:
+            if here.rank:
+                Pipeline(cfg, resolved, lambda: _base(cfg), sampler).run(lambda label: None)
+            else:
+                _run_and_report(cfg, resolved, sampler, folder)
 
 
 def _run_and_report(cfg: Config, resolved: dict[str, Any], sampler: Sampler, folder: Path) -> None:

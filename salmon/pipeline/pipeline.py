@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 from salmon.config.schema import Config
 from salmon.distributed.world import world
 from salmon.errors import SalmonError
+from salmon.models.identity import model_identity
 from salmon.pipeline.registry import STAGES
 from salmon.plan.out_of_memory import explained
 from salmon.runtime.environment import git_revision, peak_memory_gib, reset_peak_memory, versions
-from salmon.runtime.fingerprint import fingerprint, semantic
+from salmon.runtime.fingerprint import fingerprint
 from salmon.runtime.progress import format_duration
 from salmon.runtime.store import Artifact, Store
 from salmon.stage.spec import StageSpec
@@ -47,6 +48,7 @@ class Pipeline:
     sampler: "Sampler"
     executions: list[Execution] = field(default_factory=list)
     _shared: "SharedModel | None" = None
+    _model: dict[str, Any] = field(default_factory=dict)  # what decides what the base computes; one answer for all
     _settings: dict[str, Any] = field(default_factory=dict)  # by stage; reading them hashes whole prompt files
 
     def run(self, on_progress: Callable[[str], None]) -> list[Execution]:
@@ -55,6 +57,7 @@ class Pipeline:
         Raises:
             SalmonError: a stage's input is neither made by this job nor in the store, or a stage fails.
         """
+        self._model = world().on_main(lambda: model_identity(self.cfg.model, Path(self.cfg.paths.cache)))
         made = self._artifacts_in_store()
         self._check_inputs(made)
         for name, spec in self._chosen().items():
@@ -130,7 +133,7 @@ class Pipeline:
         if spec.name not in self._settings:
             self._settings[spec.name] = {
                 "seed": self.cfg.seed,
-                "model": semantic(self.cfg.model),
+                "model": self._model,
                 **spec.settings(self.cfg),
             }
         return self._settings[spec.name]

@@ -10,6 +10,7 @@ Each ``...`` is such a pair of config and weights. Weights and heads there are p
 makes the safetensors that everything here reads.
 """
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ CONFIG, WEIGHTS, PICKLED = "adapter_config.json", "adapter_model.safetensors", "
 HEAD_FILE = "scalar_head.safetensors"
 NAMED = "adapter_model"  # folder of the named adapters in the original layout
 PICKLED_HEADS = {"reward_head": ("lora_default", "lora_reward"), "value_head.pt": ("lora_value",)}  # of which adapter
+NAMES_OF_BASE = ("base_model_name_or_path", "revision")  # in an adapter's config
 POLICIES = ("policy", "lora_policy", "default", "lora_default")  # what is meant where there are several
 
 
@@ -85,7 +87,9 @@ def read_config(adapter: Path) -> dict[str, Any]:
 
 
 def adapter_identity(folder: str) -> dict[str, str]:
-    """Hashes of the files that decide what an adapter (with its head, if it has one) computes.
+    """Hashes of what decides what an adapter (with its head, if it has one) computes.
+
+    The base's name in its config is left out: it says where the base lay when the adapter was saved.
 
     Raises:
         SalmonError: there is no usable adapter.
@@ -93,5 +97,9 @@ def adapter_identity(folder: str) -> dict[str, str]:
     adapter = adapter_in(Path(folder).expanduser())
     if adapter is None or not (adapter / WEIGHTS).is_file():
         raise SalmonError(f"{folder}: there is no adapter ({CONFIG}, {WEIGHTS})")
-    files = (adapter / name for name in (CONFIG, WEIGHTS, HEAD_FILE))
-    return {file.name: file_digest(file) for file in files if file.is_file()}
+    config = {key: value for key, value in read_config(adapter).items() if key not in NAMES_OF_BASE}
+    text = json.dumps(config, sort_keys=True)
+    files = (adapter / name for name in (WEIGHTS, HEAD_FILE))
+    return {CONFIG: hashlib.sha256(text.encode()).hexdigest()} | {
+        file.name: file_digest(file) for file in files if file.is_file()
+    }

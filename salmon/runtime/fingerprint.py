@@ -9,30 +9,36 @@ from typing import Any
 
 
 def semantic(config: Any) -> Any:
-    """A config dataclass as JSON-ready values, without its ``cosmetic`` fields, at every depth.
+    """A config dataclass as JSON-ready values, as far as they decide a result by themselves.
 
+    At every depth its ``cosmetic`` fields are left out, and those that count ``by_content`` (see ``setting``).
     Enums are given by value. Raises ``TypeError`` for anything that is not a dataclass instance, mapping
     with string keys, list, tuple, enum, string, number, bool or None, and ``ValueError`` for a setting
     that is still missing: both are bugs of ours, since a config is checked before any stage starts.
     """
-    return _semantic(config, "config")
+    return _plain(config, "config", ("cosmetic", "by_content"))
 
 
-def _semantic(value: Any, where: str) -> Any:
+def recorded(config: Any) -> Any:
+    """The same with the names of files, as they were given: for records that people read."""
+    return _plain(config, "config", ("cosmetic",))
+
+
+def _plain(value: Any, where: str, without: tuple[str, ...]) -> Any:
     if is_dataclass(value) and not isinstance(value, type):
         return {
-            field.name: _semantic(getattr(value, field.name), f"{where}.{field.name}")
+            field.name: _plain(getattr(value, field.name), f"{where}.{field.name}", without)
             for field in fields(value)
-            if not field.metadata.get("cosmetic", False)
+            if not any(field.metadata.get(mark, False) for mark in without)
         }
     if isinstance(value, Enum):
         return value.value
     if isinstance(value, Mapping):
         if not all(isinstance(key, str) for key in value):
             raise TypeError(f"{where}: keys must be strings")
-        return {key: _semantic(item, f"{where}.{key}") for key, item in value.items()}
+        return {key: _plain(item, f"{where}.{key}", without) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_semantic(item, f"{where}[{index}]") for index, item in enumerate(value)]
+        return [_plain(item, f"{where}[{index}]", without) for index, item in enumerate(value)]
     if value == "???":
         raise ValueError(f"{where} is missing")
     if value is None or isinstance(value, str | int | float):

@@ -17,6 +17,7 @@ from salmon.config.sampling import RolloutConfig
 from salmon.errors import SalmonError
 from salmon.models import weights
 from salmon.models.base import SharedModel
+from salmon.models.identity import settled
 from salmon.runtime.progress import format_duration
 
 log = logging.getLogger("salmon")
@@ -69,7 +70,7 @@ class VLLMEngine:
         try:
             self.llm: Any = LLM(
                 weights.resolve(model.path, cache),
-                revision=model.revision,
+                revision=settled(model).revision,
                 load_format="safetensors",
                 dtype=str(shared.model.dtype).removeprefix("torch."),
                 max_model_len=shared.context,
