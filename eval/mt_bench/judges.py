@@ -23,6 +23,7 @@ from salmon.models.packing.unpacked import unpacked_hidden_states_after
 from salmon.runtime.endpoint.cache import ReplyCache
 from salmon.runtime.endpoint.client import Endpoint
 from salmon.runtime.endpoint.messages import ChatRequest
+from salmon.runtime.fingerprint import identity_digest
 
 log = logging.getLogger("salmon")
 
@@ -57,6 +58,7 @@ class RatingJudge(Protocol):
     label: str  # goes into files and tables
     note: str  # what a reader of the table must know
     repeats: int  # verdicts to ask for on each item
+    weights: str  # digest of what a model on this machine computes; "" where one behind a server is asked
 
     @property
     def usage(self) -> str | None:
@@ -89,7 +91,7 @@ def make_rating_judge(
 
 def rating_judge_key(judge: RatingJudge | None) -> str:
     """What tells two judges apart."""
-    return "none" if judge is None else f"{judge.label}, {judge.note}"
+    return "none" if judge is None else f"{judge.label}, {judge.note} {judge.weights}".rstrip()
 
 
 def parse_rating(text: str) -> float | None:
@@ -125,7 +127,7 @@ class EndpointRatingJudge:
             SalmonError: no model is named.
         """
         self.endpoint = Endpoint(settings, ReplyCache(cache), "eval.mt_bench.judge")
-        self.label = f"{settings.model}"
+        self.label, self.weights = f"{settings.model}", ""
         self.repeats = settings.repeats
         self.temperature = settings.temperature if settings.repeats > 1 else 0.0
         self.note = f"judged by {settings.model} at {self.endpoint.url if settings.base_url else 'api.openai.com'}"
@@ -177,6 +179,7 @@ class LocalRatingJudge:
         self.note = f"judged by {self.label}: not comparable with other judges or published scores"
         self.repeats = 1
         self.usage = None
+        self.weights = identity_digest(shared.identity)
         self.tokens = rating_tokens(shared, self.reply_prefix)
 
     def rate(self, requests: Sequence[JudgePrompt]) -> Iterator[RatingVerdict]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from eval.lm_eval.output_cache import request_key
 from eval.mt_bench import WITH_REFERENCE
-from eval.mt_bench.judges import ERROR_TEXT, JudgePrompt, RatingJudge
+from eval.mt_bench.judges import ERROR_TEXT, JudgePrompt, RatingJudge, rating_judge_key
 from eval.sources import MTBenchData
 from salmon.config.slug import slug
 from salmon.errors import SalmonError
@@ -67,7 +67,7 @@ def require_references(data: MTBenchData, questions: Sequence[dict[str, Any]]) -
 def verdict_key(judge: RatingJudge, requests: Sequence[JudgePrompt], about: Sequence[Any]) -> str:
     """What a verdict depends on, as hex: who is asked what, about which turn of which models."""
     asked = [[request.system, request.user, request.repeat] for request in requests]
-    return request_key(judge.label, judge.note, asked, list(about))
+    return request_key(rating_judge_key(judge), asked, list(about))
 
 
 def complete_judgment_file(

@@ -5,6 +5,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -14,8 +15,10 @@ from eval.truthfulqa.judging import AnswerVerdict, Aspect, JudgedAnswer, file_na
 from salmon.config.model import ModelConfig, Quantization
 from salmon.errors import SalmonError
 from salmon.models.base import SharedModel
+from salmon.models.identity import model_identity
 from salmon.models.loading import load_base
 from salmon.models.packing.forward import last_states_after_prefix
+from salmon.runtime.fingerprint import identity_digest
 
 ENDING = {Aspect.truthful: "True:", Aspect.informative: "Helpful:"}  # what the public judges were trained to go on from
 JUDGE_CONTEXT = 2048  # tokens: the run's own context may be longer than a judge allows
@@ -36,7 +39,7 @@ class LocalAnswerJudge:
         how = "" if model.quantization is Quantization.none else f" ({model.quantization.value})"
         names = [f"{path}{how}" if path else f"{model.name} (no trained judge)" for path in self.paths.values()]
         self.label = "yes/no of " + " and ".join(dict.fromkeys(names))
-        self.file = file_name(self.label)
+        self.file = file_name(self.label, *(identity_digest(self._identity(path)) for path in self.paths.values()))
 
     def decide(self, aspect: Aspect, answers: Sequence[JudgedAnswer]) -> Iterator[AnswerVerdict]:
         """See ``AnswerJudge``."""
@@ -58,12 +61,22 @@ class LocalAnswerJudge:
         path = self.paths[aspect]
         if path is None:
             return self.shared
-        context = min(self.model.context, JUDGE_CONTEXT)
-        wanted = replace(self.model, name=path, path=path, revision=None, context=context)
         try:
-            return load_base(wanted, self.cache)
+            return load_base(self._settings(path), self.cache)
         except SalmonError as error:
             raise Unavailable(f"the judge {path} cannot be loaded ({error})") from error
+
+    def _settings(self, path: str) -> ModelConfig:
+        context = min(self.model.context, JUDGE_CONTEXT)
+        return replace(self.model, name=path, path=path, revision=None, context=context)
+
+    def _identity(self, path: str | None) -> dict[str, Any]:
+        """What decides what a judge computes.
+
+        Raises:
+            SalmonError: its folder cannot be read.
+        """
+        return self.shared.identity if path is None else model_identity(self._settings(path), self.cache)
 
 
 def yes_no_prompt(aspect: Aspect, answer: JudgedAnswer) -> str:

@@ -55,9 +55,7 @@ def load_base(model: ModelConfig, cache: Path) -> SharedModel:
     return as_shared(base, tokenizer, model, model_identity(model, cache))
 
 
-def as_shared(
-    base: PreTrainedModel, tokenizer: Any, model: ModelConfig, identity: dict[str, Any]
-) -> SharedModel:
+def as_shared(base: PreTrainedModel, tokenizer: Any, model: ModelConfig, identity: dict[str, Any]) -> SharedModel:
     """Freeze a base, and make it ready for adapters.
 
     Args:

@@ -57,3 +57,8 @@ def fingerprint(stage: str, version: int, config: Any, upstream: Mapping[str, st
     identity = {"stage": stage, "version": version, "config": config, "upstream": dict(upstream)}
     text = json.dumps(identity, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def identity_digest(identity: Any) -> str:
+    """16 hex digits that stand for a JSON-ready identity, in file names and keys."""
+    return fingerprint("identity", 1, identity, {})

@@ -74,6 +74,18 @@ def test_finished_tasks_are_not_redone(tiny, adapter, evaluation, tmp_path, monk
     assert [r for r in changed if r.task != "mt_bench"] == [r for r in first if r.task != "mt_bench"]
 
 
+@pytest.mark.parametrize("changed", ["base", "dtype", "quantization", "system_prompt", "context"])
+def test_figures_of_another_base_are_not_taken_for_its_own(tiny, evaluation, tmp_path, monkeypatch, changed):
+    """Nor outputs, of which figures are made."""
+    evaluation.config.tasks = ["mt_bench"]
+    evaluate_checkpoint(tiny, None, "base", evaluation, tmp_path)
+    monkeypatch.setattr(mt_bench_task, "write_conversations", forbidden)
+    evaluate_checkpoint(tiny, None, "base", evaluation, tmp_path)
+    other = replace(tiny, identity=tiny.identity | {changed: "another"})
+    with pytest.raises(AssertionError):
+        evaluate_checkpoint(other, None, "base", evaluation, tmp_path)
+
+
 def test_another_judge_rates_the_same_answers(tiny, adapter, evaluation, tmp_path, monkeypatch):
     evaluation.config.tasks = ["mt_bench"]
     evaluate_checkpoint(tiny, adapter, "sft", replace(evaluation, judge=None), tmp_path)
@@ -107,7 +119,7 @@ def test_unreachable_hub_gives_rows_that_say_so(tiny, adapter, evaluation, tmp_p
 
 def test_failed_judge_calls_are_tried_again_next_time(tiny, adapter, evaluation, tmp_path):
     class Flaky:
-        label, note, repeats, usage = "flaky", "flaky", 1, None
+        label, note, repeats, usage, weights = "flaky", "flaky", 1, None, ""
         texts = [ERROR_TEXT, "[[2]]", "[[2]]", "[[2]]", "[[8]]"]
 
         def rate(self, requests):

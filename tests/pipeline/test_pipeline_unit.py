@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 import yaml
 from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig, OmegaConf
@@ -297,6 +298,24 @@ def test_another_seed_shares_nothing_and_both_stay(job: Job) -> None:
     job.run()
     assert job.made(seed=1) == ALL
     assert job.made(seed=0) == job.made(seed=1) == []
+
+
+def test_other_weights_at_the_same_path_remake_everything(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(job.folder)
+    folder = job.folder / "base"
+    folder.mkdir()
+    (folder / "model.safetensors").write_bytes(b"weights")
+    job.run(**{"model.path": str(folder)})
+    assert job.made(**{"model.path": "base"}) == job.made(**{"model.path": "./base"}) == []
+    (folder / "model.safetensors").write_bytes(b"Weights")
+    assert job.made(**{"model.path": str(folder)}) == ALL
+
+
+def test_the_format_that_auto_is_remakes_everything(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+    job.run(**{"model.dtype": "auto"})
+    assert job.made(**{"model.dtype": "float32"}) == []
+    monkeypatch.setattr("salmon.models.device.pick_dtype", lambda dtype, device: torch.bfloat16)
+    assert job.made(**{"model.dtype": "auto"}) == ALL
 
 
 # --- principles in files -----------------------------------------------------------------------

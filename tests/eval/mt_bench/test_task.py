@@ -26,7 +26,7 @@ SETTINGS = ConversationSettings(max_new_tokens=4, batch_size=2, seed=0)
 class ScriptedJudge:
     """Says what it is told, and counts what it is asked."""
 
-    label, note, usage = "scripted judge/1", "scripted", None
+    label, note, usage, weights = "scripted judge/1", "scripted", None, ""
 
     def __init__(self, *verdicts: RatingVerdict, repeats: int = 1):
         self.verdicts, self.asked, self.repeats = list(verdicts), 0, repeats

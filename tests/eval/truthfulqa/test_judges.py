@@ -94,9 +94,12 @@ def test_one_judge_is_in_memory_at_a_time(settings, tiny, tiny_config, tiny_cach
 
 
 def test_a_judge_that_cannot_be_loaded_is_named(settings, tiny, tiny_config, tiny_cache):
-    judge = LocalAnswerJudge(replace(settings, model="/no/judge"), tiny, tiny_config, tiny_cache, batch_size=2)
-    with pytest.raises(Unavailable, match="the judge /no/judge cannot be loaded"):
+    wanted = replace(settings, model="no/judge")
+    judge = LocalAnswerJudge(wanted, tiny, tiny_config, tiny_cache, batch_size=2)
+    with pytest.raises(Unavailable, match="the judge no/judge cannot be loaded"):
         next(judge.decide(Aspect.truthful, ANSWERS))
+    with pytest.raises(SalmonError, match="/no/judge: there is no such folder"):
+        LocalAnswerJudge(replace(wanted, model="/no/judge"), tiny, tiny_config, tiny_cache, batch_size=2)
 
 
 def test_an_answer_that_is_too_long_is_named(tiny):
