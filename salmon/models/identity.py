@@ -105,8 +105,8 @@ def commit_of(repository: str, revision: str | None) -> str | None:
     if isinstance(cached, str):
         return Path(cached).parent.name
     log.warning(
-        "model.path=%s: the commit of its revision %s is unknown%s; the fingerprint has the name only, so other weights "
-        "under this name would not be noticed",
+        "model.path=%s: the commit of its revision %s is unknown%s; the fingerprint has its name only, so other "
+        "weights under that name would not be noticed",
         repository,
         wanted,
         reason,
