@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 from salmon.config.schema import Config
 from salmon.distributed.world import world
 from salmon.errors import SalmonError
-from salmon.models.identity import model_identity
 from salmon.pipeline.registry import STAGES
 from salmon.plan.out_of_memory import explained
 from salmon.runtime.environment import git_revision, peak_memory_gib, reset_peak_memory, versions
@@ -57,6 +56,8 @@ class Pipeline:
         Raises:
             SalmonError: a stage's input is neither made by this job nor in the store, or a stage fails.
         """
+        from salmon.models.identity import model_identity  # torch
+
         self._model = world().on_main(lambda: model_identity(self.cfg.model, Path(self.cfg.paths.cache)))
         made = self._artifacts_in_store()
         self._check_inputs(made)
