@@ -1,5 +1,6 @@
 """BIG-Bench Hard from saved predictions: our verdict, and lm-eval's beside it."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,7 +16,10 @@ from eval.score.saved import SavedItem, repeats
 
 LAYOUT = '{"prediction": text, "target": text}, with "task" and "input" where known, or a sample of lm-eval'
 MARK = "the answer is "  # what lm-eval's pattern for chain of thought looks for
-TASK_PREFIXES = ("bbh_cot_fewshot_", "bbh_fewshot_", "bbh_")
+# What lm-eval's and our files of samples add to a task's name: samples_bbh_cot_fewshot_navigate_2024-05-01T10-00-00.123
+NAME_OF_SAMPLES = re.compile(
+    r"(?:samples_)?(?:bbh_)?(?:(?:cot_)?(?:few|zero)shot_)?(?P<task>.+?)(?:_\d{4}-\d\d-\d\d(?:T[\d.:-]+)?)?"
+)
 EXCERPT = 60  # last characters of a text that a list shows
 
 
@@ -103,8 +107,8 @@ def _prediction(item: SavedItem, text: str, mode: BBHMode) -> Prediction:
     target = str(item.get("target", (str, int), LAYOUT)).strip()
     doc = item.values.get("doc")
     asked = item.values.get("input", doc.get("input") if isinstance(doc, dict) else None)
-    task = item.values.get("task", item.file.stem if "resps" in item.values else None)
-    for prefix in TASK_PREFIXES:
-        task = task.removeprefix(prefix) if isinstance(task, str) else None
+    named = item.values.get("task", item.file.stem if "resps" in item.values else None)
+    found = NAME_OF_SAMPLES.fullmatch(named) if isinstance(named, str) else None
+    task = found["task"] if found else None
     answer, theirs = read_answer(text, kind_of(target)), lm_eval_answer(text, mode)
     return Prediction(item.place, task, None if asked is None else str(asked), text, target, answer, theirs)

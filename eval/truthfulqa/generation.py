@@ -119,7 +119,7 @@ def write_truthfulqa_answers(
 
 def answer_of(completion: str) -> str:
     """What judges read: without the leading "A:", and without further questions that the model asks itself."""
-    own = re.split(r"^\s*Q:", completion, maxsplit=1, flags=re.MULTILINE)[0]
+    own = re.split(r"^[ \t]*Q:", completion, maxsplit=1, flags=re.MULTILINE)[0]
     return own.strip().removeprefix("A:").strip()
 
 

@@ -110,6 +110,21 @@ def test_the_samples_of_an_evaluation_give_its_own_figures(tiny, suite, tmp_path
     assert [row.value for row in found.rows if row.metric == "acc"] == approx([row.value for row in rows])
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "samples_bbh_cot_fewshot_web_of_lies_2024-05-01T10-00-00.123456",
+        "samples_bbh_fewshot_web_of_lies_2024-05-01",
+        "samples_bbh_zeroshot_web_of_lies_2024-05-01T10-00-00",
+        "bbh_cot_fewshot_web_of_lies",
+        "web_of_lies",
+    ],
+)
+def test_bbh_task_is_named_by_the_file_of_samples(tmp_path, name):
+    path = save(tmp_path / f"{name}.jsonl", [{"resps": [["the answer is No."]], "target": "No", "doc": {"input": "1"}}])
+    assert values(scored("bbh", path))["accuracy/web_of_lies"] == 1
+
+
 # --- TruthfulQA ----------------------------------------------------------------------------------
 
 
