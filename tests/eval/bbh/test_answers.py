@@ -10,7 +10,7 @@ from eval.bbh.answers import VERSION, AnswerKind, is_right, kind_of, normal_form
 from eval.bbh.lm_eval_verdict import lm_eval_answer
 from eval.config import BBHMode
 from eval.spec import SPEC
-from salmon.config.register import CONF
+from salmon.config.register import CONF, register
 from salmon.config.schema import Config
 from salmon.config.typed import to_typed
 
@@ -139,6 +139,7 @@ def test_kinds(target, kind):
 
 
 def test_finished_evaluations_know_how_answers_were_read():
+    register()
     with initialize_config_dir(CONF, version_base="1.3"):
         cfg = to_typed(compose("config", ["eval.tasks=[bbh]"]), Config)
     assert SPEC.settings(cfg)["data"]["bbh_answers"] == VERSION

@@ -87,7 +87,7 @@ NUMBERS = [  # multistep arithmetic, object counting
     ("The answer is \\$24.", "24"),
     ("The answer is **24 objects**.", "24"),
     ("The answer is exactly 24.", "24"),
-    ("The answer is \"24\".", "24"),
+    ('The answer is "24".', "24"),
     ("Final result: 24", "24"),
     ("#### 24", "24"),
     ("The answer is +24.", "24"),
