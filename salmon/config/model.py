@@ -7,6 +7,11 @@ from omegaconf import MISSING
 
 from salmon.config.setting import setting
 
+NO_DROPOUT = (
+    "adapters are trained without dropout, as in the paper. Its random zeros would depend on micro-batches, on shared "
+    "prefixes and on the number of processes, none of which changes a result here, and PPO's first ratio would not be 1"
+)
+
 
 class Quantization(Enum):
     none = "none"
@@ -25,7 +30,8 @@ class LoraSettings:
 
     r: int = setting(at_least=1)  # rank of the two matrices of each layer
     alpha: float = MISSING  # the update of a layer is scaled by alpha / r
-    dropout: float = setting(at_least=0, below=1)  # probability that an input of an adapter is set to 0 in training
+    # Listed since every recipe of LoRA has it; a value above 0 is refused.
+    dropout: float = setting(at_least=0, at_most=0, reason=NO_DROPOUT)
 
 
 @dataclass

@@ -61,6 +61,8 @@ class Constraints:
         at_least = self._lowest(number)
         if at_least == 0 and self.at_most is None and self.below is None:
             return "not be negative"
+        if at_least is not None and at_least == self.at_most:
+            return f"be {at_least}"
         if at_least is not None and self.at_most is not None:
             return f"be between {at_least} and {self.at_most}"
         named = {"at least": at_least, "above": self.above, "at most": self.at_most, "below": self.below}

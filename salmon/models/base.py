@@ -206,7 +206,9 @@ class SharedModel:
         return get_peft_model_state_dict(self._peft, adapter_name=name, save_embedding_layers=False)
 
     def _freeze(self) -> None:
-        # PEFT leaves the adapter it touched last trainable; training asks for gradients by ``using``.
+        # PEFT leaves the adapter it touched last trainable, and the modules of a new one in training mode, where an
+        # adapter's own dropout is on; training asks for gradients by ``using``.
+        self.model.eval()
         for parameter in self.model.parameters():
             parameter.requires_grad_(False)
 

@@ -1,10 +1,12 @@
 """How many layers of a decoder run, and whether the backward pass recomputes them (gradient checkpointing)."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 from torch import nn
+from transformers import PreTrainedModel
 from transformers.modeling_layers import GradientCheckpointingLayer
 
 from salmon.errors import SalmonError
@@ -29,15 +31,26 @@ def first_layers(config: Any, layers: int | None) -> Iterator[None]:
         config.num_hidden_layers = whole
 
 
+def checkpoint_layers(base: PreTrainedModel, early_stop: bool) -> None:
+    """Set the base's layers up to be recomputed in the backward pass, within ``gradient_checkpointing``.
+
+    Args:
+        base: the model.
+        early_stop: whether a recomputation ends at the last tensor that is needed.
+    """
+    base.gradient_checkpointing_enable({"use_reentrant": False, "early_stop": early_stop})
+    for layer in _layers(base):
+        layer._gradient_checkpointing_func = partial(_checkpoint, layer, layer._gradient_checkpointing_func)
+
+
 @contextmanager
 def gradient_checkpointing(decoder: nn.Module, enabled: bool) -> Iterator[None]:
-    """Within the context, layers that were set up for gradient checkpointing do it, or do not.
+    """Within the context, layers that ``checkpoint_layers`` has set up recompute themselves, or do not.
 
-    transformers checkpoints only layers in training mode, and a base here is always in evaluation mode. Only the
-    layers' own flag changes, not those of the modules in them, so that dropout stays off. Sampling does not enter
-    this context, so it keeps its cache.
+    transformers checkpoints only layers in training mode, and a base here is always in evaluation mode: the layers'
+    own flag changes, and is down again while they compute. Sampling does not enter this context, so it keeps its cache.
     """
-    layers = [module for module in decoder.modules() if isinstance(module, GradientCheckpointingLayer)]
+    layers = [layer for layer in _layers(decoder) if layer.gradient_checkpointing]
     before = [layer.training for layer in layers]
     for layer in layers:
         layer.training = enabled
@@ -46,3 +59,20 @@ def gradient_checkpointing(decoder: nn.Module, enabled: bool) -> Iterator[None]:
     finally:
         for layer, training in zip(layers, before, strict=True):
             layer.training = training
+
+
+def _checkpoint(layer: nn.Module, checkpoint: Callable[..., Any], forward: Callable[..., Any], *inputs: Any) -> Any:
+    """``checkpoint`` of a layer's ``forward`` in evaluation mode: some layers read the flag for their own dropout."""
+
+    def evaluated(*inputs: Any) -> Any:
+        before, layer.training = layer.training, False
+        try:
+            return forward(*inputs)
+        finally:
+            layer.training = before
+
+    return checkpoint(evaluated, *inputs)
+
+
+def _layers(model: nn.Module) -> list[GradientCheckpointingLayer]:
+    return [module for module in model.modules() if isinstance(module, GradientCheckpointingLayer)]

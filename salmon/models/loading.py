@@ -15,6 +15,7 @@ from salmon.models.base import SharedModel
 from salmon.models.chat import ChatFormat
 from salmon.models.device import pick_device, pick_dtype
 from salmon.models.identity import model_identity, settled
+from salmon.models.layer_control import checkpoint_layers
 from salmon.models.zero3_base import load_zero3
 
 
@@ -71,7 +72,7 @@ def as_shared(base: PreTrainedModel, tokenizer: Any, model: ModelConfig, identit
     base.requires_grad_(False)
     if model.gradient_checkpointing:
         # Split weights are fetched layer by layer, in all processes alike, wherever the last saved tensor lies.
-        base.gradient_checkpointing_enable({"use_reentrant": False, "early_stop": not world().splits_weights})
+        checkpoint_layers(base, early_stop=not world().splits_weights)
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token
     return SharedModel(

@@ -21,7 +21,7 @@ from eval.config import JudgeKind, MTBenchMode
 from eval.extension import register_app
 from salmon.config import engine_rules, rules
 from salmon.config import setting as setting_module
-from salmon.config.model import Quantization
+from salmon.config.model import NO_DROPOUT, Quantization
 from salmon.config.preferences import PairJudge
 from salmon.config.register import CONF
 from salmon.config.reward import CurriculumStage
@@ -219,7 +219,7 @@ RULES: list[tuple[Given, str]] = [
         {"sft.source": SFTSource.demonstrations},
         "sft.source=demonstrations needs sft.demonstrations=FILE.jsonl or hub:NAME",
     ),
-    ({"model.lora.dropout": 1.0}, "model.lora.dropout=1.0 must be at least 0 and below 1"),
+    ({"model.lora.dropout": 0.05}, f"model.lora.dropout=0.05 must be 0: {NO_DROPOUT}"),
     ({"sft.num_prompts": 0}, "sft.num_prompts=0 must be at least 1, or null for all"),
     ({"ppo.gamma": math.nan}, "ppo.gamma=nan is not a finite number"),
     (

@@ -214,7 +214,7 @@ def test_numbers_have_these_limits() -> None:
             "SafetyProbeSettings": ["max_new_tokens"],
             "PrincipleFollowingSettings": ["limit", "batch_size"],
         },
-        "be at least 0 and below 1": {"LoraSettings": ["dropout"]},
+        "be 0": {"LoraSettings": ["dropout"]},
         "be between 0 and 1": {
             "SFTConfig": ["styles"],
             "PreferencesConfig": ["styles", "contrast", "held_out_fraction"],
