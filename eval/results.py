@@ -1,6 +1,5 @@
 """What an evaluation reports: rows, their files, and the table people read."""
 
-import json
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
@@ -10,6 +9,7 @@ from typing import Any
 from eval.intervals import mean_share_interval, normal_interval
 from eval.provenance import Provenance
 from salmon.runtime.files import storage_errors, write_json_atomic, write_text_atomic
+from salmon.runtime.foreign import read_json
 from salmon.runtime.tables import markdown_table
 
 
@@ -145,7 +145,7 @@ def load_rows(path: Path, key: dict[str, Any]) -> list[Row] | None:
     """The rows of a finished task, or None where it has not been done with these settings."""
     if not path.is_file():
         return None
-    saved = json.loads(path.read_text())
+    saved = read_json(path, advice="Delete the file to measure the task again")
     return [Row.of(row) for row in saved["rows"]] if saved["key"] == key else None
 
 

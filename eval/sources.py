@@ -7,7 +7,6 @@ reference_answer/<judge>.jsonl}`` (FastChat's), ``humaneval/HumanEval.jsonl[.gz]
 """
 
 import hashlib
-import json
 import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from eval.network import offline, reachable
 from eval.results import Unavailable
 from salmon.errors import SalmonError
 from salmon.runtime.files import file_digest
+from salmon.runtime.foreign import read_json
 from salmon.runtime.jsonl import Record, placed_records
 
 MINI = "mini"
@@ -128,7 +128,7 @@ def truthfulqa_rows(folder: Path) -> list[dict[str, Any]]:
                     for key in ("mc1_targets", "mc2_targets")
                 },
             }
-            for item in json.loads(path.read_text())
+            for item in read_json(path, list)
         ]
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise SalmonError(f"{path} is not in the format of TruthfulQA's mc_task.json: {error!r}") from error
@@ -141,7 +141,7 @@ def bbh_examples(folder: Path, wanted: list[str] | None) -> dict[str, list[dict[
         path = folder / "bbh" / f"{task}.json"
         if path.is_file():
             try:
-                examples = json.loads(path.read_text())["examples"]
+                examples = read_json(path)["examples"]
                 rows[task] = [{"input": row["input"], "target": row["target"]} for row in examples]
             except (ValueError, KeyError, TypeError) as error:
                 raise SalmonError(f"{path} is not in the format of BIG-Bench Hard: {error!r}") from error

@@ -4,13 +4,14 @@ Lines of JSON or text, gzipped (``.gz``) or not; a ``.json`` file may also be on
 object with the rows under "examples" (BIG-bench's ``task.json``).
 """
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from salmon.errors import SalmonError
-from salmon.runtime.jsonl import Record, as_record, placed_records, read_bytes
+from salmon.runtime.foreign import read_bytes
+from salmon.runtime.jsonl import Record, as_record, placed_records
+from salmon.runtime.parsing import Malformed, parse_json
 
 
 def existing(setting: str, file: str, folder: bool = False) -> Path:
@@ -63,8 +64,8 @@ def _one_value(path: Path) -> list[Any] | None:
     if not path.name.endswith((".json", ".json.gz")):
         return None
     try:
-        value = json.loads(read_bytes(path).decode())
-    except ValueError:
+        value = parse_json(read_bytes(path))
+    except Malformed:
         return None
     rows = value["examples"] if isinstance(value, dict) and "examples" in value else value
     return rows if isinstance(rows, list) else [rows]

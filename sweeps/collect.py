@@ -19,12 +19,13 @@ from typing import Any
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
 
 from salmon.errors import SalmonError
-from salmon.runtime.status import read_json
+from salmon.runtime.status import read_status
+from sweeps.job_files import read_composed, read_links
 
 FINISHED, FAILED, RUNNING, NOT_STARTED = "finished", "failed", "running", "not started"
+NO_MULTIRUN = "Give the folder of a multirun (hydra.sweep.dir): it has multirun.yaml and a folder for each job"
 REQUEUED = "requeued"  # by Slurm: time limit or preemption
 
 
@@ -76,7 +77,7 @@ def read_sweep(folder: Path) -> list[SweepJob]:
 
 def read_plan(folder: Path) -> DictConfig:
     """Hydra's record of the multirun. Raises ``SalmonError`` where there is none."""
-    plan = _yaml(folder / "multirun.yaml")
+    plan = read_composed(folder / "multirun.yaml", NO_MULTIRUN)
     if not isinstance(plan, DictConfig):
         raise SalmonError(f"{folder / 'multirun.yaml'}: is not what Hydra writes")
     return plan
@@ -108,16 +109,16 @@ def planned_overrides(multirun: DictConfig) -> list[tuple[str, ...]]:
 
 def read_job(folder: Path) -> SweepJob:
     hydra = folder / ".hydra"
-    overrides = tuple(str(item) for item in _yaml(hydra / "overrides.yaml"))
-    config = OmegaConf.merge(_yaml(hydra / "config.yaml"), _yaml(hydra / "hydra.yaml"))
+    overrides = tuple(str(item) for item in read_composed(hydra / "overrides.yaml"))
+    config = OmegaConf.merge(read_composed(hydra / "config.yaml"), read_composed(hydra / "hydra.yaml"))
     assert isinstance(config, DictConfig)
-    status = read_json(folder / "status.json") or {"state": RUNNING, "error": None}  # a job begins by writing it
-    state, error, artifacts = status["state"], status["error"], {}
+    status = read_status(folder / "status.json") or {"state": RUNNING}  # a job begins by writing it
+    state, error, artifacts = status["state"], status.get("error"), {}
     if state == RUNNING and gone(status):
         state, error = FAILED, f"killed: its process {status['process']} is gone; run the same command again"
     if state == FINISHED:
-        listed = read_json(folder / "artifacts.json")
-        artifacts = {label: Path(entry["path"]) for label, entry in (listed or {}).items()}
+        listed = read_links(folder / "artifacts.json")
+        artifacts = listed or {}
         lost = [str(path) for path in artifacts.values() if not path.is_dir()]
         if listed is None:
             state = RUNNING  # its last lines are being written
@@ -132,19 +133,9 @@ def gone(status: Mapping[str, Any]) -> bool:
     if status.get("host") != socket.gethostname():
         return False
     try:
-        os.kill(status["process"], 0)
+        os.kill(status.get("process", 0), 0)
     except ProcessLookupError:
         return True
     except PermissionError:  # another user's
         pass
     return False
-
-
-def _yaml(path: Path) -> Any:
-    try:
-        return OmegaConf.load(path)
-    except (OSError, OmegaConfBaseException, ValueError) as error:
-        raise SalmonError(
-            f"{path}: cannot be read ({error}). Give the folder of a multirun (hydra.sweep.dir): it has "
-            "multirun.yaml and a folder for each job"
-        ) from error

@@ -17,12 +17,13 @@ from omegaconf import OmegaConf
 
 from salmon.errors import SalmonError
 from salmon.runtime.files import storage_errors
-from salmon.runtime.status import read_json
+from salmon.runtime.status import read_state
 from salmon.runtime.store import open_artifact
 from salmon.runtime.tables import markdown_table
 from sweeps.cells import policy
 from sweeps.curves import UNITS, Curve, read_curve
 from sweeps.figures import CurvePanel, draw_curve_panels
+from sweeps.job_files import read_composed, read_links
 from sweeps.renamed_metrics import current_names
 
 _LOCAL = ("paths",)  # where files are is no difference between runs
@@ -49,11 +50,11 @@ def read_run(folder: Path, name: str) -> Run:
         raise SalmonError(
             f"{folder}: is neither the folder of a finished job (artifacts.json) nor an artifact (manifest.json)"
         )
-    config = OmegaConf.to_container(OmegaConf.load(folder / ".hydra" / "config.yaml"), resolve=True)
-    artifacts = {label: Path(entry["path"]) for label, entry in read_json(folder / "artifacts.json").items()}
+    config = OmegaConf.to_container(read_composed(folder / ".hydra" / "config.yaml"), resolve=True)
+    artifacts = read_links(folder / "artifacts.json") or {}
     figures = {
         f"{label}: {key}": value
-        for label, metrics in read_json(folder / "results.json").items()
+        for label, metrics in (read_state(folder / "results.json") or {}).items()
         for key, value in current_names(metrics).items()
     }
     assert isinstance(config, dict)

@@ -21,6 +21,7 @@ from salmon.errors import SalmonError
 from salmon.runtime.console import configure_console
 from salmon.runtime.files import storage_errors, write_text_atomic
 from sweeps.curves import UNITS
+from sweeps.job_files import read_composed
 
 try:
     import wandb_workspaces.reports.v2 as wr
@@ -48,7 +49,7 @@ def axes_of(study: str) -> list[str]:
     """Config keys that the study sweeps, without seeds; the principle set where nothing is known of it."""
     for path in (ROOT / "sweeps" / f"{study}.yaml", Path(CONF) / "experiment" / f"{study}.yaml"):
         if path.is_file():
-            params = OmegaConf.select(OmegaConf.load(path), "hydra.sweeper.params") or {}
+            params = OmegaConf.select(read_composed(path, "Correct it"), "hydra.sweeper.params") or {}
             keys = [str(key).lstrip("+") for key in params if str(key).rpartition(".")[2] != "seed"]
             return [NAMED_BY.get(key, key) for key in keys]
     return ["principles.name"]

@@ -30,7 +30,7 @@ from salmon.config.run import Engine
 from salmon.distributed.launch import started_rank
 from salmon.errors import SalmonError
 from salmon.runtime.files import storage_errors, write_json_atomic
-from salmon.runtime.status import read_json
+from salmon.runtime.status import read_state
 from sweeps.collect import read_job
 from sweeps.slurm_queue import SqueueWatcher, await_jobs, queued
 
@@ -104,7 +104,7 @@ class SlurmLauncher(SubmititLauncher):
 
     def _still_there(self, sweep: Path, names: Mapping[int, str]) -> dict[int, Job[Any]]:
         """Jobs that an earlier start of this sweep submitted and that have not ended."""
-        ids = read_json(sweep / IDS) or {}
+        ids = read_state(sweep / IDS) or {}
         known = {number: ids[name] for number, name in names.items() if name in ids}
         alive = queued() if known else set()
         return {number: SlurmJob(self.params["submitit_folder"], id_) for number, id_ in known.items() if id_ in alive}
@@ -171,4 +171,4 @@ def is_finished(folder: Path, composed: DictConfig) -> bool:
 def _remember(sweep: Path, ids: Mapping[str, str]) -> None:
     with storage_errors(sweep):
         (sweep / IDS).parent.mkdir(parents=True, exist_ok=True)
-        write_json_atomic(sweep / IDS, (read_json(sweep / IDS) or {}) | dict(ids))
+        write_json_atomic(sweep / IDS, (read_state(sweep / IDS) or {}) | dict(ids))

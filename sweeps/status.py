@@ -9,7 +9,7 @@ from pathlib import Path
 
 from salmon.errors import SalmonError
 from salmon.runtime.progress import format_duration
-from salmon.runtime.status import read_json
+from salmon.runtime.status import read_state
 from salmon.runtime.tables import aligned_table
 from sweeps.collect import FAILED, FINISHED, NOT_STARTED, REQUEUED, RUNNING, SweepJob, read_sweep
 
@@ -33,7 +33,7 @@ def _row(job: SweepJob, folder: Path) -> tuple[str, ...]:
         left = format_duration(job.progress["seconds_left"])
         reward, kl = (_number(job.progress["columns"].get(name)) for name in ("score", "kl"))
     elif job.finished:
-        ppo = (read_json(folder / job.name / "results.json") or {}).get("ppo", {})  # it is written last
+        ppo = (read_state(folder / job.name / "results.json") or {}).get("ppo", {})  # it is written last
         reward, kl = _number(ppo.get("held_out/reward_best")), _number(ppo.get("objective/kl"))
     return job.name, job.state, job.stage or "", step, left, reward, kl, " ".join((job.error or "").split())
 

@@ -406,6 +406,44 @@ def test_unsafe_code_is_found(code: str, found: str | None) -> None:
     assert next((hit for node in ast.walk(ast.parse(code)) if (hit := unsafe(node))), None) == found
 
 
+# Who else turns a text into values than the door for foreign ones, salmon/runtime/parsing.py.
+OWN_TEXTS = {
+    "salmon/runtime/parsing.py": "the door",
+    "salmon/pipeline/isolation.py": "what the parent process wrote a moment before",
+    "eval/lm_eval/harness.py": "what json.dumps has just made",
+    "sweeps/sync.py": "the output of W&B's own reader",
+    "sweeps/job_files.py": "OmegaConf's dialect of YAML",
+}
+
+
+def parses(node: ast.AST) -> bool:
+    """Whether the node is a call of a reader that takes NaN, keys that stand twice, or any depth."""
+    if not isinstance(node, ast.Call):
+        return False
+    return (
+        re.search(r"\b(json\.loads?|yaml\.\w*load\w*|OmegaConf\.load|JSONDecoder)$", ast.unparse(node.func)) is not None
+    )
+
+
+def test_foreign_texts_come_through_the_door() -> None:
+    assert {place.split(":")[0] for place, node in nodes(OURS) if parses(node)} == set(OWN_TEXTS)
+
+
+@pytest.mark.parametrize(
+    ("code", "found"),
+    [
+        ("json.loads(t)", True),
+        ("json.load(f)", True),
+        ("yaml.safe_load(t)", True),
+        ("OmegaConf.load(p)", True),
+        ("read_json(p)", False),
+        ("torch.load(p)", False),
+    ],
+)
+def test_readers_are_found(code: str, found: bool) -> None:
+    assert any(parses(node) for node in ast.walk(ast.parse(code))) == found
+
+
 def loose(module: ast.Module) -> list[float]:
     """Relative tolerances above 1 %: with one, a test passes whatever the code computes."""
     return [

@@ -9,10 +9,9 @@ from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
-import yaml
-
 from eval.config import BBHMode
 from salmon.errors import SalmonError
+from salmon.runtime.foreign import read_yaml
 
 TEMPLATE = "tasks/bbh/cot_fewshot/_cot_fewshot_template_yaml"  # in the package lm_eval
 
@@ -37,9 +36,9 @@ def _pattern() -> str:
         raise SalmonError("lm-eval is not installed: pip install 'lm-eval[hf]'")
     template = Path(spec.origin).parent / TEMPLATE
     try:
-        steps = yaml.safe_load(template.read_text(encoding="utf-8"))["filter_list"][0]["filter"]
+        steps = read_yaml(template)["filter_list"][0]["filter"]
         return next(step["regex_pattern"] for step in steps if step["function"] == "regex")
-    except (OSError, KeyError, IndexError, StopIteration) as error:
+    except (SalmonError, KeyError, IndexError, StopIteration) as error:
         raise SalmonError(
             f"{template} is not as in lm-eval 0.4.13 ({error!r}): install the version that pyproject.toml names"
         ) from error

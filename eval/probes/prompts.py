@@ -5,7 +5,8 @@ from pathlib import Path
 
 from eval.user_files import records, texts
 from salmon.errors import SalmonError
-from salmon.runtime.jsonl import read_bytes, split_lines
+from salmon.runtime.foreign import read_bytes
+from salmon.runtime.jsonl import split_lines
 
 COMPLY, REFUSE = "comply", "refuse"
 FIELDS = {"prompt", "category", "expect", "id"}

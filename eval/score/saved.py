@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from salmon.errors import SalmonError
-from salmon.runtime.jsonl import Record, as_record, parse_record, read_bytes, split_lines
+from salmon.runtime.foreign import read_bytes
+from salmon.runtime.jsonl import Record, as_record, parse_record, split_lines
+from salmon.runtime.parsing import Malformed, parse_json
 
 ARRAY_OR_LINES = "one JSON array of objects, or one object a line (JSONL)"
 
@@ -78,10 +80,10 @@ def _record(place: str, value: Any) -> Record:
 
 def _array(path: Path, content: bytes) -> list[Any]:
     try:
-        return json.loads(content.decode())
-    except ValueError as error:
-        line = f":{error.lineno}" if isinstance(error, json.JSONDecodeError) else ""
-        raise SalmonError(f"{path}{line}: not valid JSON ({error}); the file must hold {ARRAY_OR_LINES}") from error
+        return parse_json(content)
+    except Malformed as error:
+        line = f":{error.line}" if error.line else ""
+        raise SalmonError(f"{path}{line}: {error}; the file must hold {ARRAY_OR_LINES}") from error
 
 
 def repeats(items: Sequence[SavedItem], identities: Sequence[Hashable | None]) -> list[str]:

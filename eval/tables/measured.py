@@ -1,6 +1,5 @@
 """Our own figures, from the ``results.json`` of evaluations."""
 
-import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,6 +8,7 @@ from typing import Any
 
 from eval.results import Row
 from salmon.errors import SalmonError
+from salmon.runtime.foreign import read_json
 
 RESULTS = "results.json"
 UNKNOWN = "not recorded"
@@ -56,10 +56,7 @@ def read_results(folders: Sequence[Path]) -> list[MeasuredRow]:
 
 
 def _content(path: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise SalmonError(f"{path}: cannot be read ({error})") from error
+    content = read_json(path, None)
     return content if isinstance(content, dict) else {}
 
 

@@ -5,9 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from salmon.errors import SalmonError
+from salmon.runtime.foreign import read_yaml
 
 PUBLISHED = Path(__file__).with_name("published.yaml")
 WHOLE = {"limit": None, "smoke_test": False}  # conditions of every published value
@@ -72,7 +71,7 @@ def load_published(path: Path = PUBLISHED) -> Published:
     Raises:
         SalmonError: a model or a source that is not declared, or a key that is missing.
     """
-    content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    content = read_yaml(path)
     try:
         sources = {name: Source(entry["mark"], entry["text"]) for name, entry in content["sources"].items()}
         models = content["models"]

@@ -4,7 +4,6 @@ A local ``tydiqa/`` holds ``train`` and ``validation`` as the hub's rows of the 
 line (``train.jsonl`` or ``train.json``), or the original ``tydiqa-goldp-v1.1-{train,dev}.json``.
 """
 
-import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from eval.network import require_hub
 from eval.results import Unavailable
 from eval.sources import rows_with
 from salmon.errors import SalmonError
+from salmon.runtime.foreign import read_json
 
 HUB = ("google-research-datasets/tydiqa", "secondary_task")
 FILES = {
@@ -72,7 +72,7 @@ def _rows_of_folder(folder: Path, split: str) -> dict[str, list[RowOfHub]]:
 def _rows_of_original(path: Path) -> Iterator[RowOfHub]:
     """Rows of a file in SQuAD's nested format."""
     try:
-        for article in json.loads(path.read_text(encoding="utf-8"))["data"]:
+        for article in read_json(path)["data"]:
             for paragraph in article["paragraphs"]:
                 for asked in paragraph["qas"]:
                     answers = {key: [answer[key] for answer in asked["answers"]] for key in ("text", "answer_start")}
@@ -83,7 +83,7 @@ def _rows_of_original(path: Path) -> Iterator[RowOfHub]:
                         "question": asked["question"],
                         "answers": answers,
                     }
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise SalmonError(f"{path} is not in the format of tydiqa-goldp-v1.1: {error!r}") from error
 
 

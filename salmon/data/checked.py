@@ -86,6 +86,8 @@ def _problem(error: Any, kind: type, first: int) -> str:
             return f'{place}"{name}" must be one of {choices}, not {value!r}'
         case "greater_than":
             return f'{place}"{name}" must be a number above {details["gt"]:g}, not {value!r}'
+        case "less_than_equal":
+            return f'{place}"{name}" must be a number of {details["le"]:g} at most, not {value!r}'
         case "string_type":
             return f'{place}"{name}" must be text, not {value!r} (put it in quotes)'
     expected = {

@@ -15,7 +15,8 @@ from salmon.config.data import OnBadLine
 from salmon.data.checked import Checked, Flag, Number, Text, read_as, whole_number
 from salmon.errors import SalmonError
 from salmon.runtime.files import write_text_atomic
-from salmon.runtime.jsonl import Record, parse_record, read_bytes, split_lines
+from salmon.runtime.foreign import read_bytes
+from salmon.runtime.jsonl import Record, parse_record, split_lines
 
 log = logging.getLogger("salmon")
 

@@ -1,6 +1,5 @@
 """The table at the end of a job: what each stage cost and reached, benchmark scores, where to look."""
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 from salmon.config.run import WandbMode
 from salmon.config.schema import Config
 from salmon.pipeline.pipeline import Execution
+from salmon.runtime.foreign import read_json
 from salmon.runtime.progress import format_duration
 from salmon.runtime.tables import aligned_table
 
@@ -54,7 +54,7 @@ def closing_report(cfg: Config, executions: Sequence[Execution], folder: Path, s
 def benchmark_rows(executions: Iterable[Execution]) -> list[dict[str, Any]]:
     """The rows of all evaluations of the job, as their results.json has them."""
     files = [e.artifact.path / "results.json" for e in executions if e.artifact.stage == "eval"]
-    return [row for file in files for row in json.loads(file.read_text())["rows"]]
+    return [row for file in files for row in read_json(file)["rows"]]
 
 
 def benchmarks(rows: Sequence[Mapping[str, Any]]) -> list[str]:

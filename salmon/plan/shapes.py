@@ -1,12 +1,12 @@
 """The shape of a decoder: what memory and FLOPs follow from."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from salmon.errors import SalmonError
+from salmon.runtime.foreign import read_json
 
 LLAMA_LIKE = ("llama", "mistral", "qwen2")  # gated MLP, RMSNorm, rotary positions, no other parameters
 ASK = "Give a folder with its config.json: model.path=FOLDER (config.json alone will do for a plan)"
@@ -153,9 +153,9 @@ def shape_of(path: str, revision: str | None) -> ModelShape:
     if path.startswith(("/", "./", "../", "~")):
         file = Path(path).expanduser() / "config.json"
         try:
-            config = json.loads(file.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise SalmonError(f"the shape of model.path={path} is unknown: {file}: {error}. {ASK}") from error
+            config = read_json(file)
+        except SalmonError as error:
+            raise SalmonError(f"the shape of model.path={path} is unknown: {error}. {ASK}") from error
     else:
         config = _from_hub(path, revision)
     return from_config(config, path)

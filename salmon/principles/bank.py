@@ -21,6 +21,7 @@ from salmon.principles.frames import Frames, framed, read_frames
 from salmon.principles.verifiers import check_problem
 
 BANKS = Path(__file__).parent / "banks"
+MAX_WEIGHT = 1e6  # so that no sum of weights is infinite
 # Fields of a principle that are not in content() while they are unset.
 LATER_FIELDS = ("paraphrases", "negative_paraphrases", "check", "opposite", "framed", "negative_framed")
 
@@ -75,7 +76,7 @@ class Entry(Checked):
     name: Name
     definition: Folded
     negative_definition: Folded | None = None
-    weight: Annotated[Number, Field(gt=0)] = 1.0
+    weight: Annotated[Number, Field(gt=0, le=MAX_WEIGHT)] = 1.0
     topics: Any = None  # read by salmon.principles.frames
     paraphrases: tuple[Folded, ...] | None = None
     negative_paraphrases: tuple[Folded, ...] | None = None

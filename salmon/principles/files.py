@@ -1,14 +1,12 @@
 """Finding and reading the YAML and JSON files of banks and exemplars."""
 
-import json
 from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from salmon.data.checked import suggestion
 from salmon.errors import SalmonError
+from salmon.runtime.foreign import read_json, read_yaml
 
 SUFFIXES = (".yaml", ".yml", ".json")
 
@@ -46,20 +44,7 @@ def read_document(path: Path) -> Any:
     Raises:
         SalmonError: it cannot be read, is not UTF-8 or not valid YAML / JSON (with the line).
     """
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-        return json.loads(text) if path.suffix.lower() == ".json" else yaml.safe_load(text)
-    except OSError as error:
-        raise SalmonError(f"{path} cannot be read: {error.strerror}.") from error
-    except UnicodeDecodeError as error:
-        raise SalmonError(f"{path} is not UTF-8 text (byte {error.start}); save it as UTF-8.") from error
-    except json.JSONDecodeError as error:
-        raise SalmonError(f"{path}, line {error.lineno}: not valid JSON: {error.msg}.") from error
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line = f", line {mark.line + 1}" if mark else ""
-        problem = getattr(error, "problem", None) or error
-        raise SalmonError(f"{path}{line}: not valid YAML: {problem}.") from error
+    return read_json(path, None) if path.suffix.lower() == ".json" else read_yaml(path, None)
 
 
 def refuse(path: Path, problems: Collection[str]) -> None:

@@ -15,8 +15,10 @@ import json
 from pathlib import Path
 from typing import Any
 
+from salmon.config.texts import shown
 from salmon.errors import SalmonError
 from salmon.runtime.files import file_digest
+from salmon.runtime.foreign import read_json
 
 CONFIG, WEIGHTS, PICKLED = "adapter_config.json", "adapter_model.safetensors", "adapter_model.bin"
 HEAD_FILE = "scalar_head.safetensors"
@@ -76,13 +78,9 @@ def read_config(adapter: Path) -> dict[str, Any]:
         SalmonError: unreadable, or not those of a LoRA adapter.
     """
     file = adapter / CONFIG
-    try:
-        config = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise SalmonError(f"{file} cannot be read as an adapter's config: {error}") from error
-    if not isinstance(config, dict) or config.get("peft_type") != "LORA":
-        kind = config.get("peft_type") if isinstance(config, dict) else type(config).__name__
-        raise SalmonError(f"{file}: peft_type is {kind}; only LORA adapters can be used")
+    config = read_json(file)
+    if config.get("peft_type") != "LORA":
+        raise SalmonError(f"{file}: peft_type is {shown(config.get('peft_type'))}; only LORA adapters can be used")
     return config
 
 

@@ -4,34 +4,19 @@ A newline byte ends a line and nothing else does: JSON texts may contain U+2028 
 and so is a byte order mark. Files whose names end in ``.gz`` are read as well.
 """
 
-import gzip
 import json
 import os
-import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from salmon.config.texts import shown
 from salmon.errors import SalmonError
 from salmon.runtime.files import storage_errors, write_text_atomic
+from salmon.runtime.foreign import read_bytes
+from salmon.runtime.parsing import parse_json
 
 Record = dict[str, Any]
-
-BYTE_ORDER_MARK = b"\xef\xbb\xbf"
-
-
-def read_bytes(path: Path) -> bytes:
-    """The content of a file, unpacked if it is gzipped, without a byte order mark.
-
-    Raises:
-        SalmonError: the file cannot be read.
-    """
-    try:
-        content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
-    except (OSError, EOFError, zlib.error) as error:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else error
-        raise SalmonError(f"{path.absolute()} cannot be read: {reason}") from error
-    return content.removeprefix(BYTE_ORDER_MARK)
 
 
 def split_lines(content: bytes) -> Iterator[tuple[int, bytes]]:
@@ -39,18 +24,13 @@ def split_lines(content: bytes) -> Iterator[tuple[int, bytes]]:
     return ((number, line) for number, line in enumerate(content.split(b"\n"), start=1) if line.strip())
 
 
-def parse_record(line: bytes) -> Record:
-    """The JSON object of a line.
+def parse_record(line: bytes, finite: bool = True) -> Record:
+    """The JSON object of a line; ``finite`` as in ``parse_json``.
 
     Raises:
         ValueError: it is not one; the text says why.
     """
-    try:
-        return as_record(json.loads(line.decode()))
-    except UnicodeDecodeError as error:
-        raise ValueError(f"not UTF-8 text (byte {error.start + 1})") from error
-    except json.JSONDecodeError as error:
-        raise ValueError(f"not valid JSON ({error.msg} at column {error.colno})") from error
+    return as_record(parse_json(line, finite))
 
 
 def as_record(value: Any) -> Record:
@@ -60,7 +40,7 @@ def as_record(value: Any) -> Record:
         ValueError: it is not a JSON object; the text says so.
     """
     if not isinstance(value, dict):
-        raise ValueError(f"not a JSON object: {json.dumps(value)[:80]}")
+        raise ValueError(f"not a JSON object: {shown(json.dumps(value))}")
     return value
 
 

@@ -1,6 +1,5 @@
 """status.json of a job's folder: its state, stage and progress, for whoever looks from outside."""
 
-import json
 import logging
 import os
 import socket
@@ -8,14 +7,41 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Required, cast
+
+from typing_extensions import TypedDict
 
 from salmon.errors import SalmonError
 from salmon.runtime.files import storage_errors, write_json_atomic
+from salmon.runtime.foreign import read_json, read_json_as
 from salmon.runtime.progress import Step
 
+DAMAGED = "It was damaged: delete the job's folder and run its job again"
 _SECONDS_BETWEEN_WRITES = 1.0
+
+
+class Position(TypedDict, total=False):
+    """``progress`` in status.json: the fields of ``Step``."""
+
+    done: Required[int]
+    total: Required[int]
+    unit: Required[str]
+    seconds_left: Required[float | None]
+    columns: Required[dict[str, float | None]]
+
+
+class Status(TypedDict, total=False):
+    """status.json. What starts a job may have written it before the job itself does, with fewer keys."""
+
+    state: Required[str]
+    stage: str | None
+    error: str | None
+    progress: Position | None
+    process: int
+    host: str
+    updated: str
 
 
 class StatusFile(logging.Handler):
@@ -63,20 +89,37 @@ def failure_of(path: Path, otherwise: str) -> str | None:
 
     None where it could not: ``otherwise`` is written there in its place.
     """
-    status = read_json(path) or {"stage": None}
+    status = read_status(path) or {"stage": None}
     if status.get("state") == "failed":
-        return str(status["error"])
+        return str(status.get("error"))
     with storage_errors(path.parent):
         path.parent.mkdir(parents=True, exist_ok=True)
         write_json_atomic(path, status | {"state": "failed", "error": otherwise})
     return None
 
 
-def read_json(path: Path) -> Any:
-    """A file of a job's folder; None where it is not there yet; files are replaced whole, so a torn one was damaged."""
+def read_state(path: Path) -> dict[str, Any] | None:
+    """A JSON file of a job's folder; None where it is not there yet.
+
+    Raises:
+        SalmonError: it was damaged: files are replaced whole.
+    """
+    return _unless_absent(path, partial(read_json, path, advice=DAMAGED))
+
+
+def read_status(path: Path) -> dict[str, Any] | None:
+    """The status.json of a job, its values of their types; None where it is not there yet.
+
+    Raises:
+        SalmonError: it was damaged.
+    """
+    return cast(dict[str, Any], _unless_absent(path, partial(read_json_as, path, Status, DAMAGED)))
+
+
+def _unless_absent(path: Path, read: Callable[[], Any]) -> Any:
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
+        return read()
+    except SalmonError:
+        if path.exists():
+            raise
         return None
-    except ValueError as error:
-        raise SalmonError(f"{path}: is damaged ({error}); delete the job's folder and run its job again") from error

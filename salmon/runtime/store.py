@@ -18,7 +18,6 @@ The way to make an artifact once, whatever else runs at the same time::
                 artifact = store.commit(stage, fp, manifest)
 """
 
-import json
 import logging
 import os
 import shutil
@@ -28,13 +27,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Required, cast
 
 from filelock import FileLock, Timeout
+from typing_extensions import TypedDict
 
 from salmon.errors import SalmonError
 from salmon.runtime.files import UNFINISHED, file_digest, fsync_path, storage_errors, write_json_atomic
 from salmon.runtime.fingerprint import fingerprint, semantic
+from salmon.runtime.foreign import read_json_as
 
 __all__ = [
     "Artifact",
@@ -49,8 +50,18 @@ __all__ = [
 log = logging.getLogger("salmon")
 
 MANIFEST = "manifest.json"
-_MANIFEST_KEYS = ("stage", "fingerprint", "files", "metrics", "checkpoints")
 _POLL_SECONDS = 0.2
+
+
+class Manifest(TypedDict, total=False):
+    """What every manifest.json has; a stage adds keys of its own."""
+
+    stage: Required[str]
+    fingerprint: Required[str]
+    files: Required[dict[str, str]]
+    metrics: Required[dict[str, Any]]
+    checkpoints: Required[dict[str, str]]
+    steps: dict[str, int]
 
 
 @dataclass(frozen=True)
@@ -190,13 +201,9 @@ def _files(folder: Path) -> dict[str, Path]:
 def _read_manifest(folder: Path) -> dict[str, Any]:
     path = folder / MANIFEST
     try:
-        manifest = json.loads(path.read_text(encoding="utf-8"))
-        missing = [key for key in _MANIFEST_KEYS if key not in manifest]
-    except (OSError, ValueError) as error:
+        return cast(dict[str, Any], read_json_as(path, Manifest))
+    except SalmonError as error:
         raise SalmonError(
-            f"{path}: cannot be read as a manifest ({error}). A finished artifact always has one: if this "
-            "folder was damaged, delete it and run again; if it is not an artifact, name another."
+            f"{error}. A finished artifact always has a whole {MANIFEST}: if this folder was damaged, delete it and "
+            "run again; if it is not an artifact, name another."
         ) from error
-    if missing:
-        raise SalmonError(f"{path}: lacks {', '.join(missing)}; it was edited, or comes from elsewhere.")
-    return manifest

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
+from salmon.errors import SalmonError
+from salmon.runtime.foreign import read_yaml
 
 _VARIABLES = ("WANDB_SWEEP_ID", "WANDB_RUN_ID", "WANDB_SWEEP_PARAM_PATH")
 
@@ -48,5 +49,7 @@ def _parameters(path: Path) -> dict[str, Any]:
     """The agent's file of parameters. W&B's search reads them back from the run's config by these names."""
     if not path.is_file():
         return {}
-    content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    content = read_yaml(path, None) or {}
+    if not isinstance(content, dict):
+        raise SalmonError(f"WANDB_SWEEP_PARAM_PATH={path}: must be the parameters of a sweep's run, by name")
     return {key: item["value"] for key, item in content.items() if isinstance(item, dict) and "value" in item}

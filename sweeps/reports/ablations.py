@@ -1,10 +1,10 @@
 """What each part of the recipe is worth: one row an arm and policy."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from salmon.runtime.foreign import read_json
 from salmon.runtime.store import open_artifact
 from salmon.runtime.tables import markdown_table
 from sweeps.arms import Arm, group_by_arm
@@ -83,7 +83,7 @@ def reward_figures(arm: Arm) -> dict[str, list[dict[str, float | None]]]:
     """Of each metric, one figure for every reward model that the arm's jobs made or shared."""
     found: dict[str, list[dict[str, float | None]]] = {name: [] for name in (*ACCURACIES, "held_out/accuracy")}
     for path in dict.fromkeys(arm.artifacts("eval of reward").values()):
-        rows = json.loads((path / "results.json").read_text(encoding="utf-8"))["rows"]
+        rows = read_json(path / "results.json")["rows"]
         for row in rows:
             if row["task"] == "principle_following" and row["metric"] in ACCURACIES and row["value"] is not None:
                 found[row["metric"]].append({key: row[key] for key in ("value", "low", "high")})

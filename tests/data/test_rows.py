@@ -138,7 +138,7 @@ def test_other_encodings_are_bad_lines(path):
         ({"scores": [0.5]}, "2 guidelines but 1 scores"),
         ({"scores": 0.5}, '"scores" must be a list'),
         ({"scores": [0.5, "x"]}, '"scores[1]" must be a finite number'),
-        ({"scores": [0.5, float("nan")]}, '"scores[1]" must be a finite number'),
+        ({"scores": [0.5, float("nan")]}, '"scores[1]" is not a finite number (nan)'),
         ({"scores": [0.5, True]}, '"scores[1]" must be a finite number'),
         ({"guidelines": [{"name": "Brief", "negated": False}] * 2}, 'guidelines[0]: "text" is missing'),
         ({"guidelines": ["Brief", "Kind"]}, '"guidelines[0]" must be an object'),

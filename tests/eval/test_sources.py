@@ -96,7 +96,7 @@ def test_absent_data_is_unavailable(read, tmp_path):
     ("file", "content", "message"),
     [
         ("truthfulqa/mc_task.json", '[{"question": "Q?"}]', r"mc_task\.json is not in the format"),
-        ("bbh/navigate.json", "{]", r"navigate\.json is not in the format"),
+        ("bbh/navigate.json", "{]", r"navigate\.json, line 1: not valid JSON"),
         ("mt_bench/question.jsonl", '{"question_id": 1}\n', "line 1: category, turns missing"),
         ("mt_bench/judge_prompts.jsonl", "\n{broken\n", "line 2: not valid JSON"),
     ],

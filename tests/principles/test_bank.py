@@ -225,7 +225,7 @@ principles:
   - {name: brief, definition: The response should be short., weigth: 1}
   - {name: Bad/Name, definition: d, negative_definition: "  "}
   - {name: 7, definition: d, weight: true}
-  - {definition: d, weight: .nan}
+  - {definition: d, weight: 1.0e+300}
   - just text
 """,
     )
@@ -239,7 +239,7 @@ principles:
         'principle 4: "name" must be text, not 7 (put it in quotes)',
         'principle 4: "weight" must be a finite number, not True',
         'principle 5: "name" is missing',
-        'principle 5: "weight" must be a finite number, not nan',
+        'principle 5: "weight" must be a number of 1e+06 at most, not 1e+300',
         "principle 6: must have the keys",
         'the name "brief" occurs 2 times',
     ):

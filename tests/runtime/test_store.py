@@ -102,7 +102,7 @@ def test_a_moved_artifact_opens_and_other_folders_do_not(tmp_path: Path) -> None
     with pytest.raises(SalmonError, match="damaged"):
         open_artifact(moved)
     (moved / "manifest.json").write_text('{"stage": "sft"}')
-    with pytest.raises(SalmonError, match="lacks fingerprint, files, metrics, checkpoints"):
+    with pytest.raises(SalmonError, match="manifest.json: fingerprint is missing"):
         open_artifact(moved)
 
 

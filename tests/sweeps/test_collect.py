@@ -85,7 +85,7 @@ def test_other_folders_and_damaged_files_are_said(sweep, tmp_path):
     with pytest.raises(SalmonError, match="multirun.yaml"):
         read_sweep(tmp_path)
     (sweep / "0_a" / "status.json").write_text('{"state": "fin')
-    with pytest.raises(SalmonError, match="0_a/status.json: is damaged"):
+    with pytest.raises(SalmonError, match="0_a/status.json, line 1: not valid JSON .* It was damaged"):
         read_sweep(sweep)
 
 

@@ -129,7 +129,7 @@ def test_files(tmp_path, capsys):
 
 
 def test_the_kind_of_report_is_the_callbacks_and_else_any_studys(tmp_path):
-    with pytest.raises(SalmonError, match="multirun.yaml: cannot be read"):
+    with pytest.raises(SalmonError, match="multirun.yaml cannot be read"):
         settings_of(tmp_path)
     (tmp_path / "multirun.yaml").write_text("hydra: {callbacks: {sweep: {_target_: x.Y, kind: ablations}}}")
     assert settings_of(tmp_path).kind == "ablations"

@@ -15,7 +15,7 @@ from omegaconf import OmegaConf
 from salmon.config.register import CONF, register
 from salmon.config.run import Engine
 from salmon.errors import SalmonError
-from salmon.runtime.status import read_json
+from salmon.runtime.status import read_state
 from sweeps import slurm_queue
 from sweeps.collect import FAILED, FINISHED, REQUEUED, RUNNING, read_sweep
 from sweeps.slurm import SlurmLauncher, by_choice, is_finished, with_processes
@@ -113,7 +113,7 @@ class Sweep:
         deadline = time.monotonic() + 120
         while time.monotonic() < deadline:
             for file in (self.folder / "sweep").glob("*/status.json"):
-                status = read_json(file)
+                status = read_state(file)
                 if status and (status["state"], status["stage"]) == (RUNNING, "sft"):
                     return int(status["process"])
             time.sleep(0.1)

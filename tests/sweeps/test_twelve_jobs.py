@@ -18,7 +18,7 @@ from transformers import LlamaConfig, LlamaForCausalLM
 
 from salmon.config.register import CONF
 from salmon.models.weights import resolve
-from salmon.runtime.status import read_json
+from salmon.runtime.status import read_state
 from sweeps.collect import FAILED, FINISHED, RUNNING, read_sweep
 
 pytestmark = pytest.mark.slow
@@ -81,7 +81,7 @@ class Killer(threading.Thread):
 
     def running(self, stage: str) -> tuple[Path, int] | None:
         for file in sorted(self.sweep.glob("*/status.json")):
-            status = read_json(file) or {}
+            status = read_state(file) or {}
             at_work = status.get("progress") is not None or stage != "reward"  # not one that waits for another's
             if (status.get("state"), status.get("stage")) == (RUNNING, stage) and at_work:
                 return file.parent, int(status["process"])

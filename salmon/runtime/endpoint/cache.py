@@ -102,7 +102,7 @@ class ReplyCache:
         for line in whole.split(b"\n") if newline else ():
             number += 1
             try:
-                row = parse_record(line)
+                row = parse_record(line, finite=False)
                 self._replies.setdefault(str(row["key"]), _cached(row))
             except (ValueError, KeyError, TypeError) as error:
                 log.warning("%s, line %d: not a reply (%s); it will be asked for again", path, number, error)

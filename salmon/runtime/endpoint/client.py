@@ -21,6 +21,7 @@ from salmon.runtime.endpoint.cache import ReplyCache
 from salmon.runtime.endpoint.failures import FailureTexts
 from salmon.runtime.endpoint.messages import ChatRequest, Reply, Request, read_reply
 from salmon.runtime.endpoint.totals import Totals
+from salmon.runtime.parsing import Malformed, parse_json
 
 OPENAI_URL = "https://api.openai.com/v1"
 GIVE_UP_AFTER = 16  # failures in a row: the server is down, or the settings are wrong
@@ -152,8 +153,8 @@ class Endpoint:
         except OpenAIError as error:
             return self._failed(request, self._failures.of_error(error))
         try:
-            reply = read_reply(json.loads(text), request.top_logprobs is not None)
-        except json.JSONDecodeError:
+            reply = read_reply(parse_json(text, finite=False), request.top_logprobs is not None)
+        except Malformed:
             return self._failed(request, self._failures.of_text(text))
         except ValueError as error:
             return self._failed(request, self._failures.of_reply(str(error), text))

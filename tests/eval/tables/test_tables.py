@@ -211,7 +211,7 @@ def test_what_cannot_be_read_is_named(tmp_path):
     with pytest.raises(SalmonError, match=f"{tmp_path}: no results.json"):
         read_results([tmp_path])
     (tmp_path / "results.json").write_text("{")
-    with pytest.raises(SalmonError, match=r"results\.json: cannot be read"):
+    with pytest.raises(SalmonError, match=r"results\.json, line 1: not valid JSON"):
         read_results([tmp_path])
     (tmp_path / "results.json").write_text('{"rows": [{"x": 1}]}')
     with pytest.raises(SalmonError, match="a row is not of this program"):
