@@ -58,7 +58,7 @@ def parse_yaml(text: str | bytes) -> Any:
         Malformed: it is none, not UTF-8, or holds what ``check_value`` refuses.
     """
     try:
-        value = yaml.load(decoded(text), _Loader)
+        value = _Loader(decoded(text)).get_single_data()
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         problem = getattr(error, "problem", None) or " ".join(str(error).split())
