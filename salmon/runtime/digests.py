@@ -1,7 +1,6 @@
 """Hashes of large files, each computed once: kept with what tells that the file is still the same."""
 
 import hashlib
-import json
 import logging
 import os
 import time
@@ -13,7 +12,9 @@ from pathlib import Path
 
 from filelock import FileLock
 
+from salmon.errors import SalmonError
 from salmon.runtime.files import file_digest, write_json_atomic
+from salmon.runtime.foreign import read_json
 
 log = logging.getLogger("salmon")
 
@@ -83,8 +84,8 @@ def _keep(file: Path, folder: Path) -> str:
 
 def _kept(file: Path, folder: Path) -> str | None:
     """The hash that was kept of the file as it is; None where there is none."""
-    with suppress(OSError, ValueError, TypeError, KeyError):  # an entry that cannot be read is made again
-        entry = json.loads(_entry(file, folder).read_text(encoding="utf-8"))
+    with suppress(OSError, SalmonError, KeyError):  # an entry that cannot be read is made again
+        entry = read_json(_entry(file, folder))
         digest = str(entry.pop("sha256"))
         return digest if entry == asdict(FileState.of(file)) else None
     return None

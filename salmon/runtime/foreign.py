@@ -1,7 +1,7 @@
 """The door for files that somebody else wrote, or may have changed: every one of them is read here.
 
 Whatever is behind the path (nothing, a folder, other bytes than UTF-8, half of a document, numbers without end) is one
-``SalmonError`` that names the file and, where there is one, the line. ``salmon/runtime/jsonl.py`` reads rows through it.
+``SalmonError`` that names the file and, if there is one, the line. ``salmon/runtime/jsonl.py`` reads rows through it.
 """
 
 import gzip
