@@ -3,7 +3,6 @@
 import logging
 from collections import Counter
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,7 +11,7 @@ from eval.pairs import TASK as PAIRS
 from eval.principle_following import TASK as PRINCIPLE_FOLLOWING
 from salmon.errors import SalmonError
 from salmon.runtime.adapter_files import CONFIG, HEAD_FILE, WEIGHTS, adapter_identity, adapter_in
-from salmon.runtime.store import MANIFEST, Artifact, open_artifact
+from salmon.runtime.artifact import MANIFEST, Artifact, artifact_around, open_artifact
 
 log = logging.getLogger("salmon")
 
@@ -92,6 +91,7 @@ def _find(part: str) -> list[_Found]:
         return [_Found(BASE, BASE, None)]
     if (path / MANIFEST).is_file():
         artifact = open_artifact(path)
+        artifact.check()
         here = checkpoints_of(artifact)
         if not (here.policies or here.reward_models):
             raise SalmonError(
@@ -120,13 +120,12 @@ def _in_artifact(name: str, what: Path | Artifact | None, artifact: Artifact) ->
 
 def _of_its_artifact(adapter: Path) -> _Found | None:
     """A folder inside an artifact as that artifact's checkpoint; None where it is none."""
-    for folder in adapter.parents:
-        if (folder / MANIFEST).is_file():
-            with suppress(SalmonError):  # another program's manifest
-                artifact = open_artifact(folder)
-                for name, path in artifact.checkpoints.items():
-                    if path.resolve() == adapter:
-                        return _in_artifact(name, path, artifact)
+    artifact = artifact_around(adapter)
+    if artifact is not None:
+        artifact.check()
+        for name, path in artifact.checkpoints.items():
+            if path.resolve() == adapter:
+                return _in_artifact(name, path, artifact)
     return None
 
 

@@ -20,7 +20,7 @@ from salmon.config.schema import Config
 from salmon.config.typed import to_typed
 from salmon.distributed.launch import folder_overrides, leave, only_in_one_process, started_rank
 from salmon.errors import SalmonError
-from salmon.pipeline.help import help_text, plan_help
+from salmon.pipeline.help import help_text, plan_help, store_help
 from salmon.pipeline.isolation import run_isolated
 from salmon.runtime.console import configure_console
 from salmon.runtime.exit_hooks import exit_hooks
@@ -89,10 +89,23 @@ def plan_text(arguments: list[str]) -> str:
         sys.exit(f"\nsalmon: {error}\n")
 
 
+def store_command(arguments: list[str]) -> int:
+    """Print what ``salmon store`` has to say; the exit status. One message where it cannot."""
+    from salmon.pipeline.store_command import run_store_command
+
+    try:
+        text, status = run_store_command(arguments)
+    except SalmonError as error:
+        sys.exit(f"\nsalmon: {error}\n")
+    print(text)
+    return status
+
+
 def main() -> None:
     """Entry point of the console script and of ``python -m salmon``."""
     if {"-h", "--help"} & set(sys.argv[1:]):
-        print(plan_help() if sys.argv[1:2] == ["plan"] else help_text())
+        command = {"plan": plan_help, "store": store_help}
+        print(command.get(sys.argv[1], help_text)())
         return
     if sys.argv[1:] == ["--version"]:
         print(f"salmon-align {__version__}")
@@ -100,6 +113,8 @@ def main() -> None:
     if sys.argv[1:2] == ["plan"]:
         print(plan_text(sys.argv[2:]))
         return
+    if sys.argv[1:2] == ["store"]:
+        sys.exit(store_command(sys.argv[2:]))
     for argument in sys.argv[1:]:
         group, _, choice = argument.partition("=")
         if choice.isdigit() and group and (Path(CONF) / group).is_dir():  # a traceback in Hydra 1.3

@@ -8,7 +8,7 @@ from eval.user_files import existing, records, texts
 from salmon.data.rows import content_id
 from salmon.errors import SalmonError
 from salmon.preferences.pairs import Pair
-from salmon.runtime.store import Artifact
+from salmon.runtime.artifact import Artifact, open_artifact
 
 HELD_OUT = "held_out_pairs.jsonl"
 SETTING = "eval.principle_following.pairs"
@@ -47,7 +47,7 @@ def find_pairs(reward: Artifact, given: str | None) -> Path:
             f"{folder} has no {HELD_OUT}: it was made by an older version. Give pairs of prompts that the reward "
             f"model was not trained on, {{prompt_id, prompt, response_1, response_2}} a line: {SETTING}=FILE.jsonl"
         )
-    return folder / HELD_OUT
+    return open_artifact(folder).file(HELD_OUT)
 
 
 def read_pairs(path: Path, limit: int | None) -> list[Pair]:

@@ -54,8 +54,16 @@ class TrackingConfig:
     sweep_stage: SweepStage = MISSING  # stage whose run reports to a W&B sweep agent that started the job
 
 
+class OnDamage(Enum):
+    """What happens when a finished artifact is not as it was made."""
+
+    stop = "stop"
+    remake = "remake"  # it is set aside and made again
+
+
 @dataclass
 class PathsConfig:
     store: str = MISSING  # folder of the artifact store
+    on_damage: OnDamage = MISSING  # when an artifact in it was changed or is cut
     wandb: str = MISSING  # folder that gets W&B's own "wandb/" folder
     cache: str = MISSING  # folder of converted weights of bundled models

@@ -16,6 +16,7 @@ salmon: self-alignment with instructable reward models
   salmon +experiment=NAME                      a recipe, or an experiment with its report
   salmon +sweeps=NAME                          a study: {studies}
   salmon plan [...] [gpu=NAME] [processes=N]   memory, FLOPs and time of each phase, without running it
+  salmon store list|verify|repair [FOLDER]     the artifacts of a store: are their files as they were made?
   salmon --cfg job [...]                       show the whole config of a command, without running it
   salmon --version                             the name of the package and its version
   python -m eval checkpoint=PATH               benchmarks on a checkpoint
@@ -40,6 +41,20 @@ Memory, tokens, FLOPs and time of each phase of a config, by calculation: nothin
   prompts    rows of each source whose size only a download would tell
   --json     bytes, tokens, FLOPs and seconds, for programs
 """
+
+STORE = """\
+salmon store list|verify|repair [FOLDER]
+
+The finished artifacts in FOLDER: a store (paths.store; not given: runs/store), or one artifact STORE/STAGE/FINGERPRINT.
+  list    stage, fingerprint, when each was made, its size
+  verify  read every file, and compare it with its hash in the manifest; exit status 1 where one was changed
+  repair  verify, and set what was changed aside (FINGERPRINT.damaged_N): the job that needs it makes it again
+"""
+
+
+def store_help() -> str:
+    """Usage of ``salmon store``."""
+    return STORE
 
 
 def plan_help() -> str:

@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -115,19 +115,30 @@ class Pipeline:
             )
 
     def _artifacts_in_store(self) -> dict[str, Artifact]:
-        """Finished artifacts of this config, as far as their inputs are finished too."""
+        """Finished artifacts of this config, as far as their inputs are finished too; those to be used are checked."""
         return world().on_main(self._found_in_store)  # so that all processes go by one answer
 
     def _found_in_store(self) -> dict[str, Artifact]:
-        store = self._store()
+        store, used = self._store(), self._used()
         found: dict[str, Artifact] = {}
         for name, spec in STAGES.items():
             upstream = spec.reads(self.cfg)
             if all(stage in found for stage in upstream):
-                artifact = store.get(name, self._fingerprint(spec, {stage: found[stage] for stage in upstream}))
+                look = store.get if name in used else store.find
+                artifact = look(name, self._fingerprint(spec, {stage: found[stage] for stage in upstream}))
                 if artifact:
                     found[name] = artifact
         return found
+
+    def _used(self) -> set[str]:
+        """Stages whose artifacts this job makes, reuses or reads."""
+        chosen = self._chosen()
+        read = {stage for spec in chosen.values() for stage in spec.reads(self.cfg)}
+        return {
+            *chosen,
+            *read,
+            *(stage for spec in chosen.values() if spec.subjects for stage in spec.subjects(self.cfg)),
+        }
 
     def _settings_of(self, spec: StageSpec) -> dict[str, Any]:
         """Everything that decides the stage's result besides its inputs, read once a job."""
@@ -148,7 +159,7 @@ class Pipeline:
         )
 
     def _store(self) -> Store:
-        return Store(Path(self.cfg.paths.store).expanduser().absolute())
+        return Store(Path(self.cfg.paths.store).expanduser().absolute(), self.cfg.paths.on_damage)
 
     def _execute(self, spec: StageSpec, inputs: Mapping[str, Artifact], label: str) -> Artifact:
         """Find the artifact, or make it under the store's lock."""
@@ -176,7 +187,7 @@ class Pipeline:
         """Run the stage in its work folder and commit what it made."""
         from salmon.stage.context import StageContext
 
-        cfg, work = self.cfg, store.work_dir(spec.name, key)
+        cfg, work = self.cfg, world().on_main(lambda: _work_on(store, spec.name, key, inputs.values()))
         log.info("%s: starts (%s)", label, work)
         reset_peak_memory()
         began = time.perf_counter()
@@ -230,3 +241,10 @@ class Pipeline:
             self._shared = self.load_base()
         self._shared.clear()
         return self._shared
+
+
+def _work_on(store: Store, stage: str, key: str, inputs: Iterable[Artifact]) -> Path:
+    """The work folder of a stage, once its inputs are still as they were made."""
+    for artifact in inputs:
+        artifact.check()
+    return store.work_dir(stage, key)

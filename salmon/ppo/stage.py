@@ -39,8 +39,8 @@ def run(cfg: Config, ctx: StageContext) -> dict[str, float]:
 
     # 2. Optimiser and state, as an interrupted try left them. The policy is frozen while the value model warms up.
     trainer = Trainer(models.trained, ppo.optim, sometimes_frozen=models.shared.parameters_of(POLICY))
-    checkpoint = ctx.work / "state.pt"
-    saved = trainer.load(checkpoint)
+    checkpoint = ctx.state / "state.pt"
+    saved = trainer.load(checkpoint, lambda extras: ctx.tracker.reaches(extras["step"]))
     state = TrainingState(**saved) if saved else TrainingState(kl_coefficient=ppo.kl.coefficient)
     ctx.tracker.rewind(state.step if saved else -1)
     reporter = UpdateReporter(ctx, len(batches), state.step)
@@ -76,6 +76,5 @@ def run(cfg: Config, ctx: StageContext) -> dict[str, float]:
 
     # 6. The last policy, and what the run reached.
     save_last(ctx, models)
-    ctx.write(checkpoint.unlink)
     name_checkpoints(ctx, state, ppo.keep_every)
     return world().on_main(lambda: final_metrics(ctx.work, state))

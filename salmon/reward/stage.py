@@ -71,5 +71,4 @@ def run(cfg: Config, ctx: StageContext) -> dict[str, float]:
 
     # 6. Adapter and head, together.
     ctx.write(lambda: model.save(ctx.work / "reward"))
-    training.remove_states()
     return metrics

@@ -10,7 +10,6 @@ from torch import Tensor, nn
 from salmon.config.reward import RewardConfig
 from salmon.config.training import SupervisedSettings
 from salmon.core.preference import bradley_terry_loss, pairwise_accuracy
-from salmon.distributed.world import world
 from salmon.models.base import SharedModel
 from salmon.models.forward import score_forward
 from salmon.models.heads import ScalarHead, save_scalar_model
@@ -99,7 +98,7 @@ class RewardTraining:
         run = TrainingRun(
             name,
             self._seed,
-            self._ctx.work / f"state_{name}{phase.part}.pt",
+            self._ctx.state / f"state_{name}{phase.part}.pt",
             self._ctx.tracker,
             shown=[f"{name}/loss", f"{name}/accuracy", f"{name}/margin", "optim/grad_norm"],
             first_step=self._steps,
@@ -111,8 +110,3 @@ class RewardTraining:
             trained = fit(trainer, groups, settings, Objective(loss, weight=len), run)
         self._steps += trained.steps
         return trained.metrics
-
-    def remove_states(self) -> None:
-        """Delete the files that an interrupted run would go on from."""
-        for state in world().on_main(lambda: sorted(self._ctx.work.glob("state_*.pt"))):
-            self._ctx.write(state.unlink)

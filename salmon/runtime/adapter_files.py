@@ -17,6 +17,7 @@ from typing import Any
 
 from salmon.config.texts import shown
 from salmon.errors import SalmonError
+from salmon.runtime.artifact import artifact_around
 from salmon.runtime.files import file_digest
 from salmon.runtime.foreign import read_json
 
@@ -90,11 +91,13 @@ def adapter_identity(folder: str) -> dict[str, str]:
     The base's name in its config is left out: it says where the base lay when the adapter was saved.
 
     Raises:
-        SalmonError: there is no usable adapter.
+        SalmonError: there is no usable adapter; or it is of an artifact that is not as it was made.
     """
     adapter = adapter_in(Path(folder).expanduser())
     if adapter is None or not (adapter / WEIGHTS).is_file():
         raise SalmonError(f"{folder}: there is no adapter ({CONFIG}, {WEIGHTS})")
+    if (artifact := artifact_around(adapter.absolute())) is not None:
+        artifact.check()
     config = {key: value for key, value in read_config(adapter).items() if key not in NAMES_OF_BASE}
     text = json.dumps(config, sort_keys=True)
     files = (adapter / name for name in (WEIGHTS, HEAD_FILE))

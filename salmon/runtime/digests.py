@@ -47,6 +47,24 @@ class FileState:
         return time.time() - max(self.mtime_ns, self.ctime_ns) / 1e9 > SETTLED_S
 
 
+_read_by_this_process: dict[FileState, str] = {}
+
+
+def digest_once(file: Path) -> str:
+    """Hex SHA-256 of a file's content; a file that has stayed as it is is read once in a process.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    state = FileState.of(file)
+    if state not in _read_by_this_process:
+        digest = file_digest(file)
+        if not state.settled:
+            return digest
+        _read_by_this_process[state] = digest
+    return _read_by_this_process[state]
+
+
 def kept_digests(files: Sequence[Path], cache: Path) -> list[str]:
     """Hex SHA-256 of the content of each file; of a large one it is computed once, and kept in ``cache``.
 

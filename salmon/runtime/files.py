@@ -14,12 +14,11 @@ from typing import Any
 from salmon.errors import SalmonError
 
 _FULL = {errno.ENOSPC, errno.EDQUOT}
-_DENIED = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST}
+_DENIED = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST, errno.EISDIR, errno.ENAMETOOLONG}
 _BROKEN = {errno.EIO, errno.ESTALE}
 # torch.save and safetensors report a full disk as a RuntimeError / SafetensorError without an errno.
 _FULL_TEXT = ("No space left on device", "Disk quota exceeded")
 _NO_ROOM_BYTES = 4096
-UNFINISHED = ".unfinished"  # end of the name of a file that a kill may leave behind
 
 
 @contextmanager
@@ -77,7 +76,7 @@ def _is_full(path: Path) -> bool:
 
 def write_text_atomic(path: Path, text: str) -> None:
     """Replace ``path`` by ``text``; a reader sees the old content or the new, also after a power cut."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=UNFINISHED)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     temporary = Path(name)
     try:
         os.fchmod(handle, 0o666 & ~_umask())  # mkstemp's 0600 would shut colleagues out of a shared store

@@ -5,8 +5,10 @@ and so is a byte order mark. Files whose names end in ``.gz`` are read as well.
 """
 
 import json
+import logging
 import os
-from collections.abc import Iterable, Iterator
+import shutil
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -15,6 +17,8 @@ from salmon.errors import SalmonError
 from salmon.runtime.files import storage_errors, write_text_atomic
 from salmon.runtime.foreign import read_bytes
 from salmon.runtime.parsing import parse_json
+
+log = logging.getLogger("salmon")
 
 Record = dict[str, Any]
 
@@ -77,6 +81,38 @@ def read_grown(path: Path, advice: str = "Delete the line, or the file to make a
     return [_record(f"{path}, line {number}", line, advice) for number, line in split_lines(whole + newline)]
 
 
+def recover_grown(path: Path, valid: Callable[[Record], bool] = lambda record: True) -> list[Record]:
+    """As ``read_grown`` for a file that is to grow on: it ends before the first line that is damaged or not ``valid``.
+
+    A copy of the damaged file is kept beside it, and named in the log.
+
+    Raises:
+        SalmonError: the file cannot be read or written.
+    """
+    if not path.exists():
+        return []
+    whole, newline, torn = read_bytes(path).rpartition(b"\n")
+    content, records, fault = whole + newline, list[Record](), None
+    for number, line in split_lines(content):
+        try:
+            record = parse_record(line)
+            if not valid(record):
+                raise ValueError("it lacks something")
+        except ValueError as error:
+            fault = f"line {number}: {error}"
+            content = b"".join(good + b"\n" for good in content.split(b"\n")[: number - 1])
+            break
+        records.append(record)
+    if fault or torn:
+        with storage_errors(path):
+            if fault:
+                aside = path.with_name(f".{path.name}.damaged")
+                shutil.copyfile(path, aside)
+                log.warning("%s is damaged (%s). It ends before that line now; as it was it is %s", path, fault, aside)
+            write_text_atomic(path, content.decode())
+    return records
+
+
 def append_records(path: Path, records: Iterable[Record], ascii_only: bool = True) -> None:
     """Add lines at the end: all of them, or none where the disk is full. Makes the file and its folder.
 
@@ -98,6 +134,7 @@ def append_records(path: Path, records: Iterable[Record], ascii_only: bool = Tru
                 written = 0
                 while written < len(text):
                     written += file.write(text[written:])
+                os.fsync(file.fileno())  # a state that is written later must not outlive these lines
             except OSError:
                 file.truncate(end)
                 raise

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from salmon.distributed.world import World, use_world, world
-from salmon.runtime.jsonl import Record, append_records, read_grown, rewrite_records
+from salmon.runtime.jsonl import Record, append_records, recover_grown, rewrite_records
 from salmon.runtime.progress import Progress
 
 log = logging.getLogger("salmon")
@@ -51,8 +51,8 @@ def _append(path: Path, rows: Sequence[Record]) -> None:
 
 def _whole_chunks(path: Path, chunk_size: int, total: int) -> list[Record]:
     """Rows of finished chunks; the rows of a chunk that a kill interrupted are dropped from the file."""
-    rows = read_grown(path, "Delete the file to make it again")
-    whole = len(rows) if len(rows) == total else len(rows) - len(rows) % chunk_size
+    rows = recover_grown(path)
+    whole = total if len(rows) >= total else len(rows) - len(rows) % chunk_size
     if whole < len(rows):
         rewrite_records(path, rows[:whole], ascii_only=False)
     return rows[:whole]

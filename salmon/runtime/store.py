@@ -2,9 +2,13 @@
 
 ::
 
-    <root>/<stage>/<fingerprint>.lock      held by the process that makes the artifact
-    <root>/<stage>/<fingerprint>.partial/  work in progress; kept when interrupted, never read as an artifact
-    <root>/<stage>/<fingerprint>/          finished: appears whole, by one rename, and is never changed after
+    <root>/<stage>/<fingerprint>.lock       held by the process that makes the artifact
+    <root>/<stage>/<fingerprint>.partial/   work in progress; kept when interrupted, never read as an artifact
+    <root>/<stage>/<fingerprint>/           finished: appears whole, by one rename, and is never changed after
+    <root>/<stage>/<fingerprint>.damaged_N/ was changed all the same, and set aside
+
+In a work folder, names that begin with a dot are temporary, and no part of the artifact. ``.state/`` is what an
+interrupted try goes on from; it is removed after the rename, so that no moment is without the one or the other.
 
 The way to make an artifact once, whatever else runs at the same time::
 
@@ -25,111 +29,72 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cached_property
+from functools import cache
+from itertools import count
 from pathlib import Path
-from typing import Any, Required, cast
+from typing import Any
 
 from filelock import FileLock, Timeout
-from typing_extensions import TypedDict
 
+from salmon.config.run import OnDamage
 from salmon.errors import SalmonError
-from salmon.runtime.files import UNFINISHED, file_digest, fsync_path, storage_errors, write_json_atomic
-from salmon.runtime.fingerprint import fingerprint, semantic
-from salmon.runtime.foreign import read_json_as
+from salmon.runtime.artifact import MANIFEST, Artifact, DamagedArtifact, files_of, open_artifact, sealed
+from salmon.runtime.files import file_digest, fsync_path, storage_errors, write_json_atomic
 
-__all__ = [
-    "Artifact",
-    "Store",
-    "fingerprint",
-    "open_artifact",
-    "semantic",
-    "storage_errors",
-    "write_json_atomic",
-]
+__all__ = ["MANIFEST", "STATE", "Artifact", "Store", "open_artifact"]
 
 log = logging.getLogger("salmon")
 
-MANIFEST = "manifest.json"
+STATE = ".state"  # in a work folder: what an interrupted try goes on from
 _POLL_SECONDS = 0.2
-
-
-class Manifest(TypedDict, total=False):
-    """What every manifest.json has; a stage adds keys of its own."""
-
-    stage: Required[str]
-    fingerprint: Required[str]
-    files: Required[dict[str, str]]
-    metrics: Required[dict[str, Any]]
-    checkpoints: Required[dict[str, str]]
-    steps: dict[str, int]
-
-
-@dataclass(frozen=True)
-class Artifact:
-    """A finished stage result. ``path`` holds its files; nothing below it changes any more."""
-
-    stage: str
-    fingerprint: str
-    path: Path
-
-    @property
-    def name(self) -> str:
-        """Name in W&B's lineage graph."""
-        return f"{self.stage}-{self.fingerprint}"
-
-    @cached_property
-    def manifest(self) -> dict[str, Any]:
-        return _read_manifest(self.path)
-
-    @property
-    def metrics(self) -> dict[str, Any]:
-        """The stage's final numbers."""
-        return self.manifest["metrics"]
-
-    @property
-    def checkpoints(self) -> dict[str, Path]:
-        """Folders of the models it holds, by name."""
-        return {name: self.path / relative for name, relative in self.manifest["checkpoints"].items()}
-
-    @property
-    def steps(self) -> dict[str, int]:
-        """Updates that made each of these models, where the stage said so."""
-        return self.manifest.get("steps", {})
-
-    def verify(self) -> None:
-        """Compare every file with the SHA-256 written when it was finished (reads all of it).
-
-        Raises ``SalmonError`` that lists what was changed, removed or added.
-        """
-        expected = self.manifest["files"]
-        found = {name: file_digest(path) for name, path in _files(self.path).items()}
-        faults = [f"{name} is missing" for name in sorted(expected.keys() - found.keys())]
-        faults += [f"{name} was added" for name in sorted(found.keys() - expected.keys())]
-        both = sorted(expected.keys() & found.keys())
-        faults += [f"{name} was changed" for name in both if expected[name] != found[name]]
-        if faults:
-            raise SalmonError(
-                f"{self.path} is not as it was made: {'; '.join(faults)}. Delete the folder to make it again."
-            )
-
-
-def open_artifact(path: Path) -> Artifact:
-    """The artifact in a folder, wherever it was moved to.
-
-    Raises ``SalmonError`` when the folder has no readable manifest, so it is no finished artifact.
-    """
-    manifest = _read_manifest(path)
-    return Artifact(manifest["stage"], manifest["fingerprint"], path)
 
 
 @dataclass(frozen=True)
 class Store:
     root: Path
+    on_damage: OnDamage = OnDamage.stop
 
     def get(self, stage: str, fingerprint: str) -> Artifact | None:
-        """The finished artifact, or None when it has yet to be made."""
+        """The finished artifact, its files checked; None when it has yet to be made, or made again (``on_damage``).
+
+        Raises:
+            SalmonError: it is not as it was made, or is another's.
+        """
+        try:
+            artifact = self.find(stage, fingerprint)
+            if artifact is not None:
+                artifact.check()
+        except SalmonError as error:
+            if self.on_damage is OnDamage.stop:
+                raise
+            _warn_once(f"{error}. It counts as not made (paths.on_damage=remake)")
+            return None
+        return artifact
+
+    def find(self, stage: str, fingerprint: str) -> Artifact | None:
+        """As ``get``, but its files are not read: for what is only to be named.
+
+        Raises:
+            SalmonError: its manifest cannot be read, or is another artifact's.
+        """
         path = self.root / stage / fingerprint
-        return open_artifact(path) if path.exists() else None
+        if not path.exists():
+            return None
+        artifact = open_artifact(path)
+        if (artifact.stage, artifact.fingerprint) != (stage, fingerprint):
+            raise DamagedArtifact(path, f"its {MANIFEST} is of {artifact.name}")
+        shutil.rmtree(path / STATE, ignore_errors=True)  # a kill came between the rename and this
+        return artifact
+
+    def set_aside(self, stage: str, fingerprint: str) -> Path:
+        """Move a finished artifact out of the way, so that it is made again; nothing is deleted. The new folder."""
+        path = self.root / stage / fingerprint
+        aside = next(
+            free for number in count(1) if not (free := path.with_name(f"{fingerprint}.damaged_{number}")).exists()
+        )
+        with storage_errors(self.root):
+            path.rename(aside)
+        return aside
 
     @contextmanager
     def lock(self, stage: str, fingerprint: str) -> Iterator[None]:
@@ -152,8 +117,13 @@ class Store:
             lock.release()
 
     def work_dir(self, stage: str, fingerprint: str) -> Path:
-        """The folder to work in: empty at first, with everything a killed try left behind later on."""
+        """The folder to work in: empty at first, with everything a killed try left behind later on.
+
+        Call with the lock held, after ``get`` found nothing. A damaged artifact in the place is set aside.
+        """
         path = self.root / stage / f"{fingerprint}.partial"
+        if self.on_damage is OnDamage.remake and (self.root / stage / fingerprint).exists():
+            log.warning("the damaged artifact is now %s", self.set_aside(stage, fingerprint))
         with storage_errors(self.root):
             path.mkdir(parents=True, exist_ok=True)
         return path
@@ -165,20 +135,20 @@ class Store:
         relative to the artifact) where the stage has them, and the ``steps`` that made them. Added here: ``stage``,
         ``fingerprint``, ``created`` (UTC) and ``files`` (relative path -> SHA-256).
         """
-        work, final = self.work_dir(stage, fingerprint), self.root / stage / fingerprint
+        final = self.root / stage / fingerprint
+        work = final.with_name(f"{fingerprint}.partial")
         whole = {"metrics": {}, "checkpoints": {}, **manifest, "stage": stage, "fingerprint": fingerprint}
         for name, relative in whole["checkpoints"].items():
             if not (work / relative).exists():
                 raise ValueError(f"checkpoint {name!r} of {stage}: {work / relative} does not exist")
         with storage_errors(self.root):
-            for left in work.rglob(f".*{UNFINISHED}"):  # by a kill
-                left.unlink()
-            files = _files(work)
+            remove_temporary(work)
+            files = files_of(work)
             for path in files.values():
                 fsync_path(path)
             whole["files"] = {name: file_digest(path) for name, path in files.items()}
             whole["created"] = datetime.now(UTC).isoformat(timespec="seconds")
-            write_json_atomic(work / MANIFEST, whole)
+            write_json_atomic(work / MANIFEST, sealed(whole))
             for folder in {path.parent for path in files.values()} | {work}:
                 fsync_path(folder)
             if final.exists():
@@ -189,21 +159,20 @@ class Store:
             else:
                 os.rename(work, final)
             fsync_path(final.parent)
+        shutil.rmtree(final / STATE, ignore_errors=True)
         return open_artifact(final)
 
 
-def _files(folder: Path) -> dict[str, Path]:
-    """Every file below ``folder`` except the manifest, by relative POSIX path, sorted."""
-    paths = sorted(path for path in folder.rglob("*") if path.is_file())
-    return {path.relative_to(folder).as_posix(): path for path in paths if path != folder / MANIFEST}
+@cache
+def _warn_once(message: str) -> None:
+    log.warning("%s", message)
 
 
-def _read_manifest(folder: Path) -> dict[str, Any]:
-    path = folder / MANIFEST
-    try:
-        return cast(dict[str, Any], read_json_as(path, Manifest))
-    except SalmonError as error:
-        raise SalmonError(
-            f"{error}. A finished artifact always has a whole {MANIFEST}: if this folder was damaged, delete it and "
-            "run again; if it is not an artifact, name another."
-        ) from error
+def remove_temporary(work: Path) -> None:
+    """Remove what a kill left half-made in a work folder; ``.state`` stays."""
+    for left in sorted(work.rglob(".*")):
+        if left.is_dir() and not left.is_symlink():
+            if left != work / STATE and work / STATE not in left.parents:
+                shutil.rmtree(left)
+        elif work / STATE not in left.parents:
+            left.unlink(missing_ok=True)

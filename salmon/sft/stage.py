@@ -32,7 +32,6 @@ def run(cfg: Config, ctx: StageContext) -> dict[str, float]:
         shared.add_adapter(ADAPTER, cfg.seed)
     last = train_sft(ctx, shared, ADAPTER, examples, cfg.sft, cfg.seed)
 
-    # 4. The adapter; then the state that an interrupted run would go on from is not needed any more.
+    # 4. The adapter.
     ctx.write(lambda: shared.save_adapter(ADAPTER, ctx.work / "policy"))
-    ctx.write(lambda: (ctx.work / "state.pt").unlink(missing_ok=True))
     return counts | {"sft/loss": last["sft/loss"], "selfalign/demonstrations": len(examples)}

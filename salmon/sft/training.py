@@ -43,7 +43,7 @@ def train_sft(
     Returns:
         The metrics of the last step.
     """
-    checkpoint = ctx.work / "state.pt"
+    checkpoint = ctx.state / "state.pt"
 
     def loss(rows: Sequence[SFTExample], num_tokens: float) -> tuple[Tensor, dict[str, float]]:
         batch = token_batch(

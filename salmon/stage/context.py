@@ -6,7 +6,8 @@ from pathlib import Path
 
 from salmon.distributed.world import world
 from salmon.models.base import SharedModel
-from salmon.runtime.store import Artifact, storage_errors
+from salmon.runtime.files import storage_errors
+from salmon.runtime.store import STATE, Artifact
 from salmon.sampling.sampler import Sampler
 from salmon.tracking.tracker import Tracker
 
@@ -24,6 +25,11 @@ class StageContext:
     # What the stage says of its policies, for the manifest:
     checkpoints: dict[str, str] = field(default_factory=dict)  # those besides its ``StageSpec``'s, name -> folder
     steps: dict[str, int] = field(default_factory=dict)  # updates that made each, where that is known
+
+    @property
+    def state(self) -> Path:
+        """Folder of what an interrupted try goes on from; it is removed once the artifact is finished."""
+        return self.work / STATE
 
     def write(self, action: Callable[[], object]) -> None:
         """Write below ``work``, in the first process only.

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from salmon.runtime.files import storage_errors
-from salmon.runtime.jsonl import Record, append_records, read_grown, rewrite_records
+from salmon.runtime.jsonl import Record, append_records, read_grown, recover_grown, rewrite_records
 
 METRICS = "metrics.jsonl"
 TABLES = "tables"
@@ -41,6 +41,15 @@ class MetricsFile:
         records = [dict(zip(columns, row, strict=True)) for row in rows]
         rewrite_records(self.work / TABLES / f"{name}_{step}.jsonl", records, ascii_only=False)
 
+    def recover(self) -> None:
+        """Drop what a kill cut off; from a damaged line on, set the lines aside."""
+        recover_grown(self.work / METRICS, valid=_is_row)
+
+    def last_step(self) -> int:
+        """Step of the last line; 0 where there is none."""
+        rows = read_metrics(self.work / METRICS)
+        return int(rows[-1]["step"]) if rows else 0
+
     def rewind(self, step: float) -> None:
         """Forget lines and tables of later steps, and a last line that a kill cut off."""
         path = self.work / METRICS
@@ -48,8 +57,13 @@ class MetricsFile:
             if path.exists():
                 rewrite_records(path, [row for row in read_metrics(path) if row["step"] <= step], ascii_only=False)
             for table in (self.work / TABLES).glob("*.jsonl"):
-                if int(table.stem.rpartition("_")[2]) > step:
+                made_at = table.stem.rpartition("_")[2]
+                if made_at.isdecimal() and int(made_at) > step:
                     table.unlink()
+
+
+def _is_row(record: Record) -> bool:
+    return isinstance(record.get("step"), int)
 
 
 def read_metrics(path: Path) -> list[Record]:

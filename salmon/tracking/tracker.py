@@ -72,6 +72,10 @@ class Tracker:
         if self._run is not None:
             self._run.output(artifact_name, path, metadata or {})
 
+    def reaches(self, step: int) -> bool:
+        """Whether the local record goes up to ``step``, so that a stage can go on from there; True without one."""
+        return self._local is None or step <= self._local.last_step()
+
     def rewind(self, step: float) -> None:
         """Forget what was recorded locally after ``step``, where a resumed stage continues (-1: forget all).
 
@@ -112,7 +116,7 @@ def start_tracking(tracking: TrackingConfig, run: RunDescription, wandb_dir: Pat
         SalmonError: W&B cannot start (no login, no network), or a folder cannot be written.
     """
     local = MetricsFile(run.work)
-    local.rewind(float("inf"))  # drops a line that a kill cut off
+    local.recover()
     wandb_run = None
     if tracking.wandb is not WandbMode.disabled:
         from salmon.tracking.wandb_run import WandbRun  # wandb takes a second to import

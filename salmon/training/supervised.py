@@ -96,7 +96,7 @@ def fit(
         )
     steps_per_epoch = math.ceil(len(rows) / settings.batch_size)
     total = num_steps(len(rows), settings)
-    extras = trainer.load(run.checkpoint)
+    extras = trainer.load(run.checkpoint, lambda saved: run.tracker.reaches(run.first_step + saved["step"]))
     done, metrics, recent = (extras["step"], extras["metrics"], extras.get("recent", [])) if extras else (0, {}, [])
     stop = run.early_stop
     if stop and stop.reached(recent):

@@ -1,7 +1,7 @@
 """What all trained stages share: parameters, learning-rate schedule, gradient clipping, checkpoints."""
 
 import math
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,10 +12,10 @@ from torch import nn
 from salmon.config.training import OptimSettings, Schedule
 from salmon.distributed.world import world
 from salmon.errors import SalmonError
-from salmon.runtime.files import storage_errors
 from salmon.runtime.health import require_finite
 from salmon.training.backend import OptimizerBackend
 from salmon.training.local_backend import LocalBackend
+from salmon.training.state_file import last_usable_state, read_state, write_state
 
 
 def learning_rate(step: int, total_steps: int, optim: OptimSettings) -> float:
@@ -82,35 +82,32 @@ class Trainer:
         """
         world().require_equal(self.parameters)
         state = self._backend.state()
-        world().on_main(lambda: self._write(path, state, extras))
+        parameters = {name: parameter.detach().cpu() for name, parameter in self.parameters.items()}
+        whole = {"parameters": parameters, "optimizer": state, "extras": extras}
+        world().on_main(lambda: write_state(path, whole))
 
-    def _write(self, path: Path, state: dict[str, Any], extras: dict[str, Any]) -> None:
-        temporary = path.with_suffix(".tmp")
-        with storage_errors(path):
-            with temporary.open("wb") as file:  # torch.save itself reports an unwritable path as a RuntimeError
-                torch.save(
-                    {
-                        "parameters": {k: p.detach().cpu() for k, p in self.parameters.items()},
-                        "optimizer": state,
-                        "extras": extras,
-                    },
-                    file,
-                )
-            temporary.replace(path)
+    def load(self, path: Path, usable: Callable[[dict[str, Any]], bool] = lambda extras: True) -> dict[str, Any] | None:
+        """Continue from ``path``, or from the state before it where that one is damaged or not ``usable``.
 
-    def load(self, path: Path) -> dict[str, Any] | None:
-        """Continue from ``path``; returns the extras, or None where there is no checkpoint."""
-        if not world().on_main(path.exists):
+        Returns:
+            The extras, or None where there is nothing to continue from.
+
+        Raises:
+            SalmonError: it is the state of another training.
+        """
+        found = world().on_main(lambda: last_usable_state(path, usable))
+        if found is None:
             return None
-        state = torch.load(path, map_location="cpu", weights_only=True)
+        state = read_state(found)
         if state["parameters"].keys() != self.parameters.keys():
-            raise SalmonError(f"{path} holds other parameters than this run trains. Delete its folder to start again")
+            raise SalmonError(f"{found} holds other parameters than this run trains. Delete its folder to start again")
         with torch.no_grad():
             for name, parameter in self.parameters.items():
                 parameter.copy_(state["parameters"][name])
         self._backend.restore(state["optimizer"])
         world().all_gather(None)  # before anyone replaces the file
-        return state["extras"]
+        extras: dict[str, Any] = state["extras"]
+        return extras
 
     def close(self) -> None:
         """Let go of the tensors: they keep their values, and another trainer may train them."""

@@ -110,10 +110,10 @@ def lines(path: Path) -> int:
 
 # What is on disk when each kill strikes: in the middle of every stage.
 KILLS = {
-    "sft": lambda work: (work / "state.pt").exists(),
+    "sft": lambda work: (work / ".state" / "state.pt").exists(),
     "preferences": lambda work: lines(work / "judgements.jsonl") >= 4,
-    "reward": lambda work: (work / "state_reward.pt").exists(),
-    "ppo": lambda work: (work / "state.pt").exists(),
+    "reward": lambda work: (work / ".state" / "state_reward.pt").exists(),
+    "ppo": lambda work: (work / ".state" / "state.pt").exists(),
 }
 SLOWER = (
     "sft.train.epochs=4",

@@ -62,7 +62,7 @@ def test_a_killed_process_ends_the_job_and_one_process_continues_it(
         stderr=subprocess.STDOUT,
     ) as job:
         deadline = time.monotonic() + 120
-        while not (saved := list((work / "runs/store/sft").glob("*.partial/state.pt"))):
+        while not (saved := list((work / "runs/store/sft").glob("*.partial/.state/state.pt"))):
             assert time.monotonic() < deadline and job.poll() is None, job.communicate()
             time.sleep(0.1)
         (second,) = (child for child in psutil.Process(job.pid).children() if child.environ().get("RANK") == "1")
@@ -75,7 +75,7 @@ def test_a_killed_process_ends_the_job_and_one_process_continues_it(
     noticed = "another of the 2 processes ended without a word: it was killed"  # or torchrun came first
     assert status["error"].startswith((noticed, "stopped by SIGTERM: by torchrun, since another process was killed"))
     assert status["state"] == "failed" and f"salmon: {status['error']}" in output
-    done = len(saved[0].with_name("metrics.jsonl").read_text().splitlines())
+    done = len((saved[0].parent.parent / "metrics.jsonl").read_text().splitlines())
 
     continued = tmp_path / "continued"
     continued.mkdir()

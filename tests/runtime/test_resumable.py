@@ -84,14 +84,29 @@ def test_a_file_torn_at_any_byte_is_repaired(tmp_path: Path) -> None:
         assert path.read_bytes() == content
 
 
-def test_a_broken_line_inside_is_not_repaired_but_named(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "damage", [b'{"n": 2, ', b"\0" * 20, b"[1]", b"\xff\xfe"], ids=["cut", "zeros", "list", "not text"]
+)
+def test_from_a_damaged_line_on_all_is_made_again_and_what_was_there_is_kept(tmp_path: Path, caplog, damage) -> None:
     path = tmp_path / "rows.jsonl"
     run(path, Work())
-    lines = path.read_bytes().split(b"\n")
-    lines[2] = b'{"n": 2, '
+    content = path.read_bytes()
+    lines = content.split(b"\n")
+    lines[5] = damage
     path.write_bytes(b"\n".join(lines))
-    with pytest.raises(SalmonError, match=f"{path}, line 3: not valid JSON.*Delete"):
-        run(path, Work())
+    again = Work()
+    assert run(path, again) == EXPECTED
+    assert again.chunks == [[4, 5, 6, 7], [8, 9]] and path.read_bytes() == content
+    assert f"{path} is damaged (line 6: not" in caplog.text
+    assert (tmp_path / ".rows.jsonl.damaged").read_bytes() == b"\n".join(lines)
+
+
+def test_more_rows_than_there_are_items_are_not_used(tmp_path: Path) -> None:
+    path = tmp_path / "rows.jsonl"
+    run(path, Work())
+    content = path.read_bytes()
+    path.write_bytes(content + content)
+    assert run(path, Work(dies_in_chunk=0)) == EXPECTED and path.read_bytes() == content
 
 
 def test_the_file_grows_chunk_by_chunk(tmp_path: Path) -> None:

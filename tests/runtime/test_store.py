@@ -13,8 +13,12 @@ from pathlib import Path
 
 import pytest
 
+from salmon.config.run import OnDamage
 from salmon.errors import SalmonError
+from salmon.runtime import digests
 from salmon.runtime import store as store_module
+from salmon.runtime.artifact import sealed
+from salmon.runtime.files import file_digest
 from salmon.runtime.store import Artifact, Store, open_artifact
 
 FP = "0123456789abcdef"
@@ -89,13 +93,133 @@ def test_verify_catches_what_was_changed_afterwards(tmp_path: Path, tamper, says
     tamper(artifact.path)
     with pytest.raises(SalmonError, match=says) as caught:
         artifact.verify()
-    assert "Delete the folder" in str(caught.value)
+    assert f"salmon store repair {artifact.path}" in str(caught.value)
+
+
+def flip(path: Path) -> None:
+    content = path.read_bytes()
+    path.write_bytes(bytes([content[0] ^ 1]) + content[1:])
+
+
+def reseal(path: Path, **changes: object) -> None:
+    manifest = json.loads((path / "manifest.json").read_text())
+    (path / "manifest.json").write_text(json.dumps(sealed({**manifest, **changes})))
+
+
+DAMAGES = {
+    "one byte of the weights": (lambda path: flip(path / "policy/adapter.bin"), "policy/adapter.bin was changed"),
+    "half of a file": (lambda path: (path / "metrics.jsonl").write_text("{"), "metrics.jsonl was changed"),
+    "no weights": (lambda path: (path / "policy/adapter.bin").unlink(), "policy/adapter.bin is missing"),
+    "a folder in their place": (
+        lambda path: ((path / "policy/adapter.bin").unlink(), (path / "policy/adapter.bin").mkdir()),
+        "policy/adapter.bin is missing",
+    ),
+    "a figure in the manifest": (
+        lambda path: (path / "manifest.json").write_text(
+            (path / "manifest.json").read_text().replace('"sft/loss": 1.5', '"sft/loss": 1.4')
+        ),
+        "manifest.json was changed",
+    ),
+    "another stage's": (lambda path: reseal(path, stage="reward"), f"its manifest.json is of reward-{FP}"),
+    "another fingerprint's": (lambda path: reseal(path, fingerprint="f" * 16), "its manifest.json is of sft-ffff"),
+    "no manifest": (lambda path: (path / "manifest.json").unlink(), "A finished artifact always has a whole"),
+    "an empty manifest": (lambda path: (path / "manifest.json").write_text(""), "A finished artifact always has a whole"),
+    "a list": (lambda path: (path / "manifest.json").write_text("[1]"), "must be an object with keys"),
+    "deep": (lambda path: (path / "manifest.json").write_text("[" * 100_000), "A finished artifact always has a whole"),
+    "files as a list": (lambda path: reseal(path, files=["a"]), "files is"),
+    "a file outside": (lambda path: reseal(path, files={"../x": "0"}), "does not lie in the folder"),
+    "a file without a hash": (lambda path: reseal(path, files={"x": None}), "files"),
+    "a metric as text": (lambda path: reseal(path, metrics={"sft/loss": "1"}), "sft/loss is"),
+    "a step as text": (lambda path: reseal(path, steps={"sft": "1"}), "steps.sft is"),
+    "a stage as number": (lambda path: reseal(path, stage=1), "stage is 1"),
+}
+
+
+@pytest.mark.parametrize(("damage", "says"), DAMAGES.values(), ids=list(DAMAGES))
+def test_a_damaged_artifact_is_not_used_and_can_be_made_again(tmp_path: Path, caplog, damage, says: str) -> None:
+    artifact = make(Store(tmp_path))
+    damage(artifact.path)
+    for _ in range(2):
+        with pytest.raises(SalmonError, match=says) as caught:
+            Store(tmp_path).get("sft", FP)
+        assert str(artifact.path) in str(caught.value)
+
+    again = Store(tmp_path, OnDamage.remake)
+    assert again.get("sft", FP) is None and artifact.path.exists(), "it is moved by who holds the lock"
+    with again.lock("sft", FP):
+        made = make(again)
+    assert again.get("sft", FP) == made
+    assert says.split()[0] in caplog.text and (tmp_path / "sft" / f"{FP}.damaged_1").is_dir()
+
+
+def test_one_file_can_be_checked_alone(tmp_path: Path) -> None:
+    artifact = make(Store(tmp_path))
+    flip(artifact.path / "policy/adapter.bin")
+    assert artifact.file("metrics.jsonl") == artifact.path / "metrics.jsonl"
+    with pytest.raises(SalmonError, match=r"policy/adapter\.bin was changed"):
+        artifact.file("policy/adapter.bin")
+    (artifact.path / "new").touch()
+    with pytest.raises(SalmonError, match="new is not one of its files"):
+        artifact.file("new")
+
+
+def test_a_file_is_read_once_while_it_stays_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    read = []
+    monkeypatch.setattr(digests, "file_digest", lambda path: (read.append(path.name), file_digest(path))[1])
+    artifact = make(Store(tmp_path))
+    for path in (weights := artifact.path / "policy/adapter.bin", artifact.path / "metrics.jsonl"):
+        os.utime(path, (1e9, 1e9))
+    monkeypatch.setattr(digests, "SETTLED_S", -1.0)  # a moment later
+    artifact.check()
+    artifact.check()
+    assert sorted(read) == ["adapter.bin", "metrics.jsonl"]
+    weights.write_text("weightz")
+    os.utime(weights, (1e9, 1e9))  # of the same size and time
+    with pytest.raises(SalmonError, match=r"adapter\.bin was changed"):
+        artifact.check()
+
+
+def test_what_a_stage_leaves_under_a_name_with_a_dot_is_no_part_of_its_artifact(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    work = store.work_dir("sft", FP)
+    for name in (".state/state.pt", ".rows-x1/cache/a.lock", "deep/.rows.jsonl.7.tmp", "deep/rows.jsonl"):
+        (work / name).parent.mkdir(parents=True, exist_ok=True)
+        (work / name).write_text(name)
+    artifact = store.commit("sft", FP, {})
+    assert sorted(path.relative_to(artifact.path).as_posix() for path in artifact.path.rglob("*")) == [
+        "deep",
+        "deep/rows.jsonl",
+        "manifest.json",
+    ]
+    artifact.verify()
+
+
+@pytest.mark.parametrize("call", ["rename", "rmtree"])
+def test_the_state_is_there_until_the_artifact_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str) -> None:
+    """A kill just before the rename, and one just after it."""
+    store = Store(tmp_path)
+    work = store.work_dir("sft", FP)
+    (work / ".state").mkdir()
+    (work / ".state/state.pt").touch()
+
+    def killed(*arguments: object, **keywords: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(store_module.os if call == "rename" else store_module.shutil, call, killed)
+        store.commit("sft", FP, {})
+    if call == "rename":
+        assert (work / ".state/state.pt").exists() and store.get("sft", FP) is None
+        store.commit("sft", FP, {})
+    artifact = store.get("sft", FP)
+    assert artifact is not None and [path.name for path in artifact.path.iterdir()] == ["manifest.json"]
 
 
 def test_a_moved_artifact_opens_and_other_folders_do_not(tmp_path: Path) -> None:
     artifact = make(Store(tmp_path / "store"))
     moved = Path(shutil.move(artifact.path, tmp_path / "elsewhere"))
     assert open_artifact(moved).checkpoints == {"sft": moved / "policy"}
+    open_artifact(moved).check()
     with pytest.raises(SalmonError, match="not an artifact"):
         open_artifact(tmp_path)
     (moved / "manifest.json").write_text("{")
@@ -109,7 +233,7 @@ def test_a_moved_artifact_opens_and_other_folders_do_not(tmp_path: Path) -> None
 def test_a_damaged_artifact_is_reported_before_the_work_is_done_again(tmp_path: Path) -> None:
     store = Store(tmp_path)
     (make(store).path / "manifest.json").unlink()
-    with pytest.raises(SalmonError, match="delete it and run again"):
+    with pytest.raises(SalmonError, match="salmon store repair"):
         store.get("sft", FP)
 
 

@@ -179,6 +179,23 @@ def test_an_interrupted_run_continues_to_the_bit(tmp_path: Path, optim_settings,
         assert [row["step"] for row in again.history] == [1, 2, 3, 4, 5, 6]
 
 
+@pytest.mark.parametrize("kept", [0, 2, 4], ids=["none", "before both states", "before the last state"])
+def test_a_state_ahead_of_a_damaged_record_is_not_used(tmp_path: Path, optim_settings, caplog, kept: int) -> None:
+    """States of steps 3 and 4 are there, and some of the lines of metrics.jsonl."""
+    whole = Training(tmp_path / "whole", optim_settings)
+    expected = whole.run()
+    with pytest.raises(Interrupted):
+        Training(tmp_path / "work", optim_settings).run(stop_after=4)
+    record = tmp_path / "work" / "metrics.jsonl"
+    lines = record.read_bytes().splitlines(keepends=True)
+    record.write_bytes(b"".join([*lines[: kept - 1], b"\0\0\0\n", *lines[kept:]]) if kept else b"")
+    MetricsFile(tmp_path / "work").recover()
+    again = Training(tmp_path / "work", optim_settings)
+    assert again.run() == expected
+    assert torch.equal(again.weights, whole.weights) and again.history == whole.history
+    assert "metrics.jsonl does not reach as far as it does" in caplog.text
+
+
 def test_a_run_can_be_interrupted_more_than_once(tmp_path: Path, optim_settings) -> None:
     whole = Training(tmp_path / "whole", optim_settings)
     whole.run()

@@ -1,5 +1,7 @@
 """The optimiser engine: schedule, clipping, refusal of broken gradients, and exact resumption."""
 
+import errno
+import os
 from pathlib import Path
 
 import pytest
@@ -175,8 +177,64 @@ def test_saving_replaces_the_checkpoint_and_leaves_nothing_else(optim_settings, 
     trainer = Trainer(parameters(), optim_settings())
     trainer.save(tmp_path / "state.pt", step=1)
     trainer.save(tmp_path / "state.pt", step=2)
-    assert [path.name for path in tmp_path.iterdir()] == ["state.pt"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["state.previous.pt", "state.pt"]
     assert trainer.load(tmp_path / "state.pt") == {"step": 2}
+
+
+def flip_a_byte(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[content.index(torch.full((3,), 2.0).numpy().tobytes()) + 5] ^= 1  # of a tensor: torch would not notice
+    path.write_bytes(content)
+
+
+DAMAGES = {
+    "empty": lambda path: path.write_bytes(b""),
+    "cut": lambda path: path.write_bytes(path.read_bytes()[:-200]),
+    "text": lambda path: path.write_text("no state"),
+    "flipped": flip_a_byte,
+    "other": lambda path: torch.save([1, 2], path),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES.values(), ids=list(DAMAGES))
+def test_a_damaged_state_is_set_aside_for_the_one_before_it(optim_settings, tmp_path: Path, caplog, damage) -> None:
+    path, settings = tmp_path / "state.pt", optim_settings()
+    for step in (1.0, 2.0):
+        values = {"a": nn.Parameter(torch.full((3,), step))}
+        Trainer(values, settings).save(path, step=step)
+    damage(path)
+    again = Trainer({"a": nn.Parameter(torch.zeros(3))}, settings)
+    assert again.load(path) == {"step": 1.0}
+    assert torch.equal(again.parameters["a"], torch.ones(3))
+    assert f"{path} cannot be used (it is" in caplog.text and path.with_name("state.pt.damaged").exists()
+
+    damage(path.with_name("state.previous.pt")) if damage is not flip_a_byte else path.with_name(
+        "state.previous.pt"
+    ).write_bytes(b"PK")
+    assert Trainer({"a": nn.Parameter(torch.zeros(3))}, settings).load(path) is None, "from the start"
+
+
+def test_a_state_that_its_caller_cannot_use_is_set_aside(optim_settings, tmp_path: Path) -> None:
+    trainer = Trainer(parameters(), optim_settings())
+    for step in (1, 2):
+        trainer.save(tmp_path / "state.pt", step=step)
+    assert trainer.load(tmp_path / "state.pt", lambda extras: extras["step"] < 2) == {"step": 1}
+    assert trainer.load(tmp_path / "state.pt", lambda extras: False) is None
+
+
+def test_a_full_disk_leaves_the_state_and_no_half_one(optim_settings, tmp_path: Path, monkeypatch) -> None:
+    trainer = Trainer(parameters(), optim_settings())
+    trainer.save(tmp_path / "state.pt", step=1)
+
+    def full(*arguments: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", full)
+        with pytest.raises(SalmonError, match="disk is full"):
+            trainer.save(tmp_path / "state.pt", step=2)
+    assert [path.name for path in tmp_path.iterdir()] == ["state.pt"]
+    assert trainer.load(tmp_path / "state.pt") == {"step": 1}
 
 
 def test_a_checkpoint_that_cannot_be_written_is_named(optim_settings, tmp_path: Path) -> None:

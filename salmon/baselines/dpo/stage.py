@@ -52,7 +52,6 @@ def run(cfg: Config, ctx: StageContext) -> dict[str, float]:
 
     # 4. The policy, and what the run reached.
     ctx.write(lambda: shared.save_adapter(POLICY, ctx.work / "policy"))
-    ctx.write(lambda: (ctx.work / "state.pt").unlink(missing_ok=True))
     return counts | {name: trained.metrics[name] for name in ("dpo/loss", "dpo/accuracy", "dpo/margin")} | reached
 
 
@@ -83,7 +82,7 @@ def train_dpo(cfg: Config, ctx: StageContext, shared: SharedModel, examples: Seq
             TrainingRun(
                 "dpo",
                 cfg.seed,
-                ctx.work / "state.pt",
+                ctx.state / "state.pt",
                 ctx.tracker,
                 shown=["dpo/loss", "dpo/accuracy", "dpo/margin", "optim/grad_norm"],
             ),

@@ -18,7 +18,8 @@ from salmon.config.register import CONF, register
 from salmon.errors import SalmonError
 from salmon.models.heads import ScalarHead, save_scalar_model
 from salmon.models.loading import load_base
-from salmon.runtime.store import Store, open_artifact
+from salmon.runtime.artifact import open_artifact, sealed
+from salmon.runtime.store import Store
 from salmon.tracking.glossary import find
 
 pytestmark = pytest.mark.slow
@@ -372,7 +373,7 @@ def test_reward_artifacts_that_are_not_whole(evaluate, reward_folder, tmp_path, 
     artifact = make_store(tmp_path / "other", reward_folder)
     manifest = json.loads((artifact / "manifest.json").read_text())
     del manifest["config"]["reward"]["max_length"]
-    (artifact / "manifest.json").write_text(json.dumps(manifest))
+    (artifact / "manifest.json").write_text(json.dumps(sealed(manifest)))
     loading = module.loaded_reward_model(tiny, open_artifact(artifact))
     with pytest.raises(SalmonError, match="lacks config.reward.max_length"), loading:
         pass
