@@ -1,4 +1,4 @@
-"""``salmon store list|verify|repair [FOLDER]``: what a store holds, whether it is whole, and a way out where it is not."""
+"""``salmon store list|verify|repair [FOLDER]``: what a store holds, and whether it is whole; a way out where not."""
 
 import re
 from collections.abc import Iterator, Sequence
