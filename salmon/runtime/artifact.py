@@ -168,7 +168,10 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     Raises:
         SalmonError: it cannot be read, lacks something, or was changed.
     """
-    manifest = cast(dict[str, Any], read_json_as(folder / MANIFEST, Manifest, WAY_OUT))
+    try:
+        manifest = cast(dict[str, Any], read_json_as(folder / MANIFEST, Manifest))
+    except SalmonError as error:
+        raise SalmonError(f"{error}. {WAY_OUT}") from error
     for name in manifest["files"]:
         if (inside := PurePosixPath(name)).is_absolute() or ".." in inside.parts or "\0" in name:
             raise SalmonError(f"{folder / MANIFEST}: files: {name!r} does not lie in the folder. {WAY_OUT}")
