@@ -58,7 +58,7 @@ def last_usable_state(path: Path, usable: Callable[[dict[str, Any]], bool]) -> P
         if not candidate.exists():
             continue
         fault = _fault(candidate)
-        if fault is None and not usable(read_state(candidate, mmap=True)["extras"]):
+        if fault is None and not usable(load_state(candidate, mmap=True)["extras"]):
             fault = "metrics.jsonl does not reach as far as it does"
         if fault is None:
             return candidate
@@ -73,7 +73,7 @@ def last_usable_state(path: Path, usable: Callable[[dict[str, Any]], bool]) -> P
     return None
 
 
-def read_state(path: Path, mmap: bool = False) -> dict[str, Any]:
+def load_state(path: Path, mmap: bool = False) -> dict[str, Any]:
     """A whole state; ``mmap``: its tensors stay in the file until they are used."""
     state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True, mmap=mmap)
     return state
@@ -91,7 +91,7 @@ def _fault(path: Path) -> str | None:
     if damaged is not None:
         return f"it is damaged in {damaged}"
     try:
-        state = read_state(path, mmap=True)
+        state = load_state(path, mmap=True)
     except Exception as error:  # the file is as it was written, so something else was written to it
         return f"it is no state: {' '.join(str(error).split())[:100]}"
     return None if isinstance(state, dict) and state.keys() == KEYS else "it is no state of a training"

@@ -15,7 +15,7 @@ from salmon.errors import SalmonError
 from salmon.runtime.health import require_finite
 from salmon.training.backend import OptimizerBackend
 from salmon.training.local_backend import LocalBackend
-from salmon.training.state_file import last_usable_state, read_state, write_state
+from salmon.training.state_file import last_usable_state, load_state, write_state
 
 
 def learning_rate(step: int, total_steps: int, optim: OptimSettings) -> float:
@@ -98,7 +98,7 @@ class Trainer:
         found = world().on_main(lambda: last_usable_state(path, usable))
         if found is None:
             return None
-        state = read_state(found)
+        state = load_state(found)
         if state["parameters"].keys() != self.parameters.keys():
             raise SalmonError(f"{found} holds other parameters than this run trains. Delete its folder to start again")
         with torch.no_grad():
