@@ -14,6 +14,7 @@ from salmon.errors import SalmonError
 from salmon.runtime.digests import digest_once
 from salmon.runtime.files import file_digest
 from salmon.runtime.foreign import read_json_as
+from salmon.runtime.parsing import parse_json
 
 MANIFEST = "manifest.json"
 WAY_OUT = (
@@ -158,7 +159,7 @@ def files_of(folder: Path) -> dict[str, Path]:
 
 def sealed(manifest: Mapping[str, Any]) -> dict[str, Any]:
     """The manifest as JSON will have it, with a digest of all that it says."""
-    plain = json.loads(json.dumps(manifest, allow_nan=False))
+    plain = parse_json(json.dumps(manifest, allow_nan=False).encode())
     return {**plain, "seal": _seal(plain)}
 
 
