@@ -12,7 +12,7 @@ from eval.generation.batches import in_batches
 from eval.generation.greedy import greedy_answers
 from eval.lm_eval.output_cache import OutputCache, request_key
 from salmon.models.base import SharedModel
-from salmon.models.packing.continuations import PackedContinuations
+from salmon.models.packing.continuations import Continuations
 from salmon.models.packing.layout import common_prefix_length
 from salmon.runtime.progress import Progress
 
@@ -72,7 +72,7 @@ class PrefixLM(HFLM):
     @torch.no_grad()
     def _score(self, order: Sequence[str], requests: dict[str, Request], progress: Progress) -> None:
         length = common_prefix_length([requests[key][1] for key in order])
-        packed = PackedContinuations(self.shared, requests[order[0]][1][:length])
+        packed = Continuations(self.shared, requests[order[0]][1][:length])
 
         def score(keys: Sequence[str]) -> None:
             pairs = [(requests[key][1][length:], requests[key][2]) for key in keys]

@@ -9,7 +9,6 @@ from typing import Protocol
 
 import torch
 from torch import Tensor
-from transformers import DynamicCache
 
 from eval.config import EvalJudgeSettings, JudgeKind
 from eval.endpoint import ask
@@ -17,9 +16,8 @@ from salmon.config.model import ModelConfig
 from salmon.errors import SalmonError
 from salmon.models.base import SharedModel
 from salmon.models.loading import load_base
-from salmon.models.packing.cached_prefix import cache_prefix
 from salmon.models.packing.layout import common_prefix_length
-from salmon.models.packing.unpacked import unpacked_hidden_states_after
+from salmon.models.packing.unpacked import UnpackedPrefix
 from salmon.runtime.endpoint.cache import ReplyCache
 from salmon.runtime.endpoint.client import Endpoint
 from salmon.runtime.endpoint.messages import ChatRequest
@@ -190,11 +188,11 @@ class LocalRatingJudge:
             groups.setdefault(request.system, []).append(prompt)
         lengths = {system: common_prefix_length(group) for system, group in groups.items()}
         with self.shared.using(None):
-            caches = {
-                system: cache_prefix(self.shared, group[0][: lengths[system]]) for system, group in groups.items()
+            prefixes = {
+                system: UnpackedPrefix(self.shared, group[0][: lengths[system]]) for system, group in groups.items()
             }
         for request, prompt in zip(requests, prompts, strict=True):
-            rating = self._expected_rating(prompt[lengths[request.system] :], caches[request.system])
+            rating = self._expected_rating(prompt[lengths[request.system] :], prefixes[request.system])
             yield RatingVerdict(f"[[{rating:.4f}]]", rating)
 
     def _prompt(self, request: JudgePrompt) -> list[int]:
@@ -206,11 +204,11 @@ class LocalRatingJudge:
         return prompt[-room:]
 
     @torch.no_grad()
-    def _expected_rating(self, prompt: list[int], cache: DynamicCache) -> float:
+    def _expected_rating(self, prompt: list[int], prefix: UnpackedPrefix) -> float:
         first, ten = [tokens[0] for tokens in self.tokens], self.tokens[9]
         with self.shared.using(None):
-            hidden = unpacked_hidden_states_after(self.shared, cache, [*prompt, first[0]])[-2:]
-        start, after_one = self.shared.model.get_output_embeddings()(hidden).double().softmax(-1)  # [V] each
+            hidden = prefix.hidden_states([*prompt, first[0]])[-2:]
+        start, after_one = self.shared.head(hidden).double().softmax(-1)  # [V] each
         mass = start[torch.tensor(first, device=start.device)]  # of each rating's first token [10]
         if len(ten) == 2:
             continued = after_one[ten[1]]

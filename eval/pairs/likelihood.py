@@ -8,7 +8,7 @@ from pathlib import Path
 from eval.pairs.files import Preference
 from salmon.models.base import SharedModel
 from salmon.models.chat import ChatFormat, Message
-from salmon.models.packing.continuations import PackedContinuations
+from salmon.models.packing.continuations import Continuations
 from salmon.runtime.resumable import map_resumable
 
 VERSION = 1  # of what a likelihood is
@@ -86,5 +86,5 @@ def pair_likelihoods(shared: SharedModel, pairs: Sequence[Preference], folder: P
 def _pair_likelihood(shared: SharedModel, tokens: PairTokens) -> PairLikelihood:
     *before, last = tokens.prompt  # the last token predicts the first of both responses
     asked = [((last,), tokens.chosen), ((last,), tokens.rejected)]
-    chosen, rejected = PackedContinuations(shared, before).likelihoods(asked)
+    chosen, rejected = Continuations(shared, before).likelihoods(asked)
     return PairLikelihood(chosen.logprob, rejected.logprob, len(tokens.chosen), len(tokens.rejected), tokens.cut)

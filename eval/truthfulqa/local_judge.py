@@ -110,7 +110,7 @@ def yes_and_no(judge: SharedModel, prompts: Sequence[str]) -> list[tuple[float, 
             "lower eval.truthfulqa_gen.max_new_tokens"
         )
     hidden = last_states_after_prefix(judge, sequences)
-    chances = judge.model.get_output_embeddings()(hidden).float().softmax(-1)
+    chances = judge.head(hidden).float().softmax(-1)
     return [(row[a].item(), row[b].item()) for row, a, b in zip(chances, yes, no, strict=True)]
 
 

@@ -18,13 +18,25 @@ from transformers import DynamicCache, PreTrainedModel
 from salmon.config.model import LoraSettings
 from salmon.errors import SalmonError
 from salmon.models.chat import ChatFormat
+from salmon.models.decoder import decoder_of, run_decoder
 from salmon.models.layer_control import first_layers, gradient_checkpointing
 from salmon.models.lora import check_loaded, lora_config, saved_target_modules
+from salmon.models.output_head import OutputHead
 from salmon.models.weights import same_base
 from salmon.runtime.adapter_files import CONFIG, WEIGHTS, adapter_in, read_config
 from salmon.runtime.seeding import seed_of
 
 log = logging.getLogger("salmon")
+
+
+@dataclass(frozen=True)
+class Abilities:
+    """What a base can do, besides running sequences from their start, padded on either side."""
+
+    state_size: int = 0  # D of a last hidden state, which may differ from that of the layers (OPT)
+    cache: bool = True  # go on from a cache of the tokens before, in a batch that sequences leave
+    pack: bool = True  # keep sequences in one row apart by a mask (salmon/models/packing)
+    cut: bool = True  # run its first layers only (``reward.layers``)
 
 
 @dataclass
@@ -42,7 +54,12 @@ class SharedModel:
     path: str  # ``model.path`` of the config, recorded in saved adapters
     context: int  # longest sequence in tokens
     identity: dict[str, Any]  # everything that decides what it computes (salmon/models/identity.py)
+    can: Abilities = Abilities()  # what it can do; ``salmon.models.probe`` finds it out
+    head: OutputHead = field(init=False, repr=False)  # from last hidden states to raw logits
     _peft: PeftModel | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        self.head = OutputHead(self.model)
 
     @property
     def device(self) -> torch.device:
@@ -50,7 +67,8 @@ class SharedModel:
 
     @property
     def hidden_size(self) -> int:
-        return self.model.config.hidden_size
+        """Size D of a last hidden state."""
+        return self.can.state_size
 
     @property
     def adapters(self) -> list[str]:
@@ -176,11 +194,9 @@ class SharedModel:
             position_ids: of each token in its own sequence.
             layers: as for ``hidden_states``.
         """
-        decoder = self.model.get_decoder()
-        with first_layers(decoder.config, layers), gradient_checkpointing(decoder, torch.is_grad_enabled()):
-            return decoder(
-                input_ids=ids, attention_mask=mask, position_ids=position_ids, use_cache=False
-            ).last_hidden_state
+        decoder = decoder_of(self.model)
+        with first_layers(decoder, layers), gradient_checkpointing(decoder, torch.is_grad_enabled()):
+            return run_decoder(decoder, ids, mask, position_ids)
 
     def cached_forward(
         self,
@@ -197,9 +213,11 @@ class SharedModel:
             position_ids: of the new tokens.
             cache: keys and values of T - L tokens in each row.
         """
-        return self.model.get_decoder()(
-            input_ids=ids, attention_mask=mask, position_ids=position_ids, past_key_values=cache, use_cache=True
-        ).last_hidden_state
+        return run_decoder(decoder_of(self.model), ids, mask, position_ids, cache)
+
+    def new_cache(self) -> DynamicCache:
+        """An empty cache for sequences that the model masks itself, with a window where a layer has one."""
+        return DynamicCache(config=self.model.config)
 
     def _adapter_tensors(self, name: str) -> dict[str, Tensor]:
         """The adapter's tensors by PEFT's names."""

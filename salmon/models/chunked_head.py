@@ -6,29 +6,30 @@ and the head is computed once. Recomputing it in the backward pass (``torch.util
 ``linear_cross_entropy``, which besides rounds log-probs of bf16 states to bf16) takes half as long again.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
 from jaxtyping import Float, Int
-from torch import Tensor, nn
+from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from salmon.core.ppo import entropy
+
+Head = Callable[[Tensor], Tensor]  # from states [N, D] to logits [N, V]
 
 # Rows of logits at a time: fewer save little memory beside a layer's, and a GPU would wait for the head's weights.
 ROWS = 128
 
 
 def token_logprobs(
-    head: nn.Module, states: Float[Tensor, "N D"], tokens: Int[Tensor, " N"], temperature: float
+    head: Head, states: Float[Tensor, "N D"], tokens: Int[Tensor, " N"], temperature: float
 ) -> Float[Tensor, " N"]:
     """Log-probs of tokens under ``softmax(head(states) / temperature)``, in fp32 or wider.
 
     The gradient goes to the states only: the head is taken as frozen.
 
     Args:
-        head: from states [..., D] to logits [..., V].
         states: hidden states that predict the tokens.
         tokens: token ids.
         temperature: above 0.
@@ -46,7 +47,7 @@ def token_logprobs(
 
 @torch.no_grad()
 def logprobs_and_entropies(
-    head: nn.Module, states: Float[Tensor, "N D"], tokens: Int[Tensor, " N"], temperature: float
+    head: Head, states: Float[Tensor, "N D"], tokens: Int[Tensor, " N"], temperature: float
 ) -> tuple[Float[Tensor, " N"], Float[Tensor, " N"]]:
     """The same log-probs without gradient, and the entropies of the distributions, in nats."""
 
@@ -65,7 +66,7 @@ class _TokenLogprobs(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, states: Float[Tensor, "N D"], head: nn.Module, tokens: Int[Tensor, " N"], temperature: float
+        ctx: Any, states: Float[Tensor, "N D"], head: Head, tokens: Int[Tensor, " N"], temperature: float
     ) -> Float[Tensor, " N"]:
         chunks = (_with_gradients(head, *rows, temperature) for rows in _chunks(states, tokens))
         logprobs, gradients = zip(*chunks, strict=True)
@@ -80,10 +81,10 @@ class _TokenLogprobs(torch.autograd.Function):
 
 
 def _with_gradients(
-    head: nn.Module, states: Float[Tensor, "n D"], tokens: Int[Tensor, " n"], temperature: float
+    head: Head, states: Float[Tensor, "n D"], tokens: Int[Tensor, " n"], temperature: float
 ) -> tuple[Float[Tensor, " n"], Float[Tensor, "n D"]]:
     """Log-probs of some rows, and their gradients with respect to the states."""
-    # 1. Logits [n, V], with the head's own graph (whatever module it is).
+    # 1. Logits [n, V], with the head's own graph (whatever it computes).
     with torch.enable_grad():
         states = states.detach().requires_grad_()
         raw = head(states)

@@ -5,12 +5,13 @@ from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float, Int
-from torch import Tensor, nn
+from torch import Tensor
 
 from salmon.models.base import SharedModel
 from salmon.models.chunked_head import logprobs_and_entropies, token_logprobs
 from salmon.models.heads import ScalarHead
-from salmon.models.packing.forward import packed_last_states
+from salmon.models.output_head import OutputHead
+from salmon.models.packing.forward import last_states
 
 
 @dataclass(frozen=True)
@@ -69,13 +70,13 @@ def value_forward(shared: SharedModel, head: ScalarHead, batch: TokenBatch) -> F
 
 def score_forward(shared: SharedModel, head: ScalarHead, inputs: Sequence[Sequence[int]]) -> Float[Tensor, " B"]:
     """Score read at the last token of each input; prefixes that inputs share are computed once."""
-    return head(packed_last_states(shared, inputs, head.layers))
+    return head(last_states(shared, inputs, head.layers))
 
 
-def _predictions(shared: SharedModel, batch: TokenBatch) -> tuple[nn.Module, Float[Tensor, "N D"], Int[Tensor, " N"]]:
+def _predictions(shared: SharedModel, batch: TokenBatch) -> tuple[OutputHead, Float[Tensor, "N D"], Int[Tensor, " N"]]:
     """The head, the states that predict the N real response tokens, and those tokens."""
     real = batch.mask.bool()
-    return shared.model.get_output_embeddings(), _states_before_responses(shared, batch)[real], batch.responses[real]
+    return shared.head, _states_before_responses(shared, batch)[real], batch.responses[real]
 
 
 def _placed(values: Float[Tensor, " N"], batch: TokenBatch) -> Float[Tensor, "B R"]:

@@ -10,25 +10,32 @@ from transformers import PreTrainedModel
 from transformers.modeling_layers import GradientCheckpointingLayer
 
 from salmon.errors import SalmonError
+from salmon.models.decoder import blocks_of
 
 
 @contextmanager
-def first_layers(config: Any, layers: int | None) -> Iterator[None]:
-    """Within the context, the decoder with this config runs its first ``layers`` layers only; None is all of them.
+def first_layers(decoder: nn.Module, layers: int | None) -> Iterator[None]:
+    """Within the context, a decoder runs its first ``layers`` blocks, and what follows the last; None is all of them.
 
-    transformers' decoders loop over ``self.layers[: self.config.num_hidden_layers]``.
+    The list of blocks is exchanged for a shorter one with the same blocks: some decoders loop over a slice of as many
+    blocks as their config says, others over the whole list.
 
     Raises:
         SalmonError: it has fewer.
     """
-    whole = config.num_hidden_layers
-    if layers is not None and layers > whole:
-        raise SalmonError(f"reward.layers={layers}: this base has {whole} layers; lower it, or set it to null for all")
-    config.num_hidden_layers = whole if layers is None else layers
+    if layers is None:
+        yield
+        return
+    name, blocks = blocks_of(decoder)
+    if layers > len(blocks):
+        raise SalmonError(
+            f"reward.layers={layers}: this base has {len(blocks)} layers; lower it, or set it to null for all"
+        )
+    decoder.set_submodule(name, blocks[:layers])
     try:
         yield
     finally:
-        config.num_hidden_layers = whole
+        decoder.set_submodule(name, blocks)
 
 
 def checkpoint_layers(base: PreTrainedModel, early_stop: bool) -> None:

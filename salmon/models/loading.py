@@ -12,10 +12,12 @@ from salmon.distributed.world import world
 from salmon.errors import SalmonError
 from salmon.models import weights
 from salmon.models.base import SharedModel
+from salmon.models.capabilities import longest_context
 from salmon.models.chat import ChatFormat
 from salmon.models.device import pick_device, pick_dtype
 from salmon.models.identity import model_identity, settled
 from salmon.models.layer_control import checkpoint_layers
+from salmon.models.probe import abilities_of
 from salmon.models.zero3_base import load_zero3
 
 
@@ -63,10 +65,10 @@ def as_shared(base: PreTrainedModel, tokenizer: Any, model: ModelConfig, identit
         identity: what decides what it computes, see ``SharedModel``.
 
     Raises:
-        SalmonError: it is shorter of context than asked.
+        SalmonError: it is shorter of context than asked, or does not compute here what it computes by itself.
     """
-    limit = base.config.max_position_embeddings
-    if model.context > limit:
+    limit = longest_context(base.config)
+    if limit is not None and model.context > limit:
         raise SalmonError(f"model.context={model.context} is longer than {model.path} allows ({limit})")
     base.eval()
     base.requires_grad_(False)
@@ -75,9 +77,11 @@ def as_shared(base: PreTrainedModel, tokenizer: Any, model: ModelConfig, identit
         checkpoint_layers(base, early_stop=not world().splits_weights)
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token
-    return SharedModel(
+    shared = SharedModel(
         base, tokenizer, ChatFormat(tokenizer, model.system_prompt), model.lora, model.path, model.context, identity
     )
+    shared.can = abilities_of(shared)
+    return shared
 
 
 def keep_nf4_layout(base: PreTrainedModel) -> None:

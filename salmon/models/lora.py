@@ -4,10 +4,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import torch
 from peft import LoraConfig
 from safetensors import safe_open
 from torch import Tensor, nn
+from torch.func import functional_call
 from transformers import PreTrainedModel
+from transformers.pytorch_utils import Conv1D
 
 from salmon.config.model import LoraSettings
 
@@ -24,6 +27,7 @@ def lora_config(model: PreTrainedModel, settings: LoraSettings, layers: int | No
         lora_dropout=settings.dropout,
         # PEFT takes no ``layers_to_transform`` with "all-linear".
         target_modules="all-linear" if layers is None else linear_module_names(model),
+        exclude_modules=unadaptable(model) or None,
         layers_to_transform=None if layers is None else list(range(layers)),
         bias="none",
         task_type="CAUSAL_LM",
@@ -37,9 +41,32 @@ def linear_module_names(model: PreTrainedModel) -> list[str]:
         {
             name.rpartition(".")[2].removesuffix("base_layer") or name.split(".")[-2]
             for name, module in model.named_modules()
-            if isinstance(module, nn.Linear) and module is not head and "lora_" not in name
+            if isinstance(module, nn.Linear | Conv1D) and module is not head and "lora_" not in name
         }
     )
+
+
+def unadaptable(model: PreTrainedModel) -> list[str]:
+    """Names of linear modules that an adapter cannot wrap.
+
+    Routers of experts may be linear modules that return the chosen experts too; the fused kernel of a state space
+    reads the weight of the projection behind its convolution, past the module.
+    """
+    linear = {name: module for name, module in model.named_modules() if isinstance(module, nn.Linear)}
+    beside = {name: model.get_submodule(name.rpartition(".")[0]) for name in linear if name.endswith(".out_proj")}
+    fused = {name for name, module in beside.items() if hasattr(module, "conv1d")}
+    return [name for name, module in linear.items() if name in fused or not _is_linear_map(module)]
+
+
+def _is_linear_map(module: nn.Linear) -> bool:
+    """Whether a module of a class of its own still gives one vector for one vector."""
+    if type(module).__module__.startswith(("torch.", "bitsandbytes.")):
+        return True
+    inputs, outputs = module.in_features, module.out_features
+    shapes = {"weight": (outputs, inputs)} | ({} if module.bias is None else {"bias": (outputs,)})
+    stand_ins = {name: torch.empty(shape, device="meta") for name, shape in shapes.items()}
+    found = functional_call(module, stand_ins, (torch.empty(1, inputs, device="meta"),))
+    return isinstance(found, Tensor) and found.shape == (1, outputs)
 
 
 def saved_target_modules(model: PreTrainedModel, config: Any, tensors: Mapping[str, Tensor]) -> str | list[str]:

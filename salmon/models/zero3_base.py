@@ -22,6 +22,7 @@ from transformers import AutoModelForCausalLM, PreTrainedModel
 from salmon.distributed.deepspeed import library
 from salmon.distributed.lockstep import DummyBackward, Lockstep
 from salmon.distributed.world import world
+from salmon.models.decoder import blocks_of, decoder_of, run_decoder
 from salmon.models.layer_control import gradient_checkpointing
 
 
@@ -37,10 +38,11 @@ def load_zero3(folder: str, revision: str | None, dtype: torch.dtype) -> PreTrai
     with sharded_loading(dtype):
         model = AutoModelForCausalLM.from_pretrained(folder, revision=revision, dtype=dtype, use_safetensors=True)
     model.requires_grad_(False)
-    decoder: Any = model.get_decoder()
-    gather_all_but(decoder.layers, model)
-    ShardedLayers(decoder).attach_hooks()
-    announce_passes(decoder, here.lockstep)
+    decoder = decoder_of(model)
+    name, layers = blocks_of(decoder)
+    gather_all_but(layers, model)
+    ShardedLayers(decoder, name, layers).attach_hooks()
+    announce_passes(decoder, name, layers, here.lockstep)
     return model
 
 
@@ -81,8 +83,12 @@ def gather_all_but(sharded: nn.Module, model: PreTrainedModel) -> None:
 class ShardedLayers:
     """The layers of a decoder; a layer's weights are whole while it computes, forward or backward."""
 
-    def __init__(self, decoder: Any) -> None:
-        self._layers, self._config = list(decoder.layers), decoder.config
+    def __init__(self, decoder: nn.Module, name: str, layers: nn.ModuleList) -> None:
+        """
+        Args:
+            name: of the list of layers within the decoder; a pass of fewer layers has a shorter list in its place.
+        """
+        self._decoder, self._name, self._layers = decoder, name, list(layers)
         self._weights: list[list[Any]] = [list(layer.parameters()) for layer in self._layers]  # no adapter is there yet
         # Passes inside a layer: two where the backward pass recomputes the layer's forward pass.
         self._users = [0] * len(self._layers)
@@ -100,7 +106,7 @@ class ShardedLayers:
                 # The layer's backward pass ends when the gradient of its input [B, L, D] is there.
                 states: Tensor = args[0] if args else kwargs["hidden_states"]
                 states.register_hook(lambda gradient: self._leave(number))
-            self._enter(number, number + 1 if number + 1 < self._config.num_hidden_layers else None)
+            self._enter(number, number + 1 if number + 1 < running_layers(self._decoder, self._name) else None)
 
         return hook
 
@@ -136,12 +142,17 @@ class ShardedLayers:
             weights[0].partition(weights)
 
 
-def announce_passes(decoder: Any, lockstep: Lockstep) -> None:
+def running_layers(decoder: nn.Module, name: str) -> int:
+    """How many layers a pass runs through now."""
+    return len(decoder.get_submodule(name))  # type: ignore[arg-type]
+
+
+def announce_passes(decoder: Any, name: str, whole: nn.ModuleList, lockstep: Lockstep) -> None:
     """Every pass through the decoder, whoever makes it, is announced to the other processes first."""
     numbers: list[int | None] = []  # of forward passes under way: more than one only while a dummy pass is made
 
     def before_forward(module: nn.Module, args: Any) -> None:
-        numbers.append(lockstep.forward(decoder.config.num_hidden_layers, torch.is_grad_enabled()))
+        numbers.append(lockstep.forward(running_layers(decoder, name), torch.is_grad_enabled()))
 
     def after_forward(module: nn.Module, args: Any, output: Any) -> None:
         number = numbers.pop()
@@ -155,14 +166,15 @@ def announce_passes(decoder: Any, lockstep: Lockstep) -> None:
     decoder.register_forward_pre_hook(before_forward)
     decoder.register_forward_hook(after_forward)
     decoder.get_input_embeddings().register_forward_hook(require_gradient)
-    lockstep.start(lambda layers, keep_graph: dummy_forward(decoder, layers, keep_graph))
+    lockstep.start(lambda layers, keep_graph: dummy_forward(decoder, name, whole[:layers], keep_graph))
 
 
-def dummy_forward(decoder: Any, layers: int, keep_graph: bool) -> DummyBackward:
+def dummy_forward(decoder: Any, name: str, layers: nn.ModuleList, keep_graph: bool) -> DummyBackward:
     """Make a forward pass of one token, with which a process joins in a pass of the others.
 
     Args:
-        layers: run through the first so many layers.
+        name: of the list of layers within the decoder.
+        layers: those to run through.
         keep_graph: whether a backward pass can follow.
 
     Returns:
@@ -170,17 +182,15 @@ def dummy_forward(decoder: Any, layers: int, keep_graph: bool) -> DummyBackward:
     """
     token = torch.zeros(1, 1, dtype=torch.long, device=decoder.device)
     embedded: list[Tensor] = []  # [1, 1, D]
-    config, limit = decoder.config, decoder.config.num_hidden_layers
+    before = decoder.get_submodule(name)
     handle = decoder.get_input_embeddings().register_forward_hook(lambda module, args, output: embedded.append(output))
     try:
-        config.num_hidden_layers = layers  # the caller may be inside a pass of fewer
+        decoder.set_submodule(name, layers)  # the caller may be inside a pass of fewer
         # Nothing is recomputed in the backward pass, when another adapter may be active.
         with torch.set_grad_enabled(keep_graph), gradient_checkpointing(decoder, False):
-            hidden = decoder(
-                input_ids=token, attention_mask=torch.ones_like(token), position_ids=token, use_cache=False
-            ).last_hidden_state
+            hidden = run_decoder(decoder, token, torch.ones_like(token), token)
     finally:
-        config.num_hidden_layers = limit
+        decoder.set_submodule(name, before)
         handle.remove()
 
     def backward() -> None:

@@ -14,7 +14,9 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from transformers import DynamicCache
 
+from salmon.errors import SalmonError
 from salmon.models.base import SharedModel, positions
+from salmon.models.capabilities import no_cache
 from salmon.models.packing.cached_prefix import GrowingSequences
 from salmon.runtime.seeding import stream
 
@@ -120,13 +122,23 @@ def generate(
 
 
 def generate_batch(
-    shared: SharedModel, prompts: Sequence[Sequence[int]], sampler: TokenSampler, max_new_tokens: int
+    shared: SharedModel,
+    prompts: Sequence[Sequence[int]],
+    sampler: TokenSampler,
+    max_new_tokens: int,
+    stop_strings: Sequence[str] = (),
 ) -> list[Generation]:
-    """Continue B prompts as one batch, which sequences that have ended leave."""
+    """Continue B prompts as one batch, which sequences that have ended leave.
+
+    Raises:
+        SalmonError: the base keeps no cache that a batch can be taken from.
+    """
+    if not shared.can.cache:
+        raise SalmonError(no_cache(shared))
     width, pad = max(map(len, prompts)), shared.tokenizer.pad_token_id
     ids = torch.tensor([[pad] * (width - len(p)) + list(p) for p in prompts], device=shared.device)  # [B, P]
     mask = torch.tensor([[0] * (width - len(p)) + [1] * len(p) for p in prompts], device=shared.device)  # [B, P]
-    cache = DynamicCache(config=shared.model.config)
+    cache = shared.new_cache()
     tokens: list[list[int]] = [[] for _ in prompts]
     logprobs: list[list[float]] = [[] for _ in prompts]
     finished = [False] * len(prompts)
@@ -138,14 +150,14 @@ def generate_batch(
             if not finished[row]:
                 tokens[row].append(token)
                 logprobs[row].append(logprob)
-                finished[row] = token in shared.chat.end_ids
+                finished[row] = ends(shared, tokens[row], stop_strings)
         # 2. Ended sequences leave when they are many enough to be worth a copy of the others' keys and values.
         unfinished = [place for place, row in enumerate(rows) if not finished[row]]
         if not unfinished:
             break
         if len(unfinished) <= (1 - LEAVING_SHARE) * len(rows):
             places = torch.tensor(unfinished, device=shared.device)
-            cache.batch_select_indices(places)
+            cache.reorder_cache(places)  # beam search's; state spaces have no other way to drop rows
             drawn, mask, rows = drawn[places], mask[places], [rows[place] for place in unfinished]
         # 3. The tokens drawn are what the model reads next.
         ids, mask = drawn[:, None], torch.cat([mask, mask.new_ones(len(rows), 1)], -1)
@@ -163,8 +175,7 @@ def next_logits(
         cache: keys and values of the L - n tokens before the new ones.
     """
     hidden = shared.cached_forward(ids, mask, positions(mask)[:, -ids.shape[1] :], cache)
-    logits: Float[Tensor, "b V"] = shared.model.get_output_embeddings()(hidden[:, -1])
-    return logits
+    return shared.head(hidden[:, -1])
 
 
 @torch.no_grad()
@@ -182,26 +193,33 @@ def generate_after(
     """Like ``generate``, for prompts (all in one batch) that follow one long prefix.
 
     Args:
-        prefix: token ids; computed once, and packed with the prompts and their continuations.
+        prefix: token ids; computed once, and packed with the prompts and their continuations, where the base can do it.
         stop_strings: texts that end a continuation, besides the end tokens; they stay in its tokens.
     """
     sampler = make_token_sampler(keys, temperature, top_p, max_new_tokens, shared.device)
-    packed, head = GrowingSequences(shared, prefix), shared.model.get_output_embeddings()
+    if not shared.can.pack:
+        return generate_batch(shared, [[*prefix, *ids] for ids in prompts], sampler, max_new_tokens, stop_strings)
+    packed = GrowingSequences(shared, prefix)
     tokens: list[list[int]] = [[] for _ in prompts]
     logprobs: list[list[float]] = [[] for _ in prompts]
     finished = [False] * len(prompts)
     unread = {row: list(ids) for row, ids in enumerate(prompts)}  # what the model has not read of unfinished sequences
     for step in range(max_new_tokens):
         rows = list(unread)
-        drawn, values = sampler.draw(head(packed.extend(unread)), rows, step)  # [b] each
+        drawn, values = sampler.draw(shared.head(packed.extend(unread)), rows, step)  # [b] each
         unread = {}
         for row, token, logprob in zip(rows, drawn.tolist(), values.tolist(), strict=True):
             tokens[row].append(token)
             logprobs[row].append(logprob)
-            tail = shared.tokenizer.decode(tokens[row][-STOP_WINDOW:])
-            finished[row] = token in shared.chat.end_ids or any(stop in tail for stop in stop_strings)
+            finished[row] = ends(shared, tokens[row], stop_strings)
             if not finished[row]:
                 unread[row] = [token]
         if not unread:
             break
     return [Generation(*row) for row in zip(tokens, logprobs, finished, strict=True)]
+
+
+def ends(shared: SharedModel, tokens: Sequence[int], stop_strings: Sequence[str]) -> bool:
+    """Whether the last of a sequence's tokens ends it."""
+    tail = shared.tokenizer.decode(tokens[-STOP_WINDOW:]) if stop_strings else ""
+    return tokens[-1] in shared.chat.end_ids or any(stop in tail for stop in stop_strings)

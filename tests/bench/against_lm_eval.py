@@ -31,7 +31,7 @@ from eval.truthfulqa.choices import run_truthfulqa
 from salmon.config.register import CONF
 from salmon.models.base import SharedModel
 from salmon.models.loading import load_base
-from salmon.models.packing.continuations import PackedContinuations
+from salmon.models.packing.continuations import Continuations
 from salmon.models.packing.layout import ContextAndContinuation
 from salmon.models.weights import resolve
 
@@ -93,7 +93,7 @@ class Scoring:
 @contextmanager
 def observed() -> Iterator[Scoring]:
     """Watch ``PrefixLM`` at work."""
-    seen, ask, score = Scoring(), PrefixLM.loglikelihood, PackedContinuations.hidden_states
+    seen, ask, score = Scoring(), PrefixLM.loglikelihood, Continuations.hidden_states
 
     def loglikelihood(self: PrefixLM, requests: list[Instance], disable_tqdm: bool = True) -> list[tuple[float, bool]]:
         began = time.perf_counter()
@@ -101,7 +101,7 @@ def observed() -> Iterator[Scoring]:
         seen.requests, seen.seconds = requests, time.perf_counter() - began
         return found
 
-    def hidden_states(self: PackedContinuations, pairs: Sequence[ContextAndContinuation]) -> list[torch.Tensor]:
+    def hidden_states(self: Continuations, pairs: Sequence[ContextAndContinuation]) -> list[torch.Tensor]:
         before = self.num_tokens
         found = score(self, pairs)
         seen.tokens.append(self.num_tokens - before)
@@ -109,7 +109,7 @@ def observed() -> Iterator[Scoring]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(PrefixLM, "loglikelihood", loglikelihood)
-        patch.setattr(PackedContinuations, "hidden_states", hidden_states)
+        patch.setattr(Continuations, "hidden_states", hidden_states)
         yield seen
 
 

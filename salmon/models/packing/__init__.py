@@ -14,5 +14,5 @@ own, up to rounding.
 * ``forward``: last hidden states of many sequences: with gradient in a batch of packed rows, or behind a cached prefix.
 * ``cached_prefix``: a prefix's keys and values, and sequences that grow behind them (sampling).
 * ``continuations``: contexts and their continuations behind a cached prefix (likelihoods).
-* ``unpacked``: the same numbers without packing.
+* ``unpacked``: the same numbers without packing, for a base that cannot (``SharedModel.can``).
 """

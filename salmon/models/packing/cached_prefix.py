@@ -19,7 +19,7 @@ from salmon.models.packing.mask import PREFIX, additive_mask
 @torch.no_grad()
 def cache_prefix(shared: SharedModel, prefix: Sequence[int]) -> DynamicCache:
     """Keys and values of a prefix [P], which may be empty, under the active adapter."""
-    cache = DynamicCache(config=shared.model.config)
+    cache = DynamicCache()  # keeps every key, also where a layer sees a window: the mask says what is visible
     if prefix:
         ids = torch.tensor([list(prefix)], device=shared.device)
         mask = torch.ones_like(ids)

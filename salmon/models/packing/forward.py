@@ -10,6 +10,18 @@ from salmon.models.base import SharedModel
 from salmon.models.packing.cached_prefix import GrowingSequences
 from salmon.models.packing.layout import common_prefix_length, pack_by_prefix
 from salmon.models.packing.mask import additive_mask
+from salmon.models.packing.unpacked import unpacked_last_states
+
+
+def last_states(
+    shared: SharedModel, sequences: Sequence[Sequence[int]], layers: int | None = None
+) -> Float[Tensor, "N D"]:
+    """Hidden state of each sequence's last token, with gradient: packed where the base can do it.
+
+    Arguments as for ``packed_last_states``.
+    """
+    way = packed_last_states if shared.can.pack else unpacked_last_states
+    return way(shared, sequences, layers)
 
 
 def packed_last_states(
@@ -43,7 +55,9 @@ def packed_last_states(
 
 @torch.no_grad()
 def last_states_after_prefix(shared: SharedModel, sequences: Sequence[Sequence[int]]) -> Float[Tensor, "N D"]:
-    """Hidden states of the last tokens of N sequences, packed behind what all of them share; no gradient."""
+    """Hidden states of the last tokens of N sequences, packed behind what all share where it can be; no gradient."""
+    if not shared.can.pack:
+        return unpacked_last_states(shared, sequences)
     length = common_prefix_length(sequences)
     packed = GrowingSequences(shared, sequences[0][:length])
     return packed.extend({number: ids[length:] for number, ids in enumerate(sequences)})
@@ -58,7 +72,7 @@ def next_token_logits(
     Only differences between candidates mean something (differences of log-probs).
     """
     hidden = last_states_after_prefix(shared, sequences)
-    return shared.model.get_output_embeddings()(hidden).float()[:, list(candidates)]
+    return shared.head(hidden).float()[:, list(candidates)]
 
 
 def _padded(rows: Sequence[Sequence[int]], fills: Sequence[int], device: torch.device) -> Int[Tensor, "B T"]:

@@ -37,11 +37,25 @@ def unpacked_last_states(
     return torch.stack([states[-1] for states in unpacked_hidden_states(shared, sequences, layers)])
 
 
-@torch.no_grad()
-def unpacked_hidden_states_after(shared: SharedModel, cache: DynamicCache, ids: Sequence[int]) -> Float[Tensor, "L D"]:
-    """Last hidden states of one sequence that follows a cached prefix; the cache stays as it is."""
-    tokens = torch.tensor([list(ids)], device=shared.device)
-    length = cache.get_seq_length()
-    mask = tokens.new_ones(1, length + len(ids))
-    position_ids = torch.arange(length, length + len(ids), device=shared.device)[None]
-    return shared.cached_forward(tokens, mask, position_ids, copy.deepcopy(cache))[0]
+class UnpackedPrefix:
+    """A prefix, computed once where the base keeps a cache, and single sequences that follow it."""
+
+    @torch.no_grad()
+    def __init__(self, shared: SharedModel, prefix: Sequence[int]) -> None:
+        """Compute the prefix [P], which may be empty, under the adapter that must be active in later calls too."""
+        self._shared, self._prefix = shared, list(prefix)
+        self._cache = shared.new_cache() if shared.can.cache and prefix else None
+        if self._cache is not None:
+            self._after(self._prefix, 0, self._cache)
+
+    @torch.no_grad()
+    def hidden_states(self, ids: Sequence[int]) -> Float[Tensor, "L D"]:
+        """Last hidden states of L tokens that follow the prefix."""
+        if self._cache is None:
+            return unpacked_hidden_states(self._shared, [[*self._prefix, *ids]])[0][len(self._prefix) :]
+        return self._after(ids, len(self._prefix), copy.deepcopy(self._cache))
+
+    def _after(self, ids: Sequence[int], start: int, cache: DynamicCache) -> Float[Tensor, "L D"]:
+        tokens = torch.tensor([list(ids)], device=self._shared.device)
+        position_ids = torch.arange(start, start + len(ids), device=self._shared.device)[None]
+        return self._shared.cached_forward(tokens, tokens.new_ones(1, start + len(ids)), position_ids, cache)[0]

@@ -21,7 +21,7 @@ from salmon.errors import SalmonError
 from salmon.models.forward import response_logprobs, score_forward, token_batch
 from salmon.models.heads import ScalarHead, load_scalar_model, save_scalar_model
 from salmon.models.loading import load_base
-from salmon.models.packing.continuations import PackedContinuations
+from salmon.models.packing.continuations import Continuations
 from salmon.reward.inputs import reward_input
 from salmon.runtime.jsonl import read_grown
 from salmon.runtime.store import Store
@@ -68,7 +68,7 @@ def test_log_probs_are_those_of_a_plain_forward_pass(tiny, adapter, tmp_path):
 
 def test_greedy_is_what_greedy_decoding_would_give(tiny):
     prompt = tiny.chat.user_ids("Sing!")
-    prefix, last = PackedContinuations(tiny, prompt[:-1]), prompt[-1:]
+    prefix, last = Continuations(tiny, prompt[:-1]), prompt[-1:]
     with torch.no_grad():
         best = int(tiny.model(torch.tensor([prompt])).logits[0, -1].argmax())
     found = prefix.likelihoods([(last, [best]), (last, [best + 1])])

@@ -1,13 +1,15 @@
 """What is packed behind a cached prefix is what it would be alone."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
 from salmon.models.base import SharedModel
-from salmon.models.packing.cached_prefix import GrowingSequences, cache_prefix
-from salmon.models.packing.continuations import PackedContinuations
+from salmon.models.packing.cached_prefix import GrowingSequences
+from salmon.models.packing.continuations import Continuations
 from salmon.models.packing.forward import last_states_after_prefix, next_token_logits
-from salmon.models.packing.unpacked import unpacked_hidden_states, unpacked_hidden_states_after, unpacked_last_states
+from salmon.models.packing.unpacked import UnpackedPrefix, unpacked_hidden_states, unpacked_last_states
 
 PREFIX = [40, 41, 42, 43, 44, 45, 46]
 PREFIXES = pytest.mark.parametrize("prefix", [[], PREFIX], ids=["without prefix", "with prefix"])
@@ -51,7 +53,7 @@ def test_next_token_logits_are_those_of_separate_passes(tiny: SharedModel) -> No
 
 @PREFIXES
 def test_continuations_are_predicted_from_the_states_they_have_alone(tiny: SharedModel, prefix: list[int]) -> None:
-    packed = PackedContinuations(tiny, prefix)
+    packed = Continuations(tiny, prefix)
     pairs = [([10, 11], [20, 21, 22]), ([10, 11], [23]), ([12], [20, 21]), ([10, 11], [20, 21, 22])]
     for _ in ("first", "again"):  # a call leaves the cached prefix as it was
         states = packed.hidden_states(pairs)
@@ -69,11 +71,12 @@ def test_continuations_are_predicted_from_the_states_they_have_alone(tiny: Share
 
 @PREFIXES
 def test_one_sequence_follows_a_cached_prefix_without_packing(tiny: SharedModel, prefix: list[int]) -> None:
-    cache = cache_prefix(tiny, prefix)
-    for ids in ([10, 11, 12], [20], [10, 11, 12, 13]):  # each leaves the cached prefix as it was
-        hidden = unpacked_hidden_states_after(tiny, cache, ids)
-        torch.testing.assert_close(hidden, alone(tiny, prefix + ids)[len(prefix) :], atol=1e-4, rtol=1e-4)
-    assert cache.get_seq_length() == len(prefix)
+    for cached in (True, False):
+        tiny.can = replace(tiny.can, cache=cached)
+        after = UnpackedPrefix(tiny, prefix)
+        for ids in ([10, 11, 12], [20], [10, 11, 12, 13]):  # each leaves the prefix as it was
+            hidden = after.hidden_states(ids)
+            torch.testing.assert_close(hidden, alone(tiny, prefix + ids)[len(prefix) :], atol=1e-4, rtol=1e-4)
 
 
 def test_unpacked_states_are_those_of_separate_passes(tiny: SharedModel) -> None:
