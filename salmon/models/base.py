@@ -34,7 +34,8 @@ class Abilities:
     """What a base can do, besides running sequences from their start, padded on either side."""
 
     state_size: int = 0  # D of a last hidden state, which may differ from that of the layers (OPT)
-    cache: bool = True  # go on from a cache of the tokens before, in a batch that sequences leave
+    cache: bool = True  # go on token by token from a cache of those before, in a batch that sequences leave
+    chunk: bool = True  # go on from a cache with several tokens at once
     pack: bool = True  # keep sequences in one row apart by a mask (salmon/models/packing)
     cut: bool = True  # run its first layers only (``reward.layers``)
 

@@ -8,7 +8,6 @@ with a decoder that returns these states.
 import copy
 from typing import Any
 
-import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from transformers import PreTrainedModel

@@ -18,7 +18,7 @@ from salmon.models.capabilities import attention_window
 from salmon.models.decoder import blocks_of, decoder_of
 from salmon.models.packing.continuations import Continuations
 from salmon.models.packing.forward import last_states_after_prefix, packed_last_states
-from salmon.models.packing.unpacked import unpacked_hidden_states, unpacked_last_states
+from salmon.models.packing.unpacked import UnpackedPrefix, unpacked_hidden_states, unpacked_last_states
 
 log = logging.getLogger("salmon")
 
@@ -54,6 +54,7 @@ def abilities_of(shared: SharedModel) -> Abilities:
     return replace(
         found,
         cache=_works(lambda: _cache_errors(shared, sequences, states), shared),
+        chunk=_works(lambda: _errors(UnpackedPrefix(shared, prefix).hidden_states(first), states[0][-FIRST:]), shared),
         pack=_packs(shared, sequences),
         cut=_works(lambda: _cut_errors(shared, sequences[0]), shared),
     )

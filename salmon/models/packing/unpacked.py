@@ -44,7 +44,7 @@ class UnpackedPrefix:
     def __init__(self, shared: SharedModel, prefix: Sequence[int]) -> None:
         """Compute the prefix [P], which may be empty, under the adapter that must be active in later calls too."""
         self._shared, self._prefix = shared, list(prefix)
-        self._cache = shared.new_cache() if shared.can.cache and prefix else None
+        self._cache = shared.new_cache() if shared.can.chunk and prefix else None
         if self._cache is not None:
             self._after(self._prefix, 0, self._cache)
 

@@ -72,7 +72,7 @@ def test_continuations_are_predicted_from_the_states_they_have_alone(tiny: Share
 @PREFIXES
 def test_one_sequence_follows_a_cached_prefix_without_packing(tiny: SharedModel, prefix: list[int]) -> None:
     for cached in (True, False):
-        tiny.can = replace(tiny.can, cache=cached)
+        tiny.can = replace(tiny.can, chunk=cached)
         after = UnpackedPrefix(tiny, prefix)
         for ids in ([10, 11, 12], [20], [10, 11, 12, 13]):  # each leaves the prefix as it was
             hidden = after.hidden_states(ids)
