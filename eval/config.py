@@ -53,8 +53,9 @@ class MTBenchSettings:
     max_new_tokens: int = setting(at_least=1)  # longest answer of each turn, in tokens
     template: str = MISSING  # "tokenizer" (its chat template), or a conversation of FastChat's, e.g. vicuna_v1.1
     mode: MTBenchMode = MISSING  # ratings, comparisons with the baseline, or both
-    baseline: str | None = MISSING  # FastChat's model_answer/<model>.jsonl to compare with; null = none
-    references: str = MISSING  # author in the data's reference_answer/, or a file of reference answers
+    # FastChat's model_answer/<model>.jsonl to compare with; null = none
+    baseline: str | None = setting(by_content=True)
+    references: str = setting(by_content=True)  # author in the data's reference_answer/, or a file of reference answers
     judge: EvalJudgeSettings = field(default_factory=EvalJudgeSettings)
 
 
@@ -97,15 +98,17 @@ class TyDiQASettings:
 class PrincipleFollowingSettings:
     """Does a reward model obey the principles it is given? (eval/principle_following)"""
 
-    trained: str = MISSING  # bank with checks whose texts were trained on
-    paraphrased: str | None = MISSING  # bank of the same principles in words that were never trained on; null = none
-    unseen: str | None = MISSING  # bank of principles that were never trained on; null = none
+    trained: str = setting(by_content=True)  # bank with checks whose texts were trained on
+    # bank of the same principles in words that were never trained on; null = none
+    paraphrased: str | None = setting(by_content=True)
+    unseen: str | None = setting(by_content=True)  # bank of principles that were never trained on; null = none
     untrained: list[str] = MISSING  # names in `trained` and `paraphrased` that count as unseen all the same
     # JSONL of {prompt_id, prompt, response_1, response_2}; null = the held-out pairs of the preferences that the reward
     # model was trained with
-    pairs: str | None = MISSING
-    real_pairs: dict[str, str] = MISSING  # name -> JSONL[.gz] of {prompt, chosen, rejected} or {chosen, rejected}
-    real_banks: list[str] = MISSING  # banks whose principles are read while the real pairs are scored
+    pairs: str | None = setting(by_content=True)
+    # name -> JSONL[.gz] of {prompt, chosen, rejected} or {chosen, rejected}
+    real_pairs: dict[str, str] = setting(by_content=True)
+    real_banks: list[str] = setting(by_content=True)  # banks whose principles are read while the real pairs are scored
     limit: int | None = setting(at_least=1, null="all pairs")  # pairs of each source
     # Inputs per forward pass; the beginning that inputs of one response share is computed once.
     batch_size: int = setting(cosmetic=True, at_least=1)
@@ -116,15 +119,17 @@ class PrincipleFollowingSettings:
 class PairsSettings:
     """Does a checkpoint prefer the better of two responses? (eval/pairs)"""
 
-    files: dict[str, str] = MISSING  # name -> JSONL[.gz], JSON, or BIG-bench folder; formats in eval/pairs/files.py
-    banks: list[str] = MISSING  # banks whose principles a reward model reads while it scores them
+    # name -> JSONL[.gz], JSON, or BIG-bench folder; formats in eval/pairs/files.py
+    files: dict[str, str] = setting(by_content=True)
+    banks: list[str] = setting(by_content=True)  # banks whose principles a reward model reads while it scores them
 
 
 @dataclass
 class SafetyProbeSettings:
     """Does a policy answer what it should, and refuse what it should not answer? (eval/probes)"""
 
-    files: dict[str, str] = MISSING  # name -> JSONL[.gz] of {prompt[, category, expect]}, or .txt, a prompt a line
+    # name -> JSONL[.gz] of {prompt[, category, expect]}, or .txt, a prompt a line
+    files: dict[str, str] = setting(by_content=True)
     max_new_tokens: int = setting(at_least=1)  # longest answer in tokens
 
 
@@ -132,7 +137,8 @@ class SafetyProbeSettings:
 class EvalConfig:
     name: str = setting(cosmetic=True)  # short name of the suite
     tasks: list[str] = setting(choices=EVAL_TASKS)  # benchmarks that are run
-    data_dir: str | None = MISSING  # "mini" (bundled smoke test) or a folder laid out like eval/mini; null = the hub
+    # "mini" (bundled smoke test) or a folder laid out like eval/mini; null = the hub
+    data_dir: str | None = setting(by_content=True)
     limit: int | None = setting(at_least=1, null="all items")  # items per task; a limit is shown in the table
     batch_size: int = setting(cosmetic=True, at_least=1)  # prompts per forward pass
     chat_template: bool = MISSING  # apply the chat template to lm-eval's prompts

@@ -66,6 +66,7 @@ def mt_bench_benchmark(subject: PolicySubject) -> BenchmarkRun | None:
         "limit": config.limit,
         "mt_bench": semantic(config.mt_bench),
         "judge": rating_judge_key(subject.evaluation.judge),
+        "references": None if is_reference_file(config.mt_bench.references) else config.mt_bench.references,
         "files": files_beside_data(config.mt_bench),
     }
     return BenchmarkRun(

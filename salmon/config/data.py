@@ -34,9 +34,9 @@ class OnBadLine(Enum):
 class PromptsConfig:
     """Where each stage's prompts come from: "bundled", a JSONL file, or "hub:NAME[:SPLIT[:COLUMN]]"."""
 
-    sft: str = MISSING  # prompts that the SFT stage answers
-    preferences: str = MISSING  # prompts whose answers are compared in pairs
-    ppo: str = MISSING  # prompts of PPO, for training and for its held-out evaluation
+    sft: str = setting(by_content=True)  # prompts that the SFT stage answers
+    preferences: str = setting(by_content=True)  # prompts whose answers are compared in pairs
+    ppo: str = setting(by_content=True)  # prompts of PPO, for training and for its held-out evaluation
     min_tokens: int = MISSING  # shorter prompts are dropped and counted
     max_tokens: int = MISSING  # longer prompts are dropped and counted
     on_bad_line: OnBadLine = MISSING
@@ -47,15 +47,19 @@ class PrinciplesConfig:
     """Which bank each use of principles reads: a bundled bank's name, or a path to a YAML / JSON file."""
 
     name: str = MISSING  # short name in run names and tags
-    self_align: str = MISSING  # rules of the Self-Align prompt
-    exemplars: str = MISSING  # worked examples of the Self-Align prompt (a bundled name or the path of a YAML file)
-    reward: str = MISSING  # principles by which pairs are judged and which the reward model learns to read
+    self_align: str = setting(by_content=True)  # rules of the Self-Align prompt
+    # worked examples of the Self-Align prompt (a bundled name or the path of a YAML file)
+    exemplars: str = setting(by_content=True)
+    # principles by which pairs are judged and which the reward model learns to read
+    reward: str = setting(by_content=True)
     reward_exclude: list[str] = MISSING  # names of principles in the bank `reward` that are not used
     # How many of the wordings of each principle in the bank `reward` are used, its definition being the first.
     reward_wordings: int | None = setting(at_least=1, null="all")
-    rl: str | None = MISSING  # principles sampled for each PPO prompt; null = none (generic criteria instead)
+    # principles sampled for each PPO prompt; null = none (generic criteria instead)
+    rl: str | None = setting(by_content=True)
     include: list[str] = MISSING  # names of principles in the bank `rl` that are used; [] = all
     exclude: list[str] = MISSING  # names of principles in the bank `rl` that are not used
-    interventions: str | None = MISSING  # principles shown with every PPO prompt, before the sampled ones; null = none
+    # principles shown with every PPO prompt, before the sampled ones; null = none
+    interventions: str | None = setting(by_content=True)
     # Principles whose programmatic checks PPO reports on its responses. They are not rewarded. null = none
-    monitor: str | None = MISSING
+    monitor: str | None = setting(by_content=True)

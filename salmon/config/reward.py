@@ -14,7 +14,7 @@ class PretrainSettings:
 
     # JSONL file or "hub:NAME[:SPLIT]"; "mismatched" = an answer against one to another prompt, which needs no data
     # (salmon/reward/pretraining.py); null = no pre-training.
-    data: str | None = MISSING
+    data: str | None = setting(by_content=True)
     limit: int | None = setting(at_least=1, null="all")  # rows used
     max_length: int = setting(at_least=1)  # tokens of the whole input
     max_instruction_tokens: int = setting(at_least=1)  # longer instructions are cut at their start
@@ -47,7 +47,8 @@ class ProbeSettings:
 
 @dataclass
 class RewardConfig:
-    start: str | None = MISSING  # folder of adapter and scalar head that training goes on from; null = new ones
+    # folder of adapter and scalar head that training goes on from; null = new ones
+    start: str | None = setting(by_content=True)
     pretrain: PretrainSettings = field(default_factory=PretrainSettings)
     curriculum: list[CurriculumStage] = MISSING  # stages in this order, before reward.train; [] = none
     probe: ProbeSettings = field(default_factory=ProbeSettings)

@@ -28,12 +28,13 @@ class FilterSettings:
 
 @dataclass
 class SFTConfig:
-    start: str | None = MISSING  # folder of an adapter that training goes on from; null = a new adapter
+    # folder of an adapter that training goes on from; null = a new adapter
+    start: str | None = setting(by_content=True)
     source: SFTSource = MISSING
     samples_per_prompt: int = setting(at_least=1)  # source=styled: answers sampled for each prompt
     styles: dict[str, float] = probabilities(STYLES)  # source=styled: style -> probability that an answer gets it
     # source=demonstrations: JSONL file or "hub:NAME[:SPLIT]" of {prompt, response} rows. null = none
-    demonstrations: str | None = MISSING
+    demonstrations: str | None = setting(by_content=True)
     num_prompts: int | None = setting(at_least=1, null="all")  # prompts taken from the source
     sampling: SamplingSettings = field(default_factory=SamplingSettings)
     filters: FilterSettings = field(default_factory=FilterSettings)

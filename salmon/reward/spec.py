@@ -11,12 +11,12 @@ from salmon.stage.spec import StageSpec
 
 def settings(cfg: Config) -> dict[str, Any]:
     """Everything that decides the reward model, besides the preference rows."""
-    identity = {"reward": semantic(cfg.reward) | {"start": None}, **start_identity(cfg.reward.start)}
+    identity = {"reward": semantic(cfg.reward), **start_identity(cfg.reward.start)}
     if taken(cfg):
         return identity
     data = cfg.reward.pretrain.data
-    made = data in (None, "mismatched")  # of the preferences
-    return identity | {"pretrain_data": None if made else source_identity(data or "")}
+    given = data not in (None, "mismatched")  # which are no files
+    return identity | {"pretrain_data": source_identity(data) if data and given else data}
 
 
 def taken(cfg: Config) -> bool:

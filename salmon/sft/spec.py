@@ -17,7 +17,7 @@ def settings(cfg: Config) -> dict[str, Any]:
     identity: dict[str, Any] = start_identity(cfg.sft.start)
     if taken(cfg):
         return identity
-    identity["sft"] = semantic(cfg.sft) | {"start": None}  # by its content, above
+    identity["sft"] = semantic(cfg.sft)
     if cfg.sft.source is not SFTSource.demonstrations:
         identity |= prompts_identity(cfg, cfg.prompts.sft)
     if cfg.sft.source is SFTSource.styled:
