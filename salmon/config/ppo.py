@@ -20,7 +20,9 @@ class KLEstimator(Enum):
 
 
 class ValueInit(Enum):
-    reward = "reward"  # adapter and head of the reward model
+    """What the value model starts from."""
+
+    reward = "reward"  # adapter and head of the reward model; what it says of a score is turned into units of returns
     reward_zero_head = "reward_zero_head"  # its adapter, a head of zeros (the released code)
 
 
@@ -86,10 +88,11 @@ class PPOConfig:
     gamma: float = probability()  # discount per token
     lam: float = probability()  # lambda of generalised advantage estimation
     clip_range: float = setting(above=0)  # the policy's ratio is clipped to 1 - clip_range .. 1 + clip_range
-    clip_range_value: float = setting(above=0)  # most that a value may move from that of the rollout
+    # Most that a value may move from that of the rollout, in units of the score; a return is shaping.scale times that.
+    clip_range_value: float = setting(above=0)
     value_coefficient: float = setting(at_least=0)  # weight of the value loss
     whiten_advantages: bool = MISSING  # give advantages mean 0 and standard deviation 1
-    value_init: ValueInit = MISSING  # what the value model starts from
+    value_init: ValueInit = MISSING
     critic_warmup_updates: int = MISSING  # first updates that train the value model only
     # An update's inner epochs stop where approx_kl (nats per token) exceeds this.
     target_kl: float | None = setting(above=0, null="no limit")

@@ -6,7 +6,7 @@ from typing import Any
 from salmon.config.data import QUESTION_TYPES
 from salmon.config.engine_rules import engine_rules, rollout_rules
 from salmon.config.extensions import extensions, stage_names
-from salmon.config.ppo import PPOConfig
+from salmon.config.ppo import PPOConfig, ValueInit
 from salmon.config.preferences import PairJudge, PreferencesConfig
 from salmon.config.reward import RewardConfig
 from salmon.config.schema import Config
@@ -100,6 +100,7 @@ def _reward_rules(reward: RewardConfig) -> Iterator[str]:
 
 def _ppo_rules(ppo: PPOConfig) -> Iterator[str]:
     yield from _batch_rules(ppo)
+    yield from _value_rules(ppo)
     if ppo.sampling.temperature == 0:
         yield f"ppo.sampling.temperature={ppo.sampling.temperature} must be above 0: PPO needs samples"
     if ppo.sampling.top_p != 1:
@@ -114,6 +115,22 @@ def _ppo_rules(ppo: PPOConfig) -> Iterator[str]:
         yield "ppo.kl.adaptive needs ppo.kl.target and ppo.kl.horizon above 0"
     if ppo.kl.adaptive and ppo.kl.horizon <= 0.2 * ppo.rollout_batch:
         yield f"ppo.kl.horizon={ppo.kl.horizon} must exceed 0.2 * ppo.rollout_batch={0.2 * ppo.rollout_batch}"
+
+
+def _value_rules(ppo: PPOConfig) -> Iterator[str]:
+    """The reward model's head predicts returns only where a return is the reward model's score times a factor."""
+    if ppo.value_init is not ValueInit.reward:
+        return
+    for key, other in {
+        f"ppo.reward_source={ppo.reward_source}": ppo.reward_source != "model",
+        "ppo.shaping.center=true": ppo.shaping.center,
+        "ppo.shaping.whiten=true": ppo.shaping.whiten,
+    }.items():
+        if other:
+            yield (
+                f"ppo.value_init=reward predicts the reward model's scores, and with {key} returns are in other units: "
+                "set ppo.value_init=reward_zero_head"
+            )
 
 
 def _batch_rules(ppo: PPOConfig) -> Iterator[str]:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
 from torch import nn
 
 from salmon.config.ppo import ValueInit
@@ -14,7 +15,7 @@ POLICY, REFERENCE, VALUE, REWARD = "policy", "reference", "value", "reward"
 
 @dataclass(frozen=True)
 class PPOModels:
-    """Policy and reference start as the same SFT adapter; the value model starts as the reward model."""
+    """Policy and reference start as the same SFT adapter; the value model starts with the reward model's."""
 
     shared: SharedModel
     value_head: ScalarHead
@@ -27,7 +28,9 @@ class PPOModels:
         return self.shared.parameters_of(POLICY) | self.shared.parameters_of(VALUE) | heads
 
 
-def load_ppo_models(shared: SharedModel, sft: Path, reward: Path, value_init: ValueInit) -> PPOModels:
+def load_ppo_models(
+    shared: SharedModel, sft: Path, reward: Path, value_init: ValueInit, scale: float = 1.0
+) -> PPOModels:
     """Put the four adapters on the base; the base's weights are held once.
 
     Args:
@@ -35,6 +38,7 @@ def load_ppo_models(shared: SharedModel, sft: Path, reward: Path, value_init: Va
         sft: folder of the SFT policy's adapter.
         reward: folder of the reward model's adapter and head.
         value_init: whether the value model also takes the reward model's head.
+        scale: factor from the reward model's score to a return, in whose units a value is.
 
     Raises:
         SalmonError: an adapter or a head is missing or does not fit the base.
@@ -43,8 +47,8 @@ def load_ppo_models(shared: SharedModel, sft: Path, reward: Path, value_init: Va
     shared.load_adapter(REFERENCE, sft)
     reward_head = load_scalar_model(shared, REWARD, reward)
     value_head = load_scalar_model(shared, VALUE, reward)
-    if value_init is ValueInit.reward_zero_head:
-        nn.init.zeros_(value_head.weight)
-        nn.init.zeros_(value_head.bias)
+    with torch.no_grad():
+        for parameter in value_head.parameters():
+            parameter.mul_(0.0 if value_init is ValueInit.reward_zero_head else scale)
     reward_head.requires_grad_(False)
     return PPOModels(shared, value_head, reward_head)

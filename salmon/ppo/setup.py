@@ -53,7 +53,11 @@ def load_rollout_setup(cfg: Config, ctx: StageContext) -> RolloutSetup:
         SalmonError: an adapter does not fit the base, a bank cannot be read, or the reward cannot be made.
     """
     models = load_ppo_models(
-        ctx.shared(), ctx.inputs["sft"].checkpoints["sft"], ctx.inputs["reward"].path / "reward", cfg.ppo.value_init
+        ctx.shared(),
+        ctx.inputs["sft"].checkpoints["sft"],
+        ctx.inputs["reward"].path / "reward",
+        cfg.ppo.value_init,
+        cfg.ppo.shaping.scale,
     )
     principles = principle_choice(cfg)
     warn_of_absent_boosts(principles)

@@ -72,6 +72,7 @@ def minibatch_gradients(
     rows = sorted(rows, key=lambda i: lengths[i])
     num_tokens = int(rollout.batch.mask[rows].sum())
     totals: dict[str, float] = {}
+    value_clip = ppo.clip_range_value * ppo.shaping.scale  # values are in the units of returns
     own_rows = world().shard(rows)
     for start in range(0, len(own_rows), ppo.micro_batch_size):
         index = own_rows[start : start + ppo.micro_batch_size]
@@ -88,7 +89,7 @@ def minibatch_gradients(
             _add(totals, "policy", policy)
         with models.shared.using(VALUE):
             values = value_forward(models.shared, models.value_head, batch)
-            loss, value = value_loss(values, old_values, returns, batch.mask, ppo.clip_range_value, num_tokens)
+            loss, value = value_loss(values, old_values, returns, batch.mask, value_clip, num_tokens)
             (ppo.value_coefficient * loss).backward()
         _add(totals, "value", value)
     return world().all_reduce_sum(totals)

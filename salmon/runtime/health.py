@@ -70,7 +70,7 @@ REMEDIES = {
     ),
     "explained_variance_negative": (
         "the value model predicts returns worse than a constant would. Use ppo.critic_warmup_updates or "
-        "ppo.value_init=reward, or raise ppo.value_coefficient"
+        "ppo.value_init=reward_zero_head, or raise ppo.value_coefficient"
     ),
     "answers_collapsed": (
         f"more than {SAME_ANSWER_LIMIT:.0%} of the responses are one and the same text: the policy has "

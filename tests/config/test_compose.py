@@ -333,7 +333,7 @@ PAPER = {
     "ppo.shaping.length_bonus": 5.0,
     "ppo.shaping.length_bonus_cap": 0.8,
     "ppo.shaping.scale": 10.0,
-    "ppo.value_init": "reward",
+    "ppo.value_init": "reward_zero_head",
     "ppo.critic_warmup_updates": 0,
     "ppo.target_kl": None,
     "ppo.save_every": 10,

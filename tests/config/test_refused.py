@@ -22,6 +22,7 @@ from eval.extension import register_app
 from salmon.config import engine_rules, rules
 from salmon.config import setting as setting_module
 from salmon.config.model import NO_DROPOUT, Quantization
+from salmon.config.ppo import ValueInit
 from salmon.config.preferences import PairJudge
 from salmon.config.register import CONF
 from salmon.config.reward import CurriculumStage
@@ -247,6 +248,18 @@ RULES: list[tuple[Given, str]] = [
         "rollout of ppo.rollout_batch=112",
     ),
     ({"ppo.clip_range": 0.0}, "ppo.clip_range=0.0 must be above 0"),
+    *(
+        (
+            {"ppo.value_init": ValueInit.reward, key: value},
+            f"ppo.value_init=reward predicts the reward model's scores, and with {said} returns are in other units: "
+            "set ppo.value_init=reward_zero_head",
+        )
+        for key, value, said in (
+            ("ppo.reward_source", "verifier", "ppo.reward_source=verifier"),
+            ("ppo.shaping.center", True, "ppo.shaping.center=true"),
+            ("ppo.shaping.whiten", True, "ppo.shaping.whiten=true"),
+        )
+    ),
     ({"ppo.target_kl": 0.0}, "ppo.target_kl=0.0 must be above 0, or null for no limit"),
     # sampling
     (
