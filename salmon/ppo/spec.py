@@ -50,7 +50,7 @@ def held_out_identity(cfg: Config) -> dict[str, Any]:
 
 SPEC = StageSpec(
     "ppo",
-    2,
+    3,
     "salmon.ppo.stage",
     ("sft", "reward"),
     settings,
