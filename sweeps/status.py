@@ -19,7 +19,7 @@ _CLEAR = "\x1b[2J\x1b[H"
 
 
 def jobs_table(jobs: Sequence[SweepJob], folder: Path) -> str:
-    """A line a job. ``left`` is the running stage's time, ``reward`` of a finished job its best on held-out prompts."""
+    """A line a job. ``left`` is the running stage's time, ``reward`` of a finished job its last on held-out prompts."""
     lines = aligned_table(HEADER, [_row(job, folder) for job in jobs])
     counts = Counter(job.state for job in jobs)
     states = ", ".join(f"{counts[state]} {state}" for state in STATES if counts[state])
@@ -34,7 +34,7 @@ def _row(job: SweepJob, folder: Path) -> tuple[str, ...]:
         reward, kl = (_number(job.progress["columns"].get(name)) for name in ("score", "kl"))
     elif job.finished:
         ppo = (read_state(folder / job.name / "results.json") or {}).get("ppo", {})  # it is written last
-        reward, kl = _number(ppo.get("held_out/reward_best")), _number(ppo.get("objective/kl"))
+        reward, kl = _number(ppo.get("held_out/reward_last")), _number(ppo.get("objective/kl"))
     return job.name, job.state, job.stage or "", step, left, reward, kl, " ".join((job.error or "").split())
 
 

@@ -26,7 +26,9 @@ REACHED = {
     },
     "ppo": {
         "held_out/reward_start": "held-out reward {:.3f}",
-        "held_out/reward_best": "to {:.3f}",
+        "held_out/reward_last": "to {:.3f}",
+        "held_out/reward_gain_low": "a gain of {:+.3f}",
+        "held_out/reward_gain_high": "to {:+.3f} (95 %)",
         "objective/kl_k3": "KL {:.3f}",
         "perf/tokens_per_second": "{:.0f} sampled tokens/s",
     },

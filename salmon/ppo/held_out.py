@@ -22,8 +22,8 @@ log = logging.getLogger("salmon")
 
 
 @torch.no_grad()
-def evaluate_held_out(setup: RolloutSetup, held_out: PromptBatch, ctx: StageContext, step: int) -> float:
-    """Log the held-out metrics of the policy after ``step`` updates; returns its mean reward."""
+def evaluate_held_out(setup: RolloutSetup, held_out: PromptBatch, ctx: StageContext, step: int) -> list[float]:
+    """Log the held-out metrics of the policy after ``step`` updates; returns the reward of each prompt's response."""
     # 1. Responses, with the same random keys and principles at every step.
     shared, prompts = setup.models.shared, held_out.prompts
     responses = sample_sharded(setup.sampler, shared, POLICY, prompts, setup.ppo.sampling, held_out.keys)
@@ -46,7 +46,7 @@ def evaluate_held_out(setup: RolloutSetup, held_out: PromptBatch, ctx: StageCont
         step,
     )
     log.info("held-out prompts after %d updates: reward %.3f, KL %.3f", step, reward, metrics["held_out/kl"])
-    return reward
+    return scored.total.tolist()
 
 
 def held_out_metrics(

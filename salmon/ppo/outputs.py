@@ -1,9 +1,12 @@
 """What a PPO run keeps: the state to continue from, the policies, and the final metrics."""
 
 import shutil
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from statistics import fmean
 
+from salmon.core.paired import paired_change
 from salmon.models.heads import save_scalar_model
 from salmon.ppo.models import POLICY, VALUE, PPOModels
 from salmon.stage.context import StageContext
@@ -16,9 +19,15 @@ class TrainingState:
 
     kl_coefficient: float
     step: int = 0  # finished updates
-    baseline: float | None = None  # held-out reward before the first update
-    best: float | None = None  # highest held-out reward after an update
+    start: list[float] = field(default_factory=list)  # reward of each held-out prompt before the first update
+    last: list[float] = field(default_factory=list)  # the same at the latest evaluation
+    best: float | None = None  # highest mean of these after an update
     best_step: int = 0
+
+    @property
+    def baseline(self) -> float:
+        """Held-out reward before the first update."""
+        return fmean(self.start)
 
 
 def save_policy(models: PPOModels, folder: Path) -> None:
@@ -65,9 +74,28 @@ def final_metrics(work: Path, state: TrainingState) -> dict[str, float]:
         "value/explained_variance",
         "perf/tokens_per_second",
     )
-    return {key: rows[-1][key] for key in keys} | {
-        "held_out/reward_start": state.baseline,
-        "held_out/reward_best": state.best,
-        "held_out/best_step": float(state.best_step),
-        "objective/updates": float(len(rows)),
+    return (
+        {key: rows[-1][key] for key in keys}
+        | reward_change(state.start, state.last)
+        | {
+            "held_out/reward_best": state.best,
+            "held_out/best_step": float(state.best_step),
+            "objective/updates": float(len(rows)),
+        }
+    )
+
+
+def reward_change(start: Sequence[float], last: Sequence[float]) -> dict[str, float]:
+    """What the last policy has gained on the held-out prompts, whose rewards are given.
+
+    Not the best one: it was chosen as the highest of several draws, which is above the start by chance alone.
+    """
+    gain = paired_change(start, last)
+    metrics = {
+        "held_out/reward_start": fmean(start),
+        "held_out/reward_last": fmean(last),
+        "held_out/reward_gain": gain.mean,
+        "held_out/reward_gain_low": gain.low,
+        "held_out/reward_gain_high": gain.high,
     }
+    return {name: value for name, value in metrics.items() if value is not None}

@@ -3,6 +3,7 @@
 import time
 from dataclasses import asdict
 from functools import partial
+from statistics import fmean
 
 from salmon.config.schema import Config
 from salmon.core.kl import next_kl_coefficient
@@ -44,8 +45,8 @@ def run(cfg: Config, ctx: StageContext) -> dict[str, float]:
     state = TrainingState(**saved) if saved else TrainingState(kl_coefficient=ppo.kl.coefficient)
     ctx.tracker.rewind(state.step if saved else -1)
     reporter = UpdateReporter(ctx, len(batches), state.step)
-    if state.baseline is None:
-        state.baseline = evaluate_held_out(setup, held_out, ctx, step=0)
+    if not state.start:
+        state.start = evaluate_held_out(setup, held_out, ctx, step=0)
 
     for step in range(state.step + 1, len(batches) + 1):
         # 3. Rollout, inner epochs, KL controller.
@@ -61,7 +62,8 @@ def run(cfg: Config, ctx: StageContext) -> dict[str, float]:
 
         # 4. Held-out prompts choose the best policy; some policies are kept for learning curves.
         if step % ppo.eval_every == 0 or is_last:
-            reward = evaluate_held_out(setup, held_out, ctx, step)
+            state.last = evaluate_held_out(setup, held_out, ctx, step)
+            reward = fmean(state.last)
             if state.best is None or reward > state.best:
                 state.best, state.best_step = reward, step
                 ctx.write(lambda: save_policy(models, ctx.work / "best" / "policy"))

@@ -146,8 +146,12 @@ _PPO = group(
     ("principle/<principle>/score", "score", "mean score of responses that got this principle", "rises"),
     ("sampler/logprob_difference", "nats/token", "mean |log-prob| gap of sampler and trainer", "below 0.005"),
     ("held_out/reward", "score", "score + penalty + bonus, held-out prompts", "rises; chooses the best"),
-    ("held_out/reward_start", "score", "held_out/reward before training (summary)", "below reward_best"),
-    ("held_out/reward_best", "score", "held_out/reward of the best policy (summary)", "above reward_start"),
+    ("held_out/reward_start", "score", "held_out/reward before training (summary)", "below reward_last"),
+    ("held_out/reward_last", "score", "held_out/reward of the last policy (summary)", "above reward_start"),
+    ("held_out/reward_gain", "score", "reward_last - reward_start (summary)", "its interval is above 0"),
+    ("held_out/reward_gain_low", "score", "its 95 % interval, paired over the prompts (summary)", "above 0"),
+    ("held_out/reward_gain_high", "score", "the upper end of that (summary)", "above 0"),
+    ("held_out/reward_best", "score", "highest held_out/reward (summary)", "no evidence: best of many draws"),
     ("held_out/best_step", "updates", "updates done by the best policy (summary)", "above 0"),
     ("held_out/score", "score", "as objective/score, on held-out prompts", "rises"),
     ("held_out/length", "tokens", "mean response length on held-out prompts", "no run to the limit"),
@@ -174,8 +178,8 @@ _HELD_OUT = group(
     ("dpo", "best_of_n"),
     ("held_out/length", "tokens", "mean response length on held-out prompts", "no run to the limit"),
     ("held_out/kl", "nats/response", "KL from the SFT policy on held-out prompts (best_of_n: upper bound)", "small"),
-    ("held_out/reward", "score", "best_of_n: score + penalty + bonus", "rises from step 0 to 1"),
-    ("held_out/score", "score", "best_of_n: score of ppo.reward_source", "rises from step 0 to 1"),
+    ("held_out/reward", "score", "best_of_n: score + penalty + bonus", "rises in any case: it chooses"),
+    ("held_out/score", "score", "best_of_n: score of ppo.reward_source", "rises with it"),
 )
 
 _HELD_OUT_CHECKS = group(

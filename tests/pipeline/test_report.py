@@ -65,7 +65,10 @@ def test_each_stage_has_its_cost_and_what_it_reached(execution: Executions, conf
             "ppo",
             {
                 "held_out/reward_start": -1.0,
-                "held_out/reward_best": 0.5,
+                "held_out/reward_last": 0.5,
+                "held_out/reward_gain_low": -0.25,
+                "held_out/reward_gain_high": 3.25,
+                "held_out/reward_best": 0.75,
                 "objective/kl_k3": 0.12345,
                 "perf/tokens_per_second": 41.6,
             },
@@ -81,7 +84,9 @@ def test_each_stage_has_its_cost_and_what_it_reached(execution: Executions, conf
     assert rows["sft"].endswith("answers kept 20, loss 1.235") and "1m 1s (reused)" in rows["sft"].replace("01s", "1s")
     assert rows["preferences"].endswith("rows 36, judge ties 26%, position bias -0.50")
     assert rows["reward"].endswith("loss 0.693, held-out accuracy 0.75, on 12 rows")
-    assert rows["ppo"].endswith("held-out reward -1.000, to 0.500, KL 0.123, 42 sampled tokens/s")
+    assert rows["ppo"].endswith(
+        "held-out reward -1.000, to 0.500, a gain of -0.250, to +3.250 (95 %), KL 0.123, 42 sampled tokens/s"
+    )
     assert "(reused)" not in rows["ppo"]
     assert all(" 1.3 " in row or row.endswith(" 1.3") for row in rows.values())
 

@@ -48,8 +48,10 @@ def test_the_best_policy_is_that_of_the_highest_held_out_reward(tiny_run, held_o
     assert list(held_out) == [0, 5, 10]
     best = max((5, 10), key=lambda step: held_out[step])
     assert artifact.manifest["steps"]["ppo_best"] == artifact.metrics["held_out/best_step"] == best
-    assert artifact.metrics["held_out/reward_best"] == held_out[best]
-    assert artifact.metrics["held_out/reward_start"] == held_out[0]
+    assert artifact.metrics["held_out/reward_best"] == pytest.approx(held_out[best], abs=1e-6)
+    assert artifact.metrics["held_out/reward_start"] == pytest.approx(held_out[0], abs=1e-6)
+    assert artifact.metrics["held_out/reward_last"] == pytest.approx(held_out[10], abs=1e-6)
+    assert artifact.metrics["held_out/reward_gain"] == pytest.approx(held_out[10] - held_out[0], abs=1e-6)
     folders = artifact.checkpoints
     assert same(policy(folders["ppo_best"]), policy(folders[f"ppo_step_{best}"]))
 

@@ -34,7 +34,7 @@ def sweep(tmp_path):
     folder = make_sweep(tmp_path / "sweep", {"principles": ["a", "b", "c", "d"]}, kind="controllability")
     ppo = add_artifact(tmp_path / "ppo", {"held_out/length": {0: 10.0}})
     done = add_job(folder, "0_a", ["principles=a"], arm_config("a", 0), ppo=ppo)
-    (done / "results.json").write_text(json.dumps({"ppo": {"held_out/reward_best": 2.5, "objective/kl": 0.25}}))
+    (done / "results.json").write_text(json.dumps({"ppo": {"held_out/reward_last": 2.5, "objective/kl": 0.25}}))
     add_job(folder, "1_b", ["principles=b"], arm_config("b", 0), RUNNING)
     add_job(
         folder,
