@@ -168,6 +168,7 @@ def test_core_is_pure() -> None:
                 "torch",
                 "numpy",
                 "jaxtyping",
+                "scipy",
                 "math",
                 "dataclasses",
                 "typing",
