@@ -17,6 +17,7 @@ from salmon.models.base import SharedModel
 from salmon.models.loading import load_base
 from salmon.pipeline.pipeline import Execution, Pipeline
 from salmon.sampling.sampler import transformers_sampler
+from tests.ends import end_with
 
 STAGES = ("sft", "preferences", "reward", "ppo", "dpo", "best_of_n")
 SETTINGS = (
@@ -73,7 +74,7 @@ def run_tiny(folder: Path, cache: Path, *overrides: str) -> dict[str, Execution]
 def _base(cfg: Config, cache: Path) -> SharedModel:
     """The base with an end token that a random policy does write, so that lengths differ."""
     shared = load_base(cfg.model, cache)
-    shared.tokenizer.eos_token = "_"
+    end_with(shared, "_")
     return shared
 
 

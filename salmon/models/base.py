@@ -72,6 +72,17 @@ class SharedModel:
         return self.can.state_size
 
     @property
+    def vocabulary(self) -> int:
+        """Tokens that have an embedding."""
+        return self.model.get_input_embeddings().weight.shape[0]
+
+    @property
+    def pad_id(self) -> int:
+        """A token for places that are masked: any will do that has an embedding."""
+        named = (self.tokenizer.pad_token_id, self.tokenizer.eos_token_id)
+        return next((token for token in named if token is not None and token < self.vocabulary), 0)
+
+    @property
     def adapters(self) -> list[str]:
         return list(self._peft.peft_config) if self._peft else []
 

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-Message = dict[str, str]  # {"role": "system" | "user" | "assistant", "content": text}
+from salmon.errors import SalmonError
+from salmon.models.turn_end import ANSWER, QUESTION, Message, TurnEnd, find_turn_end
 
 # For tokenizers without a chat template (base models): plain headings, answers end with EOS.
 PLAIN_TEMPLATE = (
@@ -21,9 +22,11 @@ class ChatFormat:
 
     tokenizer: Any
     system_prompt: str
+    model_end_ids: frozenset[int] = frozenset()  # end tokens that the model's own configuration names
+    vocabulary: int | None = None  # tokens that have an embedding; None: all
 
     def __post_init__(self) -> None:
-        if self.tokenizer.chat_template is None:
+        if not self.tokenizer.chat_template:
             self.tokenizer.chat_template = PLAIN_TEMPLATE
 
     def prompt_ids(self, messages: Sequence[Message], reply_prefix: str = "") -> list[int]:
@@ -33,19 +36,24 @@ class ChatFormat:
             messages: the turns so far, without the run's system prompt.
             reply_prefix: text that the answer is made to begin with.
         """
-        return self.with_start_token(self.encode(self._render(messages, add_generation_prompt=True) + reply_prefix))
+        prompt = self.render(messages, add_generation_prompt=True) + self.missing_header
+        return self.with_start_token(self.encode(prompt + reply_prefix))
 
     def user_ids(self, prompt: str) -> list[int]:
         """Tokens of a single user turn, ready for the answer."""
         return self.prompt_ids([{"role": "user", "content": prompt}])
 
     def answer_ids(self, text: str) -> list[int]:
-        """Tokens of an answer with the end token that the template closes it with."""
-        return [*self.encode(text), self.end_id]
+        """Tokens of an answer, closed as the template closes it."""
+        return [*self.encode(text), *self.closing.ids]
 
     def encode(self, text: str) -> list[int]:
         """Tokens of plain text, without special tokens of the tokenizer's own."""
-        return self.tokenizer(text, add_special_tokens=False)["input_ids"]
+        ids: list[int] = self.tokenizer(text, add_special_tokens=False)["input_ids"]
+        if self.vocabulary is not None and max(ids, default=0) >= self.vocabulary:
+            # The text spells a special token that has no embedding, such as one for padding only.
+            ids = self.tokenizer(text, add_special_tokens=False, split_special_tokens=True)["input_ids"]
+        return ids
 
     def with_start_token(self, ids: list[int]) -> list[int]:
         """``ids`` with the tokenizer's start token before them, where it uses one and it is not there yet."""
@@ -58,23 +66,67 @@ class ChatFormat:
         return first if first == [self.tokenizer.bos_token_id] else []
 
     def decode(self, ids: Sequence[int]) -> str:
-        """Text of tokens without special tokens."""
-        return self.tokenizer.decode(list(ids), skip_special_tokens=True)
+        """Text of tokens without special tokens, and without what closes an answer."""
+        if ids and ids[-1] in self.end_ids:
+            ids = ids[:-1]
+        text: str = self.tokenizer.decode(list(ids), skip_special_tokens=True)
+        return text.removesuffix(self.closing.spelled)
 
     @cached_property
-    def end_id(self) -> int:
-        """The token that ends an answer: what the template writes after one, else EOS."""
-        rendered = self._render([{"role": "user", "content": "U"}, {"role": "assistant", "content": "ANSWER"}])
-        closing = self.encode(rendered.rpartition("ANSWER")[2])
-        return closing[0] if closing and closing[0] in self.tokenizer.all_special_ids else self.tokenizer.eos_token_id
+    def closing(self) -> TurnEnd:
+        """What the template closes an answer with."""
+        return find_turn_end(self.tokenizer, self.render)
 
     @property
-    def end_ids(self) -> frozenset[int]:
-        """Tokens that end a generated answer."""
-        return frozenset({self.end_id, self.tokenizer.eos_token_id})
+    def end_id(self) -> int:
+        """The last token of an answer."""
+        return self.closing.ids[-1]
 
-    def _render(self, messages: Sequence[Message], add_generation_prompt: bool = False) -> str:
+    @cached_property
+    def end_ids(self) -> frozenset[int]:
+        """Single tokens that end a generated answer."""
+        eos = self.tokenizer.eos_token_id
+        named = self.model_end_ids | ({eos} if eos is not None else set())
+        return frozenset(named if self.closing.spelled else {*named, self.end_id})
+
+    def ends(self, ids: Sequence[int]) -> bool:
+        """Whether a generated answer has ended with the last of its tokens."""
+        if ids and ids[-1] in self.end_ids:
+            return True
+        spelled = self.closing.spelled
+        if not spelled:
+            return False
+        # By text: the model may join the closing's first letters with the answer's last ones.
+        tail = ids[-len(spelled.encode()) :]
+        return str(self.tokenizer.decode(list(tail), skip_special_tokens=True)).endswith(spelled)
+
+    @cached_property
+    def missing_header(self) -> str:
+        """What opens the assistant's turn, where the template does not write it although it is asked to."""
+        question = [{"role": "user", "content": QUESTION}]
+        asked = self.render(question, add_generation_prompt=True)
+        if asked != self.render(question):
+            return ""
+        try:
+            answered = self.render([*question, {"role": "assistant", "content": ANSWER}])
+        except SalmonError:
+            return ""
+        header, found, _ = answered.removeprefix(asked).partition(ANSWER)
+        return header if found and answered.startswith(asked) and header.strip() else ""
+
+    def render(self, messages: Sequence[Message], add_generation_prompt: bool = False) -> str:
+        """A conversation after the run's system prompt, as the template writes it.
+
+        Raises:
+            SalmonError: the template refuses it, or fails.
+        """
         system = [{"role": "system", "content": self.system_prompt}] if self.system_prompt else []
-        return self.tokenizer.apply_chat_template(
-            [*system, *messages], tokenize=False, add_generation_prompt=add_generation_prompt
-        )
+        try:
+            text: str = self.tokenizer.apply_chat_template(
+                [*system, *messages], tokenize=False, add_generation_prompt=add_generation_prompt
+            )
+        except Exception as error:  # a template is a program of others: it may raise anything
+            roles = ", ".join(message["role"] for message in [*system, *messages])
+            reason = " ".join(str(error).split())[:200] or type(error).__name__
+            raise SalmonError(f"the chat template fails on a conversation of {roles}: {reason}") from error
+        return text

@@ -1,61 +1,102 @@
 """From the config to a frozen base with its tokenizer and chat format."""
 
+import logging
 from pathlib import Path
 from typing import Any
 
-from safetensors import SafetensorError
-from transformers import AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig, PreTrainedModel
-from transformers.utils import logging as transformers_logging
+from transformers import AutoModelForCausalLM, BitsAndBytesConfig, PreTrainedModel
 
 from salmon.config.model import ModelConfig, Quantization
 from salmon.distributed.world import world
-from salmon.errors import SalmonError
+from salmon.errors import Problems
 from salmon.models import weights
 from salmon.models.base import SharedModel
-from salmon.models.capabilities import longest_context
+from salmon.models.base_config import base_config, check_context
 from salmon.models.chat import ChatFormat
+from salmon.models.chat_checks import check_chat, described
+from salmon.models.completeness import require_complete, skeleton
 from salmon.models.device import pick_device, pick_dtype
+from salmon.models.foreign_files import reading
 from salmon.models.identity import model_identity, settled
 from salmon.models.layer_control import checkpoint_layers
 from salmon.models.probe import abilities_of
+from salmon.models.tokenizer import end_tokens, load_tokenizer, require_embeddings
 from salmon.models.zero3_base import load_zero3
+
+log = logging.getLogger("salmon")
 
 
 def load_base(model: ModelConfig, cache: Path) -> SharedModel:
     """Load the configured base with its tokenizer and chat format.
 
     Raises:
-        SalmonError: weights cannot be found, fetched or read, or are shorter of context than asked.
+        SalmonError: names together what is wrong with its files: weights that cannot be found, fetched or read, or are
+            not those of a whole model; a tokenizer or chat template that cannot be used; a context that is too long.
     """
-    transformers_logging.disable_progress_bar()
     model = settled(model)
     folder = weights.resolve(model.path, cache)
     device = pick_device(model.device)
     dtype = pick_dtype(model.dtype, device)
+    tokenizer = checked_tokenizer(folder, model)
     quantization = None
     if model.quantization is Quantization.nf4:
         quantization = BitsAndBytesConfig(
             load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_use_double_quant=True, bnb_4bit_compute_dtype=dtype
         )
-    try:
-        tokenizer = AutoTokenizer.from_pretrained(folder, revision=model.revision)
+    with reading(f"cannot load model.path={model.path}"):
         if world().splits_weights:
             base = load_zero3(folder, model.revision, dtype)
         else:
-            base = AutoModelForCausalLM.from_pretrained(
+            base, info = AutoModelForCausalLM.from_pretrained(
                 folder,
                 revision=model.revision,
                 dtype=dtype,
                 use_safetensors=True,
                 quantization_config=quantization,
                 device_map={"": device},
+                output_loading_info=True,
             )
-    except (OSError, ValueError, SafetensorError) as error:
-        reason = " ".join(str(error).split())[:400]
-        raise SalmonError(f"cannot load model.path={model.path}: {reason}") from error
+            require_complete(info, base)
     if quantization is not None:
         keep_nf4_layout(base)
-    return as_shared(base, tokenizer, model, model_identity(model, cache))
+    shared = as_shared(base, tokenizer, model, model_identity(model, cache))
+    log.info("%s: answers end with %s", model.path, described(shared.chat))
+    return shared
+
+
+def checked_tokenizer(folder: str, model: ModelConfig) -> Any:
+    """The tokenizer of a base whose files have been checked, before its weights take memory and time.
+
+    Raises:
+        SalmonError: what is wrong with them, all in one message.
+    """
+    heading, problems, tokenizer = f"cannot load model.path={model.path}", Problems(), None
+    with problems.collected():
+        config = base_config(folder, model)
+    problems.refuse(heading)
+    with problems.collected():
+        check_context(config, model)
+    with problems.collected():
+        tokenizer = load_tokenizer(folder, model)
+    with problems.collected():
+        empty = skeleton(folder, model, config)
+        if tokenizer is not None:
+            chat = chat_format(tokenizer, empty, model)
+            with problems.collected():
+                require_embeddings(tokenizer, empty.get_input_embeddings().weight.shape[0])
+            check_chat(chat)
+    problems.refuse(heading)
+    return tokenizer
+
+
+def chat_format(tokenizer: Any, base: PreTrainedModel, model: ModelConfig) -> ChatFormat:
+    """The run's chat format, with the end tokens that the model's configuration names."""
+    vocabulary = base.get_input_embeddings().weight.shape[0]
+    generation = base.generation_config
+    ends = end_tokens(tokenizer, generation.eos_token_id if generation else None, vocabulary)
+    if tokenizer.eos_token_id is None and ends:
+        tokenizer.eos_token = tokenizer.convert_ids_to_tokens(min(ends))
+    return ChatFormat(tokenizer, model.system_prompt, ends, vocabulary)
 
 
 def as_shared(base: PreTrainedModel, tokenizer: Any, model: ModelConfig, identity: dict[str, Any]) -> SharedModel:
@@ -67,19 +108,14 @@ def as_shared(base: PreTrainedModel, tokenizer: Any, model: ModelConfig, identit
     Raises:
         SalmonError: it is shorter of context than asked, or does not compute here what it computes by itself.
     """
-    limit = longest_context(base.config)
-    if limit is not None and model.context > limit:
-        raise SalmonError(f"model.context={model.context} is longer than {model.path} allows ({limit})")
+    check_context(base.config, model)
     base.eval()
     base.requires_grad_(False)
     if model.gradient_checkpointing:
         # Split weights are fetched layer by layer, in all processes alike, wherever the last saved tensor lies.
         checkpoint_layers(base, early_stop=not world().splits_weights)
-    if tokenizer.pad_token_id is None:
-        tokenizer.pad_token = tokenizer.eos_token
-    shared = SharedModel(
-        base, tokenizer, ChatFormat(tokenizer, model.system_prompt), model.lora, model.path, model.context, identity
-    )
+    chat = chat_format(tokenizer, base, model)
+    shared = SharedModel(base, tokenizer, chat, model.lora, model.path, model.context, identity)
     shared.can = abilities_of(shared)
     return shared
 

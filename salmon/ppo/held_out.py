@@ -63,8 +63,6 @@ def held_out_metrics(
 
 def held_out_kl(shared: SharedModel, responses: Sequence[Response], ppo: PPOConfig) -> float:
     """KL, in nats per response, of the policy from the reference; the policy must have sampled the responses."""
-    batch = token_batch(
-        [r.prompt_ids for r in responses], [r.ids for r in responses], shared.tokenizer.pad_token_id, shared.device
-    )
+    batch = token_batch([r.prompt_ids for r in responses], [r.ids for r in responses], shared.pad_id, shared.device)
     logprobs, reference = (policy_logprobs(shared, batch, adapter, ppo) for adapter in (POLICY, REFERENCE))
     return (logprobs - reference).sum(-1).mean().item()

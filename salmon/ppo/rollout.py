@@ -59,9 +59,7 @@ def collect_rollout(
     clock.lap("score")
 
     # 3. Log-probs of policy and reference, and values, on exactly the sampled tokens.
-    batch = token_batch(
-        [r.prompt_ids for r in responses], [r.ids for r in responses], shared.tokenizer.pad_token_id, shared.device
-    )
+    batch = token_batch([r.prompt_ids for r in responses], [r.ids for r in responses], shared.pad_id, shared.device)
     outputs = model_outputs(setup.models, batch, ppo)
     require_finite(
         step, logprobs=outputs.logprobs, reference_logprobs=outputs.reference_logprobs, values=outputs.values

@@ -135,7 +135,7 @@ def generate_batch(
     """
     if not shared.can.cache:
         raise SalmonError(no_cache(shared))
-    width, pad = max(map(len, prompts)), shared.tokenizer.pad_token_id
+    width, pad = max(map(len, prompts)), shared.pad_id
     ids = torch.tensor([[pad] * (width - len(p)) + list(p) for p in prompts], device=shared.device)  # [B, P]
     mask = torch.tensor([[0] * (width - len(p)) + [1] * len(p) for p in prompts], device=shared.device)  # [B, P]
     cache = shared.new_cache()
@@ -222,4 +222,4 @@ def generate_after(
 def ends(shared: SharedModel, tokens: Sequence[int], stop_strings: Sequence[str]) -> bool:
     """Whether the last of a sequence's tokens ends it."""
     tail = shared.tokenizer.decode(tokens[-STOP_WINDOW:]) if stop_strings else ""
-    return tokens[-1] in shared.chat.end_ids or any(stop in tail for stop in stop_strings)
+    return shared.chat.ends(tokens) or any(stop in tail for stop in stop_strings)

@@ -49,7 +49,8 @@ class VLLMSampler:
         """See ``Sampler``; ``sampling.batch_size`` is not used, vLLM makes its own batches.
 
         Raises:
-            SalmonError: a response of full length does not fit ``model.context``; vLLM does not take the adapter.
+            SalmonError: a response of full length does not fit ``model.context``; vLLM does not take the adapter, or
+                cannot stop where the chat template closes an answer.
         """
         longest = max(map(len, prompts))
         if longest + sampling.max_new_tokens > shared.context:
@@ -57,6 +58,11 @@ class VLLMSampler:
                 f"a prompt of {longest} tokens and max_new_tokens={sampling.max_new_tokens} exceed "
                 f"model.context={shared.context}, where vLLM would end the response: raise it, or lower "
                 "prompts.max_tokens or max_new_tokens"
+            )
+        if shared.chat.closing.spelled:
+            raise SalmonError(
+                f"the chat template closes answers with {shared.chat.closing.spelled!r}, which is no token of its own: "
+                "vLLM does not stop at several tokens here. Use rollout=hf"
             )
         # 1. The engine, awake.
         if self._engine is None:

@@ -46,9 +46,7 @@ def train_sft(
     checkpoint = ctx.state / "state.pt"
 
     def loss(rows: Sequence[SFTExample], num_tokens: float) -> tuple[Tensor, dict[str, float]]:
-        batch = token_batch(
-            [r.prompt_ids for r in rows], [r.answer_ids for r in rows], shared.tokenizer.pad_token_id, shared.device
-        )
+        batch = token_batch([r.prompt_ids for r in rows], [r.answer_ids for r in rows], shared.pad_id, shared.device)
         value = -response_logprobs(shared, batch, temperature=1.0).sum() / num_tokens
         return value, {"sft/tokens": batch.mask.sum().item()}
 

@@ -26,6 +26,7 @@ from salmon.reward.inputs import reward_input
 from salmon.sampling.responses import Response, sample_responses
 from salmon.sampling.sampler import transformers_sampler
 from salmon.training.trainer import Trainer
+from tests.ends import end_with
 
 pytestmark = pytest.mark.slow
 
@@ -63,8 +64,7 @@ def rollout(setup: RolloutSetup) -> Rollout:
 def ends_sometimes(shared: SharedModel, ppo: PPOConfig) -> None:
     """An end token that the random policy does write (the fourth of an answer), so that lengths differ."""
     token = sample_responses(transformers_sampler, shared, POLICY, PROMPTS, ppo.sampling, KEYS)[1].ids[3]
-    shared.tokenizer.eos_token = shared.tokenizer.convert_ids_to_tokens(token)
-    vars(shared.chat).pop("end_id", None)
+    end_with(shared, token)
 
 
 def snapshot(ppo_models: PPOModels) -> dict[str, dict[str, Tensor]]:

@@ -47,7 +47,7 @@ def test_an_answer_ends_with_the_end_token(chat: ChatFormat) -> None:
 
 
 def test_the_answer_continues_the_prompt_as_the_template_would_write_it(chat: ChatFormat) -> None:
-    whole = chat._render([*USER, {"role": "assistant", "content": "Hello"}])
+    whole = chat.render([*USER, {"role": "assistant", "content": "Hello"}])
     assert bytes_of(chat, chat.prompt_ids(USER) + chat.answer_ids("Hello")) == whole.rstrip("\n")
 
 

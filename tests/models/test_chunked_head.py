@@ -166,7 +166,7 @@ def test_the_model_s_passes_hold_a_chunk_s_logits_of_real_tokens_only(tiny: Shar
     """64 tokens in the longest row, 9 in the others: the head sees 82 of 192 positions, 4 at a time."""
     tiny.add_adapter("policy", seed=0)
     responses = [list(range(10, 74)), list(range(20, 29)), list(range(30, 39))]
-    batch = token_batch([[5, 6]] * 3, responses, tiny.tokenizer.pad_token_id, tiny.device)
+    batch = token_batch([[5, 6]] * 3, responses, tiny.pad_id, tiny.device)
     read: list[int] = []
     tiny.model.get_output_embeddings().register_forward_hook(lambda module, given, made: read.append(made.shape[-2]))
     with tiny.using("policy"), Rows(tiny.model.config.vocab_size) as rows:

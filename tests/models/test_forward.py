@@ -21,7 +21,7 @@ RESPONSES = [[70, 71, 72, 73], [80, 81], [90]]
 
 @pytest.fixture
 def batch(tiny: SharedModel) -> TokenBatch:
-    return token_batch(PROMPTS, RESPONSES, tiny.tokenizer.pad_token_id, tiny.device)
+    return token_batch(PROMPTS, RESPONSES, tiny.pad_id, tiny.device)
 
 
 @pytest.fixture
@@ -148,7 +148,7 @@ def test_score_is_read_at_the_last_real_token(tiny: SharedModel, head: ScalarHea
 
 def test_a_real_token_that_equals_the_padding_is_real(tiny: SharedModel, head: ScalarHead) -> None:
     """Where the tokenizer pads with its end token, padding must not be found by its token."""
-    pad = tiny.tokenizer.pad_token_id
+    pad = tiny.pad_id
     with torch.no_grad():
         scores = score_forward(tiny, head, [[40, 41, pad], [50, 51, 52, 53]])
         alone = head(tiny.hidden_states(torch.tensor([[40, 41, pad]]), torch.ones(1, 3))[0, -1])

@@ -91,7 +91,7 @@ def test_the_value_model_follows_and_the_policy_does_not(load_tiny, folder: Path
     assert zero.value_head.layers == 1
 
     shared = models.shared
-    batch = token_batch([[5, 6, 7], [8]], [[9, 10], [11, 12, 13]], shared.tokenizer.pad_token_id, shared.device)
+    batch = token_batch([[5, 6, 7], [8]], [[9, 10], [11, 12, 13]], shared.pad_id, shared.device)
     with torch.no_grad(), shared.using(VALUE):
         values = value_forward(shared, models.value_head, batch)
     short = cut(load_tiny(), 1)

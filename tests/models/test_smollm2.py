@@ -36,12 +36,12 @@ def test_it_answers_a_question_and_ends_its_turn(smollm2):
 def test_it_prefers_the_right_answer_and_sampler_and_trainer_agree(smollm2):
     prompt = smollm2.chat.user_ids("What is the capital of France?")
     answers = [smollm2.chat.answer_ids(f"The capital of France is {city}.") for city in ("Paris", "Berlin")]
-    batch = token_batch([prompt, prompt], answers, smollm2.tokenizer.pad_token_id, smollm2.device)
+    batch = token_batch([prompt, prompt], answers, smollm2.pad_id, smollm2.device)
     with torch.no_grad():
         right, wrong = response_logprobs(smollm2, batch, 1.0).sum(-1)
     assert right > wrong + 1
     (sampled,) = generate(smollm2, [prompt], [(1,)], temperature=0.7, top_p=1, max_new_tokens=16, batch_size=1)
-    batch = token_batch([prompt], [sampled.ids], smollm2.tokenizer.pad_token_id, smollm2.device)
+    batch = token_batch([prompt], [sampled.ids], smollm2.pad_id, smollm2.device)
     with torch.no_grad():
         again = response_logprobs(smollm2, batch, 0.7)[0]
     assert (again - torch.tensor(sampled.logprobs)).abs().max() < 1e-3

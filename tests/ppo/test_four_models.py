@@ -57,7 +57,7 @@ def trained(ppo_models: PPOModels, randomise) -> PPOModels:
 
 @pytest.fixture
 def batch(tiny: SharedModel) -> TokenBatch:
-    return token_batch(PROMPTS, RESPONSES, tiny.tokenizer.pad_token_id, tiny.device)
+    return token_batch(PROMPTS, RESPONSES, tiny.pad_id, tiny.device)
 
 
 def head_of(ppo_models: PPOModels, role: str) -> ScalarHead | None:

@@ -8,6 +8,7 @@ from salmon.models.base import SharedModel
 from salmon.sampling.responses import sample_responses
 from salmon.sampling.sampler import transformers_sampler
 from salmon.sampling.token_loop import Generation, generate
+from tests.ends import end_with
 
 PROMPTS = [Prompt("a", "Name a fish."), Prompt("b", "Why do salmon leap up waterfalls?"), Prompt("c", "Hi")]
 KEYS = [(0, prompt.id) for prompt in PROMPTS]
@@ -63,8 +64,7 @@ def test_the_text_has_no_end_token_and_no_outer_blanks(policy: SharedModel) -> N
 
 def test_an_answer_that_ends_at_once_is_one_token(policy: SharedModel) -> None:
     first = sample_responses(transformers_sampler, policy, "policy", PROMPTS, SAMPLING, KEYS)[1].ids[0]
-    policy.tokenizer.eos_token = policy.tokenizer.convert_ids_to_tokens(first)
-    vars(policy.chat).pop("end_id", None)
+    end_with(policy, first)
     response = sample_responses(transformers_sampler, policy, "policy", PROMPTS, SAMPLING, KEYS)[1]
     assert (response.ids, response.finished) == ([first], True)
     assert len(response.logprobs) == 1

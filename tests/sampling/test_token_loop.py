@@ -9,6 +9,7 @@ from salmon.models.base import SharedModel
 from salmon.models.forward import response_logprobs, token_batch
 from salmon.sampling import token_loop as generation
 from salmon.sampling.token_loop import Generation, generate, generate_after
+from tests.ends import end_with
 
 TEXTS = [
     "Name a colour.",
@@ -23,13 +24,6 @@ SETTINGS = {"temperature": 0.7, "top_p": 1.0, "max_new_tokens": 16}
 
 def prompt_ids(shared: SharedModel) -> list[list[int]]:
     return [shared.chat.user_ids(text) for text in TEXTS]
-
-
-def end_with(shared: SharedModel, token: int) -> None:
-    """Make ``token`` the end token, so that the random model ends answers."""
-    shared.tokenizer.eos_token = shared.tokenizer.convert_ids_to_tokens(token)
-    vars(shared.chat).pop("end_id", None)
-    assert shared.chat.end_ids == {token}
 
 
 def same(one: list[Generation], two: list[Generation]) -> None:
@@ -149,7 +143,7 @@ def test_log_probs_are_those_of_the_forward_pass(policy: SharedModel) -> None:
     prompts = prompt_ids(policy)
     with policy.using("policy"), torch.no_grad():
         made = generate(policy, prompts, KEYS, **SETTINGS, batch_size=3)
-        batch = token_batch(prompts, [g.ids for g in made], policy.tokenizer.pad_token_id, policy.device)
+        batch = token_batch(prompts, [g.ids for g in made], policy.pad_id, policy.device)
         sampled = torch.tensor([g.logprobs for g in made])
         tempered = response_logprobs(policy, batch, temperature=0.7)
         untempered = response_logprobs(policy, batch, temperature=1.0)

@@ -23,6 +23,7 @@ from salmon.sampling.responses import sample_responses
 from salmon.sampling.sampler import transformers_sampler
 from salmon.sampling.token_loop import Generation, nucleus
 from salmon.sampling.vllm_sampler import VLLMSampler, params
+from tests.ends import end_with
 from tests.sampling import vllm_stand_in
 
 pytestmark = pytest.mark.slow
@@ -79,7 +80,7 @@ def test_greedy_responses_are_those_of_the_trained_weights(sampler, policy, prom
 
 def test_logprobs_are_the_trainers_at_the_temperature(sampler, policy, prompts) -> None:
     made = sampler(policy, "policy", prompts, KEYS, WARM)
-    batch = token_batch(prompts, ids(made), policy.tokenizer.pad_token_id, policy.device)
+    batch = token_batch(prompts, ids(made), policy.pad_id, policy.device)
     with policy.using("policy"), torch.no_grad():
         trained = response_logprobs(policy, batch, temperature=0.7)
         plain = response_logprobs(policy, batch, temperature=1.0)
@@ -155,17 +156,11 @@ def test_an_adapter_of_another_stage_under_the_same_name_is_another(sampler, pol
 # --- the end -----------------------------------------------------------------------------------
 
 
-def ends_with(policy: SharedModel, token: int) -> None:
-    policy.tokenizer.eos_token = policy.tokenizer.convert_ids_to_tokens(token)
-    vars(policy.chat).pop("end_id", None)
-    assert policy.chat.end_ids == {token}
-
-
 def test_the_end_token_is_the_last_and_its_lack_is_told(sampler, policy, prompts) -> None:
     endless = sampler(policy, "policy", prompts, KEYS, WARM)
     assert [(len(g.ids), len(g.logprobs), g.finished) for g in endless] == [(10, 10, False)] * 3
     token = endless[1].ids[4]
-    ends_with(policy, token)
+    end_with(policy, token)
     ended = sampler(policy, "policy", prompts, KEYS, WARM)
     for before, after in zip(endless, ended, strict=True):
         length = before.ids.index(token) + 1 if token in before.ids else 10
@@ -177,7 +172,7 @@ def test_the_end_token_is_the_last_and_its_lack_is_told(sampler, policy, prompts
 
 def test_vllms_own_idea_of_the_end_is_not_asked(sampler, policy) -> None:
     """The base's config or its tokenizer may name other end tokens than the chat format."""
-    ends_with(policy, 5)
+    end_with(policy, 5)
     made = params(KEYS[0], WARM, policy.chat.end_ids)
     assert (made.stop_token_ids, made.ignore_eos, made.detokenize) == ([5], True, False)
     assert not getattr(made, "stop", [])
@@ -225,7 +220,7 @@ def test_the_trainers_arithmetic_stays_as_it_was(sampler, policy, prompts) -> No
     sampler(policy, "policy", prompts, KEYS, WARM)
     assert torch.get_default_dtype() is torch.float32 and torch.is_grad_enabled()
     assert not torch.is_inference_mode_enabled() and torch.get_num_threads() == 1
-    batch = token_batch(prompts, [[3, 4]] * 3, policy.tokenizer.pad_token_id, policy.device)
+    batch = token_batch(prompts, [[3, 4]] * 3, policy.pad_id, policy.device)
     parameters = list(policy.parameters_of("policy").values())
     for parameter in parameters:
         parameter.requires_grad_(True)

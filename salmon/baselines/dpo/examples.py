@@ -90,7 +90,7 @@ def pair_logprobs(shared: SharedModel, examples: Sequence[Example]) -> tuple[Flo
     batch = token_batch(
         [e.prompt_ids for e in examples] * 2,
         [e.chosen_ids for e in examples] + [e.rejected_ids for e in examples],
-        shared.tokenizer.pad_token_id,
+        shared.pad_id,
         shared.device,
     )
     chosen, rejected = response_logprobs(shared, batch, temperature=1.0).sum(-1).split(len(examples))

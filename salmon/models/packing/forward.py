@@ -41,7 +41,7 @@ def packed_last_states(
     """
     device = shared.device
     rows = pack_by_prefix(sequences)
-    ids = _padded([row.ids for row in rows], [shared.tokenizer.pad_token_id] * len(rows), device)
+    ids = _padded([row.ids for row in rows], [shared.pad_id] * len(rows), device)
     position_ids = _padded([row.positions for row in rows], [0] * len(rows), device)
     # Padding is a sequence of its own: it sees the prefix and itself, and nothing sees it.
     sequence_ids = _padded([row.sequence_ids for row in rows], [len(row.members) for row in rows], device)

@@ -23,7 +23,7 @@ def unpacked_hidden_states(
         sequences: token ids; each sequence is a row of its own, padded on the right.
         layers: run through the first so many layers only; None is all of them.
     """
-    width, pad = max(map(len, sequences)), shared.tokenizer.pad_token_id
+    width, pad = max(map(len, sequences)), shared.pad_id
     ids = torch.tensor([[*row, *[pad] * (width - len(row))] for row in sequences], device=shared.device)
     mask = torch.tensor([[1] * len(row) + [0] * (width - len(row)) for row in sequences], device=shared.device)
     hidden = shared.hidden_states(ids, mask, layers)  # [N, L, D]

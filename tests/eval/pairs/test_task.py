@@ -60,7 +60,7 @@ def test_log_probs_are_those_of_a_plain_forward_pass(tiny, adapter, tmp_path):
                 (pair.rejected, got.rejected, got.rejected_tokens),
             ):
                 ids = [*tiny.chat.encode(text), tiny.chat.end_id]
-                batch = token_batch([prompt], [ids], tiny.tokenizer.pad_token_id, tiny.device)
+                batch = token_batch([prompt], [ids], tiny.pad_id, tiny.device)
                 with torch.no_grad():
                     assert logprob == approx(response_logprobs(tiny, batch, 1.0).sum().item(), abs=1e-3)
                 assert length == len(ids) and not got.cut

@@ -80,7 +80,7 @@ def test_one_sequence_follows_a_cached_prefix_without_packing(tiny: SharedModel,
 
 
 def test_unpacked_states_are_those_of_separate_passes(tiny: SharedModel) -> None:
-    sequences = [[5, 6, 7, 8], [9], [tiny.tokenizer.pad_token_id, 6]]
+    sequences = [[5, 6, 7, 8], [9], [tiny.pad_id, 6]]
     with torch.no_grad():
         for states, ids in zip(unpacked_hidden_states(tiny, sequences), sequences, strict=True):
             torch.testing.assert_close(states, alone(tiny, ids), atol=1e-4, rtol=1e-4)

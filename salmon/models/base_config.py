@@ -1,0 +1,53 @@
+"""Is it a base at all: the configuration in the folder (or on the hub) that ``model.path`` names."""
+
+from pathlib import Path
+
+from transformers import AutoConfig, PretrainedConfig
+from transformers.utils import find_adapter_config_file
+
+from salmon.config.model import ModelConfig
+from salmon.errors import SalmonError
+from salmon.models.capabilities import longest_context
+from salmon.models.foreign_files import reading
+from salmon.runtime.adapter_files import HEAD_FILE, adapters_in, pickled_head, read_config
+
+# Heads that are no language-model head; a file of such a model may hold everything else.
+OTHER_HEADS = ("Classification", "QuestionAnswering", "RewardModel")
+
+
+def base_config(folder: str, model: ModelConfig) -> PretrainedConfig:
+    """The base's configuration.
+
+    Raises:
+        SalmonError: there is none that can be read, or it is that of an adapter or of another kind of model.
+    """
+    with reading("its files cannot be found"):
+        adapter = find_adapter_config_file(folder, revision=model.revision)
+    adapters = adapters_in(Path(folder)) if Path(folder).is_dir() else {}
+    if adapter is not None or (adapters and not (Path(folder) / "config.json").is_file()):
+        raise SalmonError(adapter_refused(Path(adapter).parent if adapter else next(iter(adapters.values())), folder))
+    with reading("config.json cannot be read"):
+        config = AutoConfig.from_pretrained(folder, revision=model.revision)
+    heads = [name for name in config.architectures or () if any(part in name for part in OTHER_HEADS)]
+    if heads:
+        raise SalmonError(f"config.json says {heads[0]}: it has no language-model head, so it cannot write answers")
+    return config
+
+
+def adapter_refused(adapter: Path, given: str) -> str:
+    """Why the folder of an adapter is no base, and the two settings that are meant."""
+    base = read_config(adapter).get("base_model_name_or_path") or "ITS_BASE"
+    has_head = (adapter / HEAD_FILE).is_file() or pickled_head(adapter) is not None
+    start = "reward.start" if has_head else "sft.start"
+    return f"it is an adapter, not a base: set model.path={base} (what it was made for) and {start}={given}"
+
+
+def check_context(config: PretrainedConfig, model: ModelConfig) -> None:
+    """Refuse a longer context than the model's.
+
+    Raises:
+        SalmonError: ``model.context`` is longer.
+    """
+    limit = longest_context(config)
+    if limit is not None and model.context > limit:
+        raise SalmonError(f"model.context={model.context} is longer than {model.path} allows ({limit})")

@@ -1,0 +1,38 @@
+"""Files of a model that others wrote: whatever a library raises over them becomes one message."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from accelerate.utils.memory import should_reduce_batch_size
+from transformers.utils import logging as transformers_logging
+
+from salmon.errors import SalmonError
+
+LONGEST_REASON = 400  # characters of a library's own message
+
+
+@contextmanager
+def reading(what: str, remedy: str = "") -> Iterator[None]:
+    """Read foreign files in the body; libraries do it without a word.
+
+    Args:
+        what: what cannot be done where the body fails.
+        remedy: what to do then.
+
+    Raises:
+        SalmonError: the body failed, for any reason but a lack of memory.
+    """
+    before = transformers_logging.get_verbosity()
+    transformers_logging.set_verbosity_error()
+    transformers_logging.disable_progress_bar()
+    try:
+        yield
+    except SalmonError:
+        raise
+    except Exception as error:  # torn JSON, a key that is missing, a newer format: there is no end of kinds
+        if isinstance(error, MemoryError) or should_reduce_batch_size(error):
+            raise
+        reason = " ".join(str(error).split())[:LONGEST_REASON] or type(error).__name__
+        raise SalmonError(f"{what}: {reason}" + (f". {remedy}" if remedy else "")) from error
+    finally:
+        transformers_logging.set_verbosity(before)
