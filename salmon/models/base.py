@@ -22,6 +22,7 @@ from salmon.models.decoder import decoder_of, run_decoder
 from salmon.models.layer_control import first_layers, gradient_checkpointing
 from salmon.models.lora import check_loaded, lora_config, saved_target_modules
 from salmon.models.output_head import OutputHead
+from salmon.models.tokenizer import embedded_tokens
 from salmon.models.weights import same_base
 from salmon.runtime.adapter_files import CONFIG, WEIGHTS, adapter_in, read_config
 from salmon.runtime.seeding import seed_of
@@ -74,7 +75,7 @@ class SharedModel:
     @property
     def vocabulary(self) -> int:
         """Tokens that have an embedding."""
-        return self.model.get_input_embeddings().weight.shape[0]
+        return embedded_tokens(self.model)
 
     @property
     def pad_id(self) -> int:

@@ -31,7 +31,7 @@ def skeleton(folder: str, model: ModelConfig, config: PretrainedConfig) -> PreTr
         if getattr(config, "quantization_config", None) is not None:  # names and shapes are those of packed weights
             with torch.device("meta"):
                 return AutoModelForCausalLM.from_config(config)
-        empty, info = AutoModelForCausalLM.from_pretrained(
+        loaded: Any = AutoModelForCausalLM.from_pretrained(
             folder,
             revision=model.revision,
             use_safetensors=True,
@@ -39,6 +39,7 @@ def skeleton(folder: str, model: ModelConfig, config: PretrainedConfig) -> PreTr
             ignore_mismatched_sizes=True,  # they are told below
             output_loading_info=True,
         )
+    empty, info = loaded
     require_complete(info, empty)
     if info["unexpected_keys"]:
         unused = sorted(info["unexpected_keys"])

@@ -20,7 +20,7 @@ from salmon.models.foreign_files import reading
 from salmon.models.identity import model_identity, settled
 from salmon.models.layer_control import checkpoint_layers
 from salmon.models.probe import abilities_of
-from salmon.models.tokenizer import end_tokens, load_tokenizer, require_embeddings
+from salmon.models.tokenizer import embedded_tokens, end_tokens, load_tokenizer, require_embeddings
 from salmon.models.zero3_base import load_zero3
 
 log = logging.getLogger("salmon")
@@ -47,7 +47,7 @@ def load_base(model: ModelConfig, cache: Path) -> SharedModel:
         if world().splits_weights:
             base = load_zero3(folder, model.revision, dtype)
         else:
-            base, info = AutoModelForCausalLM.from_pretrained(
+            loaded: Any = AutoModelForCausalLM.from_pretrained(
                 folder,
                 revision=model.revision,
                 dtype=dtype,
@@ -56,6 +56,7 @@ def load_base(model: ModelConfig, cache: Path) -> SharedModel:
                 device_map={"": device},
                 output_loading_info=True,
             )
+            base, info = loaded
             require_complete(info, base)
     if quantization is not None:
         keep_nf4_layout(base)
@@ -83,7 +84,7 @@ def checked_tokenizer(folder: str, model: ModelConfig) -> Any:
         if tokenizer is not None:
             chat = chat_format(tokenizer, empty, model)
             with problems.collected():
-                require_embeddings(tokenizer, empty.get_input_embeddings().weight.shape[0])
+                require_embeddings(tokenizer, embedded_tokens(empty))
             check_chat(chat)
     problems.refuse(heading)
     return tokenizer
@@ -91,8 +92,7 @@ def checked_tokenizer(folder: str, model: ModelConfig) -> Any:
 
 def chat_format(tokenizer: Any, base: PreTrainedModel, model: ModelConfig) -> ChatFormat:
     """The run's chat format, with the end tokens that the model's configuration names."""
-    vocabulary = base.get_input_embeddings().weight.shape[0]
-    generation = base.generation_config
+    vocabulary, generation = embedded_tokens(base), base.generation_config
     ends = end_tokens(tokenizer, generation.eos_token_id if generation else None, vocabulary)
     if tokenizer.eos_token_id is None and ends:
         tokenizer.eos_token = tokenizer.convert_ids_to_tokens(min(ends))

@@ -4,7 +4,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from transformers import AutoTokenizer
+from transformers import AutoTokenizer, PreTrainedModel
 
 from salmon.config.model import ModelConfig
 from salmon.errors import SalmonError
@@ -33,6 +33,12 @@ def load_tokenizer(folder: str, model: ModelConfig) -> Any:
         return AutoTokenizer.from_pretrained(folder, revision=model.revision)
 
 
+def embedded_tokens(model: PreTrainedModel) -> int:
+    """How many tokens have an embedding; there may be more than the tokenizer knows."""
+    weight: Any = model.get_input_embeddings().weight  # [V, D]
+    return int(weight.shape[0])
+
+
 def end_tokens(tokenizer: Any, configured: int | list[int] | None, vocabulary: int) -> frozenset[int]:
     """The end tokens that a model's own configuration names.
 
@@ -46,7 +52,7 @@ def end_tokens(tokenizer: Any, configured: int | list[int] | None, vocabulary: i
     """
     ids = configured if isinstance(configured, list) else [configured]
     own = {*tokenizer.added_tokens_decoder, *tokenizer.all_special_ids}
-    return frozenset(token for token in ids if token in own and token < vocabulary)
+    return frozenset(token for token in ids if token is not None and token in own and token < vocabulary)
 
 
 def require_embeddings(tokenizer: Any, vocabulary: int) -> None:
