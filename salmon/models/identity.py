@@ -19,9 +19,9 @@ from salmon.runtime.fingerprint import semantic
 
 log = logging.getLogger("salmon")
 
-# What transformers reads from a folder: weights, config, and the many files in which tokenizers and templates are kept.
+# What transformers reads from a folder: weights, config (that of generation has end tokens), and the many files in which
+# tokenizers and templates are kept.
 READ = (".safetensors", ".json", ".jinja", ".model", ".txt", ".tiktoken")
-UNREAD = ("generation_config.json",)  # how to sample is the config's alone
 HUB_TIMEOUT_S = 10.0
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 
@@ -72,8 +72,7 @@ def _base(model: ModelConfig, cache: Path) -> dict[str, Any]:
 def _content(folder: Path, path: str, cache: Path) -> dict[str, str]:
     """SHA-256 of each file of a folder that a base or its tokenizer may be read from."""
     try:
-        files = [file for file in sorted(folder.iterdir()) if file.suffix in READ and file.name not in UNREAD]
-        files = [file for file in files if file.is_file()]
+        files = [file for file in sorted(folder.iterdir()) if file.suffix in READ and file.is_file()]
         digests = kept_digests(files, cache)
     except OSError as error:
         raise SalmonError(f"model.path={path}: {error.filename or folder} cannot be read: {error.strerror}") from error
