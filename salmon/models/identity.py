@@ -19,8 +19,8 @@ from salmon.runtime.fingerprint import semantic
 
 log = logging.getLogger("salmon")
 
-# What transformers reads from a folder: weights, config (that of generation has end tokens), and the many files in which
-# tokenizers and templates are kept.
+# What transformers reads from a folder: weights, config (that of generation has end tokens), and the many files in
+# which tokenizers and templates are kept.
 READ = (".safetensors", ".json", ".jinja", ".model", ".txt", ".tiktoken")
 HUB_TIMEOUT_S = 10.0
 _COMMIT = re.compile(r"[0-9a-f]{40}")
