@@ -12,7 +12,7 @@ class SalmonError(Exception):
     """
 
 
-class Problems:
+class Findings:
     """What is wrong, collected to be told in one message."""
 
     def __init__(self) -> None:

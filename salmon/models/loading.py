@@ -8,7 +8,7 @@ from transformers import AutoModelForCausalLM, BitsAndBytesConfig, PreTrainedMod
 
 from salmon.config.model import ModelConfig, Quantization
 from salmon.distributed.world import world
-from salmon.errors import Problems
+from salmon.errors import Findings
 from salmon.models import weights
 from salmon.models.base import SharedModel
 from salmon.models.base_config import base_config, check_context
@@ -71,7 +71,7 @@ def checked_tokenizer(folder: str, model: ModelConfig) -> Any:
     Raises:
         SalmonError: what is wrong with them, all in one message.
     """
-    heading, problems, tokenizer = f"cannot load model.path={model.path}", Problems(), None
+    heading, problems, tokenizer = f"cannot load model.path={model.path}", Findings(), None
     with problems.collected():
         config = base_config(folder, model)
     problems.refuse(heading)
