@@ -39,6 +39,9 @@ class PromptsConfig:
     ppo: str = setting(by_content=True)  # prompts of PPO, for training and for its held-out evaluation
     min_tokens: int = MISSING  # shorter prompts are dropped and counted
     max_tokens: int = MISSING  # longer prompts are dropped and counted
+    # Expected share of all prompts that no stage trains on, whatever source they come from; a prompt's text decides its
+    # side (salmon/data/split.py). PPO, the baselines and the reward model are measured on such prompts.
+    held_out: float = setting(at_least=0, below=1)
     on_bad_line: OnBadLine = MISSING
 
 

@@ -75,7 +75,7 @@ class PPOConfig:
     reward_source: str = MISSING  # name of a reward function (salmon/ppo/rewards/registry.py)
     reward_input: RewardInputSettings = field(default_factory=RewardInputSettings)
     num_prompts: int | None = setting(at_least=1, null="all")  # prompts taken from the source
-    held_out_prompts: int = setting(at_least=1)  # how many of these are not trained on, but choose the best checkpoint
+    held_out_prompts: int = setting(at_least=1)  # how many of these are held out: they choose the best checkpoint
     epochs: int = setting(at_least=1)  # passes over the training prompts
     rollout_batch: int = setting(at_least=1)  # responses sampled per update
     minibatch: int = setting(at_least=1)  # responses per optimiser step

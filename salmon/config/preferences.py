@@ -88,7 +88,9 @@ class PreferencesConfig:
     styles: dict[str, float] = probabilities(STYLES)  # style -> probability that a response is rewritten in it
     # Share of the pairs that are contrast pairs: one sample in two sets of styles that differ in one style.
     contrast: float = probability()
-    held_out_fraction: float = probability()  # share of the prompts whose pairs measure the reward model
+    held_out_fraction: float = setting(
+        at_least=0, below=1
+    )  # share of these that are held out: they measure the reward model
     sampling: SamplingSettings = field(default_factory=SamplingSettings)
     min_response_chars: int = setting(at_least=1)  # a pair with a response of fewer characters is dropped and counted
     judge: PairJudgeSettings = field(default_factory=PairJudgeSettings)

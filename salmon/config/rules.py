@@ -22,6 +22,7 @@ def broken_rules(config: Any) -> Iterator[str]:
     if isinstance(config, Config):
         yield from _stages_rules(config)
         yield from _context_rules(config)
+        yield from _held_out_rules(config)
         yield from _epochs_rules(config)
         yield from _sft_rules(config.sft)
         yield from _preferences_rules(config.preferences)
@@ -55,6 +56,23 @@ def _context_rules(config: Config) -> Iterator[str]:
         yield (
             f"prompts.max_tokens + ppo.sampling.max_new_tokens = "
             f"{prompts.max_tokens + config.ppo.sampling.max_new_tokens} exceeds model.context={context}"
+        )
+
+
+def _held_out_rules(config: Config) -> Iterator[str]:
+    """Stages that measure on held-out prompts need some."""
+    if config.prompts.held_out > 0:
+        return
+    measured = [stage for stage in ("ppo", "dpo", "best_of_n") if stage in config.stages]
+    if measured:
+        yield (
+            f"prompts.held_out=0 holds no prompts out, and {', '.join(measured)} is measured on "
+            f"ppo.held_out_prompts={config.ppo.held_out_prompts} of them"
+        )
+    if "preferences" in config.stages and config.preferences.held_out_fraction:
+        yield (
+            "prompts.held_out=0 holds no prompts out: set preferences.held_out_fraction=0 too, and the reward model "
+            "is not measured"
         )
 
 

@@ -6,13 +6,14 @@ answers kept. Texts of our own (rules, principles, templates) are counted in cha
 
 from dataclasses import dataclass
 
-from salmon.config.data import OnBadLine
+from salmon.config.data import PromptsConfig
 from salmon.config.ppo import RewardInputSettings
 from salmon.config.preferences import PairJudge
 from salmon.config.reward import RewardConfig
 from salmon.config.schema import Config
 from salmon.config.sft import SFTSource
 from salmon.data.sources import load_demonstrations, load_pairs, load_prompts
+from salmon.data.split import split_by_prompt
 from salmon.plan.shapes import ModelShape
 from salmon.principles.bank import load_bank
 from salmon.principles.exemplars import load_exemplars
@@ -74,7 +75,7 @@ def workload(cfg: Config, shape: ModelShape, prompts: int | None = None) -> Work
     Args:
         prompts: of every source whose size is not known (the hub's); None: 10,000.
     """
-    texts, counting = texts_of(shape), _Counting(prompts or ASSUMED, cfg.prompts.on_bad_line)
+    texts, counting = texts_of(shape), _Counting(prompts or ASSUMED, cfg.prompts)
     prompt = texts.tokens(cfg.model.system_prompt + " " * 2 * TURN) + cfg.prompts.max_tokens
     sft, preferences, reward = cfg.sft, cfg.preferences, cfg.reward
 
@@ -83,7 +84,9 @@ def workload(cfg: Config, shape: ModelShape, prompts: int | None = None) -> Work
     sampled = sft.source is not SFTSource.demonstrations
     answers = sft_prompts * (sft.samples_per_prompt if sft.source is SFTSource.styled else 1)
 
-    pairs = counting.prompts("prompts.preferences", cfg.prompts.preferences, preferences.num_prompts)
+    pairs = counting.prompts(
+        "prompts.preferences", cfg.prompts.preferences, preferences.num_prompts, preferences.held_out_fraction
+    )
     bank = reward_bank(cfg.principles)
     # What is asked after the pair: from the guideline on, the turn's end and the beginning of the reply.
     asked = judge_request("", "", "", "")
@@ -108,7 +111,7 @@ def workload(cfg: Config, shape: ModelShape, prompts: int | None = None) -> Work
         return min(limits.max_length, instruction + min(limits.max_response_tokens, response) + fixed)
 
     ppo = cfg.ppo
-    ppo_prompts = counting.prompts("prompts.ppo", cfg.prompts.ppo, ppo.num_prompts)
+    ppo_prompts = counting.prompts("prompts.ppo", cfg.prompts.ppo, ppo.num_prompts, ppo.held_out_prompts)
     updates = max(0, ppo_prompts - ppo.held_out_prompts) * ppo.epochs // ppo.rollout_batch
     evaluations = 1 + -(-updates // ppo.eval_every)
     return Workload(
@@ -143,14 +146,25 @@ def workload(cfg: Config, shape: ModelShape, prompts: int | None = None) -> Work
 class _Counting:
     """Rows of sources; notes those that only a download would tell."""
 
-    def __init__(self, assumed: int, on_bad_line: OnBadLine) -> None:
-        self._assumed, self._on_bad_line = assumed, on_bad_line
+    def __init__(self, assumed: int, prompts: PromptsConfig) -> None:
+        self._assumed, self._on_bad_line, self._share = assumed, prompts.on_bad_line, prompts.held_out
         self.unknown: list[str] = []
 
-    def prompts(self, setting: str, source: str, limit: int | None) -> int:
-        if limit is None and source.startswith("hub:"):
-            return self._unknown(setting)
-        return limit if limit is not None else len(load_prompts(source, self._on_bad_line))
+    def prompts(self, setting: str, source: str, limit: int | None, held_out: float = 0) -> int:
+        """Prompts that a stage takes: ``limit``, or all that may be trained on and some held-out ones.
+
+        Args:
+            held_out: a number of prompts, or (below 1) a share of the source.
+        """
+        if limit is not None:
+            return limit
+        if source.startswith("hub:"):
+            total = self._unknown(setting)
+            out = round(self._share * total)
+        else:
+            split = split_by_prompt(load_prompts(source, self._on_bad_line), lambda row: row.prompt, self._share)
+            total, out = split.all, len(split.held_out)
+        return total - out + min(out, round(held_out * total) if held_out < 1 else int(held_out))
 
     def demonstrations(self, cfg: Config) -> int:
         source, limit = cfg.sft.demonstrations or "", cfg.sft.num_prompts
@@ -158,7 +172,8 @@ class _Counting:
             return sum(len(exemplar.turns) for exemplar in load_exemplars(cfg.principles.exemplars))
         if source.startswith("hub:"):
             return limit if limit is not None else self._unknown("sft.demonstrations")
-        return len(load_demonstrations(source, self._on_bad_line)[:limit])
+        given = load_demonstrations(source, self._on_bad_line)
+        return len(split_by_prompt(given, lambda row: row.prompt, self._share).training[:limit])
 
     def pairs(self, cfg: Config, judged: int) -> int:
         """Of preference pre-training; 0 without."""
@@ -169,7 +184,8 @@ class _Counting:
             return min(2 * judged, limit or 2 * judged)
         if source.startswith("hub:"):
             return limit if limit is not None else self._unknown("reward.pretrain.data")
-        return len(load_pairs(source, self._on_bad_line)[:limit])
+        given = load_pairs(source, self._on_bad_line)
+        return len(split_by_prompt(given, lambda row: row.prompt, self._share).training[:limit])
 
     def _unknown(self, setting: str) -> int:
         self.unknown.append(setting)

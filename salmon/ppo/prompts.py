@@ -6,18 +6,11 @@ from dataclasses import dataclass
 from salmon.config.ppo import PPOConfig
 from salmon.config.schema import Config
 from salmon.data.rows import Prompt
+from salmon.data.split import Split
 from salmon.errors import SalmonError
 from salmon.models.chat import ChatFormat
 from salmon.runtime.seeding import stream
-from salmon.sampling.prompts import select_prompts
-
-
-@dataclass(frozen=True)
-class PPOPrompts:
-    """The prompts of a run; no training sees a held-out one."""
-
-    training: list[Prompt]
-    held_out: list[Prompt]
+from salmon.sampling.prompts import Wanted, select_prompts
 
 
 @dataclass(frozen=True)
@@ -28,14 +21,14 @@ class PromptBatch:
     keys: list[tuple]
 
 
-def select_ppo_prompts(cfg: Config, chat: ChatFormat) -> PPOPrompts:
-    """Load PPO's prompts; the first ``ppo.held_out_prompts`` are held out.
+def select_ppo_prompts(cfg: Config, chat: ChatFormat) -> Split[Prompt]:
+    """Load PPO's prompts; ``ppo.held_out_prompts`` of them are of the held-out side, which no stage trains on.
 
     Raises:
-        SalmonError: the source has fewer usable prompts than ``ppo.num_prompts``.
+        SalmonError: the source has too few usable prompts of a side.
     """
-    prompts = select_prompts(cfg.prompts.ppo, cfg.prompts, cfg.ppo.num_prompts, chat, cfg.seed, "ppo")
-    return PPOPrompts(prompts[cfg.ppo.held_out_prompts :], prompts[: cfg.ppo.held_out_prompts])
+    wanted = Wanted("ppo", cfg.ppo.num_prompts, cfg.ppo.held_out_prompts, "ppo.held_out_prompts")
+    return select_prompts(cfg.prompts.ppo, cfg.prompts, wanted, chat, cfg.seed)
 
 
 def held_out_batch(prompts: Sequence[Prompt], seed: int) -> PromptBatch:
@@ -43,7 +36,7 @@ def held_out_batch(prompts: Sequence[Prompt], seed: int) -> PromptBatch:
     return PromptBatch(list(prompts), [(seed, "held out", prompt.id) for prompt in prompts])
 
 
-def schedule(prompts: PPOPrompts, ppo: PPOConfig) -> list[PromptBatch]:
+def schedule(prompts: Split[Prompt], ppo: PPOConfig) -> list[PromptBatch]:
     """The prompts of every update of a run, in an order shuffled anew each epoch.
 
     Prompts at the end that do not fill a rollout are left out.

@@ -42,7 +42,7 @@ def held_out_identity(cfg: Config) -> dict[str, Any]:
         prompts_identity(cfg, cfg.prompts.ppo)
         | rollout_identity(cfg)
         | {
-            "held_out": {key: ppo[key] for key in ("seed", "num_prompts", "held_out_prompts", "sampling")},
+            "held_out": {key: ppo[key] for key in ("seed", "held_out_prompts", "sampling")},
             "monitor": monitor.content() if monitor else [],
         }
     )

@@ -1,4 +1,4 @@
-"""Pairs of responses to one prompt: how they are made of samples, which of them are judged, which are held out."""
+"""Pairs of responses to one prompt: how they are made of samples, which of them are judged."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -56,10 +56,3 @@ def usable_pairs(pairs: Sequence[Pair], min_chars: int) -> list[Pair]:
         for pair in pairs
         if min(len(pair.response_1), len(pair.response_2)) >= min_chars and pair.response_1 != pair.response_2
     ]
-
-
-def held_out_prompt_ids(prompt_ids: Sequence[str], fraction: float, seed: int) -> set[str]:
-    """Draw the prompts whose pairs only measure the reward model; at least one prompt stays for training."""
-    count = min(round(fraction * len(prompt_ids)), len(prompt_ids) - 1)
-    order = stream(seed, "held out").permutation(len(prompt_ids))
-    return {prompt_ids[i] for i in order[:count]}

@@ -12,11 +12,11 @@ from salmon.errors import SalmonError
 from salmon.preferences.aggregation import aggregate, probes
 from salmon.preferences.judgements import judge_all
 from salmon.preferences.judges.factory import make_pairwise_judge
-from salmon.preferences.pairs import held_out_prompt_ids, usable_pairs
+from salmon.preferences.pairs import usable_pairs
+from salmon.preferences.prompts import select_preference_prompts
 from salmon.preferences.report import compare_with_checks, preference_metrics, track_preferences
 from salmon.preferences.sampling import sample_pairs
 from salmon.principles.selection import reward_bank
-from salmon.sampling.prompts import select_prompts
 from salmon.stage.context import StageContext
 
 log = logging.getLogger("salmon")
@@ -30,15 +30,13 @@ def run(cfg: Config, ctx: StageContext) -> dict[str, float]:
     settings, shared, bank = cfg.preferences, ctx.shared(), reward_bank(cfg.principles)
 
     # 1. The policy, its judge, and the prompts.
-    prompts = select_prompts(
-        cfg.prompts.preferences, cfg.prompts, settings.num_prompts, shared.chat, cfg.seed, "preferences"
-    )
+    prompts = select_preference_prompts(cfg, shared.chat)
     shared.load_adapter(ADAPTER, ctx.inputs["sft"].checkpoints["sft"])
     answers = Path(cfg.paths.cache).expanduser() / "judge_answers"
     judge = make_pairwise_judge(settings.judge, bank, shared, ADAPTER, answers)
 
     # 2. Pairs of the policy's answers to each prompt.
-    sampled = sample_pairs(ctx, shared, ADAPTER, prompts, settings, cfg.seed)
+    sampled = sample_pairs(ctx, shared, ADAPTER, prompts.training + prompts.held_out, settings, cfg.seed)
     ctx.write(lambda: write_jsonl(ctx.work / "pairs.jsonl", sampled))
     pairs = usable_pairs(sampled, settings.min_response_chars)
     if not pairs:
@@ -57,9 +55,7 @@ def run(cfg: Config, ctx: StageContext) -> dict[str, float]:
         log.info("the judge was asked: %s", judge.usage)
 
     # 4. Rows: random principles, some negated, and the label that follows from their scores.
-    held_out = held_out_prompt_ids(
-        list(dict.fromkeys(pair.prompt_id for pair in pairs)), settings.held_out_fraction, cfg.seed
-    )
+    held_out = {prompt.id for prompt in prompts.held_out}
     rows, undecided = aggregate(judged, settings.aggregation, held_out, cfg.seed)
     if not any(row.split == "train" for row in rows):
         raise SalmonError(

@@ -7,6 +7,7 @@ from pathlib import Path
 from salmon.config.schema import Config
 from salmon.data.rows import PreferencePair
 from salmon.data.sources import load_pairs
+from salmon.data.split import training_rows
 from salmon.errors import SalmonError
 from salmon.preferences.artifact import training_pairs
 from salmon.preferences.pairs import Pair
@@ -14,7 +15,7 @@ from salmon.runtime.seeding import stream
 
 
 def pretraining_pairs(cfg: Config, preferences: Path) -> list[PreferencePair]:
-    """Read or make the pairs; the first ``reward.pretrain.limit`` of them in a seeded order.
+    """Read or make the pairs; the first ``reward.pretrain.limit`` of them in a seeded order, none of a held-out prompt.
 
     Args:
         cfg: names the source.
@@ -27,7 +28,9 @@ def pretraining_pairs(cfg: Config, preferences: Path) -> list[PreferencePair]:
     if settings.data == "mismatched":
         pairs = mismatched_pairs(training_pairs(preferences, cfg.preferences.min_response_chars), cfg.seed)
     else:
-        pairs = load_pairs(settings.data or "", cfg.prompts.on_bad_line)
+        source = settings.data or ""
+        given = load_pairs(source, cfg.prompts.on_bad_line)
+        pairs = training_rows(given, lambda pair: pair.prompt, cfg.prompts.held_out, source)
     order = stream(cfg.seed, "pretrain", "rows").permutation(len(pairs))
     return [pairs[i] for i in order[: settings.limit]]
 

@@ -5,7 +5,7 @@ from typing import Any
 from salmon.config.schema import Config
 from salmon.data.sources import source_identity
 from salmon.runtime.fingerprint import semantic
-from salmon.stage.identity import start_identity
+from salmon.stage.identity import split_identity, start_identity
 from salmon.stage.spec import StageSpec
 
 
@@ -15,8 +15,9 @@ def settings(cfg: Config) -> dict[str, Any]:
     if taken(cfg):
         return identity
     data = cfg.reward.pretrain.data
-    given = data not in (None, "mismatched")  # which are no files
-    return identity | {"pretrain_data": source_identity(data) if data and given else data}
+    if data is None or data == "mismatched":  # made of the preferences
+        return identity | {"pretrain_data": data}
+    return identity | {"pretrain_data": source_identity(data)} | split_identity(cfg)
 
 
 def taken(cfg: Config) -> bool:
@@ -24,4 +25,4 @@ def taken(cfg: Config) -> bool:
     return cfg.reward.train.epochs == 0
 
 
-SPEC = StageSpec("reward", 2, "salmon.reward.stage", ("preferences",), settings, taken=taken)
+SPEC = StageSpec("reward", 3, "salmon.reward.stage", ("preferences",), settings, taken=taken)

@@ -6,12 +6,13 @@ from salmon.config.schema import Config
 from salmon.config.sft import SFTSource
 from salmon.data.rows import Demonstration, Prompt
 from salmon.data.sources import load_demonstrations
+from salmon.data.split import training_rows
 from salmon.data.styles import draw_styles, restyle, whole_sentences
 from salmon.models.base import SharedModel
 from salmon.principles.exemplars import load_exemplars
 from salmon.runtime.resumable import map_resumable
 from salmon.runtime.seeding import stream
-from salmon.sampling.prompts import select_prompts
+from salmon.sampling.prompts import Wanted, select_prompts
 from salmon.sampling.responses import sample_responses
 from salmon.sft.self_align import self_align_demonstrations
 from salmon.stage.context import StageContext
@@ -39,7 +40,8 @@ def make_demonstrations(
 
 def styled_demonstrations(cfg: Config, ctx: StageContext, shared: SharedModel) -> list[Demonstration]:
     """The base's own answers, cut to whole sentences and rewritten in random styles (``salmon/data/styles.py``)."""
-    prompts = select_prompts(cfg.prompts.sft, cfg.prompts, cfg.sft.num_prompts, shared.chat, cfg.seed, "sft")
+    wanted = Wanted("sft", cfg.sft.num_prompts)
+    prompts = select_prompts(cfg.prompts.sft, cfg.prompts, wanted, shared.chat, cfg.seed).training
     tasks = [(prompt, number) for prompt in prompts for number in range(cfg.sft.samples_per_prompt)]
 
     def answer(chunk: Sequence[tuple[Prompt, int]]) -> list[dict]:
@@ -69,7 +71,11 @@ def restyled(answer: str, cfg: Config, prompt_id: str, number: int) -> str:
 
 
 def given_demonstrations(cfg: Config) -> list[Demonstration]:
-    """The demonstrations of a file or the hub, or (``exemplars``) those of the Self-Align prompt."""
+    """The demonstrations of a file or the hub, or (``exemplars``) those of the Self-Align prompt.
+
+    Raises:
+        SalmonError: the source cannot be read, or the prompts of all of them are held out.
+    """
     source = cfg.sft.demonstrations
     assert source is not None  # the config's rules refuse it
     if source == "exemplars":
@@ -77,4 +83,4 @@ def given_demonstrations(cfg: Config) -> list[Demonstration]:
         rows = [Demonstration(f"exemplar-{n}", turn.user, turn.answer) for n, turn in enumerate(turns, 1)]
     else:
         rows = load_demonstrations(source, cfg.prompts.on_bad_line)
-    return rows[: cfg.sft.num_prompts]
+    return training_rows(rows, lambda row: row.prompt, cfg.prompts.held_out, source)[: cfg.sft.num_prompts]

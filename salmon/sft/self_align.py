@@ -15,7 +15,7 @@ from salmon.principles.bank import load_bank
 from salmon.principles.exemplars import load_exemplars
 from salmon.principles.templates import STOP_STRINGS, parse_self_align, self_align_prompt, self_align_query
 from salmon.runtime.resumable import map_resumable
-from salmon.sampling.prompts import select_prompts
+from salmon.sampling.prompts import Wanted, select_prompts
 from salmon.sampling.token_loop import generate_after
 from salmon.stage.context import StageContext
 
@@ -44,7 +44,8 @@ def self_align_demonstrations(
     Raises:
         SalmonError: nothing passes, or the rules leave no room for prompt and answer in the model's context.
     """
-    prompts = select_prompts(cfg.prompts.sft, cfg.prompts, cfg.sft.num_prompts, shared.chat, cfg.seed, "sft")
+    wanted = Wanted("sft", cfg.sft.num_prompts)
+    prompts = select_prompts(cfg.prompts.sft, cfg.prompts, wanted, shared.chat, cfg.seed).training
     texts = _generate(cfg, ctx, shared, prompts)
     answers = [filtered(prompt, row, cfg.sft.filters) for prompt, row in zip(prompts, texts, strict=True)]
     ctx.tracker.table(

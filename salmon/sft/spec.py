@@ -8,7 +8,7 @@ from salmon.data.sources import source_identity
 from salmon.principles.bank import load_bank
 from salmon.principles.exemplars import load_exemplars
 from salmon.runtime.fingerprint import semantic
-from salmon.stage.identity import prompts_identity, rollout_identity, start_identity
+from salmon.stage.identity import prompts_identity, rollout_identity, split_identity, start_identity
 from salmon.stage.spec import StageSpec
 
 
@@ -18,8 +18,8 @@ def settings(cfg: Config) -> dict[str, Any]:
     if taken(cfg):
         return identity
     identity["sft"] = semantic(cfg.sft)
-    if cfg.sft.source is not SFTSource.demonstrations:
-        identity |= prompts_identity(cfg, cfg.prompts.sft)
+    given = cfg.sft.source is SFTSource.demonstrations
+    identity |= split_identity(cfg) if given else prompts_identity(cfg, cfg.prompts.sft)
     if cfg.sft.source is SFTSource.styled:
         identity |= rollout_identity(cfg)
     if cfg.sft.source is SFTSource.self_align:
@@ -36,4 +36,4 @@ def taken(cfg: Config) -> bool:
     return cfg.sft.train.epochs == 0
 
 
-SPEC = StageSpec("sft", 1, "salmon.sft.stage", (), settings, {"sft": "policy"}, taken)
+SPEC = StageSpec("sft", 2, "salmon.sft.stage", (), settings, {"sft": "policy"}, taken)

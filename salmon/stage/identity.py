@@ -20,6 +20,12 @@ def rollout_identity(cfg: Config) -> dict[str, Any]:
 
 
 def prompts_identity(cfg: Config, source: str) -> dict[str, Any]:
-    """The prompts of a source, by content, and which of them are usable."""
+    """The prompts of a source, by content, which of them are usable, and which are held out."""
     limits = semantic(cfg.prompts)
-    return {"prompts": source_identity(source), "limits": [limits["min_tokens"], limits["max_tokens"]]}
+    used = {"prompts": source_identity(source), "limits": [limits["min_tokens"], limits["max_tokens"]]}
+    return used | split_identity(cfg)
+
+
+def split_identity(cfg: Config) -> dict[str, Any]:
+    """What decides which prompts are held out (``salmon/data/split.py``), besides their texts."""
+    return {"held_out_share": cfg.prompts.held_out}

@@ -215,9 +215,10 @@ def test_numbers_have_these_limits() -> None:
             "PrincipleFollowingSettings": ["limit", "batch_size"],
         },
         "be 0": {"LoraSettings": ["dropout"]},
+        "be at least 0 and below 1": {"PromptsConfig": ["held_out"], "PreferencesConfig": ["held_out_fraction"]},
         "be between 0 and 1": {
             "SFTConfig": ["styles"],
-            "PreferencesConfig": ["styles", "contrast", "held_out_fraction"],
+            "PreferencesConfig": ["styles", "contrast"],
             "AggregationSettings": [
                 "negation_probability",
                 "label_noise",

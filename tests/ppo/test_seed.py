@@ -9,12 +9,13 @@ from salmon.config.register import CONF, register
 from salmon.config.schema import Config
 from salmon.config.typed import to_typed
 from salmon.data.rows import Prompt
+from salmon.data.split import Split
 from salmon.pipeline.registry import STAGES
-from salmon.ppo.prompts import PPOPrompts, held_out_batch, schedule, select_ppo_prompts
+from salmon.ppo.prompts import held_out_batch, schedule, select_ppo_prompts
 
 pytestmark = pytest.mark.slow
 
-PROMPTS = PPOPrompts([Prompt(f"p{n}", f"Ask {n}") for n in range(12)], [])
+PROMPTS = Split([Prompt(f"p{n}", f"Ask {n}") for n in range(12)], [])
 EARLIER = ("sft", "preferences", "reward", "dpo")
 
 

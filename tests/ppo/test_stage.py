@@ -1,10 +1,12 @@
 """The PPO stage from outside: ten updates, the policies that it keeps, what it refuses."""
 
+import json
 import shutil
 
 import pytest
 from safetensors.torch import load_file
 
+from salmon.data.split import split_by_prompt
 from salmon.errors import SalmonError
 from tests.tiny_run import UPDATES, metrics_of, run_tiny
 
@@ -79,7 +81,9 @@ def test_too_few_prompts_for_a_rollout_are_refused(tiny_run, tiny_cache, tmp_pat
     store = tiny_run["ppo"].artifact.path.parents[1]
     shutil.copytree(store, tmp_path / "store", ignore=shutil.ignore_patterns("ppo"))
     prompts = tmp_path / "prompts.jsonl"
-    prompts.write_text("".join(f'{{"id": "p{n}", "prompt": "Ask {n}"}}\n' for n in range(6)))
+    texts = split_by_prompt([f"Ask {n}" for n in range(100)], str, 0.2)
+    rows = [{"prompt": text} for text in texts.held_out[:4] + texts.training[:2]]
+    prompts.write_text("".join(json.dumps(row) + "\n" for row in rows))
     with pytest.raises(
         SalmonError, match=r"2 training prompts \(after 4 held out\) x 1 epochs do not fill one rollout"
     ):

@@ -10,7 +10,7 @@ from salmon.config.data import OnBadLine, PromptsConfig
 from salmon.data.rows import Prompt
 from salmon.errors import SalmonError
 from salmon.models.base import SharedModel
-from salmon.sampling.prompts import select_prompts
+from salmon.sampling.prompts import Wanted, select_prompts
 
 TEXTS = [f"Question number {n:02d}" for n in range(12)]  # 18 bytes, so 18 tokens
 
@@ -23,8 +23,10 @@ def source(tmp_path: Path) -> str:
     return str(file)
 
 
-def limits(min_tokens: int = 10, max_tokens: int = 50, on_bad_line: OnBadLine = OnBadLine.stop) -> PromptsConfig:
-    return PromptsConfig(min_tokens=min_tokens, max_tokens=max_tokens, on_bad_line=on_bad_line)
+def limits(
+    min_tokens: int = 10, max_tokens: int = 50, on_bad_line: OnBadLine = OnBadLine.stop, held_out: float = 0.0
+) -> PromptsConfig:
+    return PromptsConfig(min_tokens=min_tokens, max_tokens=max_tokens, held_out=held_out, on_bad_line=on_bad_line)
 
 
 def select(
@@ -35,7 +37,7 @@ def select(
     stage: str = "ppo",
     prompts: PromptsConfig | None = None,
 ) -> list[Prompt]:
-    return select_prompts(source, prompts or limits(), limit, shared.chat, seed, stage)
+    return select_prompts(source, prompts or limits(), Wanted(stage, limit), shared.chat, seed).training
 
 
 def test_clean_prompts_are_used_and_the_rest_is_counted(tiny: SharedModel, source: str, caplog) -> None:
@@ -69,7 +71,9 @@ def test_seed_and_stage_have_orders_of_their_own(tiny: SharedModel, source: str)
 
 def test_too_few_prompts_say_how_many_there_are(tiny: SharedModel, source: str) -> None:
     assert len(select(tiny, source, limit=12)) == 12
-    with pytest.raises(SalmonError, match=f"ppo: {source} has 12 usable prompts of 16, but ppo.num_prompts=13"):
+    with pytest.raises(
+        SalmonError, match="ppo: ppo.num_prompts=13 asks for more than the 12 that may be trained on: .* 12 usable"
+    ):
         select(tiny, source, limit=13)
 
 
@@ -85,3 +89,16 @@ def test_bad_lines_follow_their_setting(tiny: SharedModel, tmp_path: Path) -> No
     with pytest.raises(SalmonError, match="line 2"):
         select(tiny, str(file))
     assert len(select(tiny, str(file), prompts=limits(on_bad_line=OnBadLine.skip))) == 2
+
+
+def test_both_sides_begin_with_their_first_prompts_in_one_order(tiny: SharedModel, source: str) -> None:
+    """More prompts of one side leave the other as it is."""
+    everything = select(tiny, source)
+    few, many = (
+        select_prompts(source, limits(held_out=0.5), Wanted("ppo", total, held_out, "x"), tiny.chat, seed=0)
+        for total, held_out in ((3, 1), (5, 2))
+    )
+    assert (len(few.training), len(few.held_out), len(many.training), len(many.held_out)) == (2, 1, 3, 2)
+    assert many.training[:2] == few.training and many.held_out[:1] == few.held_out
+    order = [everything.index(prompt) for prompt in many.training]
+    assert order == sorted(order) and not set(many.training) & set(many.held_out)
