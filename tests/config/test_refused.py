@@ -215,6 +215,8 @@ RULES: list[tuple[Given, str]] = [
     ({"stages": ["zzz"]}, f"stages: unknown 'zzz'; known are {STAGES}"),
     ({"stages": ["ppo", "sft", "ppo"]}, "stages: named more than once: ppo"),
     ({"model.lora.r": 0}, "model.lora.r=0 must be at least 1"),
+    ({"prompts.held_out": 1.0}, "prompts.held_out=1.0 must be at least 0 and below 1"),
+    ({"preferences.held_out_fraction": 1.0}, "preferences.held_out_fraction=1.0 must be at least 0 and below 1"),
     ({"prompts.min_tokens": 300}, "prompts.min_tokens=300 exceeds prompts.max_tokens=256"),
     (
         {"sft.source": SFTSource.demonstrations},
@@ -337,7 +339,7 @@ RULES: list[tuple[Given, str]] = [
     *(
         ({f"preferences.{name}": value}, f"preferences.{name}={value} must be between 0 and 1")
         for value in (-0.1, 1.1)
-        for name in ("held_out_fraction", "aggregation.label_noise")
+        for name in ("contrast", "aggregation.label_noise")
     ),
     (
         {"preferences.contrast": 0.5},
