@@ -215,6 +215,15 @@ RULES: list[tuple[Given, str]] = [
     ({"stages": ["zzz"]}, f"stages: unknown 'zzz'; known are {STAGES}"),
     ({"stages": ["ppo", "sft", "ppo"]}, "stages: named more than once: ppo"),
     ({"model.lora.r": 0}, "model.lora.r=0 must be at least 1"),
+    (
+        {"prompts.held_out": 0.0},
+        "prompts.held_out=0 holds no prompts out, and ppo is measured on ppo.held_out_prompts=8 of them",
+    ),
+    (
+        {"prompts.held_out": 0.0, "stages": ["sft", "preferences"]},
+        "prompts.held_out=0 holds no prompts out: set preferences.held_out_fraction=0 too, and the reward model is not "
+        "measured",
+    ),
     ({"prompts.held_out": 1.0}, "prompts.held_out=1.0 must be at least 0 and below 1"),
     ({"preferences.held_out_fraction": 1.0}, "preferences.held_out_fraction=1.0 must be at least 0 and below 1"),
     ({"prompts.min_tokens": 300}, "prompts.min_tokens=300 exceeds prompts.max_tokens=256"),

@@ -5,6 +5,7 @@ import json
 import pytest
 from safetensors.torch import load_file
 
+from salmon.data.split import is_held_out
 from salmon.errors import SalmonError
 from salmon.principles.exemplars import load_exemplars
 from tests.tiny_run import metrics_of, rows_of, run_tiny, tiny_config
@@ -16,6 +17,7 @@ def test_the_exemplars_are_its_demonstrations(tiny_run, tmp_path):
     cfg, _ = tiny_config(tmp_path)
     turns = [turn for exemplar in load_exemplars(cfg.principles.exemplars) for turn in exemplar.turns]
     rows = rows_of(tiny_run["sft"], "demonstrations")
+    turns = [turn for turn in turns if not is_held_out(turn.user, cfg.prompts.held_out)]
     assert [(row["prompt"], row["response"]) for row in rows] == [(turn.user, turn.answer) for turn in turns]
     assert tiny_run["sft"].artifact.metrics["selfalign/demonstrations"] == len(turns)
 
