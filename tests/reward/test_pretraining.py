@@ -71,7 +71,7 @@ def test_the_fingerprint_looks_for_no_file_of_that_name() -> None:
         return dict(STAGES["reward"].settings(cfg))
 
     register()
-    assert settings("mismatched")["pretrain_data"] is None
-    assert settings("mismatched") != settings("null")  # the setting itself tells them apart
+    assert settings("mismatched")["pretrain_data"] == "mismatched"
+    assert settings("mismatched") != settings("null")
     with pytest.raises(SalmonError):
         settings("mismatched.jsonl")
