@@ -27,7 +27,8 @@ from omegaconf import DictConfig, OmegaConf
 from eval.checkpoints import check_tasks, find_checkpoints
 from eval.config import EvalApp
 from eval.extension import register_app
-from salmon.cli import clear_errors
+from salmon.cli import clear_errors, said_clearly
+from salmon.config.overrides import check_words
 from salmon.config.register import CONF
 from salmon.config.run import Engine
 from salmon.config.slug import slug, text_digest
@@ -80,6 +81,7 @@ def main() -> None:
         score_command(sys.argv[2:])
         return
     sys.argv[1:] = [re.sub("^suite=", "eval=", word) for word in sys.argv[1:]]  # the config group is the stage's
+    said_clearly(check_words, sys.argv[1:])
     sys.argv += folder_overrides()
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")  # a fork after use would only print warnings
     try:

@@ -8,7 +8,8 @@ from omegaconf import MISSING
 from salmon.config.endpoint import EndpointSettings
 from salmon.config.model import ModelConfig
 from salmon.config.run import EngineConfig, PathsConfig, TrackingConfig
-from salmon.config.setting import setting
+from salmon.config.setting import file, setting
+from salmon.config.texts import label_problem
 
 EVAL_TASKS = (
     "truthfulqa_mc1",
@@ -64,7 +65,7 @@ class TruthfulQAJudgeSettings(EndpointSettings):
     """``kind=local``: ``model`` judges whether answers are true; null = the run's base, which was not made for it."""
 
     kind: JudgeKind = MISSING
-    informative_model: str | None = MISSING  # local only: judges whether they say anything; null = the base as well
+    informative_model: str | None = file()  # local only: judges whether they say anything; null = the base as well
 
 
 @dataclass
@@ -84,8 +85,8 @@ class BBHSettings:
 class HumanEvalSettings:
     max_new_tokens: int = setting(at_least=1)  # longest program in tokens
     execute: bool = MISSING  # run what the model wrote, behind a fence (eval/humaneval/fence.py); false = write it only
-    timeout_s: float = setting(at_least=1)  # seconds that each program may take
-    memory_mib: int = setting(at_least=1)  # MiB of memory that each program may take
+    timeout_s: float = setting(at_least=1, at_most=86_400)  # seconds that each program may take
+    memory_mib: int = setting(at_least=1, at_most=2**24)  # MiB of memory that each program may take
 
 
 @dataclass
@@ -112,7 +113,7 @@ class PrincipleFollowingSettings:
     limit: int | None = setting(at_least=1, null="all pairs")  # pairs of each source
     # Inputs per forward pass; the beginning that inputs of one response share is computed once.
     batch_size: int = setting(cosmetic=True, at_least=1)
-    bootstrap: int = MISSING  # resamples of the prompts for the 95 % intervals
+    bootstrap: int = setting(at_least=0)  # resamples of the prompts for the 95 % intervals
 
 
 @dataclass
@@ -135,7 +136,7 @@ class SafetyProbeSettings:
 
 @dataclass
 class EvalConfig:
-    name: str = setting(cosmetic=True)  # short name of the suite
+    name: str = setting(cosmetic=True, text=label_problem)  # short name of the suite
     tasks: list[str] = setting(choices=EVAL_TASKS)  # benchmarks that are run
     # "mini" (bundled smoke test) or a folder laid out like eval/mini; null = the hub
     data_dir: str | None = setting(by_content=True)
@@ -158,8 +159,8 @@ class EvalApp:
 
     checkpoint: str = MISSING  # comma-separated: artifact folders, PEFT adapter folders, or "base"
     task: str | None = MISSING  # one task in place of eval.tasks; null = those
-    seed: int = MISSING  # of every random choice
-    output: str = MISSING  # folder for results
+    seed: int = setting(at_least=0)  # of every random choice
+    output: str = file()  # folder for results
     model: ModelConfig = field(default_factory=ModelConfig)
     eval: EvalConfig = field(default_factory=EvalConfig)
     tracking: TrackingConfig = field(default_factory=TrackingConfig)

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
@@ -15,6 +15,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from salmon import __version__
+from salmon.config.overrides import check_words
 from salmon.config.register import CONF, register
 from salmon.config.schema import Config
 from salmon.config.typed import to_typed
@@ -24,6 +25,8 @@ from salmon.pipeline.help import help_text, plan_help, store_help
 from salmon.pipeline.isolation import run_isolated
 from salmon.runtime.console import configure_console
 from salmon.runtime.exit_hooks import exit_hooks
+
+T = TypeVar("T")
 
 SECONDS_TO_SPEAK = 10.0
 
@@ -79,26 +82,28 @@ def shares_a_process() -> bool:
     return hydra_config.mode is RunMode.MULTIRUN and "submitit" not in hydra_config.launcher._target_
 
 
-def plan_text(arguments: list[str]) -> str:
-    """What ``salmon plan`` prints; what a person can repair ends the process with one message."""
-    from salmon.plan.command import render
-
+def said_clearly(action: Callable[[list[str]], T], words: list[str]) -> T:
+    """What ``action`` makes of the words of the command line; what a person can repair ends the process."""
     try:
-        return render(arguments)
+        return action(words)
     except SalmonError as error:
         sys.exit(f"\nsalmon: {error}\n")
 
 
-def store_command(arguments: list[str]) -> int:
-    """Print what ``salmon store`` has to say; the exit status. One message where it cannot."""
+def store_command(words: list[str]) -> int:
+    """Print what ``salmon store`` has to say; the exit status."""
     from salmon.pipeline.store_command import run_store_command
 
-    try:
-        text, status = run_store_command(arguments)
-    except SalmonError as error:
-        sys.exit(f"\nsalmon: {error}\n")
+    text, status = run_store_command(words)
     print(text)
     return status
+
+
+def plan_text(words: list[str]) -> str:
+    """What ``salmon plan`` prints."""
+    from salmon.plan.command import render
+
+    return render(words)
 
 
 def main() -> None:
@@ -110,15 +115,12 @@ def main() -> None:
     if sys.argv[1:] == ["--version"]:
         print(f"salmon-align {__version__}")
         return
+    said_clearly(check_words, sys.argv[1:])
     if sys.argv[1:2] == ["plan"]:
-        print(plan_text(sys.argv[2:]))
+        print(said_clearly(plan_text, sys.argv[2:]))
         return
     if sys.argv[1:2] == ["store"]:
-        sys.exit(store_command(sys.argv[2:]))
-    for argument in sys.argv[1:]:
-        group, _, choice = argument.partition("=")
-        if choice.isdigit() and group and (Path(CONF) / group).is_dir():  # a traceback in Hydra 1.3
-            sys.exit(f"salmon: {argument}: {group} has no choice of that name; salmon --help lists them")
+        sys.exit(said_clearly(store_command, sys.argv[2:]))
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")  # a fork after use would only print warnings
     sys.argv += folder_overrides()
     try:

@@ -123,7 +123,7 @@ def test_an_unknown_key(tmp_path: Path) -> None:
 
 
 def test_a_number_for_a_group(tmp_path: Path) -> None:
-    refused(salmon(tmp_path, "ppo=1"), "salmon: ppo=1: ppo has no choice of that name")
+    refused(salmon(tmp_path, "ppo=1"), "salmon: ppo=1 names no choice of ppo: salmon --help lists them")
 
 
 def test_several_problems(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from enum import Enum
 from omegaconf import MISSING
 
 from salmon.config.setting import setting
+from salmon.config.texts import label_problem
 
 QUESTION_TYPES = ("general", "reasoning", "red_teaming")  # types that a prompt may have
 STYLES = (
@@ -37,8 +38,8 @@ class PromptsConfig:
     sft: str = setting(by_content=True)  # prompts that the SFT stage answers
     preferences: str = setting(by_content=True)  # prompts whose answers are compared in pairs
     ppo: str = setting(by_content=True)  # prompts of PPO, for training and for its held-out evaluation
-    min_tokens: int = MISSING  # shorter prompts are dropped and counted
-    max_tokens: int = MISSING  # longer prompts are dropped and counted
+    min_tokens: int = setting(at_least=0)  # shorter prompts are dropped and counted
+    max_tokens: int = setting(at_least=1)  # longer prompts are dropped and counted
     # Expected share of all prompts that no stage trains on, whatever source they come from; a prompt's text decides its
     # side (salmon/data/split.py). PPO, the baselines and the reward model are measured on such prompts.
     held_out: float = setting(at_least=0, below=1)
@@ -49,7 +50,7 @@ class PromptsConfig:
 class PrinciplesConfig:
     """Which bank each use of principles reads: a bundled bank's name, or a path to a YAML / JSON file."""
 
-    name: str = MISSING  # short name in run names and tags
+    name: str = setting(text=label_problem)  # short name in run names and tags
     self_align: str = setting(by_content=True)  # rules of the Self-Align prompt
     # worked examples of the Self-Align prompt (a bundled name or the path of a YAML file)
     exemplars: str = setting(by_content=True)

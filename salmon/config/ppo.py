@@ -7,7 +7,7 @@ from omegaconf import MISSING
 
 from salmon.config.data import QUESTION_TYPES
 from salmon.config.sampling import SamplingSettings
-from salmon.config.setting import probability, setting
+from salmon.config.setting import penalty, probability, setting
 from salmon.config.training import OptimSettings
 
 
@@ -39,8 +39,8 @@ class RewardInputSettings:
 class PrincipleSamplingSettings:
     """Which principles are shown to the reward model with each prompt."""
 
-    per_prompt: int = MISSING  # principles drawn for each prompt (K)
-    boost: float = MISSING  # added to the weight of a boosted principle in the draw
+    per_prompt: int = setting(at_least=0)  # principles drawn for each prompt (K)
+    boost: float = setting(at_least=0, at_most=1_000_000)  # added to the weight of a boosted principle in the draw
     boosted: dict[str, list[str]] = setting(choices=QUESTION_TYPES)  # question type -> names of boosted principles
 
 
@@ -48,13 +48,13 @@ class PrincipleSamplingSettings:
 class ShapingSettings:
     """From the score of a response to its reward; all in units of the score."""
 
-    unfinished_penalty: float = MISSING  # added to the score of a response without an end token
-    empty_penalty: float = MISSING  # added to the score of a response without a word
+    unfinished_penalty: float = penalty()  # added to the score of a response without an end token
+    empty_penalty: float = penalty()  # added to the score of a response without a word
     length_bonus: float = MISSING  # bonus of a response of full length whose question type has multiplier 1
     length_bonus_cap: float = setting(at_least=0)  # multiplier * length / full length is kept within -cap and +cap
     length_bonus_multiplier: dict[str, float] = setting(choices=QUESTION_TYPES)  # question type -> multiplier
     center: bool = MISSING  # subtract the mean score on held-out prompts before the first update from every score
-    scale: float = MISSING  # factor on the whole shaped reward, KL penalty included
+    scale: float = setting(above=0)  # factor on the whole shaped reward, KL penalty included
     whiten: bool = MISSING  # divide the rewards of all tokens by their standard deviation over the rollout
 
 
@@ -65,13 +65,13 @@ class KLSettings:
     estimator: KLEstimator = MISSING
     coefficient: float = setting(at_least=0)  # reward lost per nat; where adaptive, at the start
     adaptive: bool = MISSING  # proportional controller of Ziegler et al. 2019
-    target: float = MISSING  # nats per response that the controller aims at
-    horizon: float = MISSING  # responses over which the controller reacts
+    target: float = setting(at_least=0)  # nats per response that the controller aims at
+    horizon: float = setting(at_least=0)  # responses over which the controller reacts
 
 
 @dataclass
 class PPOConfig:
-    seed: int = MISSING  # of prompts, principles and sampling; ${seed} unless PPO alone is repeated
+    seed: int = setting(at_least=0)  # of prompts, principles and sampling; ${seed} unless PPO alone is repeated
     reward_source: str = MISSING  # name of a reward function (salmon/ppo/rewards/registry.py)
     reward_input: RewardInputSettings = field(default_factory=RewardInputSettings)
     num_prompts: int | None = setting(at_least=1, null="all")  # prompts taken from the source
@@ -93,7 +93,7 @@ class PPOConfig:
     value_coefficient: float = setting(at_least=0)  # weight of the value loss
     whiten_advantages: bool = MISSING  # give advantages mean 0 and standard deviation 1
     value_init: ValueInit = MISSING
-    critic_warmup_updates: int = MISSING  # first updates that train the value model only
+    critic_warmup_updates: int = setting(at_least=0)  # first updates that train the value model only
     # An update's inner epochs stop where approx_kl (nats per token) exceeds this.
     target_kl: float | None = setting(above=0, null="no limit")
     eval_every: int = setting(at_least=1)  # updates between evaluations on the held-out prompts

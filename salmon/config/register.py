@@ -31,6 +31,7 @@ def job_slug(overrides: str) -> str:
 def register() -> None:
     """Make the schemas and resolvers known to Hydra; call before any composition."""
     OmegaConf.register_new_resolver("job_slug", job_slug, replace=True)
+    OmegaConf.register_new_resolver("file_name", lambda text: slug(str(text))[:_MAX_SLUG], replace=True)
     os.environ.setdefault("SALMON_ROOT", str(ROOT))
     store = ConfigStore.instance()
     store.store(name="schema", node=root_schema())

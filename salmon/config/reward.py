@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 from omegaconf import MISSING
 
-from salmon.config.setting import probability, setting
+from salmon.config.setting import file, probability, setting
 from salmon.config.training import SupervisedSettings
 
 
@@ -42,7 +42,7 @@ class ProbeSettings:
     every: int | None = setting(cosmetic=True, at_least=1, null="none")  # optimiser steps between measurements
     pairs: int = setting(cosmetic=True, at_least=1)  # held-out pairs that are measured
     # Bank with the same principles in words that are not trained on, measured beside them; null = none
-    reworded: str | None = setting(cosmetic=True)
+    reworded: str | None = file(cosmetic=True)
 
 
 @dataclass

@@ -1,6 +1,7 @@
 """Rules across settings, by group, in plain words. Limits of a single setting stand beside it in the schema."""
 
 from collections.abc import Iterator
+from math import isqrt
 from typing import Any
 
 from salmon.config.data import QUESTION_TYPES
@@ -165,5 +166,7 @@ def _batch_rules(ppo: PPOConfig) -> Iterator[str]:
 
 
 def _nearest_divisors(total: int, wanted: int) -> str:
-    divisors = [d for d in range(1, total + 1) if total % d == 0]
+    """Of a count that somebody might mean; a larger one would take for ever."""
+    small = [d for d in range(1, min(isqrt(total), 10**6) + 1) if total % d == 0]
+    divisors = sorted({*small, *(total // d for d in small)})
     return ", ".join(map(str, sorted(sorted(divisors, key=lambda d: abs(d - wanted))[:3])))

@@ -5,7 +5,8 @@ from enum import Enum
 
 from omegaconf import MISSING
 
-from salmon.config.setting import setting
+from salmon.config.setting import file, setting
+from salmon.config.texts import group_problem, label_problem, project_problem
 
 
 class Engine(Enum):
@@ -41,16 +42,16 @@ class EngineConfig:
 @dataclass
 class LaunchConfig:
     # GPUs of each job of a multirun whose jobs run side by side; 0 = every job sees all GPUs.
-    gpus_per_job: int = setting(cosmetic=True)
+    gpus_per_job: int = setting(cosmetic=True, at_least=0)
 
 
 @dataclass
 class TrackingConfig:
     wandb: WandbMode = MISSING
-    project: str = MISSING  # W&B project
-    group: str | None = MISSING  # W&B group; null = the pipeline's name
-    tags: list[str] = MISSING  # W&B tags besides model, principle set and stage
-    sample_rows: int = MISSING  # rows of each table of samples
+    project: str = setting(text=project_problem)  # W&B project
+    group: str | None = setting(text=group_problem)  # W&B group; null = the pipeline's name
+    tags: list[str] = setting(text=label_problem)  # W&B tags besides model, principle set and stage
+    sample_rows: int = setting(at_least=0)  # rows of each table of samples
     sweep_stage: SweepStage = MISSING  # stage whose run reports to a W&B sweep agent that started the job
 
 
@@ -63,7 +64,7 @@ class OnDamage(Enum):
 
 @dataclass
 class PathsConfig:
-    store: str = MISSING  # folder of the artifact store
+    store: str = file()  # folder of the artifact store
     on_damage: OnDamage = MISSING  # when an artifact in it was changed or is cut
-    wandb: str = MISSING  # folder that gets W&B's own "wandb/" folder
-    cache: str = MISSING  # folder of converted weights of bundled models
+    wandb: str = file()  # folder that gets W&B's own "wandb/" folder
+    cache: str = file()  # folder of converted weights of bundled models

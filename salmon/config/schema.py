@@ -22,15 +22,17 @@ from salmon.config.preferences import PreferencesConfig
 from salmon.config.reward import RewardConfig
 from salmon.config.run import EngineConfig, LaunchConfig, PathsConfig, TrackingConfig
 from salmon.config.sampling import RolloutConfig
+from salmon.config.setting import setting
 from salmon.config.sft import SFTConfig
+from salmon.config.texts import group_problem
 
 
 @dataclass
 class Config:
     """Root of ``salmon``'s config."""
 
-    name: str = MISSING  # the pipeline's name; default W&B group
-    seed: int = MISSING  # of every random choice
+    name: str = setting(text=group_problem)  # the pipeline's name; default W&B group
+    seed: int = setting(at_least=0)  # of every random choice
     stages: list[str] = MISSING  # stages of the job; they run in the order of salmon/pipeline/registry.py
     model: ModelConfig = field(default_factory=ModelConfig)
     principles: PrinciplesConfig = field(default_factory=PrinciplesConfig)

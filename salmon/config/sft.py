@@ -21,8 +21,9 @@ class SFTSource(Enum):
 class FilterSettings:
     """Self-Align answer filters (PAPER.md 2.1); each is one named function in salmon/data/filters.py."""
 
-    min_answer_chars: int = MISSING  # finished answers with fewer characters are dropped
-    max_prompt_overlap_chars: int = MISSING  # an answer that copies a prompt of more characters than this is dropped
+    min_answer_chars: int = setting(at_least=0)  # finished answers with fewer characters are dropped
+    # An answer that copies a prompt of more characters than this is dropped.
+    max_prompt_overlap_chars: int = setting(at_least=0)
     blocklist: list[str] = MISSING  # phrases of the worked examples; an answer that has one has leaked and is dropped
 
 

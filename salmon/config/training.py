@@ -37,7 +37,7 @@ class OptimSettings:
 class SupervisedSettings:
     """Ordinary training over rows: SFT, reward model, DPO."""
 
-    epochs: int = MISSING  # passes over the rows; 0 (sft and reward only) takes what `start` names as it is
+    epochs: int = setting(at_least=0)  # passes over the rows; 0 (sft and reward only) takes what `start` names as it is
     batch_size: int = setting(at_least=1)  # rows per optimiser step
     # Rows per forward pass; gradients are accumulated over batch_size rows.
     micro_batch_size: int = setting(cosmetic=True, at_least=1)

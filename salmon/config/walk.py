@@ -1,8 +1,9 @@
 """One walk over all settings of a config: which there are, which are unknown, which are out of their limits."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from difflib import get_close_matches
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from salmon.config.setting import Constraints
@@ -35,10 +36,17 @@ def _groups(key: str, value: Any) -> Iterator[tuple[str, Any]]:
         yield from ((f"{key}[{number}]", item) for number, item in enumerate(value) if is_dataclass(item))
 
 
-def broken_constraints(config: Any) -> Iterator[str]:
-    """Values that their own field refuses (``setting(at_least=1)``)."""
-    for setting in settings(config):
-        yield from setting.constraints.problems(setting.key, setting.value)
+def broken_constraints(config: Any, references: Mapping[str, str] = MappingProxyType({})) -> Iterator[str]:
+    """Values that their own field refuses (``setting(at_least=1)``).
+
+    Args:
+        references: keys of settings that take another's value (``seed: ${seed}``), with that other's key. A problem is
+            told of the other one alone where that has one too: it is the one that somebody gave.
+    """
+    found = {each.key: list(each.constraints.problems(each.key, each.value)) for each in settings(config)}
+    for key, problems in found.items():
+        if not found.get(references.get(key, "")):
+            yield from problems
 
 
 def unknown_keys(node: Any, path: str = "") -> Iterator[str]:

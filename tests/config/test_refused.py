@@ -335,7 +335,10 @@ RULES: list[tuple[Given, str]] = [
         )
         for n in (0, 1)
     ),
-    ({"preferences.judge.server.timeout_s": 0.0}, "preferences.judge.server.timeout_s=0.0 must be above 0"),
+    (
+        {"preferences.judge.server.timeout_s": 0.0},
+        "preferences.judge.server.timeout_s=0.0 must be above 0 and at most 86400",
+    ),
     (
         {"preferences.judge.kind": PairJudge.server},
         "preferences.judge.kind=server needs the name of a model: set preferences.judge.server.model",
@@ -495,7 +498,7 @@ RULES: list[tuple[Given, str]] = [
         "are arabic, bengali, english, finnish, indonesian, korean, russian, "
         "swahili, telugu",
     ),
-    ({"eval.humaneval.timeout_s": 0.5}, "eval.humaneval.timeout_s=0.5 must be at least 1"),
+    ({"eval.humaneval.timeout_s": 0.5}, "eval.humaneval.timeout_s=0.5 must be between 1 and 86400"),
     ({"eval.limit": 0}, "eval.limit=0 must be at least 1, or null for all items"),
     (
         {"eval.mt_bench.judge.price_prompt": -1.0},
@@ -707,3 +710,34 @@ def test_settings_are_finite(changed: Callable[[Given], DictConfig], default: Di
 
 def test_counts_are_not_negative(changed: Callable[[Given], DictConfig], default: DictConfig) -> None:
     assert accepted(changed, default, int, -1) == []
+
+
+def test_the_key_that_somebody_gave_is_named() -> None:
+    """``ppo.seed`` is ``${seed}``: one fault, one message."""
+    for override in ("seed=-1", "ppo.seed=-1"):
+        assert problems_of(composed(override)) == [f"{override} must not be negative"]
+    said = problems_of(composed("ppo.epochs=${prompts.min_tokens}", "prompts.min_tokens=0"))
+    assert said == ["ppo.epochs=0 must be at least 1"], "what it refers to is allowed there"
+
+
+SENSELESS = [
+    ("model.lora.alpha=0", "model.lora.alpha=0.0 must be above 0"),
+    ("ppo.shaping.scale=0", "ppo.shaping.scale=0.0 must be above 0"),
+    ("ppo.principles.boost=-1", "ppo.principles.boost=-1.0 must be between 0 and 1000000"),
+    (
+        "ppo.shaping.unfinished_penalty=1",
+        "ppo.shaping.unfinished_penalty=1.0 must be at most 0: it is added to the score",
+    ),
+    ("tracking.project=a/b", r"tracking.project=a/b has /, and W&B has no project with one of / \ # ? % : in its name"),
+    ("tracking.tags=['']", "tracking.tags[0]= is blank"),
+    ("stages=[[sft]]", "stages[0] must be one value, not a list inside of another"),
+    ("principles.exclude=[[a]]", "principles.exclude[0] must be one value, not a list inside of another"),
+    ("model.context=9223372036854775808", "model.context=9223372036854775808 must be at most 9223372036854775807"),
+    ("ppo.rollout_batch=1000000000000000000", "is not divisible by"),
+]
+
+
+@pytest.mark.parametrize(("override", "said"), SENSELESS, ids=[override for override, _ in SENSELESS])
+def test_what_has_no_sense_is_refused(override: str, said: str) -> None:
+    more = ["ppo.minibatch=7"] if "divisible" in said else []
+    assert any(said in problem for problem in problems_of(composed(override, *more)))

@@ -1,9 +1,10 @@
 """The schema declares every setting once, and every setting is read somewhere."""
 
 import ast
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import MISSING as NO_DEFAULT
-from dataclasses import fields, is_dataclass
+from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
@@ -14,6 +15,7 @@ from eval.config import EvalApp, EvalConfig
 from salmon.config.register import ROOT
 from salmon.config.schema import Config
 from salmon.config.setting import Constraints
+from salmon.config.texts import text_problem
 
 
 def reached(cls: type) -> Iterator[type]:
@@ -179,6 +181,7 @@ def test_numbers_have_these_limits() -> None:
             "ModelConfig": ["context"],
             "LoraSettings": ["r"],
             "PrinciplesConfig": ["reward_wordings"],
+            "PromptsConfig": ["max_tokens"],
             "SFTConfig": ["samples_per_prompt", "num_prompts", "max_prompt_tokens", "max_response_tokens"],
             "SamplingSettings": ["max_new_tokens", "batch_size"],
             "SupervisedSettings": ["batch_size", "micro_batch_size", "save_every"],
@@ -207,7 +210,7 @@ def test_numbers_have_these_limits() -> None:
             "BBHSettings": ["max_new_tokens"],
             "TruthfulQAGenSettings": ["max_new_tokens"],
             "EndpointSettings": ["concurrent_calls", "calls_per_minute"],
-            "HumanEvalSettings": ["max_new_tokens", "timeout_s", "memory_mib"],
+            "HumanEvalSettings": ["max_new_tokens"],
             "TyDiQASettings": ["max_new_tokens"],
             "MTBenchSettings": ["max_new_tokens"],
             "EvalJudgeSettings": ["repeats"],
@@ -229,19 +232,34 @@ def test_numbers_have_these_limits() -> None:
             "CurriculumStage": ["stop_at_accuracy"],
             "PPOConfig": ["gamma", "lam"],
         },
+        "be between 1 and 86400": {"HumanEvalSettings": ["timeout_s"]},
+        "be between 1 and 16777216": {"HumanEvalSettings": ["memory_mib"]},
+        "be between 0 and 1000000": {"PrincipleSamplingSettings": ["boost"]},
+        "be above 0 and at most 86400": {"EndpointSettings": ["timeout_s"]},
+        "be at most 0": {"ShapingSettings": ["unfinished_penalty", "empty_penalty"]},
         "not be negative": {
+            "Config": ["seed"],
+            "EvalApp": ["seed"],
+            "PromptsConfig": ["min_tokens"],
+            "FilterSettings": ["min_answer_chars", "max_prompt_overlap_chars"],
+            "SupervisedSettings": ["epochs"],
+            "PrincipleSamplingSettings": ["per_prompt"],
+            "TrackingConfig": ["sample_rows"],
+            "LaunchConfig": ["gpus_per_job"],
+            "PrincipleFollowingSettings": ["bootstrap"],
             "SamplingSettings": ["temperature"],
             "OptimSettings": ["warmup", "weight_decay"],
-            "PPOConfig": ["value_coefficient"],
+            "PPOConfig": ["seed", "value_coefficient", "critic_warmup_updates"],
             "ShapingSettings": ["length_bonus_cap"],
-            "KLSettings": ["coefficient"],
-            "EndpointSettings": ["price_prompt", "price_completion"],
+            "KLSettings": ["coefficient", "target", "horizon"],
+            "EndpointSettings": ["max_retries", "price_prompt", "price_completion"],
             "EvalJudgeSettings": ["temperature"],
         },
         "be above 0 and at most 1": {"SamplingSettings": ["top_p"], "AggregationSettings": ["geometric_p"]},
         "be above 0": {
             "OptimSettings": ["lr", "max_grad_norm"],
-            "EndpointSettings": ["timeout_s"],
+            "LoraSettings": ["alpha"],
+            "ShapingSettings": ["scale"],
             "PPOConfig": ["clip_range", "clip_range_value", "target_kl"],
             "DPOConfig": ["beta"],
         },
@@ -250,11 +268,30 @@ def test_numbers_have_these_limits() -> None:
     }
 
 
+# Numbers that may be anything finite, and why.
+UNLIMITED = {
+    "ShapingSettings.length_bonus": "a negative one rewards short responses",
+    "ShapingSettings.length_bonus_multiplier": "a negative one rewards short responses to that type of question",
+}
+
+
+def test_every_number_has_limits_or_a_reason() -> None:
+    """Also where the limit is that of every count, 0: a new setting is thought about."""
+    assert {
+        f"{cls}.{name}"
+        for cls, name, kind, limits in own_limits()
+        if re.search(r"\b(int|float)\b", str(kind))
+        and (limits.at_least, limits.above, limits.at_most, limits.below) == (None, None, None, None)
+    } == set(UNLIMITED)
+
+
 def test_a_limit_names_null_as_the_way_out_where_null_is_allowed() -> None:
     assert [
         f"{cls}.{name}"
         for cls, name, kind, limits in own_limits()
-        if limits != Constraints() and not limits.choices and ("None" in str(kind)) != bool(limits.null)
+        if replace(limits, text=text_problem) != Constraints()
+        and not limits.choices
+        and ("None" in str(kind)) != bool(limits.null)
     ] == []
 
 

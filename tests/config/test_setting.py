@@ -6,8 +6,14 @@ from typing import Any
 import pytest
 
 from salmon.config.setting import Constraints, probabilities, probability, setting
+from salmon.config.texts import label_problem, path_problem, project_problem, variable_problem
 
 FREE = Constraints()
+PATH = Constraints(text=path_problem)
+LABEL, PROJECT = Constraints(text=label_problem), Constraints(text=project_problem)
+NO_VARIABLE = (
+    "k must be the name of an environment variable, such as OPENAI_API_KEY (the key itself goes into the variable)"
+)
 CASES: list[tuple[Constraints, Any, list[str]]] = [
     # numbers
     (Constraints(at_least=1), 1, []),
@@ -42,6 +48,52 @@ CASES: list[tuple[Constraints, Any, list[str]]] = [
     (Constraints(choices=("one", "two")), ["tow"], ["k: unknown 'tow' (did you mean two?); known are one, two"]),
     (Constraints(choices=("one", "two")), ["xyz"], ["k: unknown 'xyz'; known are one, two"]),
     (Constraints(choices=("one", "two")), ["two", "one", "two"], ["k: named more than once: two"]),
+    # what is in them: one value each
+    (FREE, ["a", ["b"]], ["k[1] must be one value, not a list inside of another"]),
+    (Constraints(choices=("a",)), [["a"], "a"], ["k[0] must be one value, not a list inside of another"]),
+    (FREE, {"a": ["x", {"b": 1}]}, ["k.a[1] must be one value, not a dict inside of another"]),
+    (FREE, {"a": [math.nan]}, ["k.a[0]=nan is not a finite number"]),
+    (FREE, 2**63 - 1, []),
+    (FREE, 2**63, ["k=9223372036854775808 must be at most 9223372036854775807"]),
+    # texts
+    (FREE, "a\ud800", ["k=a\\xd800 has half of a character (a lone surrogate)"]),
+    (FREE, ["a", "\udfff"], ["k[1]=\\xdfff has half of a character (a lone surrogate)"]),
+    (PATH, "~/runs/a b.yaml", []),
+    (PATH, "hub:a/b:train", []),
+    (PATH, "a\0", ["k=a\\x00 has a NUL character"]),
+    (PATH, "x/" * 2500, [f"k={'x/' * 20}...{'x/' * 10} has 5000 bytes, and no path has more than 4095"]),
+    (
+        PATH,
+        {"a": "y" * 256},
+        [f"k.a={'y' * 40}...{'y' * 20} has a part of more than 255 bytes, and no file has such a name"],
+    ),
+    (
+        PATH,
+        "~nobody-here/x",
+        ["k=~nobody-here/x begins with the home folder of a user that this machine does not know"],
+    ),
+    (
+        Constraints(text=label_problem),
+        ["a" * 64, "b" * 65],
+        [f"k[1]={'b' * 65} has 65 characters, and 64 are the most"],
+    ),
+    (Constraints(text=label_problem), [""], ["k[0]= is blank"]),
+    (Constraints(text=label_problem), "a\nb", ["k=a\\x0ab has a line break, or another character that is not printed"]),
+    (
+        Constraints(text=project_problem),
+        "a/b",
+        [r"k=a/b has /, and W&B has no project with one of / \ # ? % : in its name"],
+    ),
+    (Constraints(text=project_problem), "salmon study", []),
+    (Constraints(text=variable_problem), "OPENAI_API_KEY", []),
+    # secrets are not repeated
+    (Constraints(text=variable_problem), "sk-0123456789abcdef", [NO_VARIABLE]),
+    (
+        Constraints(url=True),
+        "ftp://user:secret@host",
+        ["k=ftp://***@host must start with http:// or https:// (and usually ends in /v1)"],
+    ),
+    (PATH, "sk-0123456789abcdef\0", [r"k=sk-***\x00 has a NUL character"]),
     # addresses
     (Constraints(url=True), "https://a/v1", []),
     (Constraints(url=True), None, []),
@@ -55,7 +107,7 @@ def test_problems(constraints: Constraints, value: Any, said: list[str]) -> None
 
 
 def test_fields() -> None:
-    assert setting(cosmetic=True, at_least=2).metadata == {"cosmetic": True, "constraints": Constraints(at_least=2)}
+    assert setting(cosmetic=True, at_least=2).metadata["constraints"] == Constraints(at_least=2)
     assert probability().metadata["constraints"] == Constraints(at_least=0, at_most=1)
     assert probabilities(["a"]).metadata["constraints"] == Constraints(at_least=0, at_most=1, choices=("a",))
     assert not setting().metadata["cosmetic"]

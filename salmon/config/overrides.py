@@ -1,0 +1,82 @@
+"""Words of the command line, looked at before Hydra does: what its parser or its defaults list falls over."""
+
+import re
+from collections.abc import Iterator, Sequence
+from difflib import get_close_matches
+from pathlib import Path
+
+from salmon.config.register import CONF
+from salmon.config.texts import shown, text_problem
+from salmon.errors import SalmonError
+
+LONGEST_WORD = 100_000  # characters; a list of thousands of names
+DEEPEST = 20  # brackets in each other; Hydra's parser is recursive
+LONGEST_NUMBER = 300  # digits; Python refuses to read many more, and a float holds 308
+OPTIONAL = ("scale",)  # groups whose choice may lack a file: Hydra takes a misspelt one for that
+_SEARCHED = re.compile(r"\+{0,2}hydra\.searchpath=|--config-dir|-cd$")  # other folders may have more choices
+
+
+def check_words(words: Sequence[str]) -> None:
+    """Refuse words that Hydra would answer with a traceback, or not at all.
+
+    Raises:
+        SalmonError: each such word, and why.
+    """
+    found = [f"{shown(word)} {problem}" for word in words if (problem := word_problem(word))]
+    found += _misspelt(words)
+    if found:
+        raise SalmonError("\n".join(found))
+
+
+def word_problem(word: str) -> str | None:
+    """Why a word cannot be an override; None where Hydra can say what is wrong with it, if anything is."""
+    if problem := text_problem(word):
+        return problem
+    if len(word) > LONGEST_WORD:
+        return f"has {len(word)} characters, and {LONGEST_WORD} are the most"
+    if re.search(rf"\d[\d_]{{{LONGEST_NUMBER},}}", word):
+        return f"has a number of more than {LONGEST_NUMBER} digits"
+    if _depth(word) > DEEPEST:
+        return f"has brackets in each other, deeper than {DEEPEST}"
+    group, _, choice = word.partition("=")
+    if group.lstrip("+") in groups() and not _may_be_name(choice):
+        return f"names no choice of {group.lstrip('+')}: salmon --help lists them"
+    return None
+
+
+def groups() -> list[str]:
+    """Groups of the config that have choices: the folders of ``conf/``."""
+    return sorted(path.name for path in Path(CONF).iterdir() if path.is_dir())
+
+
+def _may_be_name(choice: str) -> bool:
+    """Hydra's defaults list takes names (or lists of them) alone, and a number or null is neither."""
+    plain = choice.strip()
+    if not plain or plain.lower() in ("null", "true", "false", "nan", "inf", "-inf", "+inf"):
+        return False
+    try:
+        float(plain)
+    except ValueError:
+        return True
+    return False
+
+
+def _depth(word: str) -> int:
+    depth = deepest = 0
+    for char in word:
+        depth += (char in "[{(") - (char in "]})")
+        deepest = max(deepest, depth)
+    return deepest
+
+
+def _misspelt(words: Sequence[str]) -> Iterator[str]:
+    if any(_SEARCHED.match(word) for word in words):
+        return
+    for word in words:
+        group, _, choice = word.partition("=")
+        known = sorted(path.stem for path in (Path(CONF) / group).glob("*.yaml")) if group in OPTIONAL else []
+        for name in choice.split(",") if known else ():
+            if name.strip("'\" ") not in known:
+                close = get_close_matches(name, known, n=1, cutoff=0.5)
+                hint = f" (did you mean {close[0]}?)" if close else ""
+                yield f"{shown(word)} names no choice of {group}{hint}; there are {', '.join(known)}"
