@@ -16,7 +16,7 @@ import os
 import re
 import sys
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import hydra
@@ -27,6 +27,7 @@ from omegaconf import DictConfig, OmegaConf
 from eval.checkpoints import check_tasks, find_checkpoints
 from eval.config import EvalApp
 from eval.extension import register_app
+from eval.sources import require_data
 from salmon.cli import clear_errors, said_clearly
 from salmon.config.overrides import check_words
 from salmon.config.register import CONF
@@ -117,10 +118,11 @@ def run(cfg: EvalApp) -> None:
     """Evaluate, write the results below ``cfg.output`` and show the table."""
     checkpoints = find_checkpoints(cfg.checkpoint)
     check_tasks(checkpoints, cfg.eval.tasks)
+    require_data(cfg.eval.data_dir, cfg.eval.tasks)
     from eval.record import record
-    from eval.results import results_markdown
     from eval.stage import evaluate_all
     from salmon.models.loading import load_base
+    from salmon.pipeline.headlines import headlines
     from salmon.runtime.files import storage_errors
     from salmon.runtime.fingerprint import recorded
     from salmon.tracking.run_description import RunDescription
@@ -143,10 +145,10 @@ def run(cfg: EvalApp) -> None:
         inputs=checkpoints.artifacts,
     )
     with start_tracking(cfg.tracking, description, Path(cfg.paths.wandb).expanduser()) as tracker:
-        tracker.rewind(-1)
         rows = evaluate_all(cfg, shared, checkpoints, output)
+        shown = "\n\n".join(headlines([asdict(row) for row in rows]))
+        logging.getLogger("salmon").info("\n%s\n\nall figures: %s", shown, output / "results.md")
         record(cfg, checkpoints, rows, output, tracker)
-    logging.getLogger("salmon").info("\n%s\nresults: %s", results_markdown(rows), output / "results.json")
 
 
 if __name__ == "__main__":

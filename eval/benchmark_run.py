@@ -9,7 +9,7 @@ from typing import Any
 
 from eval.config import EvalConfig
 from eval.mt_bench.judges import RatingJudge
-from eval.results import Row, Unavailable, load_rows, save_rows
+from eval.results import NoData, Row, Unavailable, load_rows, save_rows
 from eval.sources import MINI, content_hash
 from eval.truthfulqa.judging import AnswerJudge
 from salmon.models.base import SharedModel
@@ -99,9 +99,10 @@ def run_benchmark(
         rows = [_with_scope(row, config, benchmark) for row in benchmark.run(work / benchmark.name)]
     except Unavailable as reason:
         log.warning("%s: no %s: %s", name, benchmark.name, reason)
-        return [Row(name, task, metric, None, None, 0, str(reason)) for task, metric in benchmark.missing]
+        pending = not isinstance(reason, NoData)
+        return [Row(name, *figure, None, None, 0, str(reason), pending=pending) for figure in benchmark.missing]
     log.info("%s: %s in %s", name, benchmark.name, format_duration(time.monotonic() - started))
-    if not any(row.metric == "n_failed" and row.value for row in rows):  # failed calls are tried again next time
+    if not any(row.lacking for row in rows):
         save_rows(work / f"{benchmark.name}.json", key, rows)
     return rows
 

@@ -68,7 +68,7 @@ def find_checkpoints(spec: str) -> Checkpoints:
     Raises:
         SalmonError: a path that is neither an artifact with something to evaluate nor an adapter folder.
     """
-    parts = filter(None, (part.strip() for part in spec.split(",")))
+    parts = _parts(spec)
     found = [one for part in parts for one in _find(part)]
     if not found:
         raise SalmonError("checkpoint= is empty: give an artifact folder, an adapter folder, or the word base")
@@ -82,6 +82,22 @@ def find_checkpoints(spec: str) -> Checkpoints:
         {one.of.name: one.of for one in found if one.of is not None},
         {name: one.moment for name, one in named.items() if one.moment is not None},
     )
+
+
+def _parts(spec: str) -> list[str]:
+    """The parts of a list with commas; a comma inside a path that exists does not part it."""
+    words, parts, start = spec.split(","), list[str](), 0
+    while start < len(words):
+        longest_first = range(len(words), start + 1, -1)
+        joined = (end for end in longest_first if _exists(",".join(words[start:end]).strip()))
+        end = next(joined, start + 1)
+        parts.append(",".join(words[start:end]).strip())
+        start = end
+    return [part for part in parts if part]
+
+
+def _exists(path: str) -> bool:
+    return bool(path.strip(",")) and Path(path).expanduser().exists()
 
 
 def _find(part: str) -> list[_Found]:

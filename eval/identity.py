@@ -7,7 +7,7 @@ from typing import Any
 from eval.bbh.answers import VERSION as ANSWERS_VERSION
 from eval.config import EvalConfig, EvalJudgeSettings, JudgeKind, PrincipleFollowingSettings, TruthfulQAJudgeSettings
 from eval.probes.refusals import VERSION as REFUSALS_VERSION
-from eval.sources import BUNDLED, content_hash, data_folder, is_reference_file
+from eval.sources import BUNDLED, TASKS_OF_FOLDER, content_hash, data_folder, is_reference_file, require_data
 from salmon.config.schema import Config
 from salmon.data.sources import source_identity
 from salmon.principles.bank import load_bank
@@ -25,13 +25,6 @@ TASKS_OF_GROUP = {  # group of settings -> tasks that read it
     "principle_following": ("principle_following",),
 }
 _JUDGED = {"mt_bench", "truthfulqa_gen"}
-TASKS_OF_FOLDER = {  # folder in ``eval.data_dir`` -> tasks that read it
-    "truthfulqa": ("truthfulqa_mc1", "truthfulqa_mc2", "truthfulqa_gen"),
-    "bbh": ("bbh",),
-    "humaneval": ("humaneval",),
-    "tydiqa": ("tydiqa_goldp",),
-    "mt_bench": ("mt_bench",),
-}
 
 
 def evaluation_identity(cfg: Config) -> dict[str, Any]:
@@ -51,6 +44,7 @@ def evaluation_identity(cfg: Config) -> dict[str, Any]:
 
 def _data(evaluation: EvalConfig, tasks: set[str]) -> dict[str, Any]:
     """By content: the benchmarks' files, the banks, and how answers are read."""
+    require_data(evaluation.data_dir, evaluation.tasks)
     folder = data_folder(evaluation.data_dir)
     read = [name for name, users in TASKS_OF_FOLDER.items() if tasks.intersection(users)]
     data: dict[str, Any] = {name: content_hash(None if folder is None else folder / name) for name in read}

@@ -10,6 +10,7 @@ from eval.mt_bench.figure import FILE as RADAR
 from eval.mt_bench.figure import radar
 from eval.principle_following import TASK as PRINCIPLE_FOLLOWING
 from eval.results import Row, metrics_by_step, metrics_of_rows, write_results
+from eval.unfinished import require_finished
 from salmon.config.schema import Config
 from salmon.runtime.environment import command_line, git_revision, versions
 from salmon.runtime.fingerprint import recorded
@@ -21,8 +22,14 @@ COLUMNS = ("checkpoint", "task", "metric", "value", "stderr", "n", "note", "low"
 def record(
     cfg: Config | EvalApp, checkpoints: Checkpoints, rows: list[Row], work: Path, tracker: Tracker
 ) -> dict[str, float]:
-    """Write the results and track them, each checkpoint at its step; the metrics."""
+    """Write the results and, once they are whole, track them, each checkpoint at its step; the metrics.
+
+    Raises:
+        Unfinished: some figures are lacking that the same command may still get.
+    """
     write_results(work, rows, _facts(cfg, checkpoints))
+    require_finished(rows, work)
+    tracker.rewind(-1)  # what a run recorded that was killed after this line
     for step, figures in metrics_by_step(rows).items():
         tracker.log(step, figures)
     tracker.table("results", list(COLUMNS), [[getattr(row, column) for column in COLUMNS] for row in rows], 0)

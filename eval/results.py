@@ -1,20 +1,34 @@
 """What an evaluation reports: rows, their files, and the table people read."""
 
+import logging
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from eval.intervals import mean_share_interval, normal_interval
+from eval.clusters import share_interval, weighted_mean
+from eval.intervals import normal_interval
 from eval.provenance import Provenance
+from salmon.errors import SalmonError
 from salmon.runtime.files import storage_errors, write_json_atomic, write_text_atomic
 from salmon.runtime.foreign import read_json
 from salmon.runtime.tables import markdown_table
 
+VERSION = 2  # raised where equal outputs give other figures or intervals
+
+log = logging.getLogger("salmon")
+
 
 class Unavailable(Exception):
-    """A task cannot be done here (no data, no key); the message becomes the note of its row."""
+    """A task cannot be done here and now (no network, no key); the message becomes the note of its row.
+
+    The evaluation is not finished then: the same command tries it again.
+    """
+
+
+class NoData(Unavailable):
+    """The local folder has no data for a task, which is as final as the folder's content."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +50,7 @@ class Row:
     provenance: Provenance | None = None  # how it was measured, where the task says
     series: str | None = None  # artifact of the training run that the checkpoint is a moment of, where that is known
     step: int | None = None  # updates of that run until then
+    pending: bool = False  # no figure yet: the same command tries again
 
     @classmethod
     def of(cls, saved: dict[str, Any]) -> "Row":
@@ -51,6 +66,11 @@ class Row:
             return None
         return normal_interval(self.value, self.stderr)
 
+    @property
+    def lacking(self) -> bool:
+        """Whether something behind it failed that may succeed when it is tried again."""
+        return self.pending or (self.metric == "n_failed" and bool(self.value))
+
     def renamed(self, checkpoint: str) -> "Row":
         """The same figure for a checkpoint with identical weights."""
         return replace(self, checkpoint=checkpoint, note=f"{self.note}; same adapter as {self.checkpoint}")
@@ -64,10 +84,16 @@ class TaskRows:
     task: str
     how: Provenance
 
-    def mean(self, metric: str, values: Sequence[float]) -> Row:
-        """The mean of the items' scores, which are from 0 to 1, with its standard error and 95 % interval."""
-        mean, stderr = mean_and_stderr(values)
-        interval = None if mean is None else mean_share_interval(values, mean, stderr)
+    def mean(self, metric: str, values: Sequence[float], clusters: Sequence[Any] | None = None) -> Row:
+        """The mean of the items' scores, which are from 0 to 1, with its standard error and 95 % interval.
+
+        Args:
+            clusters: what each item belongs to, such as its question, where several items have it in common; None:
+                every item stands alone.
+        """
+        strata = [(values, range(len(values)) if clusters is None else clusters, 1.0)] if values else []
+        mean, stderr = weighted_mean(strata) if strata else (None, None)
+        interval = None if mean is None else share_interval(strata, mean, stderr)
         low, high = interval or (None, None)
         return Row(self.checkpoint, self.task, metric, mean, stderr, len(values), self.how.text, low, high, self.how)
 
@@ -138,15 +164,26 @@ def run_names(rows: Sequence[Row]) -> dict[str, str]:
 def save_rows(path: Path, key: dict[str, Any], rows: Sequence[Row]) -> None:
     """Write one finished task; ``key`` is every setting that its figures depend on."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_json_atomic(path, {"key": key, "rows": [asdict(row) for row in rows]})
+    write_json_atomic(path, {"version": VERSION, "key": key, "rows": [asdict(row) for row in rows]})
 
 
 def load_rows(path: Path, key: dict[str, Any]) -> list[Row] | None:
-    """The rows of a finished task, or None where it has not been done with these settings."""
+    """The rows of a finished task, or None where it has not been done with these settings.
+
+    A file that is damaged is set aside, and the task measured again from the outputs that are kept.
+    """
     if not path.is_file():
         return None
-    saved = read_json(path, advice="Delete the file to measure the task again")
-    return [Row.of(row) for row in saved["rows"]] if saved["key"] == key else None
+    try:
+        saved = read_json(path)
+        if (saved["version"], saved["key"]) != (VERSION, key):
+            return None
+        return [Row.of(row) for row in saved["rows"]]
+    except (SalmonError, TypeError, KeyError) as error:
+        aside = path.with_name(f".{path.name}.damaged")
+        path.replace(aside)
+        log.warning("%s is damaged (%s); it is now %s, and the task is measured again", path, error, aside)
+        return None
 
 
 def write_results(folder: Path, rows: Sequence[Row], facts: dict[str, Any], lists: Sequence[str] = ()) -> None:

@@ -2,10 +2,24 @@
 
 from collections.abc import Iterator
 
-from eval.config import EvalConfig, JudgeKind, MTBenchMode, MTBenchSettings, TruthfulQAJudgeSettings
+from eval.config import EvalApp, EvalConfig, JudgeKind, MTBenchMode, MTBenchSettings, TruthfulQAJudgeSettings
+from salmon.config.schema import Config
+
+# Settings with the longest answer of each benchmark that generates, below ``eval``.
+GENERATING = {
+    "truthfulqa_gen": "truthfulqa_gen",
+    "bbh": "bbh",
+    "humaneval": "humaneval",
+    "tydiqa_goldp": "tydiqa",
+    "mt_bench": "mt_bench",
+    "probes": "probes",
+}
 
 
-def eval_rules(evaluation: EvalConfig) -> Iterator[str]:
+def eval_rules(config: Config | EvalApp) -> Iterator[str]:
+    evaluation: EvalConfig = config.eval
+    if isinstance(config, EvalApp) or "eval" in config.stages:
+        yield from _used_rules(evaluation, config.model.context)
     if evaluation.tydiqa.languages == []:
         yield "eval.tydiqa.languages=[] asks nothing; name languages, or null for all"
     for task, files in (("pairs", evaluation.pairs.files), ("probes", evaluation.probes.files)):
@@ -16,6 +30,18 @@ def eval_rules(evaluation: EvalConfig) -> Iterator[str]:
     following = evaluation.principle_following
     if following.real_pairs and not following.real_banks:
         yield "eval.principle_following.real_pairs needs at least one bank in eval.principle_following.real_banks"
+
+
+def _used_rules(evaluation: EvalConfig, context: int) -> Iterator[str]:
+    """What concerns only a job that evaluates."""
+    if not evaluation.tasks:
+        yield "eval.tasks is empty, which measures nothing; name tasks, or leave eval out of stages"
+    for task, group in GENERATING.items():
+        length = getattr(evaluation, group).max_new_tokens
+        if task in evaluation.tasks and length >= context:
+            yield (
+                f"eval.{group}.max_new_tokens={length} leaves no room for a prompt in model.context={context}; lower it"
+            )
 
 
 def _mt_bench_rules(mt_bench: MTBenchSettings) -> Iterator[str]:

@@ -8,12 +8,13 @@ reference_answer/<judge>.jsonl}`` (FastChat's), ``humaneval/HumanEval.jsonl[.gz]
 
 import hashlib
 import urllib.request
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from eval.network import offline, reachable
-from eval.results import Unavailable
+from eval.results import NoData, Unavailable
 from salmon.errors import SalmonError
 from salmon.runtime.files import file_digest
 from salmon.runtime.foreign import read_json
@@ -72,6 +73,13 @@ HUMANEVAL = (
     "b796127e635a67f93fb35c04f4cb03cf06f38c8072ee7cee8833d7bee06979ef",
 )
 DOWNLOAD_TIMEOUT_S = 30.0
+TASKS_OF_FOLDER = {  # folder in ``eval.data_dir`` -> tasks that read it
+    "truthfulqa": ("truthfulqa_mc1", "truthfulqa_mc2", "truthfulqa_gen"),
+    "bbh": ("bbh",),
+    "humaneval": ("humaneval",),
+    "tydiqa": ("tydiqa_goldp",),
+    "mt_bench": ("mt_bench",),
+}
 
 
 @dataclass(frozen=True)
@@ -100,6 +108,20 @@ def data_folder(data_dir: str | None) -> Path | None:
     return folder
 
 
+def require_data(data_dir: str | None, tasks: Sequence[str]) -> None:
+    """
+    Raises:
+        SalmonError: the folder is not there, or has data for none of the tasks that read it.
+    """
+    folder = data_folder(data_dir)
+    needed = [name for name, users in TASKS_OF_FOLDER.items() if set(users).intersection(tasks)]
+    if folder is not None and needed and not any((folder / name).is_dir() for name in needed):
+        raise SalmonError(
+            f"eval.data_dir={data_dir}: {folder} has no folder {' or '.join(needed)}, so nothing could be measured; "
+            f"give a folder that has, the word {MINI}, or null to use the hub"
+        )
+
+
 def content_hash(folder: Path | None) -> str:
     """16 hex digits that change with any file in ``folder``; "hub" for None."""
     if folder is None:
@@ -118,7 +140,7 @@ def truthfulqa_rows(folder: Path) -> list[dict[str, Any]]:
     """TruthfulQA's ``mc_task.json`` in the row format of the hub's data set (choices and labels as lists)."""
     path = folder / "truthfulqa" / "mc_task.json"
     if not path.is_file():
-        raise Unavailable(f"no truthfulqa/mc_task.json in {folder}")
+        raise NoData(f"no truthfulqa/mc_task.json in {folder}")
     try:
         return [
             {
@@ -146,7 +168,7 @@ def bbh_examples(folder: Path, wanted: list[str] | None) -> dict[str, list[dict[
             except (ValueError, KeyError, TypeError) as error:
                 raise SalmonError(f"{path} is not in the format of BIG-Bench Hard: {error!r}") from error
     if not rows:
-        raise Unavailable(f"no bbh/<task>.json in {folder}")
+        raise NoData(f"no bbh/<task>.json in {folder}")
     return rows
 
 
@@ -167,7 +189,7 @@ def mt_bench_data(folder: Path | None, downloads: Path, references: str) -> MTBe
     root = folder / "mt_bench" if folder else _fetch_mt_bench(downloads / "mt_bench")
     for name in ("question.jsonl", "judge_prompts.jsonl"):
         if not (root / name).is_file():
-            raise Unavailable(f"no mt_bench/{name} in {root.parent}")
+            raise NoData(f"no mt_bench/{name} in {root.parent}")
     named = Path(references).expanduser()
     file = named if is_reference_file(references) else root / REFERENCES / f"{references}.jsonl"
     return MTBenchData(
@@ -223,7 +245,7 @@ def humaneval_rows(folder: Path | None, downloads: Path) -> list[dict[str, Any]]
         found = [folder / "humaneval" / f"HumanEval.jsonl{ending}" for ending in ("", ".gz")]
         path = next((file for file in found if file.is_file()), found[0])
         if not path.is_file():
-            raise Unavailable(f"no humaneval/HumanEval.jsonl[.gz] in {folder}")
+            raise NoData(f"no humaneval/HumanEval.jsonl[.gz] in {folder}")
     return rows_with(path, ("task_id", "prompt", "test", "entry_point"))
 
 

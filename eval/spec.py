@@ -1,6 +1,7 @@
 """What the pipeline knows of the stage ``eval``; importing it is cheap."""
 
 from eval.identity import evaluation_identity
+from eval.results import VERSION as FIGURES_VERSION
 from salmon.config.schema import Config
 from salmon.stage.spec import StageSpec
 
@@ -15,4 +16,12 @@ def subjects(cfg: Config) -> tuple[str, ...]:
     return (() if tasks == NO_POLICY else POLICIES) + (("reward",) if tasks & REWARD_TASKS else ())
 
 
-SPEC = StageSpec("eval", 1, "eval.stage", ("checkpoint",), evaluation_identity, subjects=subjects)
+SPEC = StageSpec(
+    "eval",
+    FIGURES_VERSION,
+    "eval.stage",
+    ("checkpoint",),
+    evaluation_identity,
+    subjects=subjects,
+    overview="eval.overview:draw_overview",
+)

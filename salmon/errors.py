@@ -36,3 +36,10 @@ class Findings:
             raise SalmonError(f"{heading}: {self.found[0]}")
         if self.found:
             raise SalmonError("\n  - ".join([f"{heading}:", *self.found]))
+
+
+class Unfinished(SalmonError):
+    """A stage could not do all of its work for a reason that may pass, such as a server that does not answer.
+
+    What it did is kept in its work folder; the same command tries only the rest again.
+    """

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from eval.generation.batches import in_batches
-from salmon.runtime.jsonl import append_records, read_grown
+from salmon.runtime.jsonl import append_records, recover_grown
 from salmon.runtime.progress import Progress
 
 log = logging.getLogger("salmon")
@@ -34,7 +34,7 @@ def cached_answers(
         size: of a batch, halved where memory runs out.
         unit: what the items are called on the progress lines.
     """
-    done = {row[field]: row for row in read_grown(path)}
+    done = {row[field]: row for row in recover_grown(path, lambda row: field in row)}
     items = [item for group in groups for item in group]
     progress = Progress(len(items), unit, log, start=sum(identity(item) in done for item in items))
 

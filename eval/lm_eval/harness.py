@@ -4,9 +4,11 @@ Prompts, few-shot examples, filters and metrics are lm-eval's; only where the ro
 and how the model is called are set here.
 """
 
+import glob
 import io
 import json
 import logging
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stderr
 from pathlib import Path
@@ -25,21 +27,28 @@ from eval.provenance import Provenance
 from eval.results import Row, TaskRows, Unavailable
 from salmon.runtime.jsonl import rewrite_records
 
+TEMPORARY = ".rows-"
 FEWSHOT_SEED = 1234  # lm-eval's default; these tasks take their examples in a fixed order anyway
 
 
 @contextmanager
 def rows_folder(work: Path) -> Iterator[Path]:
-    """A folder for converted rows and for the data library's copies of them, removed at the end."""
+    """A folder for converted rows and for the data library's copies of them, removed at the end.
+
+    One that a kill left is removed at the beginning; the name says that it is no part of an artifact.
+    """
     work.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(prefix="rows-", dir=work) as folder:
+    for left in work.glob(f"{TEMPORARY}*"):
+        shutil.rmtree(left)
+    with TemporaryDirectory(prefix=TEMPORARY, dir=work) as folder:
         yield Path(folder)
 
 
 def local_task(task: str, rows: dict[str, Path]) -> dict[str, Any]:
     """lm-eval's packaged ``task`` on local rows of some splits: everything else stays as packaged."""
     cache = next(iter(rows.values())).parent / "cache"
-    files = {"data_files": {split: str(file) for split, file in rows.items()}, "cache_dir": str(cache)}
+    paths = {split: glob.escape(str(file)) for split, file in rows.items()}  # the data library takes patterns
+    files = {"data_files": paths, "cache_dir": str(cache)}
     return {"task": task, "dataset_path": "json", "dataset_name": None, "dataset_kwargs": files}
 
 

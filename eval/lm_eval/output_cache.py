@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from salmon.runtime.jsonl import append_records, read_grown
+from salmon.runtime.jsonl import append_records, recover_grown
 
 
 class OutputCache:
@@ -21,7 +21,8 @@ class OutputCache:
             path: None keeps the outputs in memory only.
         """
         self._path = path
-        self._outputs = {} if path is None else {row["request"]: row["output"] for row in read_grown(path)}
+        saved = [] if path is None else recover_grown(path, lambda row: {"request", "output"} <= row.keys())
+        self._outputs = {row["request"]: row["output"] for row in saved}
 
     def get(self, request: str) -> Any:
         """The output of a request, or None."""

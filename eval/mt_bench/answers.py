@@ -1,7 +1,6 @@
 """The answers of a checkpoint, turn by turn, at FastChat's temperatures."""
 
 import hashlib
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -92,7 +91,6 @@ def _answer_batch(
             ],
             "model_id": model_id,
             "choices": [{"index": 0, "turns": [m["content"] for m in conversation if m["role"] == "assistant"]}],
-            "tstamp": time.time(),
             "cut": was_cut,
         }
         for question, conversation, was_cut in zip(batch, conversations, cut, strict=True)

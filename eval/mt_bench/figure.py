@@ -38,13 +38,15 @@ def radar(path: Path, rows: Sequence[Row]) -> Path | None:
     for place, (name, ratings) in enumerate(drawn.items()):
         axes.plot([*angles, angles[0]], [*ratings, ratings[0]], **line_style(place), label=name)
     axes.set_xticks(angles, categories, fontsize=PANEL_TITLE)
-    axes.tick_params(axis="x", pad=16)
+    for label, angle in zip(axes.get_xticklabels(), angles, strict=True):
+        aside = round(math.sin(angle), 6)  # right of the middle above 0: the name begins at the circle
+        label.set_horizontalalignment("center" if aside == 0 else "left" if aside > 0 else "right")
     axes.set_ylim(0, 10)
     axes.set_yticks(range(2, 11, 2))
     lacking = [name for name in checkpoints if name not in drawn]
     without = f"\nnot drawn, without a rating in some category: {', '.join(lacking)}" if lacking else ""
     judges = dict.fromkeys(row.provenance.judge for row in rows if row.task == TASK and row.provenance)
-    axes.set_title(
+    figure.suptitle(
         f"MT-Bench by category, judged by {', '.join(str(judge) for judge in judges)}{without}", fontsize=TITLE
     )
     axes.legend(loc="upper left", bbox_to_anchor=(1.05, 1.0), fontsize=LABEL)

@@ -4,7 +4,6 @@ As in FastChat's ``show_result`` a win counts only where both orders agree on it
 clear verdict is left out with its pair, and counted.
 """
 
-import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -91,7 +90,6 @@ def write_comparisons(
                 "g2_user_prompt": two.user,
                 "g2_judgment": second,
                 "turn": turn + 1,
-                "tstamp": time.time(),
                 "request": keys[place],
             }
 
@@ -112,16 +110,22 @@ def outcome(won: tuple[str | None, str | None]) -> str | None:
 
 
 def win_rate_rows(
-    of: TaskRows, pairs: Sequence[tuple[str, tuple[str | None, str | None]]], n_failed: int = 0
+    of: TaskRows,
+    pairs: Sequence[tuple[str, tuple[str | None, str | None]]],
+    questions: Sequence[Any],
+    n_failed: int = 0,
 ) -> list[Row]:
     """Wins, losses and ties of a model, and how often the order of the answers decided.
 
     Args:
         pairs: the model's seat (model_1 or model_2) and the winners of both games, of each pair.
+        questions: that each pair is about; the turns of one question are not independent of each other.
         n_failed: pairs of these with a failed call.
     """
-    outcomes = [(seat, outcome(won)) for seat, won in pairs]
-    decided = [0.5 if result == TIE else float(result == seat) for seat, result in outcomes if result is not None]
+    outcomes = [(seat, outcome(won), question) for (seat, won), question in zip(pairs, questions, strict=True)]
+    clear = [(seat, result, question) for seat, result, question in outcomes if result is not None]
+    decided = [0.5 if result == TIE else float(result == seat) for seat, result, _ in clear]
+    clusters = [question for _, _, question in clear]
     disagree = [won for _, won in pairs if None not in won and won[0] != won[1]]
     counts = {
         "n_win": decided.count(1.0),
@@ -134,8 +138,8 @@ def win_rate_rows(
         "n_second_in_both_orders": disagree.count(("model_2", "model_1")),
     }
     rates = [
-        of.mean("win_rate_adjusted", decided),  # FastChat's: a tie is half a win
-        of.mean("win_rate", [float(result == 1) for result in decided]),
+        of.mean("win_rate_adjusted", decided, clusters),  # FastChat's: a tie is half a win
+        of.mean("win_rate", [float(result == 1) for result in decided], clusters),
     ]
     return rates + [of.count(metric, count, len(pairs)) for metric, count in counts.items()]
 
@@ -143,4 +147,4 @@ def win_rate_rows(
 def comparison_rows(of: TaskRows, judgments: Sequence[dict[str, Any]]) -> list[Row]:
     """``win_rate_rows`` of model_1 in FastChat's rows."""
     pairs = [("model_1", winners((row["g1_judgment"], row["g2_judgment"]))) for row in judgments]
-    return win_rate_rows(of, pairs, sum(map(call_failed, judgments)))
+    return win_rate_rows(of, pairs, [row["question_id"] for row in judgments], sum(map(call_failed, judgments)))

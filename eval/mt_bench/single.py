@@ -1,7 +1,6 @@
 """Each turn of each answer, rated from 1 to 10."""
 
 import statistics
-import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -60,7 +59,6 @@ def write_ratings(
                 "judgment": verdict.text,
                 "score": UNPARSED_SCORE if verdict.rating is None else verdict.rating,
                 "turn": turn + 1,
-                "tstamp": time.time(),
                 "request": keys[place],
             }
             yield row if judge.repeats == 1 else row | {"repeat": repeat}

@@ -11,7 +11,7 @@ from eval.mt_bench.judges import ERROR_TEXT, JudgePrompt, RatingJudge, rating_ju
 from eval.sources import MTBenchData
 from salmon.config.slug import slug
 from salmon.errors import SalmonError
-from salmon.runtime.jsonl import append_records, read_grown, rewrite_records
+from salmon.runtime.jsonl import append_records, recover_grown, rewrite_records
 from salmon.runtime.progress import Progress
 
 log = logging.getLogger("salmon")
@@ -81,7 +81,8 @@ def complete_judgment_file(
     Args:
         make: the rows at these places of ``keys``, in order, each as soon as it is there.
     """
-    kept = {row["request"]: row for row in read_grown(path) if row.get("request") in set(keys) and not call_failed(row)}
+    wanted = set(keys)
+    kept = {row["request"]: row for row in recover_grown(path) if row.get("request") in wanted and not call_failed(row)}
     todo = [i for i, key in enumerate(keys) if key not in kept]
     if todo or path.is_file():
         rewrite_records(path, [kept[key] for key in keys if key in kept])

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from eval.intervals import normal_interval, proportion_interval
+from eval.clusters import Stratum, share_interval, weighted_mean
 from eval.pairs.rewardbench import score_weights, section_weights
 from eval.results import Row, TaskRows
 
@@ -58,46 +58,11 @@ def accuracy_rows(rows: TaskRows, scored: ScoredPairs, categories: Sequence[str]
     return found + [rows.count(f"{name}_{label}", count, len(right)) for name, count in counts.items()]
 
 
-Stratum = tuple[Sequence[float], Sequence[str], float]  # values [n], their clusters [n], weight (all sum to 1)
-
-
-def weighted_mean(strata: Sequence[Stratum]) -> tuple[float, float | None]:
-    """The weighted mean of the strata's means, and its standard error; None with fewer than two clusters.
-
-    Values of one cluster are not independent of each other (cluster-robust variance, Liang & Zeger 1986, with the
-    factor G / (G - 1)); where every value is its own cluster in one stratum, this is the usual standard error.
-    """
-    mean, influence = 0.0, dict[str, float]()
-    for values, clusters, weight in strata:
-        centre = sum(values) / len(values)
-        mean += weight * centre
-        for value, cluster in zip(values, clusters, strict=True):
-            influence[cluster] = influence.get(cluster, 0.0) + weight / len(values) * (value - centre)
-    groups = len(influence)
-    if groups < 2:
-        return mean, None
-    return mean, float(np.sqrt(groups / (groups - 1) * sum(part**2 for part in influence.values())))
-
-
 def _mean_row(rows: TaskRows, metric: str, strata: Sequence[Stratum]) -> Row:
     values = [value for stratum, _, _ in strata for value in stratum]
     if not values:
         note = f"no figure: no pair has two finite scores; {rows.how.text}"
         return Row(rows.checkpoint, rows.task, metric, None, None, 0, note, provenance=rows.how)
     mean, stderr = weighted_mean(strata)
-    low, high = _interval(strata, mean, stderr) or (None, None)
+    low, high = share_interval(strata, mean, stderr) or (None, None)
     return Row(rows.checkpoint, rows.task, metric, float(mean), stderr, len(values), rows.how.text, low, high, rows.how)
-
-
-def _interval(strata: Sequence[Stratum], mean: float, stderr: float | None) -> tuple[float, float] | None:
-    """Of a proportion where that is what the mean is, or where no pair says anything else; else by standard error."""
-    values = {value for stratum, _, _ in strata for value in stratum}
-    groups = len({cluster for _, clusters, _ in strata for cluster in clusters})
-    pairs = sum(len(stratum) for stratum, _, _ in strata)
-    equal_weights = len({round(weight / len(stratum), 12) for stratum, _, weight in strata}) == 1
-    if values <= {0.0, 1.0} and (len(values) == 1 or (equal_weights and groups == pairs)):
-        return proportion_interval(round(mean * groups), groups)
-    if stderr is None:
-        return None
-    low, high = normal_interval(mean, stderr)
-    return max(0.0, low), min(1.0, high)

@@ -53,8 +53,8 @@ def calibration(tables: Sequence[PrincipleTable], pairs: PairTable, bootstrap: P
         for b in range(BINS)
     ]
     return Calibration(
-        BootstrapEstimate.of(ratio(np.abs(predicted - observed).sum(axis=1), everything), n, prompts),
-        BootstrapEstimate.of(ratio(squared, everything), n, prompts),
+        bootstrap.estimate(ratio(np.abs(predicted - observed).sum(axis=1), everything), n, prompts),
+        bootstrap.estimate(ratio(squared, everything), n, prompts),
         table,
     )
 

@@ -14,6 +14,8 @@ from scipy.stats import rankdata
 from eval.principle_following.bootstrap import BootstrapEstimate, Draws, PromptBootstrap, mean_of, ratio
 from eval.principle_following.tables import PairTable, PrincipleTable
 
+SHARES = ("accuracy_asserted", "accuracy_negated", "flip_rate", "opposite_flip_rate")  # from 0 to 1
+
 
 @dataclass(frozen=True)
 class Figures:
@@ -33,10 +35,6 @@ class _Share:
     total: Draws
     n: int
     prompts: int
-
-    @property
-    def estimate(self) -> BootstrapEstimate:
-        return BootstrapEstimate.of(ratio(self.hits, self.total), self.n, self.prompts)
 
 
 def correct(margin: np.ndarray, truth: np.ndarray) -> np.ndarray:
@@ -72,18 +70,24 @@ def measure(tables: Sequence[PrincipleTable], pairs: PairTable, bootstrap: Promp
             if table.joint and table.opposite not in shares.get("conflict_ratio", {}):
                 alone = (np.abs(table.asserted) + np.abs(other.asserted)) / 2
                 add("conflict_ratio", table, np.mean(np.abs(table.joint), axis=0), alone)
-    by_principle = {metric: {name: s.estimate for name, s in each.items()} for metric, each in shares.items()}
-    mean = {metric: _mean(list(each.values())) for metric, each in shares.items()}
+    by_principle = {
+        metric: {
+            name: bootstrap.estimate(ratio(s.hits, s.total), s.n, s.prompts, metric in SHARES)
+            for name, s in each.items()
+        }
+        for metric, each in shares.items()
+    }
+    mean = {metric: _mean(list(each.values()), bootstrap, metric in SHARES) for metric, each in shares.items()}
     lengths = {table.name: length_correlation(table.scores, pairs, bootstrap) for table in tables}
     rated = len(pairs.lengths)
-    by_principle["length_correlation"] = {k: BootstrapEstimate.of(d, rated, pairs.prompts) for k, d in lengths.items()}
+    by_principle["length_correlation"] = {k: bootstrap.estimate(d, rated, pairs.prompts) for k, d in lengths.items()}
     unrelated = [lengths[table.name] for table in tables if not table.about_length]
     if unrelated:
-        mean["length_correlation"] = BootstrapEstimate.of(mean_of(unrelated), rated, pairs.prompts)
+        mean["length_correlation"] = bootstrap.estimate(mean_of(unrelated), rated, pairs.prompts)
     return Figures(
         by_principle,
         mean,
-        {metric: _pooled(list(each.values())) for metric, each in shares.items()},
+        {metric: _pooled(list(each.values()), bootstrap, metric in SHARES) for metric, each in shares.items()},
         {table.name: int((table.truth == 0).sum()) for table in tables},
     )
 
@@ -111,13 +115,13 @@ def sensitivity(tables: Sequence[PrincipleTable], pairs: PairTable, bootstrap: P
     scores = np.stack([table.scores for table in tables], axis=1)  # [R, K]
     scores = scores - scores.mean(axis=0)
     if len(tables) < 2:
-        return BootstrapEstimate.of(np.array([np.nan]), 0, 0)
+        return bootstrap.estimate(np.array([np.nan]), 0, 0)
     owner, ones = pairs.prompt_of_response, np.ones(len(scores))
     n = bootstrap.sums(ones, owner)
     within = bootstrap.sums(scores.std(axis=1), owner) / n
     mean, square = (bootstrap.sums(part, owner) / n[:, None] for part in (scores, scores**2))
     across = np.sqrt(np.maximum(square - mean**2, 0)).mean(axis=1)
-    return BootstrapEstimate.of(ratio(within, across), len(scores), pairs.prompts)
+    return bootstrap.estimate(ratio(within, across), len(scores), pairs.prompts)
 
 
 def matrix(tables: Sequence[PrincipleTable]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -148,12 +152,11 @@ def _share(
     )
 
 
-def _mean(shares: Sequence[_Share]) -> BootstrapEstimate:
-    return BootstrapEstimate.of(
-        mean_of([ratio(s.hits, s.total) for s in shares]), sum(s.n for s in shares), max(s.prompts for s in shares)
-    )
+def _mean(shares: Sequence[_Share], bootstrap: PromptBootstrap, share: bool) -> BootstrapEstimate:
+    draws = mean_of([ratio(s.hits, s.total) for s in shares])
+    return bootstrap.estimate(draws, sum(s.n for s in shares), max(s.prompts for s in shares), share)
 
 
-def _pooled(shares: Sequence[_Share]) -> BootstrapEstimate:
+def _pooled(shares: Sequence[_Share], bootstrap: PromptBootstrap, share: bool) -> BootstrapEstimate:
     hits, total = (np.sum(part, axis=0) for part in ([s.hits for s in shares], [s.total for s in shares]))
-    return BootstrapEstimate.of(ratio(hits, total), sum(s.n for s in shares), max(s.prompts for s in shares))
+    return bootstrap.estimate(ratio(hits, total), sum(s.n for s in shares), max(s.prompts for s in shares), share)

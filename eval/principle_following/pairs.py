@@ -1,6 +1,7 @@
 """The pairs of responses that a reward model is measured on, from files."""
 
 from dataclasses import dataclass
+from itertools import zip_longest
 from pathlib import Path
 
 from eval.pairs.files import read_preferences
@@ -9,6 +10,7 @@ from salmon.data.rows import content_id
 from salmon.errors import SalmonError
 from salmon.preferences.pairs import Pair
 from salmon.runtime.artifact import Artifact, open_artifact
+from salmon.runtime.seeding import stream
 
 HELD_OUT = "held_out_pairs.jsonl"
 SETTING = "eval.principle_following.pairs"
@@ -50,7 +52,7 @@ def find_pairs(reward: Artifact, given: str | None) -> Path:
     return open_artifact(folder).file(HELD_OUT)
 
 
-def read_pairs(path: Path, limit: int | None) -> list[Pair]:
+def read_pairs(path: Path, limit: int | None, seed: int) -> list[Pair]:
     """Rows ``{prompt_id, prompt, response_1, response_2}``; pairs of equal responses are kept (they tie).
 
     Raises:
@@ -62,10 +64,10 @@ def read_pairs(path: Path, limit: int | None) -> list[Pair]:
         pairs.append(Pair(prompt_id, prompt, one, two))
     if not pairs:
         raise SalmonError(f"{path} has no pairs. Hold prompts out (preferences.held_out_fraction), or give {SETTING}")
-    return pairs[:limit]
+    return drawn(pairs, limit, seed)
 
 
-def read_real_pairs(path: Path, limit: int | None) -> RealPairs:
+def read_real_pairs(path: Path, limit: int | None, seed: int) -> RealPairs:
     """The pairs of a file in any format of ``eval.pairs.files``; rows without a preference to measure are skipped.
 
     Raises:
@@ -73,4 +75,22 @@ def read_real_pairs(path: Path, limit: int | None) -> RealPairs:
     """
     found = read_preferences(path)
     pairs = [Pair(content_id(row.prompt), row.prompt, row.chosen, row.rejected) for row in found.pairs]
-    return RealPairs(pairs[:limit], found.skipped)
+    return RealPairs(drawn(pairs, limit, seed), found.skipped)
+
+
+def drawn(pairs: list[Pair], limit: int | None, seed: int) -> list[Pair]:
+    """At most ``limit`` pairs, of as many prompts as possible; in the order of the file.
+
+    Prompts are drawn, so that neither the file's order nor its prompts with many pairs decide. Every prompt gives its
+    first pair before one gives its second.
+    """
+    if limit is None or len(pairs) <= limit:
+        return pairs
+    by_prompt: dict[str, list[int]] = {}
+    for place, pair in enumerate(pairs):
+        by_prompt.setdefault(pair.prompt_id, []).append(place)
+    groups = list(by_prompt.values())
+    order = stream(seed, "principle_following", "prompts").permutation(len(groups))
+    rounds = zip_longest(*(groups[number] for number in order))
+    places = [place for places in rounds for place in places if place is not None]
+    return [pairs[place] for place in sorted(places[:limit])]

@@ -12,7 +12,7 @@ import numpy as np
 from eval.benchmark_run import Measurement, RewardSubject
 from eval.config import PrincipleFollowingSettings
 from eval.principle_following import TASK
-from eval.principle_following.bootstrap import BootstrapEstimate, PromptBootstrap, ratio
+from eval.principle_following.bootstrap import PromptBootstrap, ratio
 from eval.principle_following.calibration import calibration
 from eval.principle_following.metrics import correct, matrix, measure, sensitivity
 from eval.principle_following.pairs import RealPairs, find_pairs, read_pairs, read_real_pairs
@@ -41,6 +41,7 @@ from salmon.runtime.store import Artifact
 log = logging.getLogger("salmon")
 
 SETTINGS = "eval.principle_following"
+FEW_PROMPTS = 30  # below it intervals are rough
 
 
 @dataclass(frozen=True)
@@ -71,14 +72,17 @@ def principle_following_benchmark(subject: RewardSubject) -> Measurement | None:
     if TASK not in subject.config.tasks:
         return None
     settings = subject.config.principle_following
-    inputs = read_inputs(settings, subject.artifact)
+    inputs = read_inputs(settings, subject.artifact, subject.seed)
     return lambda: evaluate_reward_model(
         subject.shared, subject.artifact, subject.name, settings, inputs, subject.seed, subject.work
     )
 
 
-def read_inputs(settings: PrincipleFollowingSettings, artifact: Artifact) -> Inputs:
+def read_inputs(settings: PrincipleFollowingSettings, artifact: Artifact, seed: int) -> Inputs:
     """Banks and pairs for a reward artifact.
+
+    Args:
+        seed: draws the pairs where ``settings.limit`` leaves some out.
 
     Raises:
         SalmonError: a file is missing or malformed, or a bank has no checks.
@@ -86,11 +90,11 @@ def read_inputs(settings: PrincipleFollowingSettings, artifact: Artifact) -> Inp
     banks = read_banks(settings)
     path = find_pairs(artifact, settings.pairs)
     real = {
-        name: read_real_pairs(existing(f"{SETTINGS}.real_pairs.{name}", file), settings.limit)
+        name: read_real_pairs(existing(f"{SETTINGS}.real_pairs.{name}", file), settings.limit, seed)
         for name, file in settings.real_pairs.items()
     }
     real_banks = [load_bank(spec) for spec in settings.real_banks] if real else []
-    return Inputs(banks, read_pairs(path, settings.limit), path, real, real_banks)
+    return Inputs(banks, read_pairs(path, settings.limit, seed), path, real, real_banks)
 
 
 def read_banks(settings: PrincipleFollowingSettings) -> dict[str, Bank]:
@@ -170,6 +174,10 @@ def measure_model(
     pairs = pair_table(inputs.pairs, tokens)
     columns = [column for bank in inputs.banks.values() for column in principle_columns(bank)]
     scores = score_table(model, responses, columns, 2 * settings.batch_size, folder)
+    if pairs.prompts < FEW_PROMPTS:
+        log.warning(
+            "%s: %s has %d prompts; intervals of fewer than %d are rough", name, TASK, pairs.prompts, FEW_PROMPTS
+        )
     bootstrap = PromptBootstrap(pairs.prompts, settings.bootstrap, seed)
     tables = {
         prefix: principle_tables(bank, truths(bank, inputs.pairs), pairs, columns, scores)
@@ -185,7 +193,7 @@ def measure_model(
     }
     return Report(
         name,
-        _about(model, inputs, settings),
+        _about(model, inputs, settings, pairs.prompts),
         facts,
         banks,
         Matrix([table.name for table in tables[TRAINED]], measured, reference, counts.tolist()),
@@ -228,16 +236,17 @@ def _real_report(
         len(column),
         len(bank.principles),
         real.skipped,
-        BootstrapEstimate.of(draws, len(right), pairs.prompts),
+        bootstrap.estimate(draws, len(right), pairs.prompts, share=True),
     )
 
 
-def _about(model: RewardModel, inputs: Inputs, settings: PrincipleFollowingSettings) -> str:
+def _about(model: RewardModel, inputs: Inputs, settings: PrincipleFollowingSettings, prompts: int) -> str:
     banks = ", ".join(bank.name + (f" as {prefix}..." if prefix else "") for prefix, bank in inputs.banks.items())
-    limited = "" if settings.limit is None else f"LIMITED to the first {settings.limit} pairs of each source; "
+    limited = "" if settings.limit is None else f"LIMITED to {settings.limit} pairs of each source, of drawn prompts; "
     asked = "" if model.reads_principles else "this model was trained WITHOUT principles and is asked without; "
+    few = f"FEW PROMPTS: intervals of {prompts} are rough; " if prompts < FEW_PROMPTS else ""
     return (
-        f"{limited}{asked}banks {banks} on {inputs.pairs_file}; ties of a check are left out; a figure "
+        f"{limited}{few}{asked}banks {banks} on {inputs.pairs_file}; ties of a check are left out; a figure "
         "without a principle's name is the mean over principles (rare ones included, which widens its "
         f"interval); in brackets 95 % intervals by bootstrap over prompts ({settings.bootstrap} resamples)"
     )

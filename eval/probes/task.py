@@ -143,5 +143,7 @@ def _rates(rows: TaskRows, metric: str, verdicts: Sequence[dict[str, Any]], by_c
     for category in sorted({verdict["category"] for verdict in verdicts} - {""}) if by_category else ():
         groups[f"{metric}:{category.replace('/', '-')}"] = [v for v in verdicts if v["category"] == category]
     return [
-        rows.mean(name, [float(verdict["verdict"] == REFUSAL) for verdict in group]) for name, group in groups.items()
+        # A prompt that stands in a file twice gets one answer.
+        rows.mean(name, [float(v["verdict"] == REFUSAL) for v in group], [v["prompt"] for v in group])
+        for name, group in groups.items()
     ]

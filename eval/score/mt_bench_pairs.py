@@ -61,7 +61,8 @@ def score_pairs(items: Sequence[SavedItem]) -> ScoreReport:
         how = Provenance(HARNESS, PAIR_TASK, judge=judge)
         of = TaskRows(column(model, judge, seats), PAIR_TASK, how)
         n_failed = sum(call_failed(pair.item.values) for _, pair in seated)
-        rows += win_rate_rows(of, [(seat, pair.winners) for seat, pair in seated], n_failed)
+        questions = [pair.question for _, pair in seated]
+        rows += win_rate_rows(of, [(seat, pair.winners) for seat, pair in seated], questions, n_failed)
     undecided = [p.item.place for p in pairs if p.outcome is None]
     stored = [(p.item.values.get("g1_winner"), p.item.values.get("g2_winner")) for p in pairs]
     differing = [

@@ -8,7 +8,7 @@ from typing import Any
 
 from salmon.errors import SalmonError
 from salmon.runtime.foreign import read_bytes
-from salmon.runtime.jsonl import Record, as_record, parse_record, split_lines
+from salmon.runtime.jsonl import Record, as_record, split_lines
 from salmon.runtime.parsing import Malformed, parse_json
 
 ARRAY_OR_LINES = "one JSON array of objects, or one object a line (JSONL)"
@@ -73,14 +73,15 @@ def _items_of(path: Path) -> list[SavedItem]:
 def _record(place: str, value: Any) -> Record:
     """The object of a line, or of an item of an array."""
     try:
-        return parse_record(value) if isinstance(value, bytes) else as_record(value)
+        # A score of NaN is one of the things that are counted.
+        return as_record(parse_json(value, finite=False) if isinstance(value, bytes) else value)
     except ValueError as error:
         raise SalmonError(f"{place}: {error}; the file must hold {ARRAY_OR_LINES}") from error
 
 
 def _array(path: Path, content: bytes) -> list[Any]:
     try:
-        return parse_json(content)
+        return parse_json(content, finite=False)
     except Malformed as error:
         line = f":{error.line}" if error.line else ""
         raise SalmonError(f"{path}{line}: {error}; the file must hold {ARRAY_OR_LINES}") from error

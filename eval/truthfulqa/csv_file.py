@@ -4,7 +4,7 @@ import csv
 from pathlib import Path
 from typing import Any
 
-from eval.results import Unavailable
+from eval.results import NoData
 from salmon.errors import SalmonError
 
 FILE = "TruthfulQA.csv"
@@ -21,7 +21,7 @@ def generation_rows(folder: Path) -> list[dict[str, Any]]:
     """
     path = folder / "truthfulqa" / FILE
     if not path.is_file():
-        raise Unavailable(f"no truthfulqa/{FILE} in {folder}")
+        raise NoData(f"no truthfulqa/{FILE} in {folder}")
     rows = []
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:

@@ -70,7 +70,7 @@ def run_truthfulqa_generation(subject: PolicySubject, work: Path) -> list[Row]:
     files = {aspect: here / "verdicts" / f"{judge.file}_{aspect.value}.jsonl" for aspect in Aspect}
     try:
         verdicts = {aspect: write_verdicts(judge, aspect, asked, file) for aspect, file in files.items()}
-    except Unavailable as reason:  # counted as failed: tried again next time
+    except Unavailable as reason:
         failed = rows.count("n_failed", 2 * len(answers), 2 * len(answers))
         return [*_unjudged(rows, f"answers are written, not judged: {reason}"), failed, *similarity_rows(rows, answers)]
     return [

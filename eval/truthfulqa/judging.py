@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from salmon.config.slug import slug
 from salmon.runtime.fingerprint import fingerprint
-from salmon.runtime.jsonl import append_records, read_grown, rewrite_records
+from salmon.runtime.jsonl import append_records, recover_grown, rewrite_records
 from salmon.runtime.progress import Progress
 
 log = logging.getLogger("salmon")
@@ -88,7 +88,8 @@ def write_verdicts(
         }
 
     texts = {answer.id: answer.answer for answer in answers}
-    saved = {old["id"]: old for old in read_grown(path) if old["failure"] is None}
+    whole = recover_grown(path, lambda row: {"id", "answer", "failure"} <= row.keys())
+    saved = {old["id"]: old for old in whole if old["failure"] is None}
     kept = {key: old for key, old in saved.items() if texts.get(key, old["answer"]) == old["answer"]}
     todo = [answer for answer in answers if answer.id not in kept]
     if todo:

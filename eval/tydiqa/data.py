@@ -12,7 +12,7 @@ from typing import Any
 
 from eval.config import TYDIQA_LANGUAGES
 from eval.network import require_hub
-from eval.results import Unavailable
+from eval.results import NoData, Unavailable
 from eval.sources import rows_with
 from salmon.errors import SalmonError
 from salmon.runtime.foreign import read_json
@@ -64,7 +64,7 @@ def language_of(row: RowOfHub) -> str:
 def _rows_of_folder(folder: Path, split: str) -> dict[str, list[RowOfHub]]:
     path = next((folder / name for name in FILES[split] if (folder / name).is_file()), None)
     if path is None:
-        raise Unavailable(f"none of {', '.join(FILES[split])} in {folder}")
+        raise NoData(f"none of {', '.join(FILES[split])} in {folder}")
     original = path.name == FILES[split][-1]
     return _by_language(_rows_of_original(path) if original else rows_with(path, REQUIRED), str(path), split)
 

@@ -18,7 +18,7 @@ class Extension:
     """A group of the config: its schema, and its rules that a type cannot state."""
 
     schema: type
-    rules: Callable[[Any], Iterator[str]]  # of an instance of the schema: what is wrong, in plain words
+    rules: Callable[[Any], Iterator[str]]  # of a whole config that has this group: what is wrong, in plain words
 
 
 @cache

@@ -19,7 +19,7 @@ def broken_rules(config: Any) -> Iterator[str]:
     """What is wrong with settings together, each of them being within its limits."""
     for name, extension in extensions().items():
         if hasattr(config, name):
-            yield from extension.rules(getattr(config, name))
+            yield from extension.rules(config)
     if isinstance(config, Config):
         yield from _stages_rules(config)
         yield from _context_rules(config)

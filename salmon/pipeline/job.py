@@ -14,9 +14,11 @@ from salmon.config.sampling import RolloutBackend
 from salmon.config.schema import Config
 from salmon.distributed.batch_sizes import check_batch_sizes
 from salmon.distributed.launch import joined
+from salmon.errors import Unfinished
 from salmon.models import weights
 from salmon.models.identity import settled
 from salmon.pipeline.pipeline import Execution, Pipeline
+from salmon.pipeline.registry import STAGES
 from salmon.pipeline.report import closing_report
 from salmon.runtime.files import storage_errors, write_json_atomic
 from salmon.runtime.status import StatusFile
@@ -61,6 +63,9 @@ def _run_and_report(cfg: Config, resolved: dict[str, Any], sampler: Sampler, fol
     began = time.perf_counter()
     try:
         executions = pipeline.run(lambda label: status.save(stage=label, progress=None))
+        _show(cfg, executions, folder, time.perf_counter() - began)
+        if pipeline.unfinished:
+            raise Unfinished("\n".join(pipeline.unfinished))
     except SystemExit:  # of submitit, which has put the job back into Slurm's queue: time limit or preemption
         status.save(state="requeued")
         raise
@@ -70,10 +75,17 @@ def _run_and_report(cfg: Config, resolved: dict[str, Any], sampler: Sampler, fol
     finally:
         log.removeHandler(status)
     status.save(state="finished", stage=None, progress=None)
+
+
+def _show(cfg: Config, executions: list[Execution], folder: Path, seconds: float) -> None:
+    """The job's results, in its folder and on the terminal."""
     with storage_errors(folder):
         link_artifacts(folder, executions)
         write_json_atomic(folder / "results.json", {e.label: e.artifact.metrics for e in executions})
-    print(closing_report(cfg, executions, folder, time.perf_counter() - began))
+    made_by = [execution.artifact.stage for execution in executions]
+    for stage in dict.fromkeys(name for name in made_by if made_by.count(name) > 1):
+        STAGES[stage].draw_overview(folder)
+    print(closing_report(cfg, executions, folder, seconds))
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from salmon.config.schema import Config
 from salmon.distributed.world import world
-from salmon.errors import SalmonError
+from salmon.errors import SalmonError, Unfinished
 from salmon.pipeline.registry import STAGES
 from salmon.plan.out_of_memory import explained
 from salmon.runtime.environment import git_revision, peak_memory_gib, reset_peak_memory, versions
@@ -46,6 +46,7 @@ class Pipeline:
     load_base: Callable[[], "SharedModel"]
     sampler: "Sampler"
     executions: list[Execution] = field(default_factory=list)
+    unfinished: list[str] = field(default_factory=list)  # what lacks in stages that no other one waits for
     _shared: "SharedModel | None" = None
     _model: dict[str, Any] = field(default_factory=dict)  # what decides what the base computes; one answer for all
     _settings: dict[str, Any] = field(default_factory=dict)  # by stage; reading them hashes whole prompt files
@@ -67,8 +68,13 @@ class Pipeline:
                 made[name] = self._execute(spec, {stage: made[stage] for stage in spec.reads(self.cfg)}, name)
                 continue
             for source in self._subjects_of(spec, made):
-                on_progress(f"{name} of {source}")
-                self._execute(spec, {"checkpoint": made[source]}, f"{name} of {source}")
+                label = f"{name} of {source}"
+                on_progress(label)
+                try:
+                    self._execute(spec, {"checkpoint": made[source]}, label)
+                except Unfinished as lacking:  # the other subjects do not wait for it
+                    log.warning("%s: %s", label, lacking)
+                    self.unfinished.append(f"{label}: {lacking}")
         return self.executions
 
     def _chosen(self) -> dict[str, StageSpec]:

@@ -1,11 +1,12 @@
 """The table at the end of a job: what each stage cost and reached, benchmark scores, where to look."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from salmon.config.run import WandbMode
 from salmon.config.schema import Config
+from salmon.pipeline.headlines import headlines
 from salmon.pipeline.pipeline import Execution
 from salmon.runtime.foreign import read_json
 from salmon.runtime.progress import format_duration
@@ -40,10 +41,11 @@ REACHED = {
 def closing_report(cfg: Config, executions: Sequence[Execution], folder: Path, seconds: float) -> str:
     """The whole closing text of a job."""
     parts = [aligned_table(["stage", "time", "peak GiB", "reached"], [_stage_row(e) for e in executions], rule=True)]
-    parts += benchmarks(benchmark_rows(executions))
+    parts += headlines(benchmark_rows(executions))
     lines = [
         f"total {format_duration(seconds)}; job folder {folder}",
         *(f"  {e.label:<12} {e.artifact.path}" for e in executions),
+        *(["all figures:       results.md of each evaluation"] if benchmark_rows(executions) else []),
     ]
     if cfg.tracking.wandb is not WandbMode.disabled:
         wandb = Path(cfg.paths.wandb) / "wandb"
@@ -59,21 +61,6 @@ def benchmark_rows(executions: Iterable[Execution]) -> list[dict[str, Any]]:
     return [row for file in files for row in read_json(file)["rows"]]
 
 
-def benchmarks(rows: Sequence[Mapping[str, Any]]) -> list[str]:
-    """A line a benchmark, a column a checkpoint; below it how each was measured, or why it was not."""
-    if not rows:
-        return []
-    checkpoints = list(dict.fromkeys(row["checkpoint"] for row in rows))
-    lines = list(dict.fromkeys((row["task"], row["metric"]) for row in rows))
-    cells = {(row["task"], row["metric"], row["checkpoint"]): _score(row) for row in rows}
-    body = [[f"{task}/{metric}", *(cells.get((task, metric, c), "") for c in checkpoints)] for task, metric in lines]
-    notes = dict.fromkeys((row["task"], row["note"]) for row in rows)  # a checkpoint may have a reason of its own
-    return [
-        aligned_table(["benchmark", *checkpoints], body, rule=True),
-        "\n".join(f"{task}: {note}" for task, note in notes),
-    ]
-
-
 def _stage_row(execution: Execution) -> list[str]:
     metrics = execution.artifact.metrics
     reached = [
@@ -83,12 +70,3 @@ def _stage_row(execution: Execution) -> list[str]:
     ]
     took = format_duration(metrics["time/total_s"]) + (" (reused)" if execution.reused else "")
     return [execution.label, took, f"{metrics['perf/peak_memory_gib']:.1f}", ", ".join(reached)]
-
-
-def _score(row: Mapping[str, Any]) -> str:
-    if row["value"] is None:
-        return "not measured"
-    if row["metric"].startswith("n_"):
-        return f"{row['value']:.0f}"
-    error = "" if row["stderr"] is None else f" ± {row['stderr']:.3f}"
-    return f"{row['value']:.3f}{error} (n={row['n']})"

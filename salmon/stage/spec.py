@@ -3,6 +3,7 @@
 import importlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from salmon.config.schema import Config
@@ -25,10 +26,18 @@ class StageSpec:
     # A stage that is run on each of several stages' artifacts in turn, as its input "checkpoint": which stages these
     # are; the others are compared with the first.
     subjects: Callable[[Config], tuple[str, ...]] | None = None
+    # "module:function" that draws what its runs on several subjects show together, given a job's folder with links.
+    overview: str | None = None
 
     def reads(self, cfg: Config) -> tuple[str, ...]:
         """Stages whose artifacts it reads under this config."""
         return () if self.taken(cfg) else self.upstream
+
+    def draw_overview(self, folder: Path) -> None:
+        """Draw the ``overview`` into a job's folder, where there is one."""
+        if self.overview is not None:
+            module, _, function = self.overview.partition(":")
+            getattr(importlib.import_module(module), function)(folder)
 
     @property
     def run(self) -> "Callable[[Config, StageContext], dict[str, float]]":

@@ -408,6 +408,14 @@ RULES: list[tuple[Given, str]] = [
     ({"ppo.kl.adaptive": True, "ppo.kl.target": 0.0}, "ppo.kl.adaptive needs ppo.kl.target and ppo.kl.horizon above 0"),
     ({"ppo.kl.adaptive": True, "ppo.kl.horizon": 3.0}, "ppo.kl.horizon=3.0 must exceed 0.2 * ppo.rollout_batch=3.2"),
     # evaluation
+    ({"eval.tasks": []}, "eval.tasks is empty, which measures nothing; name tasks, or leave eval out of stages"),
+    *(
+        (
+            {"eval.tasks": [task], f"eval.{group}.max_new_tokens": 4096},
+            f"eval.{group}.max_new_tokens=4096 leaves no room for a prompt in model.context=4096; lower it",
+        )
+        for task, group in eval_rules.GENERATING.items()
+    ),
     (
         {"eval.tasks": ["mtbench"]},
         "eval.tasks: unknown 'mtbench' (did you mean mt_bench?); known are truthfulqa_mc1, "

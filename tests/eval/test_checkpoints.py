@@ -42,6 +42,15 @@ def test_an_artifact_gives_all_its_policies(tmp_path):
     assert list(found.artifacts) == ["ppo-0123456789abcdef"]
 
 
+def test_a_comma_in_a_path_does_not_part_it(tmp_path):
+    inside, other = adapter_folder(tmp_path / "lr=1e-4,seed=1" / "one, two"), adapter_folder(tmp_path / "other")
+    (tmp_path / "lr=1e-4").mkdir()
+    found = find_checkpoints(f"base, {inside} ,{other}")
+    assert found.policies == {"base": None, "one, two": inside, "other": other}
+    with pytest.raises(SalmonError, match=r"checkpoint=nowhere: .*nowhere is neither"):
+        find_checkpoints(f"{inside},nowhere")
+
+
 def test_policies_know_their_moment_where_their_artifact_does(tmp_path):
     folders, steps = {"ppo_last": "last", "ppo_step_2": "checkpoints/step_2"}, {"ppo_last": 5, "ppo_step_2": 2}
     one = artifact_folder(tmp_path / "1", "aaaaaaaabbbbbbbb", folders, steps=steps)

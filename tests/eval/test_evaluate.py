@@ -16,7 +16,8 @@ from eval.mt_bench import task as mt_bench_task
 from eval.mt_bench.judges import ERROR_TEXT, LocalRatingJudge, RatingVerdict
 from eval.results import Row
 from eval.stage import evaluate_all, run
-from salmon.errors import SalmonError
+from eval.unfinished import require_finished
+from salmon.errors import SalmonError, Unfinished
 from salmon.runtime.store import Artifact
 
 pytestmark = pytest.mark.slow
@@ -145,6 +146,9 @@ class Notebook:
     tables: dict = field(default_factory=dict)
     images: dict = field(default_factory=dict)
 
+    def rewind(self, step):
+        self.steps = {known: metrics for known, metrics in self.steps.items() if known <= step}
+
     def log(self, step, metrics):
         self.steps[step] = metrics
 
@@ -207,6 +211,44 @@ def test_stage_evaluates_equal_checkpoints_once(tiny, tiny_config, adapter, suit
     assert "same adapter as ppo_best" in (ctx.work / "results.md").read_text()
     assert len(ctx.tracker.tables["results"][1]) == 2 * len(METRICS)
     assert ctx.tracker.images == {}
+
+
+def test_failed_calls_leave_the_evaluation_unfinished(tiny, tiny_config, adapter, suite, tmp_path, endpoint):
+    """Whole artifact or none: what a server did not answer is asked again by the same command, and nothing else is."""
+    suite.tasks = ["truthfulqa_mc2", "mt_bench"]
+    suite.mt_bench.judge = replace(suite.mt_bench.judge, kind=JudgeKind.openai, model="m", base_url=endpoint.url)
+    manifest = {"stage": "sft", "fingerprint": "f", "files": {}, "metrics": {}, "checkpoints": {"sft": str(adapter)}}
+    (tmp_path / "sft").mkdir()
+    (tmp_path / "sft" / "manifest.json").write_text(json.dumps(manifest))
+    ctx = Context(tmp_path / "work", {"checkpoint": Artifact("sft", "f", tmp_path / "sft")}, Notebook(), tiny)
+    cfg = StageConfig(suite, tiny_config, type("Paths", (), {"cache": str(tmp_path)}))
+    bad = iter([True, False, False, False])
+    endpoint.answer = lambda body: 500 if next(bad) else "Rating: [[8]]"
+    with pytest.raises(Unfinished, match="sft, mt_bench: 1 calls failed.*same command"):
+        run(cfg, ctx)
+    assert ctx.tracker.steps == {}, "nothing is recorded that is not final"
+    saved = {row["metric"]: row["value"] for row in json.loads((ctx.work / "results.json").read_text())["rows"]}
+    assert saved["n_failed"] == 1 and saved["acc"] is not None, "what was measured is kept"
+    asked = len(endpoint.seen)
+    endpoint.answer = lambda body: "Rating: [[8]]"
+    metrics = run(cfg, ctx)
+    assert len(endpoint.seen) == asked + 1, "only the failed call is made again"
+    assert metrics["eval/sft/mt_bench/n_failed"] == 0 and metrics["eval/sft/mt_bench/score"] == 8
+    assert ctx.tracker.steps[0] == metrics
+
+
+def test_an_unreachable_hub_leaves_the_evaluation_unfinished(tiny, tiny_config, suite, tmp_path, monkeypatch):
+    monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
+    monkeypatch.setattr("eval.network.reachable", lambda url: False)
+    suite.tasks, suite.data_dir = ["bbh"], None
+    rows = evaluate_all(
+        SimpleNamespace(eval=suite, model=tiny_config, paths=SimpleNamespace(cache=str(tmp_path)), seed=0),
+        tiny,
+        Checkpoints({"base": None}, {}, {}),
+        tmp_path,
+    )
+    with pytest.raises(Unfinished, match="base, bbh_direct: hub unreachable"):
+        require_finished(rows, tmp_path)
 
 
 def test_moments_of_a_run_are_one_line_over_its_steps(tiny, tiny_config, adapter, suite, tmp_path):

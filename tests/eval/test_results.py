@@ -62,6 +62,21 @@ def test_saved_rows_are_found_again_with_the_same_settings_only(tmp_path):
     assert load_rows(path, {"limit": 4}) is None
 
 
+@pytest.mark.parametrize("content", ["", '{"version": 2, "key": {}, "rows": [', "[]", '{"rows": 3}', "\0" * 9])
+def test_a_damaged_task_is_set_aside_and_measured_again(tmp_path, caplog, content):
+    path = tmp_path / "bbh.json"
+    path.write_text(content)
+    assert load_rows(path, {}) is None
+    assert not path.exists() and (tmp_path / ".bbh.json.damaged").read_text() == content
+    assert str(path) in caplog.text and "measured again" in caplog.text
+
+
+def test_figures_of_an_earlier_rule_are_not_taken(tmp_path, monkeypatch):
+    save_rows(tmp_path / "bbh.json", {}, [row()])
+    monkeypatch.setattr("eval.results.VERSION", 99)
+    assert load_rows(tmp_path / "bbh.json", {}) is None
+
+
 def test_saved_rows_keep_how_they_were_measured(tmp_path):
     how = Provenance("lm-eval 0.4.13", "bbh_fewshot", "2.0", 3, False)
     rows = [replace(row(), provenance=how), row()]

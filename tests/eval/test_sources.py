@@ -15,6 +15,7 @@ from eval.sources import (
     content_hash,
     data_folder,
     mt_bench_data,
+    require_data,
     truthfulqa_rows,
 )
 from salmon.errors import SalmonError
@@ -161,3 +162,15 @@ def test_fetched_mt_bench_is_checked_and_not_fetched_twice(source, questions, mi
         file.write("\n")
     with pytest.raises(Unavailable):
         mt_bench_data(None, tmp_path, "gpt-4")
+
+
+def test_a_data_folder_that_can_serve_no_task_is_refused(tmp_path):
+    (tmp_path / "bbh").mkdir()
+    require_data(str(tmp_path), ["bbh", "mt_bench"])  # what lacks is a row that says so
+    require_data("mini", ["bbh"])
+    require_data(None, ["bbh"])
+    require_data(str(tmp_path), ["probes"])  # has files of its own
+    with pytest.raises(SalmonError, match=r"has no folder truthfulqa or mt_bench, so nothing could be measured"):
+        require_data(str(tmp_path), ["truthfulqa_mc1", "truthfulqa_mc2", "mt_bench"])
+    with pytest.raises(SalmonError, match=r"eval\.data_dir=/nonexistent: no folder"):
+        require_data("/nonexistent", ["bbh"])

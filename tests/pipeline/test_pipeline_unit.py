@@ -18,7 +18,7 @@ from salmon.config.extensions import stage_names
 from salmon.config.register import CONF, register
 from salmon.config.schema import Config
 from salmon.config.typed import to_typed
-from salmon.errors import SalmonError
+from salmon.errors import SalmonError, Unfinished
 from salmon.pipeline import pipeline
 from salmon.pipeline.job import run_job
 from salmon.pipeline.pipeline import Execution, Pipeline
@@ -60,6 +60,7 @@ class StandIns:
     inputs: dict[str, dict[str, str]] = field(default_factory=dict)  # artifact names by input
     failing: dict[str, BaseException] = field(default_factory=dict)
     uses_base: bool = False
+    overviews: list[str] = field(default_factory=list)  # stages whose runs were drawn together
 
     def code_of(self, spec: StageSpec) -> Callable[..., dict[str, float]]:
         def run(cfg: Config, ctx: Any) -> dict[str, float]:
@@ -88,6 +89,7 @@ class StandIns:
 def standing_in(stand_ins: StandIns) -> Iterator[StandIns]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(StageSpec, "run", property(stand_ins.code_of))
+        patch.setattr(StageSpec, "draw_overview", lambda spec, folder: stand_ins.overviews.append(spec.name))
         patch.setattr(pipeline, "git_revision", lambda: "abc")  # three processes a stage
         patch.setattr(pipeline, "versions", lambda: {"torch": "9"})  # reads the metadata of 14 packages
         yield stand_ins
@@ -514,8 +516,23 @@ def test_a_failing_stage_is_recorded_and_continued(
     assert json.loads((job_folder / "status.json").read_text())["state"] == "finished"
 
 
+def test_an_unfinished_evaluation_ends_the_job_after_the_others(
+    job: Job, stages: StandIns, job_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stages.failing["eval of sft"] = Unfinished("3 calls failed")
+    with pytest.raises(Unfinished, match="eval of sft: 3 calls failed"):
+        run_job(job.config(), {}, job_folder)
+    assert stages.ran == ALL, "the other evaluations do not wait for it"
+    assert json.loads((job_folder / "status.json").read_text())["state"] == "failed"
+    assert list(json.loads((job_folder / "results.json").read_text())) == [e for e in ALL if e != "eval of sft"]
+    assert "eval of ppo" in capsys.readouterr().out, "what was made is shown"
+    stages.failing.clear()
+    run_job(job.config(), {}, job_folder)
+    assert stages.ran == [*ALL, "eval of sft"], "nothing else is made again"
+
+
 def test_a_finished_job_leaves_its_state_results_and_links(
-    job: Job, job_folder: Path, capsys: pytest.CaptureFixture[str]
+    job: Job, stages: StandIns, job_folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     job.run(stages=["sft"])
     run_job(job.config(), {}, job_folder)
@@ -533,6 +550,7 @@ def test_a_finished_job_leaves_its_state_results_and_links(
     assert links == {label.replace(" ", "_"): Path(artifacts[label]["path"]) for label in ALL}
     assert (links["sft"] / "manifest.json").is_file()
     out = capsys.readouterr().out
+    assert stages.overviews == ["eval"], "once for its two runs"
     assert "held-out accuracy 0.75" in out and "0.250 (n=4)" in out and str(job_folder) in out
 
 

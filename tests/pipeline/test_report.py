@@ -123,7 +123,7 @@ def row(
     }
 
 
-def test_benchmarks_by_checkpoint_with_error_items_and_notes(
+def test_one_line_a_benchmark_with_its_figure_and_interval(
     execution: Executions, config: Callable[..., Config]
 ) -> None:
     executions = [
@@ -132,7 +132,9 @@ def test_benchmarks_by_checkpoint_with_error_items_and_notes(
             {},
             rows=[
                 row("sft", "truthfulqa_mc1", "acc", 0.3, 0.0456, note="mini set"),
-                row("sft", "bbh", "exact_match", 0.125),
+                row("sft", "bbh", "n_unparsed", 3.0),
+                row("sft", "bbh", "exact_match", 0.125, 0.5) | {"low": 0.1, "high": 0.2},
+                row("sft", "bbh", "exact_match/navigate", 0.5, note="more in the file"),
             ],
         ),
         execution(
@@ -141,20 +143,27 @@ def test_benchmarks_by_checkpoint_with_error_items_and_notes(
             rows=[
                 row("ppo_best", "truthfulqa_mc1", "acc", 0.33333, 0.05, 817, note="mini set"),
                 row("ppo_best", "bbh", "exact_match", None, n=0, note="no data"),
+                row("ppo_best", "mt_bench", "score", 5.0) | {"provenance": {"smoke_test": True, "limit": 4}},
                 row("ppo_best", "mt_bench", "n_unparsed", 3.0),
-                row("ppo_last", "mt_bench", "n_unparsed", 0.0),
+                row("ppo_last", "mt_bench", "score", None, n=0, note="no key"),
             ],
         ),
     ]
     blocks = closing_report(config(), executions, Path("/job"), 1.0).strip("\n").split("\n\n")
     assert blocks[1].split("\n") == [
-        "benchmark            sft                   ppo_best               ppo_last",
-        "-------------------  --------------------  ---------------------  --------",
-        "truthfulqa_mc1/acc   0.300 ± 0.046 (n=12)  0.333 ± 0.050 (n=817)",
-        "bbh/exact_match      0.125 (n=12)          not measured",
-        "mt_bench/n_unparsed                        3                      0",
+        "benchmark, in brackets 95 %  sft                          ppo_best                      ppo_last",
+        "---------------------------  ---------------------------  ----------------------------  ------------",
+        "truthfulqa_mc1/acc           0.300 [0.211, 0.389] (n=12)  0.333 [0.235, 0.431] (n=817)",
+        "bbh/exact_match              0.125 [0.100, 0.200] (n=12)  not measured",
+        "mt_bench/score                                            5.000 (n=12)                  not measured",
     ]
-    assert blocks[2].split("\n")[0] == "truthfulqa_mc1: mini set"
+    assert blocks[2].split("\n") == [
+        "bbh of ppo_best: no data",
+        "mt_bench of ppo_last: no key",
+        "SMOKE TEST on the bundled mini set, not a benchmark",
+        "LIMITED to the first 4 items of each task",
+    ]
+    assert "more in the file" not in "".join(blocks) and "results.md" in blocks[-1]
 
 
 def test_every_figure_that_is_not_there_has_its_reason(execution: Executions, config: Callable[..., Config]) -> None:

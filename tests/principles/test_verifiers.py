@@ -10,7 +10,7 @@ from salmon.data import styles
 from salmon.errors import SalmonError
 from salmon.principles.verifiers import CHECKS, check_problem, compare, verify, violates
 from salmon.principles.verifiers.counts import CountRequest, count, requested_count
-from salmon.principles.verifiers.text import num_items, num_words, sentences, words
+from salmon.principles.verifiers.text import num_items, num_structures, num_words, sentences, words
 
 ALL = [*CHECKS, "avoids_word:actually"]
 FENCED_LIST = "Here it is:\n```yaml\n- one\n- two\n1. three\n```\nThat is all."
@@ -520,3 +520,25 @@ def test_brief_sentences():
 )
 def test_digits(text, hits):
     assert verify("no_digits", "", text) == 1 / (1 + hits)
+
+
+@pytest.mark.parametrize(
+    ("text", "rows"),
+    [("| a | b |\n|---|---|\n| c | d |", 2), ("|a", 0), ("|", 0), ("||", 0), ("  | a |  \n", 1), ("| a | b", 0)],
+)
+def test_table_rows(text, rows):
+    assert num_structures(text) == rows
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "piece", ["\n", " ", "a ", "|a", "\n|a", "- ", "1. ", "list of ", "give me ", "```\n", "*", "!"]
+)
+def test_long_texts_take_a_moment(piece):
+    """100 000 characters in seconds at most; with a rule that reads again and again it would be minutes."""
+    text = piece * (100_000 // len(piece))
+    started = time.process_time()
+    for check in ALL:
+        verify(check, "Give me three tips.", f"a b {text}")
+        verify(check, f"a b {text}", "one two")
+    assert time.process_time() - started < 10

@@ -43,7 +43,9 @@ _ASK = (
     r"(?:list|name|give|suggest|provide|write|generate|create|recommend|tell|share|mention|describe|propose|identify|"
     r"offer|make|find|come up with|think of|show|explain|what are|which are|top|best)"
 )
-_BETWEEN = r"(?:\s+(?:me|us|out|of|the|a|an|list|some|just|only|exactly|about|around|any|down|up|your|best|top|with))*+"
+_BETWEEN = (
+    r"(?:\s+(?:me|us|out|of|the|a|an|list|some|just|only|exactly|about|around|any|down|up|your|best|top|with)){0,12}+"
+)
 _EACH = r"(?!\s+(?:(?:of|for|from|in|about) )?(?:each|every|per)\b)"  # the total is not said
 _LISTS = tuple(
     re.compile(pattern, re.IGNORECASE)

@@ -19,7 +19,7 @@ _MARKER = re.compile(
 )
 _INLINE_MARKER = re.compile(r"(?:^|(?<=[\s:.;!?,]))\(?(\d{1,3})[.)][ \t]+(?=\S)", re.MULTILINE)
 _HEADING = re.compile(r"^ {0,3}#{1,6}[ \t]+(?=.*[^\W_])", re.MULTILINE)
-_TABLE_ROW = re.compile(r"^[ \t]*\|.*[^\W_].*\|[ \t]*$", re.MULTILINE)
+_IN_WORD = re.compile(r"[^\W_]")
 
 _NOT_BEHIND = "".join(
     rf"(?<!\b{short})" for short in (r"e\.g", r"i\.e", "etc", "vs", "[MD]r", "Mrs", "Ms", "Prof", "St", "[A-HJ-Z]")
@@ -100,7 +100,13 @@ def num_structures(text: str) -> int:
     """List items of any level, headings and rows of tables, outside code."""
     text = without_code(text)
     items = max(len(_MARKER.findall(text)), len(_inline_run(text)))
-    return items + len(_HEADING.findall(text)) + len(_TABLE_ROW.findall(text))
+    return items + len(_HEADING.findall(text)) + sum(map(_is_table_row, text.split("\n")))
+
+
+def _is_table_row(line: str) -> bool:
+    """A word between two bars that enclose the line."""
+    cells = line.strip(" \t")
+    return len(cells) > 1 and cells[0] == cells[-1] == "|" and _IN_WORD.search(cells) is not None
 
 
 def _inline_run(text: str) -> list[re.Match[str]]:

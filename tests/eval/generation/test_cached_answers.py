@@ -51,3 +51,13 @@ def test_a_batch_that_does_not_fit_is_halved_for_good(tmp_path):
     writer = Writer(room=2)
     rows = answers(["abcdefgh", "ijk"], tmp_path / "a.jsonl", writer, size=8)
     assert writer.batches == ["ab", "cd", "ef", "gh", "ij", "k"] and len(rows) == 11
+
+
+@pytest.mark.parametrize(
+    "damage", [b"", b'{"id": "a", "ans', b'{"id": "a", "answer": "A"}\n{"id" "b"}\n', b'{"x": 1}\n']
+)
+def test_what_a_kill_or_a_full_disk_damaged_is_made_again(tmp_path, damage):
+    path = tmp_path / "a.jsonl"
+    path.write_bytes(damage)
+    assert [row["answer"] for row in answers(["abc"], path, Writer())] == list("ABC")
+    assert [row["id"] for row in read_grown(path)] == list("abc"), "as without the damage"

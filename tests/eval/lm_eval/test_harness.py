@@ -4,9 +4,11 @@ from lm_eval.models.huggingface import HFLM
 from pytest import approx
 
 from eval.bbh.run import run_bbh
+from eval.lm_eval.harness import load_tasks, local_task, rows_folder, write_rows
 from eval.lm_eval.model import PrefixLM
 from eval.results import Unavailable
 from eval.truthfulqa.choices import run_truthfulqa
+from salmon.runtime.store import remove_temporary
 
 MC = ["truthfulqa_mc1", "truthfulqa_mc2"]
 
@@ -86,3 +88,24 @@ def test_hub_in_offline_mode_without_a_cache_is_unavailable(tiny, suite, tmp_pat
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
     with pytest.raises(Unavailable, match=r"set eval\.data_dir"):
         run_truthfulqa(tiny, "base", MC, suite, None, tmp_path)
+
+
+def test_rows_that_a_kill_left_are_no_part_of_an_artifact(tmp_path):
+    left = rows_folder(tmp_path)
+    folder = left.__enter__()  # as after a kill: never left
+    (folder / "rows.jsonl").write_text("{}")
+    remove_temporary(tmp_path)
+    assert list(tmp_path.iterdir()) == [], "what the store removes before it lists an artifact's files"
+    with rows_folder(tmp_path) as killed, rows_folder(tmp_path):
+        assert not killed.exists(), "removed by the next try"
+
+
+@pytest.mark.parametrize("name", ["with [x] in", "star*here", "q?", "a,b {c}"])
+def test_a_folder_is_a_folder_not_a_pattern(tmp_path, name):
+    for folder in (tmp_path / name, tmp_path / "starANDhere"):  # the second fits a pattern of the first
+        folder.mkdir()
+    with rows_folder(tmp_path / name) as rows, rows_folder(tmp_path / "starANDhere") as others:
+        write_rows(others / "navigate.jsonl", [{"input": "other", "target": "Yes"}])
+        file = write_rows(rows / "navigate.jsonl", [{"input": "own", "target": "No"}])
+        (task,) = load_tasks([local_task("bbh_fewshot_navigate", {"test": file})], False)["tasks"].values()
+        assert task.dataset["test"]["input"] == ["own"]

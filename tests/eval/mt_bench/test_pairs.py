@@ -144,6 +144,21 @@ def test_both_orders_and_what_show_result_says(endpoint, judge, data, tmp_path, 
     assert theirs["n_first_in_both_orders"] == 1, "whose answer it was does not change what was shown first"
 
 
+def test_the_two_turns_of_a_question_are_one_cluster():
+    """Of 6 questions both turns come out alike, so 12 rows know no more than 6."""
+
+    def game(question: int, wins: bool) -> list[dict]:
+        first, second = ("[[A]]", "[[B]]") if wins else ("[[B]]", "[[A]]")
+        return [{"question_id": question, "g1_judgment": first, "g2_judgment": second, "turn": t} for t in (1, 2)]
+
+    both = [row for question in range(6) for row in game(question, question < 4)]
+    one_each = both[::2]
+    rate, alone = (comparison_rows(OF, rows)[0] for rows in (both, one_each))
+    assert (rate.value, rate.n, alone.n) == (approx(2 / 3), 12, 6)
+    assert rate.stderr == approx(alone.stderr) == approx((2 / 9 / 5) ** 0.5)  # sqrt(p (1 - p) / (questions - 1))
+    assert (rate.low, rate.high) == (approx(2 / 3 - 2.5706 * rate.stderr, abs=1e-4), 1.0)  # t of 5 degrees of freedom
+
+
 def test_failed_games_are_played_again(endpoint, judge, data, tmp_path):
     questions, path = data.questions[:2], tmp_path / "p.jsonl"
     asked = (answers(questions, "m", "good"), answers(questions, "b", "bad"), path)

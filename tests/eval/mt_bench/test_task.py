@@ -55,12 +55,7 @@ def answer(question, *turns) -> dict:
         "answer_id": "a",
         "model_id": "m",
         "choices": [{"index": 0, "turns": list(turns)}],
-        "tstamp": 0.0,
     }
-
-
-def without_time(rows):
-    return [{key: value for key, value in row.items() if key != "tstamp"} for row in rows]
 
 
 # --- answers -------------------------------------------------------------------------------------
@@ -126,7 +121,7 @@ def test_interrupted_answers_continue_and_are_the_same(tiny, data, tmp_path):
     torn = tmp_path / "torn.jsonl"
     torn.write_text("".join(lines[:4]) + lines[4][:30])  # killed in the middle of a line
     continued = write_conversations(tiny, data.questions, torn, "m", SETTINGS)
-    assert without_time(continued) == without_time(whole)
+    assert continued == whole
     assert len(torn.read_text().splitlines()) == 12
     before = torn.read_text()
     write_conversations(tiny, data.questions, torn, "m", SETTINGS)
@@ -248,7 +243,7 @@ def test_show_result_reads_the_file_and_we_count_what_it_drops(data, tmp_path, c
 
 def test_rating_files_have_fastchats_keys(data, tmp_path):
     rows, judge = judged(data, tmp_path / "j.jsonl", *[RatingVerdict("[[5]]", 5.0)] * 4)
-    keys = {"question_id", "model", "judge", "user_prompt", "judgment", "score", "turn", "tstamp", "request"}
+    keys = {"question_id", "model", "judge", "user_prompt", "judgment", "score", "turn", "request"}
     assert all(set(row) == keys for row in rows)
     assert rows[1]["judge"] == ["scripted judge/1", "single-v1-multi-turn"] and rows[1]["turn"] == 2
     assert judgment_file(judge) == "scripted_judge_1_single.jsonl"

@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pytest import approx
 
+from eval.clusters import weighted_mean
 from eval.intervals import proportion_interval
-from eval.pairs.figures import ScoredPairs, accuracy_rows, weighted_mean
+from eval.pairs.figures import ScoredPairs, accuracy_rows
 from eval.pairs.rewardbench import SECTIONS, score_weights, section_weights
 from eval.provenance import Provenance
 from eval.results import Row, TaskRows, mean_and_stderr

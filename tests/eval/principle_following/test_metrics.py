@@ -205,7 +205,7 @@ def share(right: np.ndarray, prompt: np.ndarray, seed: int, resamples: int = 300
     prompts = int(prompt.max()) + 1
     bootstrap = PromptBootstrap(prompts, resamples, seed)
     draws = ratio(bootstrap.sums(right, prompt), bootstrap.sums(np.ones(len(right)), prompt))
-    return BootstrapEstimate.of(draws, len(right), prompts)
+    return bootstrap.estimate(draws, len(right), prompts, share=True)
 
 
 def test_bootstrap_is_repeated_by_its_seed():
@@ -251,15 +251,36 @@ def test_stderr_is_that_of_a_mean():
     ],
 )
 def test_estimates_that_are_less(draws, n, prompts, expected):
-    assert BootstrapEstimate.of(draws, n, prompts) == expected
+    assert PromptBootstrap(2, len(draws) - 1, seed=0).estimate(draws, n, prompts) == expected
 
 
 def test_sums_weigh_each_prompt_as_often_as_it_was_drawn():
     bootstrap = PromptBootstrap(3, 20, seed=0)
-    assert bootstrap.weights.shape == (21, 3) and (bootstrap.weights.sum(axis=1) == 3).all()
+    assert bootstrap.drawn.shape == (20, 3) and (bootstrap.drawn.sum(axis=1) == 3).all()
     sums = bootstrap.sums(np.array([1.0, 10, 100, 1000]), np.array([0, 1, 1, 2]))
     assert sums[0] == 1111
-    assert sums[7] == bootstrap.weights[7] @ [1, 110, 1000]
+    assert sums[7] == bootstrap.drawn[6] @ [1, 110, 1000]
+    assert sums[21:].tolist() == [1110, 1001, 111], "without each prompt"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("prompts", [8, 13, 20, 60])
+@pytest.mark.parametrize("shape", [(3.0, 1.2), (0.6, 1.4)])  # of the beta distribution of the prompts' own shares
+def test_intervals_of_few_prompts_cover(prompts, shape):
+    """95 % intervals of shares hold the true one at least 93 times of 100, also for 13 prompts of unequal sizes."""
+    rng, truth, covered, tries = np.random.default_rng(1), shape[0] / sum(shape), 0, 1500
+    for seed in range(tries):
+        sizes, own = rng.integers(1, 5, prompts), rng.beta(*shape, prompts)
+        prompt = np.repeat(np.arange(prompts), sizes)
+        found = share((rng.random(len(prompt)) < own[prompt]).astype(float), prompt, seed, resamples=500)
+        covered += found.low <= truth <= found.high
+    assert covered / tries >= 0.93 - 0.005, "half a point for the simulation's own error"
+
+
+def test_prompts_that_all_agree_are_not_certain():
+    agreed = share(np.ones(26), np.repeat(np.arange(13), 2), seed=0)
+    # Wilson: 13 / (13 + 1.96^2)
+    assert (agreed.value, agreed.low, agreed.high, agreed.stderr) == (1, approx(0.772, abs=1e-3), approx(1), None)
 
 
 def test_means_leave_out_what_is_undefined():

@@ -12,12 +12,14 @@ from hydra import compose, initialize_config_dir
 from eval.__main__ import run, typed
 from eval.config import PrincipleFollowingSettings
 from eval.principle_following import task as module
+from eval.principle_following.pairs import drawn
 from eval.results import Row
 from eval.stage import run as run_stage
 from salmon.config.register import CONF, register
 from salmon.errors import SalmonError
 from salmon.models.heads import ScalarHead, save_scalar_model
 from salmon.models.loading import load_base
+from salmon.preferences.pairs import Pair
 from salmon.runtime.artifact import open_artifact, sealed
 from salmon.runtime.store import Store
 from salmon.tracking.glossary import find
@@ -258,12 +260,12 @@ def test_real_pairs_under_each_bank(evaluate, reward_folder, tmp_path):
 
 def test_hh_rlhf_as_published(real_data):
     file = real_data("hh_rlhf") / HH_RLHF
-    found = module.read_real_pairs(file, None)
+    found = module.read_real_pairs(file, None, 0)
     assert (len(found.pairs), found.skipped) == (2308, 4)
     first = found.pairs[0]
     assert first.prompt.startswith("Human: what are some pranks") and first.prompt.endswith("to do with pens")
     assert first.response_1.startswith("No, sorry!") and first.response_2.startswith("There are lots")
-    assert len(module.read_real_pairs(file, 5).pairs) == 5
+    assert len(module.read_real_pairs(file, 5, 0).pairs) == 5
 
 
 @pytest.mark.slow
@@ -329,13 +331,13 @@ def test_malformed_pairs(evaluate, reward_folder, tmp_path, lines, message):
 def test_malformed_real_pairs(tmp_path, line, message):
     (tmp_path / "real.jsonl").write_text(json.dumps(line))
     with pytest.raises(SalmonError, match=f"line 1: .*{message}"):
-        module.read_real_pairs(tmp_path / "real.jsonl", None)
+        module.read_real_pairs(tmp_path / "real.jsonl", None, 0)
 
 
 def test_a_torn_archive(tmp_path):
     (tmp_path / "real.jsonl.gz").write_bytes(gzip.compress(b"{}")[:-6])
     with pytest.raises(SalmonError, match="cannot be read"):
-        module.read_real_pairs(tmp_path / "real.jsonl.gz", None)
+        module.read_real_pairs(tmp_path / "real.jsonl.gz", None, 0)
 
 
 def test_files_that_are_not_there(evaluate, reward_folder, tmp_path):
@@ -410,3 +412,14 @@ def test_what_was_not_trained_counts_as_unseen():
     assert set(alone) == {"", "unseen_"} and alone["unseen_"].names == ("Comprehensive", "Informal")
     with pytest.raises(SalmonError, match="Informall"):
         module.read_banks(replace(settings, untrained=["Informall"]))
+
+
+def test_a_limit_draws_prompts_not_the_first_rows_of_the_file():
+    pairs = [Pair(f"p{i // 6}", f"prompt {i // 6}", f"a {i}", f"b {i}") for i in range(120)]
+    kept = drawn(pairs, 20, seed=0)
+    assert len({pair.prompt_id for pair in kept}) == 20, "of all 20 prompts, where the first 20 rows are of 4"
+    half = drawn(pairs, 10, seed=0)
+    assert len({pair.prompt_id for pair in half}) == 10 and half == drawn(pairs, 10, seed=0)
+    assert half != drawn(pairs, 10, seed=1) and half != pairs[:10]
+    assert [pairs.index(pair) for pair in half] == sorted(pairs.index(pair) for pair in half)
+    assert drawn(pairs, None, seed=0) == drawn(pairs, 120, seed=0) == pairs

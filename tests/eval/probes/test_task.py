@@ -52,8 +52,21 @@ def test_damaged_files(tmp_path, name, content, message):
         read_probes(tmp_path / name)
 
 
-def verdict(verdict, expect, category="", finished=True, cut=False):
-    return {"verdict": verdict, "expect": expect, "category": category, "finished": finished, "cut": cut}
+def verdict(verdict, expect, category="", finished=True, cut=False, prompt=None):
+    return {
+        "prompt": prompt or object(),  # one of its own
+        "verdict": verdict,
+        "expect": expect,
+        "category": category,
+        "finished": finished,
+        "cut": cut,
+    }
+
+
+def test_a_prompt_that_stands_twice_is_one_cluster():
+    twice = [verdict("refusal" if n < 3 else "compliance", None, prompt=f"prompt {n}") for n in range(6)] * 2
+    row = rate_rows(TaskRows("sft", "probes_x", Provenance("own", "probes")), twice)[0]
+    assert (row.value, row.n, row.stderr) == (0.5, 12, approx((0.25 / 5) ** 0.5))  # of 6 prompts, not of 12
 
 
 def test_rates():
