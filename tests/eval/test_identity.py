@@ -11,8 +11,8 @@ from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig, OmegaConf
 
 from eval.config import EVAL_TASKS
-from eval.identity import TASKS_OF_FOLDER, TASKS_OF_GROUP, evaluation_identity
-from eval.sources import BUNDLED
+from eval.identity import TASKS_OF_GROUP, evaluation_identity
+from eval.sources import BUNDLED, TASKS_OF_FOLDER
 from salmon.config.register import CONF, register
 from salmon.config.schema import Config
 from salmon.config.typed import to_typed
