@@ -88,7 +88,7 @@ def _stated(statement: Statement, kind: AnswerKind) -> str | None:
     if kind is AnswerKind.brackets:
         brackets = re.match(BRACKETS, sentence.lstrip(QUOTES))
         return normal_form(brackets[0], kind) if brackets else None
-    sentence = sentence[LEAD_IN.match(sentence).end() :] if kind is not AnswerKind.option else sentence.strip(QUOTES)
+    sentence = sentence.strip(QUOTES) if kind is AnswerKind.option else _without_lead_in(sentence)
     match kind:
         case AnswerKind.option:
             return _stated_option(sentence)
@@ -118,11 +118,16 @@ def _bare(text: str, kind: AnswerKind) -> str | None:
             return None if others else word
 
 
+def _without_lead_in(sentence: str) -> str:
+    """Without "exactly", "the number", an opening quote and the like."""
+    return LEAD_IN.sub("", sentence, count=1)  # which matches at the beginning, if only nothing
+
+
 # --- options
 
 
 def _stated_option(sentence: str) -> str | None:
-    begun = sentence[LEAD_IN.match(sentence).end() :]
+    begun = _without_lead_in(sentence)
     letter = OPTION.match(begun)
     if letter is None:
         return _only_option(sentence)
@@ -198,5 +203,5 @@ def _word_alone(line: str, kind: AnswerKind) -> str | None:
     line = BULLET.sub("", line.strip())
     if kind is AnswerKind.true_false and "=" in line and BOOLEAN.fullmatch(line):
         return _leading_word(line, kind)
-    word = WORD_ALONE.match(line[LEAD_IN.match(line).end() :].lstrip("("))
+    word = WORD_ALONE.match(_without_lead_in(line).lstrip("("))
     return word[1].casefold() if word and word[1].casefold() in WORDS[kind] else None
