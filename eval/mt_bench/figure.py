@@ -51,4 +51,4 @@ def radar(path: Path, rows: Sequence[Row]) -> Path | None:
     )
     axes.legend(loc="upper left", bbox_to_anchor=(1.05, 1.0), fontsize=LABEL)
     path.parent.mkdir(parents=True, exist_ok=True)
-    return save_figure(figure, path, [path.suffix], tight=True)[0]
+    return save_figure(figure, path, [path.suffix])[0]

@@ -56,7 +56,7 @@ def heat_map(
     figure.suptitle(title, fontsize=TITLE)
     bar = figure.colorbar(image, ax=[left, right], shrink=0.8, pad=0.01)
     bar.set_label("accuracy of the preference (0.5 = chance)", fontsize=LABEL)
-    return save_figure(figure, path, tight=True)
+    return save_figure(figure, path)
 
 
 def _colours() -> "Colormap":

@@ -84,13 +84,10 @@ def say_no_data(axes: "Axes") -> None:
     axes.text(0.5, 0.5, "no data", ha="center", va="center", transform=axes.transAxes, color=FAINT)
 
 
-def save_figure(
-    figure: "Figure", path: Path, suffixes: Sequence[str] = (".png", ".svg"), tight: bool = False
-) -> list[Path]:
+def save_figure(figure: "Figure", path: Path, suffixes: Sequence[str] = (".png", ".svg")) -> list[Path]:
     """Save as ``path`` with each suffix; equal pictures give equal files, without a time stamp.
 
-    Args:
-        tight: whether the margins are cut to what is drawn.
+    The margins are where the last word ends, so that no title, label or legend is cut off.
     """
     import matplotlib
 
@@ -98,5 +95,5 @@ def save_figure(
     with matplotlib.rc_context({"svg.hashsalt": "salmon"}):
         for file in files:
             undated = {"Date": None} if file.suffix == ".svg" else None
-            figure.savefig(file, dpi=DPI, bbox_inches="tight" if tight else None, metadata=undated)
+            figure.savefig(file, dpi=DPI, bbox_inches="tight", metadata=undated)
     return files

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from salmon.tracking.plot_style import DASHES, legend_below, line_style, panel_grid, save_figure
+from salmon.tracking.plot_style import DASHES, DPI, legend_below, line_style, panel_grid, save_figure
 
 
 def test_lines_differ_without_colours_too() -> None:
@@ -43,3 +43,15 @@ def test_equal_pictures_are_equal_files(tmp_path: Path) -> None:
         assert [file.name for file in files] == [f"{name}.png", f"{name}.svg"]
         contents.append([file.read_bytes() for file in files])
     assert contents[0] == contents[1]
+
+
+def test_no_title_is_cut_off(tmp_path):
+    from matplotlib.figure import Figure
+    from matplotlib.image import imread
+
+    figure = Figure(figsize=(3, 2))
+    figure.subplots()
+    width = [imread(save_figure(figure, tmp_path / "short", [".png"])[0]).shape[1]]
+    figure.suptitle("SMOKE TEST on the mini set, not a benchmark; LIMITED to the first 32 items of each task")
+    width += [imread(save_figure(figure, tmp_path / "long", [".png"])[0]).shape[1]]
+    assert width[0] <= 3 * DPI < 5 * DPI < width[1]
