@@ -277,7 +277,10 @@ def test_the_stage_evaluates_the_reward_model_and_shows_the_matrix(reward_folder
         logged: dict = field(default_factory=dict)
         images: list = field(default_factory=list)
 
-        def log(self, step, metrics):
+        def rewind(self, step):
+        pass
+
+    def log(self, step, metrics):
             self.logged |= metrics
 
         def table(self, name, columns, rows, step):
