@@ -278,9 +278,9 @@ def test_the_stage_evaluates_the_reward_model_and_shows_the_matrix(reward_folder
         images: list = field(default_factory=list)
 
         def rewind(self, step):
-        pass
+            pass
 
-    def log(self, step, metrics):
+        def log(self, step, metrics):
             self.logged |= metrics
 
         def table(self, name, columns, rows, step):
