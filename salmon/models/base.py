@@ -208,8 +208,17 @@ class SharedModel:
             layers: as for ``hidden_states``.
         """
         decoder = decoder_of(self.model)
+        if layers is not None and not self.can.cut:
+            raise SalmonError(self.cannot_cut(layers))
         with first_layers(decoder, layers), gradient_checkpointing(decoder, torch.is_grad_enabled()):
             return run_decoder(decoder, ids, mask, position_ids)
+
+    def cannot_cut(self, layers: int) -> str:
+        """Why ``reward.layers`` is refused."""
+        return (
+            f"reward.layers={layers}: {type(self.model).__name__} cannot run its first layers only; set reward.layers "
+            "to null for all"
+        )
 
     def cached_forward(
         self,

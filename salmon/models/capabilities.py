@@ -28,7 +28,7 @@ def problems_of(shared: SharedModel, needs: Needs) -> list[str]:
         found.append(no_cache(shared))
     if needs.layers is not None:
         if not shared.can.cut:
-            found.append(no_cut(shared, needs.layers))
+            found.append(shared.cannot_cut(needs.layers))
         elif needs.layers > (number := len(blocks_of(decoder_of(shared.model))[1])):
             found.append(f"reward.layers={needs.layers}: this base has {number} layers; lower it, or set it to null")
     return found
@@ -39,14 +39,6 @@ def no_cache(shared: SharedModel) -> str:
     return (
         f"model.path={shared.path}: {type(shared.model).__name__} cannot sample here: going on from its cache does not "
         "give what it computes without one. Use rollout=vllm, or another base"
-    )
-
-
-def no_cut(shared: SharedModel, layers: int) -> str:
-    """Why ``reward.layers`` cannot be had."""
-    return (
-        f"reward.layers={layers}: {type(shared.model).__name__} cannot run its first layers only; "
-        "set reward.layers to null for all"
     )
 
 

@@ -49,12 +49,12 @@ def decoder_of(model: PreTrainedModel) -> nn.Module:
         SalmonError: it has none apart from its output layer.
     """
     found: nn.Module = model.get_decoder()
+    if found is not model and isinstance(found, PreTrainedModel):
+        return found
     inner = [module for module in model.children() if isinstance(module, PreTrainedModel)]
-    if found is model and len(inner) == 1:
-        (found,) = inner
-    if found is model:
+    if len(inner) != 1:
         raise SalmonError(f"{type(model).__name__}: this architecture has no decoder apart from its output layer")
-    return found
+    return inner[0]
 
 
 def blocks_of(decoder: nn.Module) -> tuple[str, nn.ModuleList]:

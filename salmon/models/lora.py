@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 from peft import LoraConfig
+from peft.utils.transformers_weight_conversion import convert_peft_config_for_transformers
 from safetensors import safe_open
 from torch import Tensor, nn
 from torch.func import functional_call
@@ -21,14 +22,25 @@ def lora_config(model: PreTrainedModel, settings: LoraSettings, layers: int | No
     Args:
         layers: on the first so many layers only; None is all of them.
     """
+    chosen: dict[str, Any] = {"target_modules": "all-linear"}
+    if layers is not None:
+        # PEFT takes no layers with "all-linear", and wants the same experts of a mixture in all adapters.
+        whole = LoraConfig(r=settings.r, lora_alpha=settings.alpha, **chosen)  # type: ignore[arg-type]
+        convert_peft_config_for_transformers(whole, model, None)
+        chosen = {
+            "target_modules": linear_module_names(model),
+            "layers_to_transform": list(range(layers)),
+            "target_parameters": sorted(whole.target_parameters or ()) or None,
+            "rank_pattern": whole.rank_pattern,
+            "alpha_pattern": whole.alpha_pattern,
+        }
     return LoraConfig(
         r=settings.r,
         lora_alpha=settings.alpha,  # type: ignore[arg-type]  # a float is fine
         lora_dropout=settings.dropout,
-        # PEFT takes no ``layers_to_transform`` with "all-linear".
-        target_modules="all-linear" if layers is None else linear_module_names(model),
+        **chosen,
         exclude_modules=unadaptable(model) or None,
-        layers_to_transform=None if layers is None else list(range(layers)),
+        fan_in_fan_out=any(isinstance(module, Conv1D) for module in model.modules()),
         bias="none",
         task_type="CAUSAL_LM",
     )

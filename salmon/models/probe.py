@@ -22,10 +22,10 @@ from salmon.models.packing.unpacked import UnpackedPrefix, unpacked_hidden_state
 
 log = logging.getLogger("salmon")
 
-# Largest difference of two states that are equal up to rounding, relative to their length. In 16 bits that of a token
-# in the middle counts, since a router of experts may choose others where two weigh the same.
+# Largest difference of two states that are equal up to rounding, relative to their length. In fewer bits than 32 that
+# of a token in the middle counts, since a router of experts may choose others where two weigh the same.
 ROUNDING = 1e-3
-ROUNDING_16_BIT = 0.1
+COARSE_ROUNDING = 0.1
 PREFIX, FIRST, SECOND = 5, 3, 2  # tokens of a prefix and of two sequences behind it
 LONG_ROW = 512  # windows up to this length are tried with rows that are longer
 
@@ -37,18 +37,15 @@ def abilities_of(shared: SharedModel) -> Abilities:
     Raises:
         SalmonError: what it computes here is not what the model's own ``forward`` computes.
     """
-    model = shared.model
-    prefix, first, second = _tokens(model, PREFIX), _tokens(model, FIRST, 40), _tokens(model, SECOND, 80)
+    prefix, first, second = (_tokens(shared.model, *part) for part in ((PREFIX,), (FIRST, 40), (SECOND, 80)))
     sequences = [prefix + first, prefix + second]
-    output = [model(input_ids=torch.tensor([ids], device=shared.device), use_cache=False) for ids in sequences]
-    states = [shared.hidden_states(*_alone(shared, ids))[0] for ids in sequences]
-    # 1. What every job needs: logits, and sequences of different lengths in one batch.
-    for its, ours in zip(output, states, strict=True):
-        _require(shared, shared.head(ours), its.logits[0], "the logits of a decoder's states")
-    for name, padded in (("left", _left_padded), ("right", unpacked_hidden_states)):
-        for its, ours in zip(states, padded(shared, sequences), strict=True):
-            _require(shared, ours, its, f"the states of a sequence that is padded on the {name}")
-    # 2. What some jobs need.
+    try:
+        states = _required(shared, sequences)
+    except SalmonError:
+        raise
+    except Exception as error:
+        reason = " ".join(str(error).split())[:200]
+        raise SalmonError(_refusal(shared, f"running it fails ({type(error).__name__}: {reason})")) from error
     found = Abilities(state_size=states[0].shape[-1])
     shared.can = found  # the trials below assume everything
     return replace(
@@ -61,6 +58,23 @@ def abilities_of(shared: SharedModel) -> Abilities:
 
 
 # --- trials ------------------------------------------------------------------------------------
+
+
+def _required(shared: SharedModel, sequences: list[list[int]]) -> list[Float[Tensor, "_ D"]]:
+    """What every job needs: logits, and sequences of different lengths in one batch.
+
+    Returns:
+        The states of each sequence alone.
+    """
+    output = [shared.model(input_ids=_alone(shared, ids)[0], use_cache=False) for ids in sequences]
+    states = [shared.hidden_states(*_alone(shared, ids))[0] for ids in sequences]
+    _require(shared, states[0][:PREFIX], states[1][:PREFIX], "the states of tokens before a change")
+    for its, ours in zip(output, states, strict=True):
+        _require(shared, shared.head(ours), its.logits[0], "the logits of a decoder's states")
+    for name, padded in (("left", _left_padded), ("right", unpacked_hidden_states)):
+        for its, ours in zip(states, padded(shared, sequences), strict=True):
+            _require(shared, ours, its, f"the states of a sequence that is padded on the {name}")
+    return states
 
 
 def _cache_errors(
@@ -137,10 +151,11 @@ def _cut_errors(shared: SharedModel, ids: list[int]) -> Float[Tensor, " L"]:
 
 def _require(shared: SharedModel, found: Float[Tensor, "N D"], expected: Float[Tensor, "N D"], what: str) -> None:
     if not _equal(_errors(found, expected), shared):
-        raise SalmonError(
-            f"model.path={shared.path}: {type(shared.model).__name__} cannot be used: {what} are not those of the "
-            "model's own forward pass. Use another base"
-        )
+        raise SalmonError(_refusal(shared, f"{what} are not those of the model's own forward pass"))
+
+
+def _refusal(shared: SharedModel, reason: str) -> str:
+    return f"model.path={shared.path}: {type(shared.model).__name__} cannot be used: {reason}. Use another base"
 
 
 def _works(trial: Callable[[], Float[Tensor, " N"]], shared: SharedModel) -> bool:
@@ -158,8 +173,8 @@ def _errors(found: Float[Tensor, "N D"], expected: Float[Tensor, "N D"]) -> Floa
 
 
 def _equal(errors: Float[Tensor, " N"], shared: SharedModel) -> bool:
-    exact = shared.model.dtype is torch.float32
-    return bool((errors.max() < ROUNDING) if exact else (errors.median() < ROUNDING_16_BIT))
+    exact = shared.model.dtype is torch.float32 and not getattr(shared.model, "is_loaded_in_4bit", False)
+    return bool((errors.max() < ROUNDING) if exact else (errors.median() < COARSE_ROUNDING))
 
 
 # --- inputs ------------------------------------------------------------------------------------

@@ -73,6 +73,21 @@ MODERN: dict[str, dict[str, Any]] = {
         "layer_types": ["linear_attention", "full_attention"],
         "shared_expert_intermediate_size": 32,
     },
+    "deepseek_v3": {
+        **EXPERTS,
+        "n_routed_experts": 4,
+        "n_group": 2,
+        "topk_group": 1,
+        "first_k_dense_replace": 1,
+        "num_key_value_heads": 4,
+        "q_lora_rank": 16,
+        "kv_lora_rank": 16,
+        "qk_rope_head_dim": 8,
+        "qk_nope_head_dim": 8,
+        "v_head_dim": 8,
+        "head_dim": 8,
+    },
+    "ernie4_5_moe": {**EXPERTS, "moe_num_experts": 4, "moe_k": 2, "moe_num_shared_experts": 1},
     "mamba": {"state_size": 8},
     "mamba2": {"state_size": 8, "num_heads": 8, "expand": 2, "n_groups": 1},
 }
@@ -103,6 +118,8 @@ CLASSIC: dict[str, dict[str, Any]] = {
     "mpt": {**OLD, "d_model": 32, "n_layers": 2, "n_heads": 4, "max_seq_len": 128},
     "falcon": {**OLD, "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "alibi": False},
 }
+# Refused.
+OTHERS: dict[str, dict[str, Any]] = {"bert": {}}
 ARCHITECTURES = MODERN | CLASSIC
 LAYERS = ("num_hidden_layers", "n_layer", "n_layers", "num_layers")  # names for their number
 PER_LAYER = ("layer_types", "block_types")
@@ -110,7 +127,7 @@ PER_LAYER = ("layer_types", "block_types")
 
 def config_of(name: str, layers: int = 2) -> PreTrainedConfig:
     """Of an architecture, with its first layers."""
-    given = dict(ARCHITECTURES[name] if name in CLASSIC else SIZES | ARCHITECTURES[name])
+    given = dict(CLASSIC[name] if name in CLASSIC else SIZES | (MODERN | OTHERS)[name])
     for key in LAYERS:
         if key in given:
             given[key] = layers

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,11 +15,13 @@ from salmon.config.model import ModelConfig
 from salmon.errors import SalmonError
 from salmon.models import weights
 from salmon.models.base import Abilities, SharedModel
+from salmon.models.capabilities import Needs, problems_of
 from salmon.models.forward import logprobs_and_entropy, response_logprobs, score_forward, token_batch, value_forward
 from salmon.models.heads import ScalarHead, load_scalar_model, save_scalar_model
 from salmon.models.packing.continuations import Continuations
 from salmon.models.packing.forward import next_token_logits
 from salmon.models.packing.unpacked import UnpackedPrefix
+from salmon.models.probe import abilities_of
 from salmon.runtime.adapter_files import WEIGHTS
 from salmon.sampling.token_loop import generate, generate_after
 from tests.models.architectures import ARCHITECTURES, WINDOW, random_model
@@ -178,6 +181,7 @@ def test_first_layers(name: str, make: Make, randomise: Callable[..., None], tmp
     two, one = make(name), make(name, layers=1)
     own = two.model.state_dict()
     one.model.load_state_dict({key: own[key] for key in one.model.state_dict()})
+    two.add_adapter("policy", seed=0)  # on all layers, beside it
     two.add_adapter("reward", seed=0, layers=1)
     randomise(two, "reward", seed=1)
     save_scalar_model(two, "reward", ScalarHead(two.hidden_size, seed=3, layers=1), tmp_path)
@@ -215,7 +219,43 @@ def test_a_llama_can_do_everything(tiny: SharedModel) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", REFUSED)
-def test_what_would_be_wrong_is_refused_when_it_is_loaded(name: str, make: Make) -> None:
-    with pytest.raises(SalmonError, match=f"random:{name}: .* cannot be used: the states of a sequence"):
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("recurrent_gemma", "the states of a sequence that is padded on the left are not those of"),
+        ("bert", "the states of tokens before a change are not those of"),  # reads in both directions
+    ],
+)
+def test_what_would_be_wrong_is_refused_when_it_is_loaded(name: str, reason: str, make: Make) -> None:
+    with pytest.raises(SalmonError, match=f"random:{name}: .* cannot be used: {reason}"):
         make(name)
+
+
+@pytest.mark.parametrize("name", ["mistral", "gemma2", "gpt_neo"])
+def test_sequences_within_a_window_are_packed_where_the_mask_is_obeyed(name: str, make: Make) -> None:
+    """Also in rows that are longer than the window; GPT-Neo's own mask counts places in the row."""
+    base = make(name, context=WINDOW)
+    assert base.can.pack is (name != "gpt_neo")
+    inputs = [PREFIX[: WINDOW - 3] + [n, n + 1, n + 2] for n in (30, 40, 50)]
+    head = ScalarHead(base.hidden_size, seed=3)
+    with torch.no_grad():
+        expected = head(torch.stack([own_states(base, ids)[-1] for ids in inputs]))
+        torch.testing.assert_close(score_forward(base, head, inputs), expected, **CLOSE)
+
+
+def test_a_model_that_fails_is_refused_by_one_message(tiny: SharedModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(type(tiny.model), "forward", lambda self, **given: 1 / 0)
+    with pytest.raises(SalmonError, match="random:tiny: Llama.* cannot be used: running it fails .ZeroDivisionError: "):
+        abilities_of(tiny)
+
+
+def test_what_a_job_needs_and_a_base_cannot_do_is_listed(tiny: SharedModel) -> None:
+    assert problems_of(tiny, Needs(sampling=True, layers=2)) == []
+    (deep,) = problems_of(tiny, Needs(layers=3))
+    assert "reward.layers=3: this base has 2 layers" in deep
+    tiny.can = replace(tiny.can, cache=False, cut=False)
+    assert problems_of(tiny, Needs()) == []
+    found = problems_of(tiny, Needs(sampling=True, layers=1))
+    assert len(found) == 2 and "cannot sample here" in found[0] and "reward.layers=1: Llama" in found[1]
+    with pytest.raises(SalmonError, match="reward.layers=1: Llama.* cannot run its first layers only"):
+        tiny.hidden_states(torch.tensor([[5, 6]]), torch.ones(1, 2), layers=1)
