@@ -27,11 +27,10 @@ def masked_mean(
 
     Raises ``ValueError`` where there is nothing to average, rather than answering 0 or NaN.
     """
-    count = mask.bool().sum() if dim is None else mask.bool().sum(dim)
+    count = mask.bool().sum(dim)
     if (count == 0).any():
         raise ValueError("mean over no real position")
-    total = zero_outside(x, mask)
-    return (total.sum() if dim is None else total.sum(dim)) / count
+    return zero_outside(x, mask).sum(dim) / count
 
 
 def masked_var(x: Float[Tensor, "*shape"], mask: Shaped[Tensor, "*shape"]) -> Float[Tensor, ""]:

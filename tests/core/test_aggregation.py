@@ -95,8 +95,10 @@ def test_normalisation_keeps_signs_and_follows_pair_order(seed):
     assert normalize_by_variance(10 * scores, 10 * scores) == approx(normalized / 10)
 
 
-def test_one_pair_has_no_variance():
-    assert normalize_by_variance(np.array([[1.0, -2.0]]), np.array([[1.0, -2.0]])).tolist() == [[0.0, 0.0]]
+def test_one_pair_has_no_variance_and_none_is_divided_by():
+    with np.errstate(all="raise"):
+        found = normalize_by_variance(np.array([[1.0, -2.0]]), np.array([[1.0, -2.0]]))
+    assert found.tolist() == [[0.0, 0.0]]
 
 
 def test_the_sample_alone_gives_the_variance():
@@ -181,6 +183,16 @@ def test_label_noise():
     flipped = np.mean([flip(1, 0.1, rng) == -1 for _ in range(20_000)])
     assert flipped == approx(0.1, abs=0.007)  # 3 standard errors of sqrt(0.09 / 20000) = 0.0021
     assert 1 - flipped != approx(0.1, abs=0.007)  # mutant: kept with the probability of a flip
+
+
+def test_a_probability_of_zero_never_flips():
+    """The lowest number that a generator draws is 0 itself."""
+
+    class Lowest(np.random.Generator):
+        def random(self, *args, **kwargs):
+            return 0.0
+
+    assert flip(1, 0.0, Lowest(np.random.PCG64(0))) == 1
 
 
 @pytest.mark.parametrize("probability", [0.0, 0.5, 1.0])

@@ -106,5 +106,8 @@ def test_controller_refusals():
         next_kl_coefficient(0.2, 6.0, 6.0, 100, 500)
     with pytest.raises(ValueError, match="target must be positive"):
         next_kl_coefficient(0.2, 6.0, 0.0, 10_000, 500)
+    for horizon in (0, -1):
+        with pytest.raises(ValueError, match="horizon must be positive"):
+            next_kl_coefficient(0.2, 6.0, 6.0, horizon, 500)
     with pytest.raises(ValueError, match="observed KL is nan"):
         next_kl_coefficient(0.2, math.nan, 6.0, 10_000, 500)

@@ -219,6 +219,8 @@ def test_entropy_literals():
     assert entropy(logits + 7).tolist() == approx([1.039721, 1.386294], abs=1e-6)  # logits, not log-probs
     assert entropy(torch.zeros(2, 3, 4, dtype=torch.bfloat16)).shape == (2, 3)
     assert entropy(torch.zeros(4, dtype=torch.bfloat16)).item() == approx(1.386294, abs=1e-6)
+    fine = torch.tensor([0.0, 1e-10], dtype=torch.float64)  # float32 has no 1 + 1e-10
+    assert entropy(fine).dtype == torch.float64
     in_bits = entropy(logits) / math.log(2)
     assert in_bits.tolist() != approx([1.039721, 1.386294], abs=1e-6)
 

@@ -54,6 +54,12 @@ def test_the_fingerprint_of_a_given_identity_never_changes() -> None:
     assert fingerprint("sft", 1, {"a": 1}, {}) == "a55225a600b41621"
 
 
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_a_number_that_equals_nothing_identifies_nothing(value: float) -> None:
+    with pytest.raises(ValueError, match="JSON compliant"):
+        fingerprint("sft", 1, {"rate": value}, {})
+
+
 BASE: dict[str, Any] = {
     "stage": "ppo",
     "version": 1,

@@ -101,6 +101,11 @@ def flip(path: Path) -> None:
     path.write_bytes(bytes([content[0] ^ 1]) + content[1:])
 
 
+def test_a_manifest_has_no_number_that_json_lacks() -> None:
+    with pytest.raises(ValueError, match="JSON compliant"):
+        sealed({"metrics": {"loss": float("nan")}})
+
+
 def reseal(path: Path, **changes: object) -> None:
     manifest = json.loads((path / "manifest.json").read_text())
     (path / "manifest.json").write_text(json.dumps(sealed({**manifest, **changes})))

@@ -217,6 +217,27 @@ def test_a_finished_run_is_not_trained_again(tmp_path: Path, optim_settings) -> 
     assert [row["step"] for row in again.history] == [1, 2, 3, 4, 5, 6]
 
 
+def test_a_finished_training_leaves_what_later_ones_have_logged(tmp_path: Path, optim_settings) -> None:
+    """The main training is interrupted; the next try goes through the finished pre-training first."""
+    Training(tmp_path, optim_settings).run()
+    later = MetricsFile(tmp_path)
+    for step in (7, 8):
+        later.append(step, {"sft/loss": 9.0})
+    again = Training(tmp_path, optim_settings)
+    again.run()
+    assert [row["step"] for row in again.history] == [1, 2, 3, 4, 5, 6, 7, 8]
+
+
+@pytest.mark.parametrize("save_every", [4, 100])
+def test_the_last_step_is_saved_whatever_save_every_is(tmp_path: Path, optim_settings, save_every: int) -> None:
+    first = Training(tmp_path, optim_settings, save_every=save_every)
+    expected = first.run()
+    assert len(first.history) % save_every
+    again = Training(tmp_path, optim_settings, save_every=save_every)
+    assert again.run() == expected
+    assert again.seen == [] and torch.equal(again.weights, first.weights)
+
+
 def test_steps_continue_after_those_of_an_earlier_training(tmp_path: Path, optim_settings) -> None:
     """Pre-training has logged steps 1 to 3; the main training is interrupted and continued after them."""
     earlier = MetricsFile(tmp_path)

@@ -214,6 +214,25 @@ def test_a_damaged_state_is_set_aside_for_the_one_before_it(optim_settings, tmp_
     assert Trainer({"a": nn.Parameter(torch.zeros(3))}, settings).load(path) is None, "from the start"
 
 
+class Executed:
+    """Unpickled without a guard, it would make a file."""
+
+    def __init__(self, made: Path) -> None:
+        self.made = made
+
+    def __reduce__(self):
+        return Path.touch, (self.made,)
+
+
+def test_nothing_in_a_state_is_executed(optim_settings, tmp_path: Path) -> None:
+    trainer = Trainer(parameters(), optim_settings())
+    trainer.save(tmp_path / "state.pt", step=1)
+    state = torch.load(tmp_path / "state.pt", weights_only=True)
+    torch.save(state | {"extras": {"step": 1, "planted": Executed(tmp_path / "made")}}, tmp_path / "state.pt")
+    assert trainer.load(tmp_path / "state.pt") is None
+    assert not (tmp_path / "made").exists() and (tmp_path / "state.pt.damaged").exists()
+
+
 def test_a_state_that_its_caller_cannot_use_is_set_aside(optim_settings, tmp_path: Path) -> None:
     trainer = Trainer(parameters(), optim_settings())
     for step in (1, 2):

@@ -120,6 +120,9 @@ def test_both_orders_and_what_show_result_says(endpoint, judge, data, tmp_path, 
     assert len(judged) == 8 and len(endpoint.seen) == 16
     assert [shown_first(body) for body in endpoint.seen] == ["good", "bad"] * 8
     assert {body["temperature"] for body in endpoint.seen} == {0}
+    assert [(item["question_id"], item["turn"]) for item in judged] == [
+        (question["question_id"], turn) for question in questions for turn in (1, 2)
+    ], "turns are counted from 1, as FastChat does"
     table = {row.metric: row.value for row in comparison_rows(OF, judged)}
     # 5 wins; both orders for the first: a tie; one without a verdict; a tie
     assert table == {

@@ -231,6 +231,11 @@ def test_intervals_cover_because_prompts_are_resampled():
     assert np.median(widths) == approx(np.sqrt(each), abs=0.25), "the wrong variant is narrower by that factor"
 
 
+def test_stderr_literal():
+    """Resamples 1 and 3: mean 2, sum of squares 2, divided by one less than their number."""
+    assert BootstrapEstimate.of(np.array([2.0, 1.0, 3.0]), 5, 4).stderr == approx(2**0.5)
+
+
 def test_stderr_is_that_of_a_mean():
     right = np.array([0.0, 1] * 50)
     assert share(right, np.arange(100), seed=0, resamples=4000).stderr == approx(0.05, abs=0.002)  # sqrt(.25 / 100)
