@@ -35,7 +35,7 @@ class Steps:
 
 @pytest.fixture
 def walked(monkeypatch: pytest.MonkeyPatch, ppo_config):
-    """Updates six responses without any model; gives the metrics, the trainer's steps, the minibatches' policy flags."""
+    """Updates six responses without a model; gives the metrics, the trainer's steps, the minibatches' policy flags."""
 
     def run(step: int = 4, approx_kl: float = 0.0, **changes):
         trained: list[bool] = []
