@@ -34,7 +34,8 @@ from salmon.config.register import CONF
 from salmon.config.run import Engine
 from salmon.config.slug import slug, text_digest
 from salmon.config.typed import to_typed
-from salmon.distributed.launch import folder_overrides, joined, leave, only_in_one_process
+from salmon.distributed.launch import folder_overrides, joined, leave, only_in_one_process, started_rank
+from salmon.distributed.termination import end_on_sigterm, leave_interrupted, signal_of
 from salmon.distributed.world import world
 from salmon.errors import SalmonError
 from salmon.models import weights
@@ -85,10 +86,13 @@ def main() -> None:
     said_clearly(check_words, sys.argv[1:])
     sys.argv += folder_overrides()
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")  # a fork after use would only print warnings
+    end_on_sigterm()
     try:
         eval_app()
-    except KeyboardInterrupt:
-        sys.exit("\neval: interrupted. Run the same command again: finished tasks and answers are kept.")
+    except KeyboardInterrupt as interruption:
+        by = signal_of(interruption).name
+        message = f"eval: interrupted by {by}. Run the same command again: finished tasks and answers are kept."
+        leave_interrupted(interruption, message if not started_rank() else "")
     leave()
 
 

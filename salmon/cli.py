@@ -20,6 +20,7 @@ from salmon.config.register import CONF, register
 from salmon.config.schema import Config
 from salmon.config.typed import to_typed
 from salmon.distributed.launch import folder_overrides, leave, only_in_one_process, started_rank
+from salmon.distributed.termination import end_on_sigterm, leave_interrupted, signal_of
 from salmon.errors import SalmonError
 from salmon.pipeline.help import help_text, plan_help, store_help
 from salmon.pipeline.isolation import run_isolated
@@ -123,10 +124,13 @@ def main() -> None:
         sys.exit(said_clearly(store_command, sys.argv[2:]))
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")  # a fork after use would only print warnings
     sys.argv += folder_overrides()
+    end_on_sigterm()
     try:
         app()
-    except KeyboardInterrupt:
-        sys.exit("\nsalmon: interrupted. Run the same command again to continue from the last checkpoint.")
+    except KeyboardInterrupt as interruption:
+        by = signal_of(interruption).name
+        message = f"salmon: interrupted by {by}. Run the same command again to continue from the last checkpoint."
+        leave_interrupted(interruption, message if not started_rank() else "")
     finally:
         for finish in exit_hooks:
             finish()

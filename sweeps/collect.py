@@ -26,6 +26,7 @@ from sweeps.job_files import read_composed, read_links
 
 FINISHED, FAILED, RUNNING, NOT_STARTED = "finished", "failed", "running", "not started"
 NO_MULTIRUN = "Give the folder of a multirun (hydra.sweep.dir): it has multirun.yaml and a folder for each job"
+INTERRUPTED = "interrupted"  # by Ctrl-C or SIGTERM; the same command continues it
 REQUEUED = "requeued"  # by Slurm: time limit or preemption
 
 

@@ -11,10 +11,10 @@ from salmon.errors import SalmonError
 from salmon.runtime.progress import format_duration
 from salmon.runtime.status import read_state
 from salmon.runtime.tables import aligned_table
-from sweeps.collect import FAILED, FINISHED, NOT_STARTED, REQUEUED, RUNNING, SweepJob, read_sweep
+from sweeps.collect import FAILED, FINISHED, INTERRUPTED, NOT_STARTED, REQUEUED, RUNNING, SweepJob, read_sweep
 
 HEADER = ("job", "state", "stage", "step", "left", "reward", "KL", "error")
-STATES = (FINISHED, RUNNING, REQUEUED, FAILED, NOT_STARTED)
+STATES = (FINISHED, RUNNING, REQUEUED, INTERRUPTED, FAILED, NOT_STARTED)
 _CLEAR = "\x1b[2J\x1b[H"
 
 

@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import timedelta
 from functools import partial
+from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn, TypeVar
 
@@ -29,6 +30,7 @@ from torch import Tensor, nn
 from salmon.config.run import Engine
 from salmon.distributed.deepspeed import library
 from salmon.distributed.lockstep import Lockstep, Operation
+from salmon.distributed.termination import Terminated
 from salmon.distributed.world import RowShard, World, use_world
 from salmon.errors import SalmonError
 
@@ -119,14 +121,17 @@ class Processes(World):
         signal.signal(signal.SIGTERM, signal.SIG_DFL if self.rank else signal.SIG_IGN)
         if not isinstance(error, ProcessLost):
             with suppress(RuntimeError):  # the store may have ended with its process
-                self._store.set(_error_key(self.rank), str(error) or type(error).__name__)
+                key = TERMINATED_KEY if isinstance(error, Terminated) else _error_key(self.rank)
+                self._store.set(key, str(error) or type(error).__name__)
 
-    def explain(self, otherwise: str) -> ProcessLost:
-        """The error to raise where another process has ended: the reason that it left, else ``otherwise``."""
+    def explain(self, otherwise: str) -> ProcessLost | Terminated:
+        """What to raise where another process has ended: the reason that it left, else ``otherwise``."""
         signal.signal(signal.SIGTERM, signal.SIG_IGN)  # torchrun's, which sees the same end
         until = time.monotonic() + REASON_SECONDS
         with suppress(RuntimeError):
             while time.monotonic() < until:
+                if self._store.check([TERMINATED_KEY]):
+                    return Terminated()
                 for rank in range(self.size):
                     if self._store.check([_error_key(rank)]):
                         reason = self._store.get(_error_key(rank)).decode()
@@ -159,7 +164,7 @@ class Processes(World):
                 raise
             raise self._lost(error) from error
 
-    def _lost(self, error: RuntimeError) -> ProcessLost:
+    def _lost(self, error: RuntimeError) -> ProcessLost | Terminated:
         reason = " ".join(str(error).split())[:200]
         if GONE in reason:
             reason = "it was killed, perhaps for want of memory; torchrun's lines say how"
@@ -193,6 +198,8 @@ def meet(device: str, engine: Engine = Engine.ddp) -> Iterator[Processes]:
     here = Processes(store, rank, size, dist.new_group(backend="nccl") if backend == "gloo" and cuda else None, engine)
 
     def stop(signum: int, frame: FrameType | None) -> NoReturn:
+        if all_live():  # nobody was killed: torchrun was told to stop, and passes it on
+            raise Terminated
         raise here.explain("stopped by SIGTERM: by torchrun, since another process was killed, or from outside")
 
     default = signal.signal(signal.SIGTERM, stop)
@@ -205,6 +212,21 @@ def meet(device: str, engine: Engine = Engine.ddp) -> Iterator[Processes]:
         raise
     signal.signal(signal.SIGTERM, default)
     dist.destroy_process_group()
+
+
+def all_live() -> bool:
+    """Whether all processes of this machine that torchrun started are there; False where that cannot be seen."""
+    with suppress(OSError, KeyError):
+        children = Path(f"/proc/{os.getppid()}/task/{os.getppid()}/children").read_text(encoding="utf-8").split()
+        return sum(map(_lives, children)) >= int(os.environ["LOCAL_WORLD_SIZE"])
+    return False
+
+
+def _lives(process: str) -> bool:
+    """Whether a child has not ended; what has is a zombie (Z) until its parent looks."""
+    with suppress(OSError):
+        return Path(f"/proc/{process}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[0] not in "ZX"
+    return False
 
 
 def take_gpu(device: str, place: int, processes: int) -> None:
@@ -230,6 +252,9 @@ def in_buckets(tensors: Sequence[Tensor], size: int) -> list[list[Tensor]]:
         buckets[-1].append(tensor)
         room -= tensor.numel()
     return buckets
+
+
+TERMINATED_KEY = "salmon/terminated"
 
 
 def _error_key(rank: int) -> str:

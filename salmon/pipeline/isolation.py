@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -22,10 +23,13 @@ from salmon.config.register import root_schema
 from salmon.config.schema import Config
 from salmon.config.typed import to_typed
 from salmon.distributed.gpu_slots import gpu_slots
+from salmon.distributed.termination import Terminated, end_on_sigterm, exit_status
 from salmon.errors import SalmonError
 from salmon.runtime.console import configure_console
 from salmon.runtime.files import storage_errors
 from salmon.runtime.status import failure_of
+
+SECONDS_TO_END = 60.0  # that a job without a parent has after SIGTERM
 
 
 def run_isolated(cfg: Config, resolved: dict[str, Any], folder: Path) -> None:
@@ -60,7 +64,9 @@ def _wait_for_child(resolved: dict[str, Any], folder: Path, environment: Mapping
             pass  # it died at once: its exit status says how
         try:
             return child.wait()
-        except KeyboardInterrupt:  # Ctrl-C reached the child too
+        except KeyboardInterrupt as interruption:
+            if isinstance(interruption, Terminated):  # Ctrl-C reached the child too
+                child.terminate()
             child.wait()
             raise
 
@@ -80,20 +86,23 @@ def child_of_a_sweep(folder: Path) -> int:
     composed = OmegaConf.merge(root_schema(), resolved)
     assert isinstance(composed, DictConfig)
     configure_console()
+    end_on_sigterm()
     from salmon.pipeline.job import run_job
 
     try:
         run_job(to_typed(composed, Config), resolved, folder)
     except SalmonError:
         return 1  # the parent says it
-    except KeyboardInterrupt:
-        return 128 + signal.SIGINT
+    except KeyboardInterrupt as interruption:
+        return exit_status(interruption)
     return 0
 
 
 def _end_with_parent() -> None:
     os.read(sys.stdin.fileno(), 1)  # nothing more comes: it returns when the parent's end is closed
     os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(SECONDS_TO_END)
+    os.kill(os.getpid(), signal.SIGKILL)
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from salmon.config.sampling import RolloutBackend
 from salmon.config.schema import Config
 from salmon.distributed.batch_sizes import check_batch_sizes
 from salmon.distributed.launch import joined
+from salmon.distributed.termination import signal_of
 from salmon.errors import Unfinished
 from salmon.models import weights
 from salmon.models.identity import settled
@@ -68,6 +69,9 @@ def _run_and_report(cfg: Config, resolved: dict[str, Any], sampler: Sampler, fol
             raise Unfinished("\n".join(pipeline.unfinished))
     except SystemExit:  # of submitit, which has put the job back into Slurm's queue: time limit or preemption
         status.save(state="requeued")
+        raise
+    except KeyboardInterrupt as error:
+        status.save(state="interrupted", error=f"by {signal_of(error).name}; the same command continues it")
         raise
     except BaseException as error:
         status.save(state="failed", error=str(error) or type(error).__name__)

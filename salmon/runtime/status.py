@@ -47,8 +47,8 @@ class Status(TypedDict, total=False):
 class StatusFile(logging.Handler):
     """Owns status.json; as a handler of the logger that ``Progress`` writes to, it keeps the last step in it too.
 
-    Keys: ``state`` (running, finished, failed, requeued), ``stage``, ``error``, ``progress`` (the fields of ``Step``,
-    or null between stages), ``process`` and ``host`` (who writes), ``updated`` (UTC).
+    Keys: ``state`` (running, finished, failed, interrupted, requeued), ``stage``, ``error``, ``progress`` (the fields
+    of ``Step``, or null between stages), ``process`` and ``host`` (who writes), ``updated`` (UTC).
     """
 
     def __init__(self, path: Path, clock: Callable[[], float] = time.monotonic) -> None:
@@ -92,6 +92,8 @@ def failure_of(path: Path, otherwise: str) -> str | None:
     status = read_status(path) or {"stage": None}
     if status.get("state") == "failed":
         return str(status.get("error"))
+    if status.get("state") == "interrupted":
+        return f"interrupted {status.get('error')}"
     with storage_errors(path.parent):
         path.parent.mkdir(parents=True, exist_ok=True)
         write_json_atomic(path, status | {"state": "failed", "error": otherwise})

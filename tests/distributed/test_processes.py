@@ -108,14 +108,25 @@ def test_a_process_that_is_killed_ends_the_others() -> None:
 
 def stopped_while_it_works_alone(here: Processes) -> None:
     def work() -> None:
-        os.kill(os.getpid(), signal.SIGTERM)  # what torchrun does when it finds another process dead
+        os.kill(os.getpid(), signal.SIGTERM)  # what torchrun does when it is to stop, or finds another process dead
         time.sleep(60)
 
     here.on_main(work)
 
 
-def test_the_first_process_stops_also_in_the_middle_of_work_of_its_own() -> None:
-    assert together(2, stopped_while_it_works_alone)[0].startswith("ProcessLost: stopped by SIGTERM")
+def stopped_after_another_died(here: Processes) -> None:
+    if here.rank == 1:
+        os.kill(os.getpid(), signal.SIGKILL)
+    time.sleep(2)
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def test_sigterm_interrupts_all_processes_also_in_the_middle_of_work() -> None:
+    assert together(2, stopped_while_it_works_alone) == ["Terminated: stopped by SIGTERM"] * 2
+
+
+def test_sigterm_for_the_death_of_another_process_is_a_failure() -> None:
+    assert together(2, stopped_after_another_died)[0].startswith("ProcessLost: stopped by SIGTERM: by torchrun")
 
 
 def drifted(here: Processes, by: float) -> None:

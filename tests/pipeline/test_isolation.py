@@ -28,8 +28,10 @@ SWEEP = """
 import json, signal, sys
 signal.signal(signal.SIGINT, signal.default_int_handler)  # it is ignored where the tests run in the background
 from pathlib import Path
+from salmon.distributed.termination import end_on_sigterm
 from types import SimpleNamespace
 from salmon.pipeline.isolation import run_isolated
+end_on_sigterm()
 run_isolated(SimpleNamespace(launch=SimpleNamespace(gpus_per_job=1)), json.loads(sys.argv[1]), Path(sys.argv[2]))
 """
 
@@ -91,3 +93,21 @@ def test_a_sweep_that_is_stopped_leaves_no_job_behind(
         signalled(sweep.pid, how)
         sweep.wait(timeout=30)
     child.wait(timeout=30)  # raises where it lives on
+    said = status(tmp_path / "job")
+    by = "SIGINT" if how is signal.SIGINT else "SIGTERM"
+    assert (said["state"], said["error"]) == ("interrupted", f"by {by}; the same command continues it")
+
+
+def test_a_job_that_is_stopped_alone_is_an_interrupted_one(
+    tmp_path: Path, waiting: tuple[Config, dict[str, Any]]
+) -> None:
+    def stop() -> None:
+        until_it_runs(tmp_path / "job")
+        os.kill(status(tmp_path / "job")["process"], signal.SIGTERM)
+
+    stopper = threading.Thread(target=stop)
+    stopper.start()
+    with pytest.raises(SalmonError, match="^interrupted by SIGTERM; the same command continues it"):
+        run_isolated(*waiting, tmp_path / "job")
+    stopper.join()
+    assert status(tmp_path / "job")["state"] == "interrupted"

@@ -18,6 +18,7 @@ from salmon.config.extensions import stage_names
 from salmon.config.register import CONF, register
 from salmon.config.schema import Config
 from salmon.config.typed import to_typed
+from salmon.distributed.termination import Terminated
 from salmon.errors import SalmonError, Unfinished
 from salmon.pipeline import pipeline
 from salmon.pipeline.job import run_job
@@ -485,22 +486,29 @@ def job_folder(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("error", "said"),
+    ("error", "state", "said"),
     [
-        (SalmonError("the loss is nan at step 3"), "the loss is nan at step 3"),
-        (KeyboardInterrupt(), "KeyboardInterrupt"),
-        (ZeroDivisionError("our bug"), "our bug"),
+        (SalmonError("the loss is nan at step 3"), "failed", "the loss is nan at step 3"),
+        (KeyboardInterrupt(), "interrupted", "by SIGINT; the same command continues it"),
+        (Terminated(), "interrupted", "by SIGTERM; the same command continues it"),
+        (ZeroDivisionError("our bug"), "failed", "our bug"),
     ],
-    ids=["user's", "interrupt", "ours"],
+    ids=["user's", "Ctrl-C", "SIGTERM", "ours"],
 )
 def test_a_failing_stage_is_recorded_and_continued(
-    job: Job, stages: StandIns, job_folder: Path, capsys: pytest.CaptureFixture[str], error: BaseException, said: str
+    job: Job,
+    stages: StandIns,
+    job_folder: Path,
+    capsys: pytest.CaptureFixture[str],
+    error: BaseException,
+    state: str,
+    said: str,
 ) -> None:
     stages.failing["reward"] = error
     with pytest.raises(type(error)):
         run_job(job.config(), {}, job_folder)
     status = json.loads((job_folder / "status.json").read_text())
-    assert (status["state"], status["stage"], status["error"]) == ("failed", "reward", said)
+    assert (status["state"], status["stage"], status["error"]) == (state, "reward", said)
     assert not (job_folder / "results.json").exists()
     assert capsys.readouterr().out == ""
     (partial,) = (job.folder / "store" / "reward").glob("*.partial")
