@@ -21,12 +21,15 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 
 from salmon.errors import SalmonError
+from salmon.runtime.artifact import MANIFEST, open_artifact
 from salmon.runtime.status import read_status
+from salmon.tracking.metrics_file import METRICS
 from sweeps.job_files import read_composed, read_links
 
 FINISHED, FAILED, RUNNING, NOT_STARTED = "finished", "failed", "running", "not started"
 NO_MULTIRUN = "Give the folder of a multirun (hydra.sweep.dir): it has multirun.yaml and a folder for each job"
 INTERRUPTED = "interrupted"  # by Ctrl-C or SIGTERM; the same command continues it
+FIGURES = {METRICS, "results.json"}  # files of an artifact that reports read
 REQUEUED = "requeued"  # by Slurm: time limit or preemption
 
 
@@ -125,8 +128,23 @@ def read_job(folder: Path) -> SweepJob:
             state = RUNNING  # its last lines are being written
         elif lost:
             state, error = FAILED, f"no longer in the store: {', '.join(lost)}; run the same command again"
+        elif damaged := [fault for path in artifacts.values() if (fault := damage(path)) is not None]:
+            state, error = FAILED, "; ".join(damaged)
     progress = status.get("progress") if state == RUNNING else None
     return SweepJob(folder.name, overrides, state, error, status.get("stage"), progress, artifacts, config)
+
+
+def damage(artifact: Path) -> str | None:
+    """What is wrong with the files of an artifact that figures are read from; None where they are as they were made."""
+    if not (artifact / MANIFEST).is_file():
+        return None  # it says nothing of its files; whoever needs it says that it is missing
+    try:
+        opened = open_artifact(artifact)
+        for name in FIGURES & opened.manifest["files"].keys():
+            opened.file(name)
+    except SalmonError as error:
+        return str(error)
+    return None
 
 
 def gone(status: Mapping[str, Any]) -> bool:

@@ -1,6 +1,5 @@
 """One job from a checked config: run the pipeline, keep its state on disk, print what came out."""
 
-import json
 import logging
 import time
 from collections.abc import Iterator
@@ -122,6 +121,7 @@ def link_artifacts(folder: Path, executions: list[Execution]) -> None:
         link = links / execution.label.replace(" ", "_")
         link.unlink(missing_ok=True)
         link.symlink_to(execution.artifact.path.absolute())
-    (folder / "artifacts.json").write_text(
-        json.dumps({e.label: {"path": str(e.artifact.path), "reused": e.reused} for e in executions}, indent=2)
+    write_json_atomic(
+        folder / "artifacts.json",
+        {e.label: {"path": str(e.artifact.path), "reused": e.reused} for e in executions},
     )

@@ -36,6 +36,7 @@ START_SECONDS = 30.0
 FINISH_SECONDS = 60.0
 # For an artifact 30 s in all: ``finish_timeout`` does not end W&B's waiting for these, only for metrics and files.
 RETRIES: dict[str, Any] = {"x_graphql_retry_max": 4, "x_graphql_retry_wait_max_seconds": 15.0}
+_ID = re.compile(r"[\w-]{1,128}")
 _REFUSED = re.compile(r"returned error 40[134]")  # the server answers: not allowed, or no such project
 _REMEDY = "Run `wandb login`, or set tracking=offline and upload later with `python -m sweeps.sync`."
 
@@ -160,7 +161,12 @@ def _run_id(work: Path, given: str | None) -> str:
     An agent's id comes first: its sweep waits for that run, also where another one was interrupted.
     """
     path = work / ID_FILE
-    if given or not path.exists():
-        with storage_errors(work):
-            write_text_atomic(path, given or uuid.uuid4().hex[:12])
-    return path.read_text(encoding="utf-8")
+    with storage_errors(work):
+        kept = path.read_text(encoding="utf-8", errors="replace") if path.exists() else None
+        if given is None and kept is not None and _ID.fullmatch(kept):
+            return kept
+        if given is None and kept is not None:
+            log.warning("%s is damaged; in W&B the stage goes on as another run", path)
+        run_id = given or uuid.uuid4().hex[:12]
+        write_text_atomic(path, run_id)
+    return run_id

@@ -122,7 +122,9 @@ def stopped_after_another_died(here: Processes) -> None:
 
 
 def test_sigterm_interrupts_all_processes_also_in_the_middle_of_work() -> None:
-    assert together(2, stopped_while_it_works_alone) == ["Terminated: stopped by SIGTERM"] * 2
+    first, second = together(2, stopped_while_it_works_alone)
+    assert first == "Terminated: stopped by SIGTERM"
+    assert second.startswith(("Terminated", "ProcessLost")), "the store may end with the first process"
 
 
 def test_sigterm_for_the_death_of_another_process_is_a_failure() -> None:

@@ -6,6 +6,7 @@ import math
 import pytest
 
 from salmon.errors import SalmonError
+from salmon.runtime.files import file_digest
 from sweeps.arms import group_by_arm
 from sweeps.collect import planned_overrides, read_sweep
 from sweeps.curves import Curve, read_curve, read_table
@@ -79,6 +80,17 @@ def test_an_artifact_that_was_deleted_is_an_error(sweep, tmp_path):
     (tmp_path / "ppo").rename(tmp_path / "elsewhere")
     job = read_sweep(sweep)[0]
     assert (job.state, str(tmp_path / "ppo") in str(job.error)) == ("failed", True)
+
+
+def test_figures_of_a_changed_artifact_are_not_shown(sweep, tmp_path):
+    record = tmp_path / "ppo" / "metrics.jsonl"
+    files = {"metrics.jsonl": file_digest(record)}
+    manifest = {"stage": "ppo", "fingerprint": "f", "files": files, "metrics": {}, "checkpoints": {}}
+    (tmp_path / "ppo" / "manifest.json").write_text(json.dumps(manifest))
+    assert read_sweep(sweep)[0].state == "finished"
+    record.write_text(record.read_text().replace("12.0", "99.0"))
+    job = read_sweep(sweep)[0]
+    assert (job.state, "metrics.jsonl was changed" in str(job.error)) == ("failed", True)
 
 
 def test_other_folders_and_damaged_files_are_said(sweep, tmp_path):

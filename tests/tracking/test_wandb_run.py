@@ -53,6 +53,15 @@ def fresh_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("WANDB_DATA_DIR")
 
 
+@pytest.mark.parametrize("damage", [b"", b"\0\0\0", b"\xff\xfe/x"], ids=["empty", "zeros", "not text"])
+def test_a_damaged_id_is_replaced(tmp_path: Path, damage: bytes, caplog: pytest.LogCaptureFixture) -> None:
+    (work := tmp_path / "work").mkdir()
+    (work / "wandb_run_id").write_bytes(damage)
+    with start(tmp_path, work) as tracker:
+        assert tracker.run_id == (work / "wandb_run_id").read_text() and len(tracker.run_id) == 12
+    assert f"{work}/wandb_run_id is damaged" in caplog.text
+
+
 def test_a_run_leaves_everything_in_its_offline_file(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     store = Store(tmp_path / "store")
     (store.work_dir("reward", "a" * 16) / "head.safetensors").write_text("weights")
