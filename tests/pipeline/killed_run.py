@@ -59,27 +59,23 @@ class Ending:
             os.kill(os.getpid(), signal.SIGKILL)
 
 
-def run(cfg: Config, resolved: dict[str, Any], at: int | None = None, full_disk: bool = False) -> tuple[int, int]:
-    """Run the job in a process of its own: how that ended, and the changes that it made (0 where it was killed)."""
-    receive, send = CONTEXT.Pipe(duplex=False)
-    process = CONTEXT.Process(target=_job, args=(send, cfg, resolved, at, full_disk))
+def run(cfg: Config, resolved: dict[str, Any], at: int | None = None, full_disk: bool = False) -> int:
+    """Run the job in a process of its own; how that ended."""
+    process = CONTEXT.Process(target=_job, args=(cfg, resolved, at, full_disk))
     process.start()
-    send.close()
     process.join(STUCK_SECONDS)
     assert process.exitcode in (FINISHED, FULL_DISK, KILLED), f"exit status {process.exitcode}"
-    return process.exitcode, receive.recv() if receive.poll() else 0
+    return process.exitcode
 
 
-def _job(send: Any, cfg: Config, resolved: dict[str, Any], at: int | None, full_disk: bool) -> None:
+def _job(cfg: Config, resolved: dict[str, Any], at: int | None, full_disk: bool) -> None:
     torch.set_num_threads(1)
     pipeline.git_revision = lambda: "abc"  # type: ignore[assignment]  # three processes a stage
     pipeline.versions = lambda: {"torch": "9"}  # type: ignore[assignment]  # reads the metadata of 14 packages
-    ending = Ending(Path(cfg.paths.store), at, full_disk)
-    sys.addaudithook(ending)
+    sys.addaudithook(Ending(Path(cfg.paths.store), at, full_disk))
     base = lambda: load_base(cfg.model, Path(cfg.paths.cache))  # noqa: E731
     try:
         Pipeline(cfg, resolved, base, transformers_sampler).run(lambda label: None)
     except SalmonError as error:
         assert full_disk and "disk is full" in str(error), error
         sys.exit(FULL_DISK)
-    send.send(ending.seen)

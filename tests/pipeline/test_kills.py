@@ -81,15 +81,15 @@ def timeless(figures: dict[str, Any]) -> dict[str, Any]:
 
 def test_kills_and_full_disks_change_nothing(tmp_path: Path) -> None:
     cache, chance, endings = tmp_path / "cache", random.Random(0), list[int]()
-    assert run(*config(tmp_path / "straight", cache))[0] == FINISHED
+    assert run(*config(tmp_path / "straight", cache)) == FINISHED
     straight, chains = contents(tmp_path / "straight"), 0
     assert len([name for name in straight if name.endswith("manifest.json")]) == 9, "six stages, three evaluations"
     while endings.count(KILLED) < KILLS:
         chains += 1
         store, ended = tmp_path / f"chain_{chains}", KILLED
+        job = config(store, cache)
         while ended != FINISHED:
-            full_disk = chance.random() < FULL_DISKS
-            ended, _ = run(*config(store, cache), at=chance.randint(1, LONGEST), full_disk=full_disk)
+            ended = run(*job, at=chance.randint(1, LONGEST), full_disk=chance.random() < FULL_DISKS)
             endings.append(ended)
         assert contents(store).keys() == straight.keys()
         assert contents(store) == straight
