@@ -15,10 +15,12 @@ import torch
 
 from salmon.config.schema import Config
 from salmon.errors import SalmonError
+from salmon.models.base import SharedModel
 from salmon.models.loading import load_base
 from salmon.pipeline import pipeline
 from salmon.pipeline.pipeline import Pipeline
 from salmon.sampling.sampler import transformers_sampler
+from tests.ends import end_with
 
 CONTEXT = multiprocessing.get_context("forkserver")
 CONTEXT.set_forkserver_preload(
@@ -73,7 +75,12 @@ def _job(cfg: Config, resolved: dict[str, Any], at: int | None, full_disk: bool)
     pipeline.git_revision = lambda: "abc"  # type: ignore[assignment]  # three processes a stage
     pipeline.versions = lambda: {"torch": "9"}  # type: ignore[assignment]  # reads the metadata of 14 packages
     sys.addaudithook(Ending(Path(cfg.paths.store), at, full_disk))
-    base = lambda: load_base(cfg.model, Path(cfg.paths.cache))  # noqa: E731
+
+    def base() -> SharedModel:
+        shared = load_base(cfg.model, Path(cfg.paths.cache))
+        end_with(shared, "_")
+        return shared
+
     try:
         Pipeline(cfg, resolved, base, transformers_sampler).run(lambda label: None)
     except SalmonError as error:

@@ -10,10 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from salmon.config.register import CONF
+from salmon.config.register import CONF, register
 from tests.pipeline.stage_lock import sft_lock
 
 pytestmark = pytest.mark.slow
+
+register()
 
 # SIGINT is ignored where the tests run in the background.
 START = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); from salmon.cli import main; main()"

@@ -17,9 +17,9 @@ from tests.pipeline.killed_run import FINISHED, FULL_DISK, KILLED, run
 
 pytestmark = pytest.mark.slow
 
-KILLS = int(__import__("os").environ.get("KILLS", 100))
+KILLS = 100
 FULL_DISKS = 0.1  # share of the endings
-LONGEST = 60  # changes of files until the next ending, at most
+LONGEST = 30  # changes of files until the next ending, at most
 SETTINGS = (
     "model=tiny",
     "tracking=disabled",
@@ -27,9 +27,8 @@ SETTINGS = (
     "principles=verifiable",
     "sft.train.epochs=1",
     "preferences.judge.kind=verifier",
-    "preferences.num_prompts=16",
-    "preferences.sampling.max_new_tokens=12",
-    "preferences.min_response_chars=1",
+    "preferences.num_prompts=32",
+    "preferences.sampling.max_new_tokens=24",
     "reward.curriculum=[{principles: [], wordings: 1, pairs: 4, batch_size: 4, stop_at_accuracy: 0.9}]",
     "reward.pretrain.data=mismatched",
     "reward.pretrain.limit=8",
@@ -43,7 +42,6 @@ SETTINGS = (
     "ppo.minibatch=3",
     "ppo.eval_every=2",
     "ppo.save_every=2",
-    "ppo.keep_every=3",
     "dpo.train.epochs=1",
     "best_of_n.n=2",
     "eval.tasks=[truthfulqa_mc1,mt_bench]",
