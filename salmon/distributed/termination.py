@@ -1,7 +1,6 @@
 """SIGTERM ends a process in the same way as Ctrl-C: what runs is told, tidies up, and says how to go on."""
 
 import signal
-import sys
 from types import FrameType
 from typing import NoReturn
 
@@ -35,10 +34,3 @@ def signal_of(interruption: KeyboardInterrupt) -> signal.Signals:
 def exit_status(interruption: KeyboardInterrupt) -> int:
     """As shells count: 130 after Ctrl-C, 143 after SIGTERM."""
     return 128 + signal_of(interruption)
-
-
-def leave_interrupted(interruption: KeyboardInterrupt, message: str) -> NoReturn:
-    """End the process with a message on standard error; an empty one says nothing."""
-    if message:
-        print(f"\n{message}", file=sys.stderr, flush=True)
-    sys.exit(exit_status(interruption))
