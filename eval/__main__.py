@@ -28,14 +28,14 @@ from eval.checkpoints import check_tasks, find_checkpoints
 from eval.config import EvalApp
 from eval.extension import register_app
 from eval.sources import require_data
-from salmon.cli import clear_errors, said_clearly
+from salmon.cli import clear_errors, leave_interrupted, said_clearly
 from salmon.config.overrides import check_words
 from salmon.config.register import CONF
 from salmon.config.run import Engine
 from salmon.config.slug import slug, text_digest
 from salmon.config.typed import to_typed
-from salmon.distributed.launch import folder_overrides, joined, leave, only_in_one_process, started_rank
-from salmon.distributed.termination import end_on_sigterm, leave_interrupted, signal_of
+from salmon.distributed.launch import folder_overrides, joined, leave, only_in_one_process
+from salmon.distributed.termination import end_on_sigterm
 from salmon.distributed.world import world
 from salmon.errors import SalmonError
 from salmon.models import weights
@@ -90,9 +90,7 @@ def main() -> None:
     try:
         eval_app()
     except KeyboardInterrupt as interruption:
-        by = signal_of(interruption).name
-        message = f"eval: interrupted by {by}. Run the same command again: finished tasks and answers are kept."
-        leave_interrupted(interruption, message if not started_rank() else "")
+        leave_interrupted(interruption, "eval", "Run the same command again: finished tasks and answers are kept.")
     leave()
 
 

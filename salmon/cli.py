@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
@@ -20,7 +20,7 @@ from salmon.config.register import CONF, register
 from salmon.config.schema import Config
 from salmon.config.typed import to_typed
 from salmon.distributed.launch import folder_overrides, leave, only_in_one_process, started_rank
-from salmon.distributed.termination import end_on_sigterm, leave_interrupted, signal_of
+from salmon.distributed.termination import end_on_sigterm, exit_status, signal_of
 from salmon.errors import SalmonError
 from salmon.pipeline.help import help_text, plan_help, store_help
 from salmon.pipeline.isolation import run_isolated
@@ -107,6 +107,14 @@ def plan_text(words: list[str]) -> str:
     return render(words)
 
 
+def leave_interrupted(interruption: KeyboardInterrupt, program: str, advice: str) -> NoReturn:
+    """End the process that a signal stopped: one message from the first process of a job, and the signal's status."""
+    if not started_rank():
+        by = signal_of(interruption).name
+        print(f"\n{program}: interrupted by {by}. {advice}", file=sys.stderr, flush=True)
+    sys.exit(exit_status(interruption))
+
+
 def main() -> None:
     """Entry point of the console script and of ``python -m salmon``."""
     if {"-h", "--help"} & set(sys.argv[1:]):
@@ -128,9 +136,7 @@ def main() -> None:
     try:
         app()
     except KeyboardInterrupt as interruption:
-        by = signal_of(interruption).name
-        message = f"salmon: interrupted by {by}. Run the same command again to continue from the last checkpoint."
-        leave_interrupted(interruption, message if not started_rank() else "")
+        leave_interrupted(interruption, "salmon", "Run the same command again to continue from the last checkpoint.")
     finally:
         for finish in exit_hooks:
             finish()

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 
 import pytest
 
+from salmon.cli import leave_interrupted
 from salmon.distributed.termination import (
     Terminated,
     end_on_sigterm,
     exit_status,
-    leave_interrupted,
     signal_of,
 )
 
@@ -46,5 +46,5 @@ def test_how_a_process_ends(
 ) -> None:
     assert signal_of(interruption).name == by and exit_status(interruption) == status
     with pytest.raises(SystemExit) as ended:
-        leave_interrupted(interruption, "go on")
-    assert ended.value.code == status and capsys.readouterr().err == "\ngo on\n"
+        leave_interrupted(interruption, "salmon", "Go on.")
+    assert ended.value.code == status and capsys.readouterr().err == f"\nsalmon: interrupted by {by}. Go on.\n"
