@@ -121,6 +121,7 @@ def run(cfg: EvalApp) -> None:
     checkpoints = find_checkpoints(cfg.checkpoint)
     check_tasks(checkpoints, cfg.eval.tasks)
     require_data(cfg.eval.data_dir, cfg.eval.tasks)
+    from eval.preflight import require_usable
     from eval.record import record
     from eval.stage import evaluate_all
     from salmon.models.loading import load_base
@@ -134,6 +135,8 @@ def run(cfg: EvalApp) -> None:
     with storage_errors(output):
         output.mkdir(parents=True, exist_ok=True)
     shared = load_base(cfg.model, Path(cfg.paths.cache).expanduser())
+    if checkpoints.policies:
+        require_usable(cfg, shared)
     if world().rank:
         evaluate_all(cfg, shared, checkpoints, output)
         return

@@ -24,4 +24,5 @@ SPEC = StageSpec(
     evaluation_identity,
     subjects=subjects,
     overview="eval.overview:draw_overview",
+    preflight="eval.preflight",
 )

@@ -8,7 +8,7 @@ from transformers.utils import find_adapter_config_file
 from salmon.config.model import ModelConfig
 from salmon.errors import SalmonError
 from salmon.models.capabilities import longest_context
-from salmon.models.foreign_files import reading
+from salmon.models.foreign import refusing
 from salmon.runtime.adapter_files import HEAD_FILE, adapters_in, pickled_head, read_config
 
 # Heads that are no language-model head; a file of such a model may hold everything else.
@@ -21,12 +21,12 @@ def base_config(folder: str, model: ModelConfig) -> PretrainedConfig:
     Raises:
         SalmonError: there is none that can be read, or it is that of an adapter or of another kind of model.
     """
-    with reading("its files cannot be found"):
+    with refusing("its files cannot be found"):
         adapter = find_adapter_config_file(folder, revision=model.revision)
     adapters = adapters_in(Path(folder)) if Path(folder).is_dir() else {}
     if adapter is not None or (adapters and not (Path(folder) / "config.json").is_file()):
         raise SalmonError(adapter_refused(Path(adapter).parent if adapter else next(iter(adapters.values())), folder))
-    with reading("config.json cannot be read"):
+    with refusing("config.json cannot be read"):
         config = AutoConfig.from_pretrained(folder, revision=model.revision)
     heads = [name for name in config.architectures or () if any(part in name for part in OTHER_HEADS)]
     if heads:

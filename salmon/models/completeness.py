@@ -14,7 +14,7 @@ from transformers import AutoModelForCausalLM, PretrainedConfig, PreTrainedModel
 
 from salmon.config.model import ModelConfig
 from salmon.errors import SalmonError
-from salmon.models.foreign_files import reading
+from salmon.models.foreign import refusing
 
 log = logging.getLogger("salmon")
 
@@ -27,7 +27,7 @@ def skeleton(folder: str, model: ModelConfig, config: PretrainedConfig) -> PreTr
     Raises:
         SalmonError: the file cannot be read, or is not that of the model.
     """
-    with reading("its weights cannot be read"):
+    with refusing("its weights cannot be read"):
         if getattr(config, "quantization_config", None) is not None:  # names and shapes are those of packed weights
             with torch.device("meta"):
                 return AutoModelForCausalLM.from_config(config)

@@ -16,7 +16,7 @@ from salmon.models.chat import ChatFormat
 from salmon.models.chat_checks import check_chat, described
 from salmon.models.completeness import require_complete, skeleton
 from salmon.models.device import pick_device, pick_dtype
-from salmon.models.foreign_files import reading
+from salmon.models.foreign import refusing
 from salmon.models.identity import model_identity, settled
 from salmon.models.layer_control import checkpoint_layers
 from salmon.models.probe import abilities_of
@@ -43,7 +43,7 @@ def load_base(model: ModelConfig, cache: Path) -> SharedModel:
         quantization = BitsAndBytesConfig(
             load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_use_double_quant=True, bnb_4bit_compute_dtype=dtype
         )
-    with reading(f"cannot load model.path={model.path}"):
+    with refusing(f"cannot load model.path={model.path}"):
         if world().splits_weights:
             base = load_zero3(folder, model.revision, dtype)
         else:

@@ -8,7 +8,7 @@ from transformers import AutoTokenizer, PreTrainedModel
 
 from salmon.config.model import ModelConfig
 from salmon.errors import SalmonError
-from salmon.models.foreign_files import reading
+from salmon.models.foreign import refusing
 
 # Any of these holds a vocabulary.
 VOCABULARIES = ("tokenizer.json", "*.model", "vocab.*", "*.tiktoken", "tekken.json")
@@ -26,7 +26,7 @@ def load_tokenizer(folder: str, model: ModelConfig) -> Any:
             "there is no tokenizer (tokenizer.json and tokenizer_config.json): copy the model's own there"
         )
     newest = f"tokenizers {version('tokenizers')} and transformers {version('transformers')}"
-    with reading(
+    with refusing(
         "its tokenizer cannot be read",
         f"Here are {newest}: if the files are whole, they may need newer ones (pip install -U tokenizers transformers)",
     ):

@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ from salmon.errors import Unfinished
 from salmon.models import weights
 from salmon.models.identity import settled
 from salmon.pipeline.pipeline import Execution, Pipeline
+from salmon.pipeline.preflight import preflight
 from salmon.pipeline.registry import STAGES
 from salmon.pipeline.report import closing_report
 from salmon.runtime.files import storage_errors, write_json_atomic
@@ -50,14 +52,14 @@ def run_job(cfg: Config, resolved: dict[str, Any], folder: Path) -> None:
         check_batch_sizes(cfg, here.size, cfg.engine.uneven)
         with response_sampler(cfg) as sampler:
             if here.rank:
-                Pipeline(cfg, resolved, lambda: _base(cfg), sampler).run(lambda label: None)
+                Pipeline(cfg, resolved, lambda: _base(cfg), sampler, partial(preflight, cfg)).run(lambda label: None)
             else:
                 _run_and_report(cfg, resolved, sampler, folder)
 
 
 def _run_and_report(cfg: Config, resolved: dict[str, Any], sampler: Sampler, folder: Path) -> None:
     resolved = {key: value for key, value in resolved.items() if key != "paths"}  # local paths concern nobody else
-    pipeline = Pipeline(cfg, resolved, lambda: _base(cfg), sampler)
+    pipeline = Pipeline(cfg, resolved, lambda: _base(cfg), sampler, partial(preflight, cfg))
     status = StatusFile(folder / "status.json")
     log.addHandler(status)
     began = time.perf_counter()

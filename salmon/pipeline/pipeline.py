@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -45,6 +45,8 @@ class Pipeline:
     resolved: dict[str, Any]  # the config as plain containers, for trackers and manifests
     load_base: Callable[[], "SharedModel"]
     sampler: "Sampler"
+    # Tries the base for the stages that will be made, before the first of them.
+    preflight: Callable[[Sequence[str], Callable[[], "SharedModel"]], None] = lambda stages, base: None
     executions: list[Execution] = field(default_factory=list)
     unfinished: list[str] = field(default_factory=list)  # what lacks in stages that no other one waits for
     _shared: "SharedModel | None" = None
@@ -62,6 +64,9 @@ class Pipeline:
         self._model = world().on_main(lambda: model_identity(self.cfg.model, Path(self.cfg.paths.cache)))
         made = self._artifacts_in_store()
         self._check_inputs(made)
+        if missing := world().on_main(lambda: self._to_be_made(made)):
+            with explained(self.cfg, missing[0], "before the first stage"), world().guarding_collectives():
+                self.preflight(missing, self._base)
         for name, spec in self._chosen().items():
             if spec.subjects is None:
                 on_progress(name)
@@ -89,6 +94,18 @@ class Pipeline:
         possible = spec.subjects(self.cfg)
         others = [name for name, other in self._chosen().items() if other.subjects is None]
         return [name for name in possible if name in made and (not others or name in others or name == possible[0])]
+
+    def _to_be_made(self, found: Mapping[str, Artifact]) -> list[str]:
+        """Chosen stages that the store lacks an artifact of."""
+        chosen, store = self._chosen(), self._store()
+        missing = [name for name, spec in chosen.items() if spec.subjects is None and name not in found]
+        for name, spec in chosen.items():
+            if spec.subjects is not None:
+                known = (self._fingerprint(spec, {"checkpoint": found[s]}) for s in self._subjects_of(spec, found))
+                coming = set(missing) & set(spec.subjects(self.cfg))
+                if coming or any(store.find(name, key) is None for key in known):
+                    missing.append(name)
+        return missing
 
     def _check_inputs(self, found: Mapping[str, Artifact]) -> None:
         """Refuse now what would stop a later stage after hours: an input, or a file of its settings, that is not there.

@@ -55,4 +55,5 @@ SPEC = StageSpec(
     ("sft", "reward"),
     settings,
     {"ppo_best": "best/policy", "ppo_last": "last/policy"},
+    preflight="salmon.ppo.preflight",
 )

@@ -15,4 +15,6 @@ def settings(cfg: Config) -> dict[str, Any]:
     return prompts_identity(cfg, cfg.prompts.preferences) | rollout_identity(cfg) | own
 
 
-SPEC = StageSpec("preferences", 5, "salmon.preferences.stage", ("sft",), settings)
+SPEC = StageSpec(
+    "preferences", 5, "salmon.preferences.stage", ("sft",), settings, preflight="salmon.preferences.preflight"
+)

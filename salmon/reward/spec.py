@@ -25,4 +25,6 @@ def taken(cfg: Config) -> bool:
     return cfg.reward.train.epochs == 0
 
 
-SPEC = StageSpec("reward", 3, "salmon.reward.stage", ("preferences",), settings, taken=taken)
+SPEC = StageSpec(
+    "reward", 3, "salmon.reward.stage", ("preferences",), settings, taken=taken, preflight="salmon.reward.preflight"
+)

@@ -93,8 +93,12 @@ def filtered(prompt: Prompt, row: dict, settings: FilterSettings) -> FilteredAns
     return FilteredAnswer(prompt, parsed.thought if parsed else "", answer, row["text"], reason)
 
 
-def _generate(cfg: Config, ctx: StageContext, shared: SharedModel, prompts: Sequence[Prompt]) -> list[dict]:
-    """What the base writes after rules, exemplars and each prompt; an interrupted run goes on with the file."""
+def self_align_prefix(cfg: Config, shared: SharedModel) -> list[int]:
+    """Tokens of the rules and exemplars that every prompt follows.
+
+    Raises:
+        SalmonError: they leave no room for prompt and answer in the model's context.
+    """
     sampling = cfg.sft.sampling
     rules, exemplars = load_bank(cfg.principles.self_align), load_exemplars(cfg.principles.exemplars)
     prefix = shared.chat.with_start_token(shared.chat.encode(self_align_prompt(rules, exemplars)))
@@ -104,6 +108,12 @@ def _generate(cfg: Config, ctx: StageContext, shared: SharedModel, prompts: Sequ
             f"{cfg.prompts.max_tokens} and sft.sampling.max_new_tokens={sampling.max_new_tokens} it "
             f"exceeds model.context={cfg.model.context}. Use fewer rules or exemplars, or lower one"
         )
+    return prefix
+
+
+def _generate(cfg: Config, ctx: StageContext, shared: SharedModel, prompts: Sequence[Prompt]) -> list[dict]:
+    """What the base writes after rules, exemplars and each prompt; an interrupted run goes on with the file."""
+    sampling, prefix = cfg.sft.sampling, self_align_prefix(cfg, shared)
 
     def answer(chunk: Sequence[Prompt]) -> list[dict]:
         queries = [shared.chat.encode(self_align_query(prompt.prompt)) for prompt in chunk]

@@ -36,4 +36,4 @@ def taken(cfg: Config) -> bool:
     return cfg.sft.train.epochs == 0
 
 
-SPEC = StageSpec("sft", 2, "salmon.sft.stage", (), settings, {"sft": "policy"}, taken)
+SPEC = StageSpec("sft", 2, "salmon.sft.stage", (), settings, {"sft": "policy"}, taken, preflight="salmon.sft.preflight")

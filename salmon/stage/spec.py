@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from salmon.config.schema import Config
 
 if TYPE_CHECKING:
+    from salmon.models.base import SharedModel
     from salmon.stage.context import StageContext
 
 
@@ -28,6 +29,7 @@ class StageSpec:
     subjects: Callable[[Config], tuple[str, ...]] | None = None
     # "module:function" that draws what its runs on several subjects show together, given a job's folder with links.
     overview: str | None = None
+    preflight: str = ""  # module whose ``CHECKS`` are made on the base before the job's first stage runs
 
     def reads(self, cfg: Config) -> tuple[str, ...]:
         """Stages whose artifacts it reads under this config."""
@@ -44,3 +46,8 @@ class StageSpec:
         """The stage's code; imports torch and what else it needs."""
         code: Callable[[Config, StageContext], dict[str, float]] = importlib.import_module(self.module).run
         return code
+
+    @property
+    def checks(self) -> "tuple[Callable[[Config, SharedModel], None], ...]":
+        """What raises ``SalmonError`` where the base, free of adapters, cannot do what the stage asks of it."""
+        return importlib.import_module(self.preflight).CHECKS if self.preflight else ()

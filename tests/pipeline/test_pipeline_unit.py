@@ -20,6 +20,7 @@ from salmon.config.schema import Config
 from salmon.config.typed import to_typed
 from salmon.distributed.termination import Terminated
 from salmon.errors import SalmonError, Unfinished
+from salmon.pipeline import job as job_module
 from salmon.pipeline import pipeline
 from salmon.pipeline.job import run_job
 from salmon.pipeline.pipeline import Execution, Pipeline
@@ -91,6 +92,7 @@ def standing_in(stand_ins: StandIns) -> Iterator[StandIns]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(StageSpec, "run", property(stand_ins.code_of))
         patch.setattr(StageSpec, "draw_overview", lambda spec, folder: stand_ins.overviews.append(spec.name))
+        patch.setattr(job_module, "preflight", lambda *_: None)
         patch.setattr(pipeline, "git_revision", lambda: "abc")  # three processes a stage
         patch.setattr(pipeline, "versions", lambda: {"torch": "9"})  # reads the metadata of 14 packages
         yield stand_ins

@@ -22,4 +22,11 @@ def settings(cfg: Config) -> dict[str, Any]:
     return held_out_identity(cfg) | shown_identity(cfg) | own
 
 
-SPEC = StageSpec("best_of_n", 2, "salmon.baselines.best_of_n.stage", ("sft", "reward"), settings)
+SPEC = StageSpec(
+    "best_of_n",
+    2,
+    "salmon.baselines.best_of_n.stage",
+    ("sft", "reward"),
+    settings,
+    preflight="salmon.baselines.best_of_n.preflight",
+)

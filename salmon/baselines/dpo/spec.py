@@ -14,4 +14,12 @@ def settings(cfg: Config) -> dict[str, Any]:
     return held_out_identity(cfg) | {"dpo": semantic(cfg.dpo), "names": list(rl_bank(cfg.principles).names)}
 
 
-SPEC = StageSpec("dpo", 2, "salmon.baselines.dpo.stage", ("sft", "preferences"), settings, {"dpo": "policy"})
+SPEC = StageSpec(
+    "dpo",
+    2,
+    "salmon.baselines.dpo.stage",
+    ("sft", "preferences"),
+    settings,
+    {"dpo": "policy"},
+    preflight="salmon.baselines.dpo.preflight",
+)

@@ -36,6 +36,21 @@ def option_token_ids(chat: ChatFormat, request: JudgeRequest) -> tuple[int, int]
     return ids[0], ids[1]
 
 
+def room_for_pair(chat: ChatFormat, principles: Sequence[Principle], max_tokens: int) -> int:
+    """How many tokens the longest request leaves for a pair.
+
+    Raises:
+        SalmonError: there is nothing to judge in so few.
+    """
+    frame = max(len(judge_prompt_ids(chat, judge_request("", "", "", p.definition))) for p in principles)
+    room = max_tokens - frame
+    if room < MIN_ROOM:
+        raise SalmonError(
+            f"preferences.judge.max_tokens={max_tokens}: the judge's own text takes {frame} tokens; raise it"
+        )
+    return room
+
+
 def fit_pair(chat: ChatFormat, pair: Pair, principles: Sequence[Principle], max_tokens: int) -> tuple[Pair, int]:
     """Shorten a pair so that its longest request has at most ``max_tokens`` tokens.
 
@@ -48,12 +63,7 @@ def fit_pair(chat: ChatFormat, pair: Pair, principles: Sequence[Principle], max_
     Raises:
         SalmonError: the principles leave no room for the pair.
     """
-    frame = max(len(judge_prompt_ids(chat, judge_request("", "", "", p.definition))) for p in principles)
-    room = max_tokens - frame
-    if room < MIN_ROOM:
-        raise SalmonError(
-            f"preferences.judge.max_tokens={max_tokens}: the judge's own text takes {frame} tokens; raise it"
-        )
+    room = room_for_pair(chat, principles, max_tokens)
     prompt, one, two = (chat.encode(text) for text in (pair.prompt, pair.response_1, pair.response_2))
     total = len(prompt) + len(one) + len(two)
     if total <= room:

@@ -1,4 +1,4 @@
-"""Files of a model that others wrote: whatever a library raises over them becomes one message."""
+"""Files and code of a model that others wrote: whatever they raise becomes one message."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,8 +12,8 @@ LONGEST_REASON = 400  # characters of a library's own message
 
 
 @contextmanager
-def reading(what: str, remedy: str = "") -> Iterator[None]:
-    """Read foreign files in the body; libraries do it without a word.
+def refusing(what: str, remedy: str = "") -> Iterator[None]:
+    """Read foreign files, or run foreign code, in the body; libraries do it without a word.
 
     Args:
         what: what cannot be done where the body fails.

@@ -1,0 +1,63 @@
+"""Small trials of what stages do with adapters on a base, so that what fails does so before hours of work."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+
+from salmon.errors import SalmonError
+from salmon.models.base import SharedModel
+from salmon.models.foreign import refusing
+from salmon.models.forward import response_logprobs, score_forward, token_batch
+from salmon.models.heads import ScalarHead
+
+ADAPTER = "trial"
+PROMPT, ANSWERS = "Why?", ("Because.", "No.")
+
+
+def try_training(shared: SharedModel) -> None:
+    """The gradient of two answers' log-probs, of different lengths, in an adapter.
+
+    Raises:
+        SalmonError: it fails, or no gradient comes out.
+    """
+    chat = shared.chat
+    batch = token_batch(
+        [chat.user_ids(PROMPT)] * len(ANSWERS), [chat.answer_ids(a) for a in ANSWERS], shared.pad_id, shared.device
+    )
+    with _adapter(shared, "training an adapter"):
+        response_logprobs(shared, batch, temperature=1.0).sum().backward()
+        _require_gradient(shared)
+
+
+def try_scoring(shared: SharedModel, layers: int | None) -> None:
+    """The gradient of two scores in an adapter below a scalar head.
+
+    Args:
+        layers: on the first so many layers; None is all.
+
+    Raises:
+        SalmonError: it fails, or no gradient comes out.
+    """
+    inputs = [shared.chat.with_start_token(shared.chat.encode(f"{PROMPT} {answer}")) for answer in ANSWERS]
+    with _adapter(shared, "training a reward model", layers):
+        head = ScalarHead(shared.hidden_size, 0, layers).to(shared.device)
+        score_forward(shared, head, inputs).sum().backward()
+        _require_gradient(shared)
+
+
+@contextmanager
+def _adapter(shared: SharedModel, what: str, layers: int | None = None) -> Iterator[None]:
+    with torch.random.fork_rng(), refusing(f"model.path={shared.path}: {what} fails"):
+        try:
+            shared.add_adapter(ADAPTER, seed=0, layers=layers)
+            with torch.enable_grad(), shared.using(ADAPTER):
+                yield
+        finally:
+            shared.clear()
+
+
+def _require_gradient(shared: SharedModel) -> None:
+    gradients = [parameter.grad for parameter in shared.parameters_of(ADAPTER).values()]
+    if not any(gradient is not None and gradient.abs().sum() > 0 for gradient in gradients):
+        raise SalmonError(f"model.path={shared.path}: no gradient reaches the adapter's weights")
