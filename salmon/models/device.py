@@ -1,6 +1,7 @@
 """Which device and which floating-point numbers a base computes with."""
 
 import logging
+import re
 
 import torch
 
@@ -14,13 +15,20 @@ def pick_device(name: str) -> torch.device:
     """The device of that name; "auto" is a GPU where one is visible, else the CPU.
 
     Raises:
-        SalmonError: a GPU was asked for, and none is visible.
+        SalmonError: there is no device of this name, or it is not one that this package computes on.
     """
+    if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", name):
+        raise SalmonError(f"model.device={name}: known are auto, cpu, cuda, and cuda:N for the GPU with number N")
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
     if name.startswith("cuda") and not torch.cuda.is_available():
         raise SalmonError(f"model.device={name}, but no CUDA device is visible; use model.device=auto")
-    return torch.device(name)
+    device = torch.device(name)
+    if device.index is not None and device.index >= torch.cuda.device_count():
+        raise SalmonError(
+            f"model.device={name}: {torch.cuda.device_count()} CUDA devices are visible, and their numbers begin with 0"
+        )
+    return device
 
 
 def pick_dtype(dtype: Dtype, device: torch.device) -> torch.dtype:

@@ -24,6 +24,7 @@ def card(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str
     for name, replacement in (
         ("is_available", lambda: True),
         ("current_device", lambda: 0),
+        ("device_count", lambda: 2),
         ("device", lambda device: nullcontext()),
         ("get_device_name", lambda device: request.param),
         ("_check_bf16_tensor_supported", lambda device: True),
@@ -44,6 +45,18 @@ def test_the_cpu() -> None:
             pick_device("cuda:1")
 
 
+@pytest.mark.parametrize("name", ["gpu0", "mps", "meta", "cuda:", "cuda:x", "cuda:-1", "CPU", "cpu:0 ", "", "npu"])
+def test_a_device_that_is_none_is_named_with_those_that_there_are(name: str) -> None:
+    with pytest.raises(SalmonError, match=f"^model.device={name}: known are auto, cpu, cuda, and cuda:N"):
+        pick_device(name)
+
+
+def test_a_gpu_that_is_not_there_is_named(card: str) -> None:
+    assert pick_device("cuda:1") == torch.device("cuda:1")
+    with pytest.raises(SalmonError, match="model.device=cuda:2: 2 CUDA devices are visible"):
+        pick_device("cuda:2")
+
+
 def test_auto_is_bf16_where_the_card_computes_in_it(card: str, caplog: pytest.LogCaptureFixture) -> None:
     assert pick_device("auto") == CUDA
     assert pick_dtype(Dtype.auto, CUDA) is (torch.float32 if card == "Tesla T4" else torch.bfloat16)
@@ -58,12 +71,13 @@ def test_bf16_on_a_card_without_it_is_refused_before_anything_is_loaded(
 ) -> None:
     """NF4's products compute in the same dtype."""
 
-    class Loaded(Exception):
+    class Loaded(BaseException):
         pass
 
     def load(*_: object, **given: object) -> None:
         raise Loaded(given["dtype"], getattr(given["quantization_config"], "bnb_4bit_compute_dtype", None))
 
+    monkeypatch.setattr(loading, "checked_tokenizer", lambda *_: None)
     monkeypatch.setattr(loading.AutoModelForCausalLM, "from_pretrained", load)
     model = replace(tiny_config, device="auto", dtype=Dtype.bfloat16, quantization=quantization)
     with pytest.raises((SalmonError, Loaded)) as stopped:

@@ -19,7 +19,9 @@ from transformers import (
     PreTrainedTokenizerFast,
 )
 
+from salmon.distributed.world import World, use_world
 from salmon.errors import SalmonError
+from salmon.models import loading
 from salmon.models.base import SharedModel
 from salmon.models.loading import load_base
 from salmon.models.weights import resolve
@@ -92,6 +94,15 @@ def test_weights_that_are_not_the_models_are_refused(folder: Path, refused, name
     weights_of(folder, change)
     message = refused()
     assert all(part in message for part in expected), message
+
+
+def test_split_weights_are_checked_before_any_process_loads_them(folder: Path, refused, monkeypatch) -> None:
+    here = World()
+    here.lockstep = object()  # type: ignore[assignment]
+    monkeypatch.setattr(loading, "load_zero3", lambda *_: pytest.fail("weights were loaded"))
+    edit(folder / "config.json", num_hidden_layers=4)
+    with use_world(here):
+        assert "18 tensors are missing" in refused()
 
 
 def test_a_model_with_another_head_is_refused(folder: Path, refused) -> None:

@@ -149,15 +149,9 @@ def test_vllm_and_a_closing_of_several_tokens(refused) -> None:
 
 
 def test_all_is_told_together(refused) -> None:
-    message = refused(
-        JUDGE,
-        "preferences.judge.max_tokens=100",
-        "reward.layers=3",
-        "ppo.reward_input.max_length=60",
-        change=without_cache,
-    )
-    parts = ("cannot sample", "preferences.judge.max_tokens=100", "reward.layers=3", "ppo.reward_input.max_length=60")
-    assert all(message.count(part) == 1 for part in parts)
+    settings = ("preferences.judge.max_tokens=100", "reward.layers=3", "ppo.reward_input.max_length=60")
+    message = refused(JUDGE, *settings, change=without_cache)
+    assert all(message.count(part) == 1 for part in ("cannot sample", *settings))
 
 
 # --- in the pipeline -----------------------------------------------------------------------------
