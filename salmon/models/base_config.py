@@ -8,7 +8,7 @@ from transformers.utils import find_adapter_config_file
 from salmon.config.model import ModelConfig
 from salmon.errors import SalmonError
 from salmon.models.capabilities import longest_context
-from salmon.models.foreign import refusing
+from salmon.models.library_errors import refusing
 from salmon.runtime.adapter_files import HEAD_FILE, adapters_in, pickled_head, read_config
 
 # Heads that are no language-model head; a file of such a model may hold everything else.

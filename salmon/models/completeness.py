@@ -14,7 +14,7 @@ from transformers import AutoModelForCausalLM, PretrainedConfig, PreTrainedModel
 
 from salmon.config.model import ModelConfig
 from salmon.errors import SalmonError
-from salmon.models.foreign import refusing
+from salmon.models.library_errors import refusing
 
 log = logging.getLogger("salmon")
 

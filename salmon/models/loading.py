@@ -16,9 +16,9 @@ from salmon.models.chat import ChatFormat
 from salmon.models.chat_checks import check_chat, described
 from salmon.models.completeness import require_complete, skeleton
 from salmon.models.device import pick_device, pick_dtype
-from salmon.models.foreign import refusing
 from salmon.models.identity import model_identity, settled
 from salmon.models.layer_control import checkpoint_layers
+from salmon.models.library_errors import refusing
 from salmon.models.probe import abilities_of
 from salmon.models.tokenizer import embedded_tokens, end_tokens, load_tokenizer, require_embeddings
 from salmon.models.zero3_base import load_zero3

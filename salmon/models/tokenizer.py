@@ -8,7 +8,7 @@ from transformers import AutoTokenizer, PreTrainedModel
 
 from salmon.config.model import ModelConfig
 from salmon.errors import SalmonError
-from salmon.models.foreign import refusing
+from salmon.models.library_errors import refusing
 
 # Any of these holds a vocabulary.
 VOCABULARIES = ("tokenizer.json", "*.model", "vocab.*", "*.tiktoken", "tekken.json")

@@ -7,9 +7,9 @@ import torch
 
 from salmon.errors import SalmonError
 from salmon.models.base import SharedModel
-from salmon.models.foreign import refusing
 from salmon.models.forward import response_logprobs, score_forward, token_batch
 from salmon.models.heads import ScalarHead
+from salmon.models.library_errors import refusing
 
 ADAPTER = "trial"
 PROMPT, ANSWERS = "Why?", ("Because.", "No.")

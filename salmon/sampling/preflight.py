@@ -5,7 +5,7 @@ from salmon.config.sampling import RolloutBackend, SamplingSettings
 from salmon.errors import SalmonError
 from salmon.models.base import SharedModel
 from salmon.models.capabilities import Needs, problems_of
-from salmon.models.foreign import refusing
+from salmon.models.library_errors import refusing
 from salmon.sampling.token_loop import generate
 
 
