@@ -24,7 +24,6 @@ def refusing(what: str, remedy: str = "") -> Iterator[None]:
     """
     before = transformers_logging.get_verbosity()
     transformers_logging.set_verbosity_error()
-    transformers_logging.disable_progress_bar()
     try:
         yield
     except SalmonError:

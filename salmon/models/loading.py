@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from transformers import AutoModelForCausalLM, BitsAndBytesConfig, PreTrainedModel
+from transformers.utils import logging as transformers_logging
 
 from salmon.config.model import ModelConfig, Quantization
 from salmon.distributed.world import world
@@ -33,6 +34,7 @@ def load_base(model: ModelConfig, cache: Path) -> SharedModel:
         SalmonError: names together what is wrong with its files: weights that cannot be found, fetched or read, or are
             not those of a whole model; a tokenizer or chat template that cannot be used; a context that is too long.
     """
+    transformers_logging.disable_progress_bar()  # of a bundled base that is made, too
     model = settled(model)
     folder = weights.resolve(model.path, cache)
     device = pick_device(model.device)
