@@ -11,13 +11,13 @@ from salmon.sampling.preflight import require_sampler
 WITHOUT_ANSWERS = {"truthfulqa_mc1", "truthfulqa_mc2", "pairs", "principle_following"}
 
 
-def answers_can_be_sampled(cfg: Config | EvalApp, shared: SharedModel) -> None:
+def _answers_can_be_sampled(cfg: Config | EvalApp, shared: SharedModel) -> None:
     """The base can sample, by the loop that all tasks share."""
     if set(cfg.eval.tasks) - WITHOUT_ANSWERS:
         require_sampler(shared, RolloutBackend.hf)
 
 
-def two_turns_can_be_written(cfg: Config | EvalApp, shared: SharedModel) -> None:
+def _two_turns_can_be_written(cfg: Config | EvalApp, shared: SharedModel) -> None:
     """The chat template writes a second question after an answer, which MT-Bench asks."""
     if "mt_bench" in cfg.eval.tasks and cfg.eval.mt_bench.template == "tokenizer":
         shared.chat.prompt_ids(
@@ -29,7 +29,7 @@ def two_turns_can_be_written(cfg: Config | EvalApp, shared: SharedModel) -> None
         )
 
 
-CHECKS = (answers_can_be_sampled, two_turns_can_be_written)
+CHECKS = (_answers_can_be_sampled, _two_turns_can_be_written)
 
 
 def require_usable(cfg: EvalApp, shared: SharedModel) -> None:

@@ -9,23 +9,23 @@ from salmon.principles.templates import judge_request
 from salmon.sampling.preflight import require_room, require_sampler
 
 
-def answers_can_be_sampled(cfg: Config, shared: SharedModel) -> None:
+def _answers_can_be_sampled(cfg: Config, shared: SharedModel) -> None:
     """The base can sample; the longest prompt and an answer fit into the context."""
     require_sampler(shared, cfg.rollout.backend)
     require_room(shared, cfg.prompts, cfg.preferences.sampling, "preferences")
 
 
-def judge_can_answer(cfg: Config, shared: SharedModel) -> None:
+def _judge_can_answer(cfg: Config, shared: SharedModel) -> None:
     """The base has tokens for the two verdicts."""
     if cfg.preferences.judge.kind is PairJudge.self:
         option_token_ids(shared.chat, judge_request("", "", "", ""))
 
 
-def judge_has_room(cfg: Config, shared: SharedModel) -> None:
+def _judge_has_room(cfg: Config, shared: SharedModel) -> None:
     """The judge's own text leaves room for a pair."""
     judge = cfg.preferences.judge
     if judge.kind is PairJudge.self:
         room_for_pair(shared.chat, reward_bank(cfg.principles).principles, judge.max_tokens)
 
 
-CHECKS = (answers_can_be_sampled, judge_can_answer, judge_has_room)
+CHECKS = (_answers_can_be_sampled, _judge_can_answer, _judge_has_room)

@@ -10,20 +10,20 @@ from salmon.principles.selection import reward_bank
 from salmon.reward.inputs import reward_input
 
 
-def model_trains(cfg: Config, shared: SharedModel) -> None:
+def _model_trains(cfg: Config, shared: SharedModel) -> None:
     """An adapter below a scalar head can be trained, on as many layers as it is to have."""
     if problems := problems_of(shared, Needs(layers=cfg.reward.layers)):
         raise SalmonError(problems[0])
     try_scoring(shared, cfg.reward.layers)
 
 
-def principles_fit(cfg: Config, shared: SharedModel) -> None:
+def _principles_fit(cfg: Config, shared: SharedModel) -> None:
     """The longest principle of the bank leaves room for a response."""
     longest = max((p.definition for p in reward_bank(cfg.principles).principles), key=len)
     reward_input(shared.chat, "", "", [longest], cfg.reward)
 
 
-def start_fits(cfg: Config, shared: SharedModel) -> None:
+def _start_fits(cfg: Config, shared: SharedModel) -> None:
     """The reward model that training starts from fits the base."""
     if cfg.reward.start is not None:
         try:
@@ -32,4 +32,4 @@ def start_fits(cfg: Config, shared: SharedModel) -> None:
             shared.clear()
 
 
-CHECKS = (model_trains, principles_fit, start_fits)
+CHECKS = (_model_trains, _principles_fit, _start_fits)

@@ -10,7 +10,7 @@ from salmon.sampling.preflight import require_room, require_sampler
 from salmon.sft.self_align import self_align_prefix
 
 
-def answers_can_be_made(cfg: Config, shared: SharedModel) -> None:
+def _answers_can_be_made(cfg: Config, shared: SharedModel) -> None:
     """The base can sample; the longest prompt, whatever stands before it, and an answer fit into the context."""
     if cfg.sft.train.epochs == 0:
         return
@@ -25,13 +25,13 @@ def answers_can_be_made(cfg: Config, shared: SharedModel) -> None:
             pass
 
 
-def adapter_trains(cfg: Config, shared: SharedModel) -> None:
+def _adapter_trains(cfg: Config, shared: SharedModel) -> None:
     """An adapter can be trained."""
     if cfg.sft.train.epochs:
         try_training(shared)
 
 
-def start_fits(cfg: Config, shared: SharedModel) -> None:
+def _start_fits(cfg: Config, shared: SharedModel) -> None:
     """The adapter that training starts from fits the base."""
     if cfg.sft.start is not None:
         try:
@@ -40,4 +40,4 @@ def start_fits(cfg: Config, shared: SharedModel) -> None:
             shared.clear()
 
 
-CHECKS = (answers_can_be_made, adapter_trains, start_fits)
+CHECKS = (_answers_can_be_made, _adapter_trains, _start_fits)
