@@ -27,6 +27,7 @@ from omegaconf import DictConfig, OmegaConf
 from eval.checkpoints import check_tasks, find_checkpoints
 from eval.config import EvalApp
 from eval.extension import register_app
+from eval.inputs import check_files
 from eval.sources import require_data
 from salmon.cli import clear_errors, leave_interrupted, said_clearly
 from salmon.config.overrides import check_words
@@ -121,6 +122,7 @@ def run(cfg: EvalApp) -> None:
     checkpoints = find_checkpoints(cfg.checkpoint)
     check_tasks(checkpoints, cfg.eval.tasks)
     require_data(cfg.eval.data_dir, cfg.eval.tasks)
+    check_files(cfg.eval, Path(cfg.paths.cache).expanduser())
     from eval.preflight import require_usable
     from eval.record import record
     from eval.stage import evaluate_all

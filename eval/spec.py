@@ -1,5 +1,7 @@
 """What the pipeline knows of the stage ``eval``; importing it is cheap."""
 
+from pathlib import Path
+
 from eval.identity import evaluation_identity
 from eval.results import VERSION as FIGURES_VERSION
 from salmon.config.schema import Config
@@ -16,6 +18,17 @@ def subjects(cfg: Config) -> tuple[str, ...]:
     return (() if tasks == NO_POLICY else POLICIES) + (("reward",) if tasks & REWARD_TASKS else ())
 
 
+def check(cfg: Config) -> None:
+    """Read the benchmarks' and the user's files.
+
+    Raises:
+        SalmonError: one is missing or malformed.
+    """
+    from eval.inputs import check_files
+
+    check_files(cfg.eval, Path(cfg.paths.cache).expanduser())
+
+
 SPEC = StageSpec(
     "eval",
     FIGURES_VERSION,
@@ -25,4 +38,5 @@ SPEC = StageSpec(
     subjects=subjects,
     overview="eval.overview:draw_overview",
     preflight="eval.preflight",
+    check=check,
 )

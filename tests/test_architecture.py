@@ -304,6 +304,7 @@ SHARED_NAMES = {
     "main": "of a command, python -m MODULE",
     "run": "of a stage, which its specification names by its module",
     "settings": "of a stage's specification: what decides its artifact",
+    "check": "of a stage's specification: reads its files before anything runs",
     "taken": "of a stage's specification: whether it takes what it is given as it is",
     "make_reward": "of every kind of reward, which the registry finds by its module",
 }

@@ -15,6 +15,7 @@ from eval.principle_following import TASK
 from eval.principle_following.bootstrap import PromptBootstrap, ratio
 from eval.principle_following.calibration import calibration
 from eval.principle_following.metrics import correct, matrix, measure, sensitivity
+from eval.principle_following.pairs import SETTING as PAIRS
 from eval.principle_following.pairs import RealPairs, find_pairs, read_pairs, read_real_pairs
 from eval.principle_following.report import TRAINED, BankReport, Matrix, RealReport, Report
 from eval.principle_following.scoring import RewardModel, loaded_reward_model, reward_identity, score_table
@@ -89,12 +90,33 @@ def read_inputs(settings: PrincipleFollowingSettings, artifact: Artifact, seed: 
     """
     banks = read_banks(settings)
     path = find_pairs(artifact, settings.pairs)
+    real, real_banks = read_real(settings, seed)
+    return Inputs(banks, read_pairs(path, settings.limit, seed), path, real, real_banks)
+
+
+def read_real(settings: PrincipleFollowingSettings, seed: int) -> tuple[dict[str, RealPairs], list[Bank]]:
+    """Pairs with a human preference, and the banks that are read while they are scored.
+
+    Raises:
+        SalmonError: a file is missing or malformed.
+    """
     real = {
         name: read_real_pairs(existing(f"{SETTINGS}.real_pairs.{name}", file), settings.limit, seed)
         for name, file in settings.real_pairs.items()
     }
-    real_banks = [load_bank(spec) for spec in settings.real_banks] if real else []
-    return Inputs(banks, read_pairs(path, settings.limit, seed), path, real, real_banks)
+    return real, [load_bank(spec) for spec in settings.real_banks] if real else []
+
+
+def check_given(settings: PrincipleFollowingSettings) -> None:
+    """Read everything that does not hang on the reward model.
+
+    Raises:
+        SalmonError: a file is missing or malformed, or a bank has no checks.
+    """
+    read_banks(settings)
+    read_real(settings, 0)
+    if settings.pairs is not None:
+        read_pairs(existing(PAIRS, settings.pairs), settings.limit, 0)
 
 
 def read_banks(settings: PrincipleFollowingSettings) -> dict[str, Bank]:

@@ -5,12 +5,14 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from salmon.config.schema import Config
 from salmon.distributed.world import world
 from salmon.errors import SalmonError, Unfinished
+from salmon.pipeline.inputs import check_all
 from salmon.pipeline.registry import STAGES
 from salmon.plan.out_of_memory import explained
 from salmon.runtime.environment import git_revision, peak_memory_gib, reset_peak_memory, versions
@@ -62,6 +64,7 @@ class Pipeline:
         from salmon.models.identity import model_identity  # torch
 
         self._model = world().on_main(lambda: model_identity(self.cfg.model, Path(self.cfg.paths.cache)))
+        check_all(partial(self._settings_of, spec) for spec in self._chosen().values())
         made = self._artifacts_in_store()
         self._check_inputs(made)
         if missing := world().on_main(lambda: self._to_be_made(made)):
@@ -108,14 +111,12 @@ class Pipeline:
         return missing
 
     def _check_inputs(self, found: Mapping[str, Artifact]) -> None:
-        """Refuse now what would stop a later stage after hours: an input, or a file of its settings, that is not there.
+        """Refuse now what would stop a later stage after hours: an input that is not there, a file that is damaged.
 
         Raises:
-            SalmonError: names every stage to add.
+            SalmonError: names every stage to add, or every problem of the files.
         """
         chosen = self._chosen()
-        for spec in chosen.values():
-            self._settings_of(spec)  # reads banks, exemplars and prompt files
         lacking: dict[str, str] = {}  # stage -> what needs it
         waiting = [name for name, spec in chosen.items() if spec.subjects is None]
         for name, spec in chosen.items():
@@ -136,6 +137,7 @@ class Pipeline:
                 f"stage {lacking[first]} needs the result of stage {first} for this config, and "
                 f"{self.cfg.paths.store} does not have it. Run it too: stages=[{','.join(wanted)}]"
             )
+        check_all(partial(spec.check, self.cfg) for name, spec in chosen.items() if name not in found)
 
     def _artifacts_in_store(self) -> dict[str, Artifact]:
         """Finished artifacts of this config, as far as their inputs are finished too; those to be used are checked."""

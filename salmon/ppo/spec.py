@@ -7,6 +7,7 @@ from salmon.ppo.rewards.registry import check_reward
 from salmon.principles.bank import load_bank
 from salmon.principles.selection import monitor_bank, rl_bank
 from salmon.runtime.fingerprint import semantic
+from salmon.stage.files import check_prompts
 from salmon.stage.identity import prompts_identity, rollout_identity
 from salmon.stage.spec import StageSpec
 
@@ -48,6 +49,15 @@ def held_out_identity(cfg: Config) -> dict[str, Any]:
     )
 
 
+def check(cfg: Config) -> None:
+    """Read the prompts; the stages that are measured on them do the same.
+
+    Raises:
+        SalmonError: the source cannot be read, has a bad row, or has too few.
+    """
+    check_prompts(cfg, "ppo", cfg.prompts.ppo, cfg.ppo.num_prompts)
+
+
 SPEC = StageSpec(
     "ppo",
     3,
@@ -56,4 +66,5 @@ SPEC = StageSpec(
     settings,
     {"ppo_best": "best/policy", "ppo_last": "last/policy"},
     preflight="salmon.ppo.preflight",
+    check=check,
 )

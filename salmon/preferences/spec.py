@@ -2,9 +2,11 @@
 
 from typing import Any
 
+from salmon.config.preferences import PairJudge
 from salmon.config.schema import Config
 from salmon.principles.selection import reward_bank
 from salmon.runtime.fingerprint import semantic
+from salmon.stage.files import check_prompts
 from salmon.stage.identity import prompts_identity, rollout_identity
 from salmon.stage.spec import StageSpec
 
@@ -15,6 +17,31 @@ def settings(cfg: Config) -> dict[str, Any]:
     return prompts_identity(cfg, cfg.prompts.preferences) | rollout_identity(cfg) | own
 
 
+def check(cfg: Config) -> None:
+    """Read the prompts, and see whether the judge can judge.
+
+    Raises:
+        SalmonError: a prompt is bad, the principles lack what the judge or a planted bias needs, or a key is missing.
+    """
+    from salmon.preferences.judges.verifier import VerifierJudge  # torch, as what follows
+    from salmon.preferences.vetoes import require_planted_bias
+    from salmon.runtime.endpoint.client import require_key
+
+    judge, bank = cfg.preferences.judge, reward_bank(cfg.principles)
+    check_prompts(cfg, "preferences", cfg.prompts.preferences, cfg.preferences.num_prompts)
+    require_planted_bias(cfg.preferences.aggregation, bank)
+    if judge.kind is PairJudge.verifier:
+        VerifierJudge(bank)
+    if judge.kind is PairJudge.server:
+        require_key(judge.server, "preferences.judge.server")
+
+
 SPEC = StageSpec(
-    "preferences", 5, "salmon.preferences.stage", ("sft",), settings, preflight="salmon.preferences.preflight"
+    "preferences",
+    5,
+    "salmon.preferences.stage",
+    ("sft",),
+    settings,
+    preflight="salmon.preferences.preflight",
+    check=check,
 )

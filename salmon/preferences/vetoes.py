@@ -55,16 +55,26 @@ def planted_bias(
     principle forbids, and can still be told not to. None where the bias does not apply.
 
     Raises:
-        SalmonError: the bank has no such principle, or it has no check.
+        SalmonError: see ``require_planted_bias``.
     """
-    name = settings.planted_bias
-    if name is None or any(guideline.principle.name == name for guideline in guidelines):
+    check = require_planted_bias(settings, bank)
+    if check is None or any(guideline.principle.name == settings.planted_bias for guideline in guidelines):
         return None
-    check = next((p.check for p in bank.principles if p.name == name), None)
-    if check is None:
-        raise SalmonError(
-            f"preferences.aggregation.planted_bias={name}: {bank.name} has no principle of this name with a check"
-        )
     score = compare(check, pair.prompt, pair.response_1, pair.response_2)
     applies = rng.random() < settings.planted_bias_probability
     return Veto(-1 if score > 0 else 1, "planted_bias") if score and applies else None
+
+
+def require_planted_bias(settings: AggregationSettings, bank: Bank) -> str | None:
+    """The check of the principle that labels go against; None where no bias is planted.
+
+    Raises:
+        SalmonError: the bank has no such principle, or it has no check.
+    """
+    name = settings.planted_bias
+    check = next((p.check for p in bank.principles if p.name == name), None)
+    if name is not None and check is None:
+        raise SalmonError(
+            f"preferences.aggregation.planted_bias={name}: {bank.name} has no principle of this name with a check"
+        )
+    return check if name is not None else None

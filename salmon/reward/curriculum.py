@@ -69,17 +69,13 @@ def curriculum_rows(
     Raises:
         SalmonError: a principle of the stage was not judged, or no pair is decided by its principles.
     """
-    where = f"reward.curriculum[{number}]"
-    if absent := judged.bank.missing(stage.principles):
-        raise SalmonError(
-            f"{where}.principles: not among the principles that pairs were judged by: " + ", ".join(absent)
-        )
+    require_judged(stage.principles, judged.bank, number)
     one_principle = replace(settings, geometric_p=1.0, planted_bias=None)
     own_seed = int(stream(seed, STREAM, number).integers(2**31))  # other draws than the main rows of the same pairs
     rows, _ = aggregate(subset(judged, stage.principles, stage.wordings), one_principle, set(), own_seed)
     if not rows:
         raise SalmonError(
-            f"{where}: no training pair is decided by {', '.join(stage.principles)}; name other "
+            f"reward.curriculum[{number}]: no training pair is decided by {', '.join(stage.principles)}; name other "
             "principles, or raise preferences.num_prompts"
         )
     by_pair: dict[str, dict[str, PreferenceRow]] = defaultdict(dict)
@@ -88,6 +84,15 @@ def curriculum_rows(
     rows_of = [list(by_text.values()) for by_text in by_pair.values()]
     drawn = stream(own_seed, "groups").permutation(len(rows_of))[: stage.pairs]
     return [row for i in drawn for row in rows_of[i][:rows_together]]
+
+
+def require_judged(names: Sequence[str], bank: Bank, number: int) -> None:
+    """Raises ``SalmonError`` where pairs are not judged by a principle of the curriculum's stage ``number``."""
+    if absent := bank.missing(names):
+        raise SalmonError(
+            f"reward.curriculum[{number}].principles: not among the principles that pairs are judged by: "
+            + ", ".join(absent)
+        )
 
 
 def training_settings(stage: CurriculumStage, settings: SupervisedSettings) -> SupervisedSettings:

@@ -4,10 +4,11 @@ from typing import Any
 
 from salmon.config.schema import Config
 from salmon.config.sft import SFTSource
-from salmon.data.sources import source_identity
+from salmon.data.sources import load_demonstrations, source_identity
 from salmon.principles.bank import load_bank
 from salmon.principles.exemplars import load_exemplars
 from salmon.runtime.fingerprint import semantic
+from salmon.stage.files import check_prompts
 from salmon.stage.identity import prompts_identity, rollout_identity, split_identity, start_identity
 from salmon.stage.spec import StageSpec
 
@@ -36,4 +37,20 @@ def taken(cfg: Config) -> bool:
     return cfg.sft.train.epochs == 0
 
 
-SPEC = StageSpec("sft", 2, "salmon.sft.stage", (), settings, {"sft": "policy"}, taken, preflight="salmon.sft.preflight")
+def check(cfg: Config) -> None:
+    """Read the prompts, or the given answers.
+
+    Raises:
+        SalmonError: a file cannot be read, or has a bad row.
+    """
+    if taken(cfg):
+        return
+    if cfg.sft.source is not SFTSource.demonstrations:
+        check_prompts(cfg, "sft", cfg.prompts.sft, cfg.sft.num_prompts)
+    elif cfg.sft.demonstrations not in (None, "exemplars"):
+        load_demonstrations(cfg.sft.demonstrations or "", cfg.prompts.on_bad_line)
+
+
+SPEC = StageSpec(
+    "sft", 2, "salmon.sft.stage", (), settings, {"sft": "policy"}, taken, preflight="salmon.sft.preflight", check=check
+)

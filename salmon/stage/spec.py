@@ -30,6 +30,8 @@ class StageSpec:
     # "module:function" that draws what its runs on several subjects show together, given a job's folder with links.
     overview: str | None = None
     preflight: str = ""  # module whose ``CHECKS`` are made on the base before the job's first stage runs
+    # Reads every file that the stage will read, so that what is wrong with one shows before the first stage starts.
+    check: Callable[[Config], None] = lambda cfg: None
 
     def reads(self, cfg: Config) -> tuple[str, ...]:
         """Stages whose artifacts it reads under this config."""

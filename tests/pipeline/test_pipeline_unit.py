@@ -53,6 +53,11 @@ ROWS = [
 ]
 
 
+def questions(text: str) -> str:
+    """Rows of prompts, more than any stage of the tiny config takes."""
+    return "".join(json.dumps({"prompt": f"{text}, {number}?"}) + "\n" for number in range(64))
+
+
 @dataclass
 class StandIns:
     """Stages that write one file and count how often they run."""
@@ -249,7 +254,7 @@ CHANGES: list[tuple[dict[str, Any], list[str]]] = [
 def made_once(tiny: DictConfig, tmp_path_factory: pytest.TempPathFactory) -> Job:
     with standing_in(StandIns()) as stand_ins:
         job = Job(tiny, tmp_path_factory.mktemp("finished"), stand_ins)
-        (job.folder / "PROMPTS").write_text('{"prompt": "Why is the sky blue?"}\n')
+        (job.folder / "PROMPTS").write_text(questions("Why is the sky blue"))
         exemplars = yaml.safe_load((Path(CONF).parent / "salmon/principles/exemplars/self_align_6.yaml").read_text())
         fewer = exemplars | {"exemplars": exemplars["exemplars"][1:]}
         (job.folder / "EXEMPLARS.yaml").write_text(yaml.safe_dump(fewer))
@@ -361,24 +366,28 @@ def test_a_moved_file_of_the_same_principles_remakes_nothing(job: Job) -> None:
 
 def test_edited_prompts_remake_their_users(job: Job) -> None:
     prompts = job.folder / "mine.jsonl"
-    prompts.write_text('{"prompt": "Why is the sky blue?"}\n')
+    prompts.write_text(questions("Why is the sky blue"))
     job.run(**{"prompts.ppo": str(prompts)})
-    prompts.write_text('{"prompt": "Why is grass green?"}\n')
+    prompts.write_text(questions("Why is grass green"))
     assert job.made(**{"prompts.ppo": str(prompts)}) == ["ppo", "eval of ppo"]
 
 
-@pytest.mark.parametrize("task", ["pairs", "probes"])
-def test_edited_files_of_an_evaluation_remake_it(job: Job, task: str) -> None:
-    file, folder = job.folder / "mine.jsonl", job.folder / "tasks" / "honest"
-    folder.mkdir(parents=True)
-    (folder / "task.json").write_text("[]")
-    given = {"eval.tasks": ["bbh", task], f"eval.{task}.files": {"one": str(file), "two": str(folder.parent)}}
-    file.write_text("{}\n")
+@pytest.mark.parametrize(
+    ("task", "row"),
+    [("pairs", {"prompt": "Why?", "chosen": "So.", "rejected": "No."}), ("probes", {"prompt": "Why?"})],
+)
+def test_edited_files_of_an_evaluation_remake_it(job: Job, task: str, row: dict[str, str]) -> None:
+    file, other = job.folder / "mine.jsonl", job.folder / "tasks" / "honest" / "task.json"
+    other.parent.mkdir(parents=True)
+    other.write_text(json.dumps([row]))
+    second = other.parent.parent if task == "pairs" else other  # pairs may also be a folder
+    given = {"eval.tasks": ["bbh", task], f"eval.{task}.files": {"one": str(file), "two": str(second)}}
+    file.write_text(json.dumps(row) + "\n")
     evals = [name for name in job.made(**given) if name.startswith("eval")]
     assert "eval of sft" in evals and job.made(**given) == []
-    file.write_text("{}\n\n")
+    file.write_text(json.dumps(row) + "\n\n")
     assert job.made(**given) == evals
-    (folder / "task.json").write_text("[ ]")
+    other.write_text(json.dumps([row, row]))
     assert job.made(**given) == evals
 
 

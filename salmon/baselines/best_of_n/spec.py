@@ -4,7 +4,7 @@ from typing import Any
 
 from salmon.config.schema import Config
 from salmon.ppo.rewards.registry import check_reward
-from salmon.ppo.spec import held_out_identity, shown_identity
+from salmon.ppo.spec import check, held_out_identity, shown_identity
 from salmon.runtime.fingerprint import semantic
 from salmon.stage.spec import StageSpec
 
@@ -29,4 +29,5 @@ SPEC = StageSpec(
     ("sft", "reward"),
     settings,
     preflight="salmon.baselines.best_of_n.preflight",
+    check=check,
 )

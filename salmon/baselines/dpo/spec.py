@@ -3,7 +3,7 @@
 from typing import Any
 
 from salmon.config.schema import Config
-from salmon.ppo.spec import held_out_identity
+from salmon.ppo.spec import check, held_out_identity
 from salmon.principles.selection import rl_bank
 from salmon.runtime.fingerprint import semantic
 from salmon.stage.spec import StageSpec
@@ -22,4 +22,5 @@ SPEC = StageSpec(
     settings,
     {"dpo": "policy"},
     preflight="salmon.baselines.dpo.preflight",
+    check=check,
 )

@@ -15,7 +15,7 @@ from salmon.preferences.pairs import Pair
 from salmon.principles.bank import Bank
 from salmon.principles.templates import JudgeRequest, judge_request
 from salmon.runtime.endpoint.cache import ReplyCache
-from salmon.runtime.endpoint.client import Endpoint
+from salmon.runtime.endpoint.client import Endpoint, require_key
 from salmon.runtime.endpoint.failures import UNUSABLE
 from salmon.runtime.endpoint.messages import ChatRequest, Request, TextRequest
 
@@ -44,7 +44,7 @@ class ServerJudge:
         self._api = settings.server.api
         # Millions of requests, each some thousand characters around the same pairs: they are not kept.
         self._endpoint = Endpoint(settings.server, ReplyCache(cache, with_requests=False), SETTINGS, _advice(self._api))
-        self._endpoint.require_key()
+        require_key(settings.server, SETTINGS)
         self._warned = False
 
     @property

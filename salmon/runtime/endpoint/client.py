@@ -32,6 +32,22 @@ class MissingKey(SalmonError):
     """OpenAI's own server is to be asked, and there is no key."""
 
 
+def require_key(settings: EndpointSettings, prefix: str) -> None:
+    """To be called where something will have to be asked.
+
+    Args:
+        prefix: where the settings stand in the config, for messages.
+
+    Raises:
+        MissingKey: it is OpenAI's own server, and there is no key.
+    """
+    if settings.base_url is None and not os.environ.get(settings.api_key_env):
+        raise MissingKey(
+            f"the environment variable {settings.api_key_env} holds no key for {OPENAI_URL}: put it in "
+            f"there, or name another server in {prefix}.base_url"
+        )
+
+
 @dataclass
 class Pace:
     """Lets at most ``per_minute`` requests start a minute, evenly; None: any number."""
@@ -84,18 +100,6 @@ class Endpoint:
         self._failures_in_row = 0
         self._client: Any = None  # OpenAI's, once there is something to ask
 
-    def require_key(self) -> None:
-        """To be called where something will have to be asked.
-
-        Raises:
-            MissingKey: it is OpenAI's own server, and there is no key.
-        """
-        if not self._key and self.settings.base_url is None:
-            raise MissingKey(
-                f"the environment variable {self.settings.api_key_env} holds no key for {OPENAI_URL}: put it in "
-                f"there, or name another server in {self.prefix}.base_url"
-            )
-
     def ask(self, requests: Sequence[Request]) -> Generator[Reply, None, None]:
         """A reply to each request, in order, each as soon as it is there.
 
@@ -106,7 +110,7 @@ class Endpoint:
             MissingKey: something has to be asked of OpenAI's own server, and there is no key.
         """
         if any(self.cache.get(self.key(request)) is None for request in requests):
-            self.require_key()
+            require_key(self.settings, self.prefix)
             self._client = self._client or self._connect()  # here, so that the calls of all threads keep one pace
         self._failures_in_row = 0
         pool = ThreadPoolExecutor(self.settings.concurrent_calls)
