@@ -233,7 +233,8 @@ def test_intervals_cover_because_prompts_are_resampled():
 
 def test_stderr_literal():
     """Resamples 1 and 3: mean 2, sum of squares 2, divided by one less than their number."""
-    assert BootstrapEstimate.of(np.array([2.0, 1.0, 3.0]), 5, 4).stderr == approx(2**0.5)
+    draws = np.array([2.0, 1.0, 3.0, *[2.0] * 4])  # of the data, of two resamples, and without each of four prompts
+    assert PromptBootstrap(4, 2, seed=0).estimate(draws, 5, 4).stderr == approx(2**0.5)
 
 
 def test_stderr_is_that_of_a_mean():
