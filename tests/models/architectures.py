@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 import torch
-from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedConfig
+from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedConfig, PreTrainedModel
 
 from salmon.config.model import ModelConfig
 from salmon.models.base import SharedModel
@@ -142,15 +142,20 @@ def config_of(name: str, layers: int = 2) -> PreTrainedConfig:
 def random_model(
     name: str, model: ModelConfig, tokenizer: Any, layers: int = 2, context: int = 4 * WINDOW
 ) -> SharedModel:
-    """A base of this architecture, whose norms and biases are random as well.
+    """A base of this architecture.
 
     Raises:
         SalmonError: as for ``as_shared``.
     """
+    base = random_base(name, layers)
+    return as_shared(base, tokenizer, replace(model, path=f"random:{name}", context=context), {})
+
+
+def random_base(name: str, layers: int = 2) -> PreTrainedModel:
+    """A model of this architecture, whose norms and biases are random as well."""
     torch.manual_seed(0)
     base = AutoModelForCausalLM.from_config(config_of(name, layers))
     with torch.no_grad():
         for parameter in base.parameters():
             parameter.add_(0.05 * torch.randn(parameter.shape))
-    base.eval()
-    return as_shared(base, tokenizer, replace(model, path=f"random:{name}", context=context), {})
+    return base.eval()

@@ -11,6 +11,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 from transformers import AutoTokenizer
 
+import salmon.models
 from salmon.config.model import ModelConfig
 from salmon.errors import SalmonError
 from salmon.models import weights
@@ -24,6 +25,7 @@ from salmon.models.packing.unpacked import UnpackedPrefix
 from salmon.models.probe import abilities_of
 from salmon.runtime.adapter_files import WEIGHTS
 from salmon.sampling.token_loop import generate, generate_after
+from tests.models.architecture_table import HEAD, rows
 from tests.models.architectures import ARCHITECTURES, WINDOW, random_model
 
 FAST = ("gemma2", "gpt_neo", "gpt2", "opt")  # capped, with a window, Conv1D, projected
@@ -259,3 +261,12 @@ def test_what_a_job_needs_and_a_base_cannot_do_is_listed(tiny: SharedModel) -> N
     assert len(found) == 2 and "cannot sample here" in found[0] and "reward.layers=1: Llama" in found[1]
     with pytest.raises(SalmonError, match="reward.layers=1: Llama.* cannot run its first layers only"):
         tiny.hidden_states(torch.tensor([[5, 6]]), torch.ones(1, 2), layers=1)
+
+
+@pytest.mark.slow
+def test_the_page_has_the_table_of_what_these_can_do(
+    tiny_config: ModelConfig, tiny_cache: Path, tmp_path: Path
+) -> None:
+    page = (Path(salmon.models.__file__).parent / "README.md").read_text(encoding="utf-8")
+    table = "\n".join([HEAD, *rows(tiny_config, tiny_cache, tmp_path)])
+    assert table in page, "python -m tests.models.architecture_table prints the table"
