@@ -26,7 +26,7 @@ def run_decoder(
         position_ids: of each token in its own sequence; not every decoder takes them (ALiBi, state spaces).
         past: keys and values of the T - L tokens before the new ones; takes these in.
     """
-    takes = _parameters(type(decoder))
+    takes = _parameters(type(decoder))  # type: ignore[arg-type]  # classes are hashable
     given: dict[str, Any] = {"input_ids": ids, "attention_mask": mask, "use_cache": past is not None}
     if "position_ids" in takes:
         given["position_ids"] = position_ids

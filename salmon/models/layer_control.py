@@ -81,5 +81,5 @@ def _checkpoint(layer: nn.Module, checkpoint: Callable[..., Any], forward: Calla
     return checkpoint(evaluated, *inputs)
 
 
-def _layers(model: nn.Module) -> list[GradientCheckpointingLayer]:
+def _layers(model: nn.Module) -> list[Any]:
     return [module for module in model.modules() if isinstance(module, GradientCheckpointingLayer)]

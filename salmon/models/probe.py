@@ -90,7 +90,7 @@ def _cache_errors(
         staying = [place for place, row in enumerate(rows) if step < rest[row]]
         if len(staying) < len(rows):
             places = torch.tensor(staying, device=shared.device)
-            cache.reorder_cache(places)
+            cache.reorder_cache(places)  # type: ignore[arg-type]  # the kind that it is
             mask, rows = mask[places], [rows[place] for place in staying]
         at = [len(sequences[row]) - rest[row] + step for row in rows]
         ids = torch.tensor([[sequences[row][place]] for row, place in zip(rows, at, strict=True)], device=shared.device)

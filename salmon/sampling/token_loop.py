@@ -157,7 +157,8 @@ def generate_batch(
             break
         if len(unfinished) <= (1 - LEAVING_SHARE) * len(rows):
             places = torch.tensor(unfinished, device=shared.device)
-            cache.reorder_cache(places)  # beam search's; state spaces have no other way to drop rows
+            # Beam search's: state spaces have no other way to drop rows.
+            cache.reorder_cache(places)  # type: ignore[arg-type]  # the kind that it is
             drawn, mask, rows = drawn[places], mask[places], [rows[place] for place in unfinished]
         # 3. The tokens drawn are what the model reads next.
         ids, mask = drawn[:, None], torch.cat([mask, mask.new_ones(len(rows), 1)], -1)

@@ -32,9 +32,7 @@ def rows(model: ModelConfig, cache: Path, folder: Path) -> list[str]:
     def quantised(name: str) -> str:
         random_base(name).save_pretrained(folder / name)
         tokenizer.save_pretrained(folder / name)
-        settings = replace(
-            model, path=str(folder / name), context=4 * WINDOW, quantization=Quantization.nf4
-        )
+        settings = replace(model, path=str(folder / name), context=4 * WINDOW, quantization=Quantization.nf4)
         try:
             return nf4(load_base(settings, cache))
         except SalmonError:
