@@ -9,7 +9,7 @@ from salmon.config.model import ModelConfig
 from salmon.errors import SalmonError
 from salmon.models.capabilities import longest_context
 from salmon.models.library_errors import refusing
-from salmon.runtime.adapter_files import HEAD_FILE, adapters_in, pickled_head, read_config
+from salmon.runtime.adapter_files import adapter_refused, adapters_in
 
 # Heads that are no language-model head; a file of such a model may hold everything else.
 OTHER_HEADS = ("Classification", "QuestionAnswering", "RewardModel")
@@ -32,14 +32,6 @@ def base_config(folder: str, model: ModelConfig) -> PretrainedConfig:
     if heads:
         raise SalmonError(f"config.json says {heads[0]}: it has no language-model head, so it cannot write answers")
     return config
-
-
-def adapter_refused(adapter: Path, given: str) -> str:
-    """Why the folder of an adapter is no base, and the two settings that are meant."""
-    base = read_config(adapter).get("base_model_name_or_path") or "ITS_BASE"
-    has_head = (adapter / HEAD_FILE).is_file() or pickled_head(adapter) is not None
-    start = "reward.start" if has_head else "sft.start"
-    return f"it is an adapter, not a base: set model.path={base} (what it was made for) and {start}={given}"
 
 
 def check_context(config: PretrainedConfig, model: ModelConfig) -> None:

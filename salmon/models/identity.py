@@ -14,6 +14,7 @@ from typing import Any
 from salmon.config.model import Dtype, ModelConfig
 from salmon.errors import SalmonError
 from salmon.models import weights
+from salmon.runtime.adapter_files import adapter_refused, adapters_in
 from salmon.runtime.digests import kept_digests
 from salmon.runtime.fingerprint import semantic
 
@@ -77,6 +78,8 @@ def _content(folder: Path, path: str, cache: Path) -> dict[str, str]:
     except OSError as error:
         raise SalmonError(f"model.path={path}: {error.filename or folder} cannot be read: {error.strerror}") from error
     if not any(file.suffix == ".safetensors" for file in files):
+        if adapters := adapters_in(folder):
+            raise SalmonError(f"model.path={path}: {adapter_refused(next(iter(adapters.values())), path)}")
         raise SalmonError(f"model.path={path}: {folder} has no weights (*.safetensors)")
     return {file.name: digest for file, digest in zip(files, digests, strict=True)}
 

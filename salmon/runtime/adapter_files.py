@@ -85,6 +85,14 @@ def read_config(adapter: Path) -> dict[str, Any]:
     return config
 
 
+def adapter_refused(adapter: Path, given: str) -> str:
+    """Why the folder of an adapter is no base, and the two settings that are meant."""
+    base = read_config(adapter).get("base_model_name_or_path") or "ITS_BASE"
+    has_head = (adapter / HEAD_FILE).is_file() or pickled_head(adapter) is not None
+    start = "reward.start" if has_head else "sft.start"
+    return f"it is an adapter, not a base: set model.path={base} (what it was made for) and {start}={given}"
+
+
 def adapter_identity(folder: str) -> dict[str, str]:
     """Hashes of what decides what an adapter (with its head, if it has one) computes.
 

@@ -246,3 +246,11 @@ def test_speed_and_names_are_not_in_it(identify: Identify) -> None:
 def test_a_loaded_base_knows_what_it_is(tiny_config: ModelConfig, tiny_cache: Path) -> None:
     loaded = load_base(replace(tiny_config, dtype=Dtype.auto), tiny_cache)
     assert loaded.identity == identity.model_identity(tiny_config, tiny_cache)
+
+
+def test_a_folder_of_named_adapters_is_no_base(identify: Identify, tmp_path: Path) -> None:
+    adapter = tmp_path / "made" / "adapter_model" / "lora_default"
+    adapter.mkdir(parents=True)
+    (adapter / "adapter_config.json").write_text('{"peft_type": "LORA", "base_model_name_or_path": "its/base"}')
+    with pytest.raises(SalmonError, match=r"an adapter, not a base: set model.path=its/base .* and sft.start=.*made"):
+        identify(path=str(tmp_path / "made"))
