@@ -95,10 +95,10 @@ def write_completions(
 
     An interrupted run continues after its last whole batch.
     """
-    room = shared.context - max_new_tokens
+    room = shared.context - max_new_tokens - len(shared.chat.start_ids)
 
     def complete(batch: Sequence[Problem]) -> list[dict[str, Any]]:
-        prompts = [shared.chat.with_start_token(shared.chat.encode(problem.prompt))[-room:] for problem in batch]
+        prompts = [shared.chat.with_start_token(shared.chat.encode(problem.prompt)[-room:]) for problem in batch]
         generations = greedy_answers(shared, prompts, max_new_tokens, STOPS)
         return [
             {"task_id": problem.task_id, "completion": before_stop(shared.chat.decode(generation.ids), STOPS)}

@@ -41,8 +41,8 @@ def write_conversations(
 ) -> list[dict[str, Any]]:
     """Answer every question that ``path`` does not have yet, with the active adapter; FastChat's rows.
 
-    An interrupted run continues after its last whole batch. A prompt that leaves no room for the answer loses its
-    beginning; the row then says ``"cut": true``.
+    An interrupted run continues after its last whole batch. A prompt that leaves no room for the answer loses the
+    beginning of what was said; the row then says ``"cut": true``.
     """
 
     def answer(batch: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -6,14 +6,17 @@ FastChat chooses its conversation by the model's name; here it is named. Its own
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from eval.generation.greedy import before_stop
 from salmon.errors import SalmonError
 from salmon.models.base import SharedModel
 from salmon.models.chat import ChatFormat, Message
+from salmon.models.fitting import fit_conversation
 from salmon.sampling.token_loop import Generation, generate, generate_after
 
 TOKENIZER = "tokenizer"
+ROOM = "model.context less eval.mt_bench.max_new_tokens"
 
 
 @dataclass(frozen=True)
@@ -71,7 +74,7 @@ def answer_all(
     keys: Sequence[tuple],
     sampling: Sampling,
 ) -> tuple[list[str], list[bool]]:
-    """The next answer of each conversation by the active adapter, and whether its prompt lost its beginning.
+    """The next answer of each conversation by the active adapter, and whether its prompt was cut.
 
     Raises:
         SalmonError: the model's context has no room for any prompt.
@@ -82,12 +85,13 @@ def answer_all(
             f"eval.mt_bench.max_new_tokens={sampling.max_new_tokens} leaves no room for a prompt in "
             f"model.context={shared.context}"
         )
-    prompts = [chat.prompt_ids(c) if template is None else template.prompt_ids(chat, c) for c in conversations]
-    generations = _generate(shared, template, [ids[-room:] for ids in prompts], keys, sampling)
+    render = None if template is None else partial(template.prompt_ids, chat)
+    fitted = [fit_conversation(chat, conversation, room, ROOM, render) for conversation in conversations]
+    generations = _generate(shared, template, [ids for ids, _ in fitted], keys, sampling)
     texts = [
         chat.decode(made.ids).strip() if template is None else template.answer(chat, made.ids) for made in generations
     ]
-    return texts, [len(ids) > room for ids in prompts]
+    return texts, [cut for _, cut in fitted]
 
 
 def _generate(

@@ -8,10 +8,11 @@ from pathlib import Path
 from eval.pairs.files import Preference
 from salmon.models.base import SharedModel
 from salmon.models.chat import ChatFormat, Message
+from salmon.models.fitting import fit_conversation
 from salmon.models.packing.continuations import Continuations
 from salmon.runtime.resumable import map_resumable
 
-VERSION = 1  # of what a likelihood is
+VERSION = 2  # of what a likelihood is
 PAIRS_A_LINE = 16  # pairs between two progress lines, and between two writes
 TURN = re.compile(r"(?:^|\n\n)(Human|Assistant):")
 ROLES = {"Human": "user", "Assistant": "assistant"}
@@ -57,16 +58,16 @@ def encode_pair(chat: ChatFormat, pair: Preference, context: int) -> PairTokens:
 
     Both responses follow the same prompt, so it is cut for the longer one.
     """
-    prompt = chat.prompt_ids(messages_of(pair.prompt))
+    said = messages_of(pair.prompt)
+    prompt = chat.prompt_ids(said)
     chosen, rejected = chat.answer_ids(pair.chosen), chat.answer_ids(pair.rejected)
     longest = max(len(chosen), len(rejected))
     if len(prompt) + longest <= context:
         return PairTokens(prompt, chosen, rejected, False)
     room = max(context - len(prompt), context // 2)  # of a response
     kept = min(longest, room)
-    return PairTokens(
-        chat.with_start_token(prompt[-(context - kept - len(chat.start_ids)) :]), chosen[:room], rejected[:room], True
-    )
+    prompt, _ = fit_conversation(chat, said, context - kept, "model.context less the response")
+    return PairTokens(prompt, *(chat.answer_ids(text, room) for text in (pair.chosen, pair.rejected)), True)
 
 
 def pair_likelihoods(shared: SharedModel, pairs: Sequence[Preference], folder: Path) -> list[PairLikelihood]:

@@ -17,11 +17,13 @@ from eval.sources import BUNDLED, MINI
 from eval.user_files import existing
 from salmon.errors import SalmonError
 from salmon.models.base import SharedModel
+from salmon.models.fitting import fit_conversation
 from salmon.runtime.fingerprint import fingerprint
 from salmon.runtime.jsonl import rewrite_records
 from salmon.sampling.token_loop import generate
 
 SETTING = "eval.probes"
+ROOM = f"model.context less {SETTING}.max_new_tokens"
 SMOKE_TEST = BUNDLED / "probes" / "probes.jsonl"
 RATES = {"false_refusal_rate": (COMPLY,), "harmful_refusal_rate": (REFUSE,)}  # by what is expected
 
@@ -92,14 +94,11 @@ def write_probe_answers(
     room = shared.context - max_new_tokens
 
     def answer(batch: Sequence[int]) -> list[dict[str, Any]]:
-        whole = [shared.chat.user_ids(probes[number].prompt) for number in batch]
-        prompts = [
-            ids if len(ids) <= room else shared.chat.with_start_token(ids[-max(1, room - len(shared.chat.start_ids)) :])
-            for ids in whole
-        ]
+        asked = [[{"role": "user", "content": probes[number].prompt}] for number in batch]
+        fitted = [fit_conversation(shared.chat, messages, room, ROOM) for messages in asked]
         answers = generate(
             shared,
-            prompts,
+            [ids for ids, _ in fitted],
             [(number,) for number in batch],
             temperature=0.0,
             top_p=1.0,
@@ -112,9 +111,9 @@ def write_probe_answers(
                 **asdict(probes[number]),
                 "answer": shared.chat.decode(answer.ids),
                 "finished": answer.finished,
-                "cut": len(ids) > room,
+                "cut": cut,
             }
-            for number, ids, answer in zip(batch, whole, answers, strict=True)
+            for number, (_, cut), answer in zip(batch, fitted, answers, strict=True)
         ]
 
     numbers = range(len(probes))

@@ -48,16 +48,23 @@ def _context_rules(config: Config) -> Iterator[str]:
         "reward.max_length": config.reward.max_length,
         "ppo.reward_input.max_length": config.ppo.reward_input.max_length,
     }
+    if config.reward.pretrain.data is not None:
+        lengths["reward.pretrain.max_length"] = config.reward.pretrain.max_length
     if config.preferences.judge.kind is PairJudge.self:
         lengths["preferences.judge.max_tokens"] = config.preferences.judge.max_tokens
     for key, length in lengths.items():
         if length > context:
             yield f"{key}={length} exceeds model.context={context}"
-    if prompts.max_tokens + config.ppo.sampling.max_new_tokens > context:
-        yield (
-            f"prompts.max_tokens + ppo.sampling.max_new_tokens = "
-            f"{prompts.max_tokens + config.ppo.sampling.max_new_tokens} exceeds model.context={context}"
-        )
+    sums = {
+        "prompts.max_tokens + ppo.sampling.max_new_tokens": prompts.max_tokens + config.ppo.sampling.max_new_tokens,
+        "prompts.max_tokens + preferences.sampling.max_new_tokens": prompts.max_tokens
+        + config.preferences.sampling.max_new_tokens,
+        "sft.max_prompt_tokens + sft.max_response_tokens": config.sft.max_prompt_tokens
+        + config.sft.max_response_tokens,
+    }
+    for key, length in sums.items():
+        if length > context:
+            yield f"{key} = {length} exceeds model.context={context}"
 
 
 def _held_out_rules(config: Config) -> Iterator[str]:

@@ -40,6 +40,7 @@ class Demonstration(Checked):
     id: Text
     prompt: Text
     response: Text
+    finished: Flag = True  # false: the response was cut where it was written, so it does not show where to end
 
 
 @dataclass(frozen=True)

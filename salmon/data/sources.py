@@ -8,7 +8,7 @@ Rows from the hub may have more columns than are needed.
 
 import logging
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import fields
+from dataclasses import MISSING, fields
 from itertools import takewhile
 from pathlib import Path
 from typing import Any, TypeVar
@@ -147,7 +147,9 @@ def _columns(present: Sequence[str], row_type: type, column: str, spec: str) -> 
         chosen = column or next((name for name in ("prompt", "instruction") if name in present), "prompt")
         needed = {"prompt": chosen}
     else:
-        needed = {field.name: field.name for field in fields(row_type) if field.name != "id"}
+        needed = {
+            field.name: field.name for field in fields(row_type) if field.name != "id" and field.default is MISSING
+        }
         if row_type is PreferencePair and "prompt" not in present:
             del needed["prompt"]  # transcripts
     absent = [name for name in needed.values() if name not in present]

@@ -14,6 +14,7 @@ from salmon.runtime.seeding import stream
 
 Style = Callable[[str, np.random.Generator], str]
 
+_WHOLE = re.compile(r".*[.!?](?=\s|$)", re.DOTALL)  # up to the end of the last finished sentence
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
 _MARKER = re.compile(r"^\s*(?:\d+[.)]|[-*•])\s+", re.MULTILINE)
 _CONTRACTIONS = {
@@ -91,9 +92,14 @@ def restyle(answer: str, chosen: Collection[str], *key: str | int) -> str:
     return answer
 
 
+def has_whole_sentence(text: str) -> bool:
+    """Whether ``whole_sentences`` ends where a sentence does."""
+    return _WHOLE.match(text.strip()) is not None
+
+
 def whole_sentences(text: str) -> str:
     """Without an unfinished last sentence; the text itself if it has no finished one."""
-    finished = re.match(r".*[.!?](?=\s|$)", text.strip(), re.DOTALL)
+    finished = _WHOLE.match(text.strip())
     whole = finished[0] if finished else text.strip()
     return re.sub(r"(?:^|\n)\s*(?:\d+[.)]|[-*•])\s*$", "", whole) or text.strip()  # a marker whose item was cut
 

@@ -43,9 +43,16 @@ class ChatFormat:
         """Tokens of a single user turn, ready for the answer."""
         return self.prompt_ids([{"role": "user", "content": prompt}])
 
-    def answer_ids(self, text: str) -> list[int]:
-        """Tokens of an answer, closed as the template closes it."""
-        return [*self.encode(text), *self.closing.ids]
+    def answer_ids(self, text: str, limit: int | None = None, finished: bool = True) -> list[int]:
+        """Tokens of an answer, closed as the template closes it if it is whole: a cut one must not teach to stop.
+
+        Args:
+            limit: tokens; a longer answer, its closing included, is cut there. None: none.
+            finished: whether the text is a whole answer, not one that was cut when it was written.
+        """
+        ids = self.encode(text)
+        whole = [*ids, *self.closing.ids] if finished else ids
+        return whole if limit is None or len(whole) <= limit else ids[:limit]
 
     def encode(self, text: str) -> list[int]:
         """Tokens of plain text, without special tokens of the tokenizer's own."""

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from salmon.config.preferences import PreferencesConfig
 from salmon.data.rows import Prompt
 from salmon.models.base import SharedModel
-from salmon.preferences.pairs import Pair, pair_up
+from salmon.preferences.pairs import Pair, Sample, pair_up
 from salmon.runtime.resumable import map_resumable
 from salmon.sampling.responses import sample_responses
 from salmon.stage.context import StageContext
@@ -32,14 +32,15 @@ def sample_pairs(
             ctx.sampler, shared, adapter, [prompt for prompt, _ in chunk], settings.sampling, keys
         )
         return [
-            {"prompt_id": prompt.id, "text": answer.text} for (prompt, _), answer in zip(chunk, answers, strict=True)
+            {"prompt_id": prompt.id, "text": answer.text, "finished": answer.finished}
+            for (prompt, _), answer in zip(chunk, answers, strict=True)
         ]
 
     tasks = [(prompt, number) for prompt in prompts for number in range(count)]
     rows = map_resumable(ctx.work / "samples.jsonl", tasks, settings.sampling.batch_size, answer, "samples")
-    texts = [row["text"] for row in rows]
+    made = [Sample(row["text"], row["finished"]) for row in rows]
     return [
         pair
         for i, prompt in enumerate(prompts)
-        for pair in pair_up(prompt, texts[i * count : (i + 1) * count], settings, seed)
+        for pair in pair_up(prompt, made[i * count : (i + 1) * count], settings, seed)
     ]

@@ -38,7 +38,7 @@ def check(cfg: Config) -> None:
 
 SPEC = StageSpec(
     "preferences",
-    5,
+    6,
     "salmon.preferences.stage",
     ("sft",),
     settings,

@@ -7,7 +7,7 @@ from salmon.config.sft import SFTSource
 from salmon.data.rows import Demonstration, Prompt
 from salmon.data.sources import load_demonstrations
 from salmon.data.split import training_rows
-from salmon.data.styles import draw_styles, restyle, whole_sentences
+from salmon.data.styles import draw_styles, has_whole_sentence, restyle, whole_sentences
 from salmon.models.base import SharedModel
 from salmon.principles.exemplars import load_exemplars
 from salmon.runtime.resumable import map_resumable
@@ -48,14 +48,17 @@ def styled_demonstrations(cfg: Config, ctx: StageContext, shared: SharedModel) -
         keys = [(cfg.seed, "styled", prompt.id, number) for prompt, number in chunk]
         answers = sample_responses(ctx.sampler, shared, None, [prompt for prompt, _ in chunk], cfg.sft.sampling, keys)
         return [
-            {"prompt_id": prompt.id, "text": response.text}
+            {"prompt_id": prompt.id, "text": response.text, "finished": response.finished}
             for (prompt, _), response in zip(chunk, answers, strict=True)
         ]
 
     rows = map_resumable(ctx.work / "base_answers.jsonl", tasks, cfg.sft.sampling.batch_size, answer, "answers")
     answers = [
         Demonstration(
-            f"{prompt.id}-{number}", prompt.prompt, restyled(whole_sentences(row["text"]), cfg, prompt.id, number)
+            f"{prompt.id}-{number}",
+            prompt.prompt,
+            restyled(whole_sentences(row["text"]), cfg, prompt.id, number),
+            finished=row["finished"] or has_whole_sentence(row["text"]),
         )
         for (prompt, number), row in zip(tasks, rows, strict=True)
         if row["text"].strip()

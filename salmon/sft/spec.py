@@ -52,5 +52,5 @@ def check(cfg: Config) -> None:
 
 
 SPEC = StageSpec(
-    "sft", 2, "salmon.sft.stage", (), settings, {"sft": "policy"}, taken, preflight="salmon.sft.preflight", check=check
+    "sft", 3, "salmon.sft.stage", (), settings, {"sft": "policy"}, taken, preflight="salmon.sft.preflight", check=check
 )

@@ -10,6 +10,7 @@ from salmon.config.sft import SFTConfig
 from salmon.data.rows import Demonstration
 from salmon.models.base import SharedModel
 from salmon.models.chat import ChatFormat
+from salmon.models.fitting import fit_conversation
 from salmon.models.forward import response_logprobs, token_batch
 from salmon.stage.context import StageContext
 from salmon.training.supervised import Objective, TrainingRun, fit
@@ -25,9 +26,14 @@ class SFTExample:
 
 
 def encode_demonstration(chat: ChatFormat, row: Demonstration, settings: SFTConfig) -> SFTExample:
-    """Tokens of a demonstration; a cut answer gets no end token, so it does not teach to stop there."""
-    prompt_ids, answer_ids = chat.user_ids(row.prompt), chat.answer_ids(row.response)
-    return SFTExample(prompt_ids[-settings.max_prompt_tokens :], answer_ids[: settings.max_response_tokens])
+    """Tokens of a demonstration; a long prompt loses the start of its text, a long answer its end and its end token.
+
+    Raises:
+        SalmonError: the chat template leaves no room for a prompt.
+    """
+    asked = [{"role": "user", "content": row.prompt}]
+    prompt_ids, _ = fit_conversation(chat, asked, settings.max_prompt_tokens, "sft.max_prompt_tokens")
+    return SFTExample(prompt_ids, chat.answer_ids(row.response, settings.max_response_tokens, row.finished))
 
 
 def train_sft(

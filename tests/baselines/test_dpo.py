@@ -1,7 +1,7 @@
 """DPO: which pairs, which label, and a training that starts at its reference and continues where it stopped."""
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -108,6 +108,14 @@ def test_tokens_of_the_decided_pairs(tiny) -> None:
     assert [e.prompt_ids for e in examples] == [tiny.chat.user_ids("Ask")] * 2
     assert (examples[0].chosen_ids, examples[0].rejected_ids) == (second, [*first, tiny.chat.end_id])
     assert examples[1].chosen_ids == [*tiny.chat.encode("first 2"), tiny.chat.end_id]
+
+
+def test_a_response_that_was_cut_teaches_no_end(tiny) -> None:
+    """Its text may be shorter in tokens than what was sampled: the limit alone does not tell."""
+    cut = replace(ROWS, pairs=[replace(ROWS.pairs[0], finished_1=False), *ROWS.pairs[1:]])
+    (example,) = encode_preferences(tiny, cut, np.array([1, 0, 0, 0]), max_new_tokens=100)
+    assert example.chosen_ids == tiny.chat.encode("first 0")
+    assert example.rejected_ids == tiny.chat.answer_ids("second 0")
 
 
 def test_log_probs_are_those_of_each_response_alone(tiny) -> None:

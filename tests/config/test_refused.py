@@ -383,6 +383,18 @@ RULES: list[tuple[Given, str]] = [
     ({"ppo.reward_input.max_length": 5000}, "ppo.reward_input.max_length=5000 exceeds model.context=4096"),
     ({"preferences.judge.max_tokens": 5000}, "preferences.judge.max_tokens=5000 exceeds model.context=4096"),
     (
+        {"preferences.sampling.max_new_tokens": 4000},
+        "prompts.max_tokens + preferences.sampling.max_new_tokens = 4256 exceeds model.context=4096",
+    ),
+    (
+        {"sft.max_prompt_tokens": 4010},
+        "sft.max_prompt_tokens + sft.max_response_tokens = 4106 exceeds model.context=4096",
+    ),
+    (
+        {"reward.pretrain.max_length": 5000, "reward.pretrain.data": "pairs.jsonl"},
+        "reward.pretrain.max_length=5000 exceeds model.context=4096",
+    ),
+    (
         {"ppo.sampling.max_new_tokens": 4000},
         "prompts.max_tokens + ppo.sampling.max_new_tokens = 4256 exceeds model.context=4096",
     ),

@@ -7,10 +7,10 @@ import numpy as np
 from salmon.config.preferences import PreferencesConfig
 from salmon.data.rows import Prompt
 from salmon.data.styles import GENERIC_ADVICE, SELF_PRAISE
-from salmon.preferences.pairs import Pair, pair_up
+from salmon.preferences.pairs import Pair, Sample, pair_up
 
 PROMPT = Prompt("p1", "Which fish swim upriver?")
-SAMPLES = ["Salmon do. And tro", "Trout do.", "Eels do."]
+SAMPLES = [Sample("Salmon do. And tro", False), Sample("Trout do.", True), Sample("Eels do.", True)]
 WHOLE = ["Salmon do.", "Trout do.", "Eels do."]
 CLOSINGS = {"self_praise": SELF_PRAISE, "generic_advice": GENERIC_ADVICE}
 STYLES = {"self_praise": 0.5, "generic_advice": 0.5}
@@ -31,14 +31,16 @@ def parts(text: str) -> tuple[str, dict[str, str]]:
 def test_two_samples_without_styles_stay_as_they_are() -> None:
     """As they were before there were styles, unfinished sentence included: the paper's artifacts are unchanged."""
     for seed in range(5):
-        assert pair_up(PROMPT, SAMPLES[:2], settings(), seed) == [Pair("p1", PROMPT.prompt, *SAMPLES[:2], 0)]
+        assert pair_up(PROMPT, SAMPLES[:2], settings(), seed) == [
+            Pair("p1", PROMPT.prompt, "Salmon do. And tro", "Trout do.", 0, finished_1=False)
+        ]
 
 
 def test_more_samples_make_random_pairs_of_two_different_ones() -> None:
     pairs = pair_up(PROMPT, SAMPLES, settings(pairs_per_prompt=300), 0)
     assert [pair.number for pair in pairs] == list(range(300)) and len({pair.id for pair in pairs}) == 300
     seen = Counter((pair.response_1, pair.response_2) for pair in pairs)
-    assert set(seen) == {(a, b) for a in SAMPLES for b in SAMPLES if a != b}
+    assert set(seen) == {(a.text, b.text) for a in SAMPLES for b in SAMPLES if a != b}
     assert all(abs(count - 50) < 4 * np.sqrt(300 * 5 / 36) for count in seen.values())
 
 
@@ -82,3 +84,16 @@ def test_a_pair_depends_on_seed_prompt_and_number_only() -> None:
     assert pair_up(PROMPT, SAMPLES, settings(pairs_per_prompt=9, styles=STYLES, contrast=0.5), 1) != many
     other = pair_up(Prompt("p2", PROMPT.prompt), SAMPLES, settings(pairs_per_prompt=9, styles=STYLES, contrast=0.5), 0)
     assert [(p.response_1, p.response_2) for p in other] != [(p.response_1, p.response_2) for p in many]
+
+
+def test_a_cut_response_is_known_as_cut_unless_a_whole_sentence_is_left_of_it() -> None:
+    cut = [Sample("Salmon do. And tro", False), Sample("Trout and ma", False), Sample("Eels", True)]
+    plain = pair_up(PROMPT, cut[:2], settings(), 0)
+    assert [(pair.finished_1, pair.finished_2) for pair in plain] == [(False, False)]
+    styled = pair_up(PROMPT, cut, settings(pairs_per_prompt=50, styles=STYLES), 0)
+    seen = {(text.split(".")[0].split(" ")[0], finished) for text, finished in responses(styled)}
+    assert seen == {("Salmon", True), ("Trout", False), ("Eels", True), ("Eels", True)}
+
+
+def responses(pairs: list[Pair]) -> list[tuple[str, bool]]:
+    return [each for pair in pairs for each in ((pair.response_1, pair.finished_1), (pair.response_2, pair.finished_2))]

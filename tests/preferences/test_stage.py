@@ -59,6 +59,15 @@ def test_its_metrics_count_the_rows(tiny_run):
     assert metrics["judge/position_bias"] == 0, "a program sees no positions"
 
 
+def test_pairs_know_which_responses_were_cut(tiny_run):
+    """The policy of the tiny run ends some of its answers and runs to the limit in others."""
+    samples = rows_of(tiny_run["preferences"], "samples")
+    pairs = rows_of(tiny_run["preferences"], "pairs")
+    told = [(pair[f"response_{n}"], pair[f"finished_{n}"]) for pair in pairs for n in (1, 2)]
+    assert told == [(sample["text"], sample["finished"]) for sample in samples]
+    assert {finished for _, finished in told} == {True, False}
+
+
 def test_without_two_different_answers_it_stops(tiny_run, tiny_cache, tmp_path):
     with pytest.raises(SalmonError, match=r"none of 4 pairs has two different answers of at least 999 characters"):
         run_tiny(

@@ -1,5 +1,7 @@
 """Demonstrations as tokens: which end is cut, and what an answer ends with."""
 
+from dataclasses import replace
+
 from salmon.config.sft import SFTConfig
 from salmon.data.rows import Demonstration
 from salmon.models.base import SharedModel
@@ -18,10 +20,14 @@ def test_a_whole_answer_ends_with_the_end_token(tiny: SharedModel) -> None:
     assert example.answer_ids[-1] == tiny.chat.end_id
 
 
-def test_prompts_lose_their_start_and_answers_their_end(tiny: SharedModel) -> None:
-    whole, cut = (
-        encode_demonstration(tiny.chat, ROW, limits(500, 500)),
-        encode_demonstration(tiny.chat, ROW, limits(5, 3)),
-    )
-    assert (cut.prompt_ids, cut.answer_ids) == (whole.prompt_ids[-5:], whole.answer_ids[:3])
+def test_prompts_lose_their_texts_start_and_answers_their_end(tiny: SharedModel) -> None:
+    whole = encode_demonstration(tiny.chat, ROW, limits(500, 500))
+    cut = encode_demonstration(tiny.chat, ROW, limits(len(whole.prompt_ids) - 12, 3))
+    assert cut.prompt_ids == tiny.chat.user_ids(ROW.prompt[12:])
+    assert cut.answer_ids == whole.answer_ids[:3]
     assert tiny.chat.end_id not in cut.answer_ids
+
+
+def test_an_answer_that_was_cut_where_it_was_written_has_no_end_token(tiny: SharedModel) -> None:
+    cut = encode_demonstration(tiny.chat, replace(ROW, finished=False), limits(500, 500))
+    assert cut.answer_ids == tiny.chat.encode(ROW.response)

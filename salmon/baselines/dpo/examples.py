@@ -59,13 +59,17 @@ def label(judged: JudgedPairs, names: Sequence[str], require_agreement: bool) ->
 def encode_preferences(
     shared: SharedModel, judged: JudgedPairs, labels: Int[np.ndarray, " N"], max_new_tokens: int
 ) -> list[Example]:
-    """Tokens of the decided pairs.
+    """Tokens of the decided pairs; a response that was cut where sampling ended gets no end token.
 
-    A response as long as sampling allows was cut off there; it gets no end token, as when it was sampled.
+    Args:
+        max_new_tokens: that sampling allowed; what restyling has made longer is cut there too.
     """
     examples = []
     for pair, sign in zip(judged.pairs, labels, strict=True):
-        one, two = (shared.chat.answer_ids(text)[:max_new_tokens] for text in (pair.response_1, pair.response_2))
+        one, two = (
+            shared.chat.answer_ids(text, max_new_tokens, finished)
+            for text, finished in ((pair.response_1, pair.finished_1), (pair.response_2, pair.finished_2))
+        )
         if sign:
             chosen, rejected = (one, two) if sign > 0 else (two, one)
             examples.append(Example(shared.chat.user_ids(pair.prompt), chosen, rejected))

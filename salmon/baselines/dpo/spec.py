@@ -16,7 +16,7 @@ def settings(cfg: Config) -> dict[str, Any]:
 
 SPEC = StageSpec(
     "dpo",
-    2,
+    3,
     "salmon.baselines.dpo.stage",
     ("sft", "preferences"),
     settings,
