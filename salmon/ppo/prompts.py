@@ -2,15 +2,18 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from salmon.config.ppo import PPOConfig
 from salmon.config.schema import Config
 from salmon.data.rows import Prompt
 from salmon.data.split import Split
 from salmon.errors import SalmonError
-from salmon.models.chat import ChatFormat
 from salmon.runtime.seeding import stream
 from salmon.sampling.prompts import Wanted, select_prompts
+
+if TYPE_CHECKING:
+    from salmon.models.chat import ChatFormat  # its package imports torch
 
 
 @dataclass(frozen=True)
@@ -21,14 +24,18 @@ class PromptBatch:
     keys: list[tuple]
 
 
-def select_ppo_prompts(cfg: Config, chat: ChatFormat) -> Split[Prompt]:
+def select_ppo_prompts(cfg: Config, chat: "ChatFormat") -> Split[Prompt]:
     """Load PPO's prompts; ``ppo.held_out_prompts`` of them are of the held-out side, which no stage trains on.
 
     Raises:
         SalmonError: the source has too few usable prompts of a side.
     """
-    wanted = Wanted("ppo", cfg.ppo.num_prompts, cfg.ppo.held_out_prompts, "ppo.held_out_prompts")
-    return select_prompts(cfg.prompts.ppo, cfg.prompts, wanted, chat, cfg.seed)
+    return select_prompts(cfg.prompts.ppo, cfg.prompts, wanted_prompts(cfg), chat, cfg.seed)
+
+
+def wanted_prompts(cfg: Config) -> Wanted:
+    """How many prompts of each side the settings ask for."""
+    return Wanted("ppo", cfg.ppo.num_prompts, cfg.ppo.held_out_prompts, "ppo.held_out_prompts")
 
 
 def held_out_batch(prompts: Sequence[Prompt], seed: int) -> PromptBatch:

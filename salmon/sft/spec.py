@@ -8,6 +8,7 @@ from salmon.data.sources import load_demonstrations, source_identity
 from salmon.principles.bank import load_bank
 from salmon.principles.exemplars import load_exemplars
 from salmon.runtime.fingerprint import semantic
+from salmon.sampling.prompts import Wanted
 from salmon.stage.files import check_prompts
 from salmon.stage.identity import prompts_identity, rollout_identity, split_identity, start_identity
 from salmon.stage.spec import StageSpec
@@ -46,7 +47,7 @@ def check(cfg: Config) -> None:
     if taken(cfg):
         return
     if cfg.sft.source is not SFTSource.demonstrations:
-        check_prompts(cfg, "sft", cfg.prompts.sft, cfg.sft.num_prompts)
+        check_prompts(cfg, cfg.prompts.sft, lambda _: Wanted("sft", cfg.sft.num_prompts))
     elif cfg.sft.demonstrations not in (None, "exemplars"):
         load_demonstrations(cfg.sft.demonstrations or "", cfg.prompts.on_bad_line)
 

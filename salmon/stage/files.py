@@ -1,23 +1,25 @@
 """Checks of files that several stages read, before the first stage starts."""
 
+from collections.abc import Callable
+
 from salmon.config.schema import Config
+from salmon.data.rows import Prompt
 from salmon.data.sources import load_prompts
-from salmon.errors import SalmonError
+from salmon.data.split import Split, split_by_prompt
+from salmon.sampling.prompts import Wanted, take_prompts
 
 
-def check_prompts(cfg: Config, stage: str, source: str, wanted: int | None) -> None:
-    """Read a source of prompts whole.
+def check_prompts(cfg: Config, source: str, wanted: Callable[[Split[Prompt]], Wanted]) -> None:
+    """Read a source of prompts whole, and see whether it has enough of them on both sides of the split.
+
+    Lengths in tokens are not known yet: what is too short or too long is found when the stage runs.
 
     Args:
-        stage: whose ``num_prompts`` is named in the message.
-        wanted: prompts that the stage takes; None: all.
+        wanted: what the stage asks of the prompts of both sides.
 
     Raises:
-        SalmonError: it cannot be read, a row is bad, or there are fewer rows than prompts wanted.
+        SalmonError: it cannot be read, a row is bad, or a side has fewer prompts than are wanted.
     """
-    rows = len(load_prompts(source, cfg.prompts.on_bad_line))
-    if wanted is not None and rows < wanted:
-        raise SalmonError(
-            f"{stage}.num_prompts={wanted} asks for more prompts than the {rows} rows of prompts.{stage}={source}: "
-            "lower it, or give more prompts"
-        )
+    distinct = {prompt.prompt.strip(): prompt for prompt in load_prompts(source, cfg.prompts.on_bad_line)}
+    split = split_by_prompt(distinct.values(), lambda prompt: prompt.prompt, cfg.prompts.held_out)
+    take_prompts(split, wanted(split), source, cfg.prompts.held_out)

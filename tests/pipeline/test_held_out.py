@@ -17,6 +17,7 @@ from salmon.data.sources import load_prompts
 from salmon.data.split import is_held_out
 from salmon.errors import SalmonError
 from salmon.models.chat import ChatFormat
+from salmon.pipeline.registry import STAGES
 from salmon.ppo.prompts import select_ppo_prompts
 from salmon.preferences.prompts import select_preference_prompts
 from salmon.reward.pretraining import pretraining_pairs
@@ -189,3 +190,26 @@ def test_nothing_held_out_is_refused_where_it_is_measured(given: list[str], mess
     with pytest.raises(SalmonError, match=re.escape(message)):
         config("prompts.held_out=0", *given)
     config("prompts.held_out=0", "stages=[sft]")
+
+
+@pytest.mark.parametrize(
+    ("stage", "given", "message"),
+    [
+        (
+            "ppo",
+            ["ppo.held_out_prompts=60", "ppo.num_prompts=100"],
+            "ppo.held_out_prompts asks for 60 held-out prompts",
+        ),
+        (
+            "dpo",
+            ["ppo.held_out_prompts=60", "ppo.num_prompts=100"],
+            "ppo.held_out_prompts asks for 60 held-out prompts",
+        ),
+        ("sft", ["sft.num_prompts=200"], "sft.num_prompts=200 asks for more than the 193 that may be trained on"),
+        ("preferences", ["preferences.held_out_fraction=0.9", "preferences.num_prompts=100"], "asks for 90 held-out"),
+    ],
+)
+def test_too_few_prompts_are_told_before_the_first_stage(stage: str, given: list[str], message: str) -> None:
+    with pytest.raises(SalmonError, match=message):
+        STAGES[stage].check(config(*given, f"stages=[{stage}]"))
+    STAGES[stage].check(config())
