@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from eval.user_files import records, texts
-from salmon.data.sources import pair_from_transcripts
+from salmon.data.formats import pair_of
 from salmon.errors import SalmonError
 
 log = logging.getLogger("salmon")
@@ -48,7 +48,7 @@ def read_preferences(path: Path) -> Preferences:
     pairs, skipped = [], 0
     for where, record, category in _records(path):
         try:
-            row = pair_from_transcripts(_from_scores(record))
+            row = pair_of(_from_scores(record))
         except ValueError as error:
             raise SalmonError(f"{where}: {error}. Correct the line") from error
         prompt, chosen, rejected = texts(where, row, ("prompt", "chosen", "rejected"), blank=True)

@@ -16,7 +16,8 @@ from salmon.data.checked import Checked, Flag, Number, Text, read_as, whole_numb
 from salmon.errors import SalmonError
 from salmon.runtime.files import write_text_atomic
 from salmon.runtime.foreign import read_bytes
-from salmon.runtime.jsonl import Record, parse_record, split_lines
+from salmon.runtime.jsonl import Record, as_record, parse_record, split_lines
+from salmon.runtime.parsing import Malformed, parse_json
 
 log = logging.getLogger("salmon")
 
@@ -49,6 +50,10 @@ class PreferencePair(Checked):
     prompt: Text
     chosen: Text
     rejected: Text
+
+    def __post_init__(self) -> None:
+        if self.chosen == self.rejected:
+            raise ValueError('"chosen" and "rejected" are the same text, so nothing is preferred')
 
 
 @dataclass(frozen=True)
@@ -104,7 +109,7 @@ def content_id(*texts: str) -> str:
 def read_jsonl(
     path: Path, row_type: type[Row], on_bad_line: OnBadLine, convert: Convert | None = None
 ) -> tuple[list[Row], int]:
-    """Read rows and count what was skipped.
+    """Read rows of JSON lines, or of a JSON array, and count what was skipped.
 
     Bad lines are malformed JSON and rows with a missing, unknown, mistyped or blank field or with an id
     that an earlier row has.
@@ -159,10 +164,31 @@ def write_jsonl(path: Path, rows: Sequence[Any]) -> None:
 
 
 def _records(path: Path) -> Iterator[tuple[str, Record | ValueError]]:
-    for number, line in split_lines(read_bytes(path)):
+    """(where it stands, the record or what is wrong with it) of JSON lines, or of one JSON array."""
+    content = read_bytes(path)
+    if content.lstrip().startswith(b"["):
+        yield from _array(path, content)
+        return
+    for number, line in split_lines(content):
         where = f"{path}, line {number}"
         try:
             yield where, parse_record(line)
+        except ValueError as error:
+            yield where, error
+
+
+def _array(path: Path, content: bytes) -> Iterator[tuple[str, Record | ValueError]]:
+    try:
+        values = parse_json(content)
+    except Malformed as error:
+        line = "" if error.line is None else f", line {error.line}"
+        raise SalmonError(
+            f"{path}{line}: {error}. The file begins with [, so it is read as one JSON array; correct it"
+        ) from error
+    for number, value in enumerate(values, start=1):
+        where = f"{path}, row {number}"
+        try:
+            yield where, as_record(value)
         except ValueError as error:
             yield where, error
 
@@ -193,6 +219,7 @@ def _row(record: Record, row_type: Any, ids: _Ids, where: str) -> Any:
         row = read_as(row_type, {**record, "id": "from content"})
         row = replace(row, id=ids.of_content(row))
     else:
-        row = read_as(row_type, record)
+        given = record["id"]
+        row = read_as(row_type, record | {"id": str(given)} if type(given) is int else record)
     ids.claim(row.id, where)
     return row

@@ -1,19 +1,17 @@
 """Where rows come from: the bundled prompts, a JSONL file, or a data set of the Hugging Face hub.
 
-Besides our own rows, JSONL files may have
-- Self-Instruct tasks ``{instruction, instances: [{input, output}]}`` (the first instance is used), and
-- for pairs, transcripts ``{chosen, rejected}`` of turns that begin with "Human:" and "Assistant:" (HH-RLHF).
+A file is JSON lines or one JSON array, gzipped or not; its rows are ours or in a format of ``salmon/data/formats.py``.
 Rows from the hub may have more columns than are needed.
 """
 
 import logging
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import MISSING, fields
-from itertools import takewhile
 from pathlib import Path
 from typing import Any, TypeVar
 
 from salmon.config.data import OnBadLine
+from salmon.data.formats import FORMAT_KEYS, TURNS, demonstration_of, pair_of, prompt_of
 from salmon.data.hub_prompts import is_prompt
 from salmon.data.rows import Convert, Demonstration, PreferencePair, Prompt, collect_rows, read_jsonl
 from salmon.errors import SalmonError
@@ -29,65 +27,23 @@ def load_prompts(spec: str, on_bad_line: OnBadLine) -> list[Prompt]:
     """Prompts of a source.
 
     Args:
-        spec: "bundled", the path of a JSONL file (``{prompt, id?, type?}`` or Self-Instruct tasks), or
-            "hub:NAME[:SPLIT[:COLUMN]]" (split "train"; column "prompt", else "instruction").
+        spec: "bundled", the path of a file of ``{prompt, id?, type?}`` or other formats, or
+            "hub:NAME[:SPLIT[:COLUMN]]" (split "train"; without a column, "prompt", else what the formats say).
 
     Raises:
         SalmonError: the source cannot be read, has no rows, or has a bad row and ``OnBadLine.stop``.
     """
-    return _load(spec, Prompt, on_bad_line, prompt_from_task)
+    return _load(spec, Prompt, on_bad_line, prompt_of)
 
 
 def load_demonstrations(spec: str, on_bad_line: OnBadLine) -> list[Demonstration]:
-    """Demonstrations of a JSONL file (``{prompt, response, id?}`` or Self-Instruct tasks) or of the hub."""
-    return _load(spec, Demonstration, on_bad_line, demonstration_from_task)
+    """Demonstrations of a file (``{prompt, response, id?}`` or other formats) or of the hub."""
+    return _load(spec, Demonstration, on_bad_line, demonstration_of)
 
 
 def load_pairs(spec: str, on_bad_line: OnBadLine) -> list[PreferencePair]:
-    """Pairs of a JSONL file (``{prompt, chosen, rejected, id?}`` or transcripts) or of the hub."""
-    return _load(spec, PreferencePair, on_bad_line, pair_from_transcripts)
-
-
-def prompt_from_task(record: dict[str, Any]) -> dict[str, Any]:
-    """A Self-Instruct task as ``{prompt, id?}``; other records as they are."""
-    if "instances" not in record:
-        return record
-    match record:
-        case {"instruction": str(instruction), "instances": [{"input": str(given)}, *_]}:
-            prompt = f"{instruction}\n\n{given}" if given.strip() else instruction
-            return {key: record[key] for key in ("id",) if key in record} | {"prompt": prompt}
-    expected = '{"instruction": text, "instances": [{"input": text, ...}, ...]}'
-    raise ValueError(f'a row with "instances" must be like {expected}')
-
-
-def demonstration_from_task(record: dict[str, Any]) -> dict[str, Any]:
-    """A Self-Instruct task as ``{prompt, response, id?}``; other records as they are."""
-    row = prompt_from_task(record)
-    if row is record or "output" not in record["instances"][0]:
-        return row
-    return row | {"response": record["instances"][0]["output"]}
-
-
-def pair_from_transcripts(record: dict[str, Any]) -> dict[str, Any]:
-    """Two transcripts as ``{prompt, chosen, rejected}``; records with a prompt as they are.
-
-    The prompt is the dialogue up to the last assistant turn that both transcripts begin at the same place.
-    Turns are compared whole, so an answer that is the beginning of the other one stays an answer
-    (PAPER.md 3.2).
-    """
-    if "prompt" in record or not all(isinstance(record.get(key), str) for key in ("chosen", "rejected")):
-        return record
-    marker = "\n\nAssistant:"
-    chosen, rejected = (("\n" * 2 + record[key].strip()).split(marker) for key in ("chosen", "rejected"))
-    shared = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(chosen, rejected, strict=False)))
-    shared = min(shared, len(chosen) - 1, len(rejected) - 1)
-    if shared < 1:
-        raise ValueError('the transcripts do not share a beginning up to an "Assistant:" turn')
-    texts = {"chosen": chosen, "rejected": rejected}
-    row = {key: marker.join(parts[shared:]).strip() for key, parts in texts.items()}
-    prompt = marker.join(chosen[:shared]).strip()
-    prompt = prompt.removeprefix("Human:").strip() if shared == 1 else prompt
-    return {**{key: record[key] for key in record if key == "id"}, "prompt": prompt, **row}
+    """Pairs of a file (``{prompt, chosen, rejected, id?}`` or other formats) or of the hub."""
+    return _load(spec, PreferencePair, on_bad_line, pair_of)
 
 
 def source_identity(spec: str) -> str:
@@ -142,20 +98,28 @@ def _hub_records(spec: str, row_type: type) -> Iterator[tuple[str, dict[str, Any
 
 
 def _columns(present: Sequence[str], row_type: type, column: str, spec: str) -> dict[str, str]:
-    """Our field -> column of the data set, for every field that is text of the row itself."""
-    if row_type is Prompt:
-        chosen = column or next((name for name in ("prompt", "instruction") if name in present), "prompt")
-        needed = {"prompt": chosen}
+    """Our field -> column of the data set, or the columns of another format under their own names."""
+    if column:
+        needed = {"prompt": column}
     else:
-        needed = {
-            field.name: field.name for field in fields(row_type) if field.name != "id" and field.default is MISSING
-        }
-        if row_type is PreferencePair and "prompt" not in present:
-            del needed["prompt"]  # transcripts
+        own = [field.name for field in fields(row_type) if field.name != "id" and field.default is MISSING]
+        needed = dict(zip(own, own, strict=True))
+        if not set(own) <= set(present):
+            needed = _foreign_columns(set(present), row_type) or needed
     absent = [name for name in needed.values() if name not in present]
     if absent:
         raise SalmonError(f"{spec} has no column {_listed(absent)}; it has {_listed(present)}.")
     return needed
+
+
+def _foreign_columns(present: set[str], row_type: type) -> dict[str, str]:
+    """Columns of a format that is not ours; none where none is known."""
+    if row_type is Prompt and "instruction" in present and not {"input", "output"} & present:
+        return {"prompt": "instruction"}
+    known = sorted(FORMAT_KEYS & present)
+    enough = {"chosen", "rejected"} if row_type is PreferencePair else set()
+    enough = enough or ({"instruction"} if "instruction" in present else set(TURNS) & present)
+    return {name: name for name in known} if enough and enough <= present else {}
 
 
 def _load_from_hub(name: str, split: str) -> Any:

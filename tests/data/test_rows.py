@@ -93,7 +93,7 @@ BAD = [
     ('{"id": "x"}', '"prompt" is missing'),
     ('{"id": "x", "prompt": "  "}', '"prompt" is blank'),
     ('{"id": "x", "prompt": 5}', '"prompt" must be text, not 5'),
-    ('{"id": 7, "prompt": "p"}', '"id" must be text, not 7'),
+    ('{"id": 7.5, "prompt": "p"}', '"id" must be text, not 7.5'),
     ('{"id": "x", "prompt": "p", "kind": "general"}', 'unknown key "kind"'),
     ('{"id": "x", "prompt": "p", "type": "maths"}', '"type" must be one of general, reasoning, red_teaming'),
     ('{"id": "good", "prompt": "p"}', 'the id "good" was already used at'),

@@ -7,12 +7,12 @@ from types import SimpleNamespace
 import pytest
 
 from salmon.config.data import OnBadLine
+from salmon.data.formats import pair_of
 from salmon.data.rows import Demonstration, PreferencePair, Prompt
 from salmon.data.sources import (
     load_demonstrations,
     load_pairs,
     load_prompts,
-    pair_from_transcripts,
     source_identity,
 )
 from salmon.errors import SalmonError
@@ -108,7 +108,7 @@ def test_a_source_without_rows_or_without_a_file(tmp_path):
 
 def test_transcripts_are_split_at_the_last_shared_assistant_turn():
     start = "\n\nHuman: Hi\n\nAssistant: Hello\n\nHuman: Why?\n\nAssistant:"
-    row = pair_from_transcripts({"chosen": f"{start} Because.", "rejected": f"{start} No idea."})
+    row = pair_of({"chosen": f"{start} Because.", "rejected": f"{start} No idea."})
     assert row == {
         "prompt": "Human: Hi\n\nAssistant: Hello\n\nHuman: Why?",
         "chosen": "Because.",
@@ -118,17 +118,17 @@ def test_transcripts_are_split_at_the_last_shared_assistant_turn():
 
 @pytest.mark.parametrize(
     ("chosen", "rejected"),
-    [("Yes", "Yes, because it is."), ("Yes, because it is.", "Yes"), ("Yes", "Yes"), ("Yes", "Yonder")],
+    [("Yes", "Yes, because it is."), ("Yes, because it is.", "Yes"), ("Yes", "Yonder")],
 )
 def test_one_answer_may_be_the_beginning_of_the_other(chosen, rejected):
     start = "\n\nHuman: Why?\n\nAssistant: "
-    row = pair_from_transcripts({"chosen": start + chosen, "rejected": start + rejected})
+    row = pair_of({"chosen": start + chosen, "rejected": start + rejected})
     assert row == {"prompt": "Why?", "chosen": chosen, "rejected": rejected}
 
 
 def test_transcripts_that_part_early_keep_what_follows():
     start = "\n\nHuman: Why?\n\nAssistant: "
-    row = pair_from_transcripts({"chosen": f"{start}A", "rejected": f"{start}B\n\nHuman: So?\n\nAssistant: C"})
+    row = pair_of({"chosen": f"{start}A", "rejected": f"{start}B\n\nHuman: So?\n\nAssistant: C"})
     assert row == {"prompt": "Why?", "chosen": "A", "rejected": "B\n\nHuman: So?\n\nAssistant: C"}
 
 
