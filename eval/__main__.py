@@ -41,7 +41,7 @@ from salmon.distributed.world import world
 from salmon.errors import SalmonError
 from salmon.models import weights
 from salmon.models.identity import settled
-from salmon.runtime.console import configure_console
+from salmon.runtime.console import configure_console, escape_unprintable
 
 register_app()
 
@@ -80,6 +80,7 @@ def typed(composed: DictConfig) -> EvalApp:
 
 def main() -> None:
     """Entry point of ``python -m eval``."""
+    escape_unprintable()
     if sys.argv[1:2] == ["score"]:
         score_command(sys.argv[2:])
         return

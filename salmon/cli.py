@@ -24,7 +24,7 @@ from salmon.distributed.termination import end_on_sigterm, exit_status, signal_o
 from salmon.errors import SalmonError
 from salmon.pipeline.help import help_text, plan_help, store_help
 from salmon.pipeline.isolation import run_isolated
-from salmon.runtime.console import configure_console
+from salmon.runtime.console import configure_console, escape_unprintable
 from salmon.runtime.exit_hooks import exit_hooks
 
 T = TypeVar("T")
@@ -117,6 +117,7 @@ def leave_interrupted(interruption: KeyboardInterrupt, program: str, advice: str
 
 def main() -> None:
     """Entry point of the console script and of ``python -m salmon``."""
+    escape_unprintable()
     if {"-h", "--help"} & set(sys.argv[1:]):
         command = {"plan": plan_help, "store": store_help}
         print(command.get(sys.argv[1], help_text)())

@@ -31,7 +31,7 @@ from salmon.runtime.adapter_files import (
     pickled_head,
     read_config,
 )
-from salmon.runtime.console import configure_console
+from salmon.runtime.console import configure_console, escape_unprintable
 from salmon.runtime.files import storage_errors
 
 log = logging.getLogger("salmon")
@@ -172,6 +172,7 @@ def scalar_head(file: Path) -> dict[str, Tensor]:
 
 def main() -> None:
     """Entry point of ``python -m salmon.convert``."""
+    escape_unprintable()
     parser = argparse.ArgumentParser(prog="python -m salmon.convert", description=(__doc__ or "").partition("\n")[2])
     parser.add_argument("folder", type=Path, help="what is to be converted")
     parser.add_argument("output", type=Path, help="a folder that does not exist yet")

@@ -18,7 +18,7 @@ from omegaconf import OmegaConf
 
 from salmon.config.register import CONF, ROOT
 from salmon.errors import SalmonError
-from salmon.runtime.console import configure_console
+from salmon.runtime.console import configure_console, escape_unprintable
 from salmon.runtime.files import storage_errors, write_text_atomic
 from sweeps.curves import UNITS
 from sweeps.job_files import read_composed
@@ -165,6 +165,7 @@ def study_report(study: str, entity: str, project: str) -> wr.Report:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
+    escape_unprintable()
     parser = argparse.ArgumentParser(prog="python -m sweeps.dashboard", description=__doc__)
     parser.add_argument("study")
     parser.add_argument("--entity", default="", help="W&B user or team; default that of the login")

@@ -9,7 +9,7 @@ from pathlib import Path
 from omegaconf import OmegaConf
 
 from salmon.errors import SalmonError
-from salmon.runtime.console import configure_console
+from salmon.runtime.console import configure_console, escape_unprintable
 from sweeps.collect import SweepJob, read_plan, read_sweep
 from sweeps.reports.ablations import ablations
 from sweeps.reports.controllability import controllability
@@ -51,6 +51,7 @@ def settings_of(folder: Path) -> ReportSettings:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
+    escape_unprintable()
     parser = argparse.ArgumentParser(prog="python -m sweeps.report", description=__doc__)
     parser.add_argument("folder", type=Path, help="folder of the multirun (hydra.sweep.dir)")
     folder = parser.parse_args(arguments).folder

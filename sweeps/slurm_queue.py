@@ -41,7 +41,9 @@ def queued() -> set[str]:
     """Ids of this user's jobs that wait or run. Raises ``SalmonError`` where Slurm does not answer."""
     command = [*_SQUEUE, "--user", getpass.getuser()]
     try:
-        return set(_states(subprocess.run(command, capture_output=True, text=True, check=True).stdout))
+        return set(
+            _states(subprocess.run(command, capture_output=True, encoding="utf-8", errors="replace", check=True).stdout)
+        )
     except (OSError, subprocess.CalledProcessError) as error:
         reason = getattr(error, "stderr", None) or error
         raise SalmonError(f"{' '.join(command)}: Slurm does not answer ({str(reason).strip()})") from error

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from salmon.errors import SalmonError
-from salmon.runtime.console import configure_console
+from salmon.runtime.console import configure_console, escape_unprintable
 
 log = logging.getLogger("salmon")
 
@@ -61,7 +61,8 @@ def _read(file: Path) -> OfflinePart:
     done = subprocess.run(
         [*WANDB, "leet", "inspect", "--json", str(file.parent)],
         capture_output=True,
-        text=True,
+        encoding="utf-8",
+        errors="replace",
         stdin=subprocess.DEVNULL,
         check=False,
     )
@@ -107,7 +108,12 @@ def in_order(parts: Sequence[OfflinePart]) -> list[OfflinePart]:
 def upload(part: OfflinePart, command: Sequence[str] = WANDB) -> str | None:
     """Why it failed; None when it is uploaded. W&B's command ends with status 0 either way, so its mark decides."""
     done = subprocess.run(
-        [*command, "sync", str(part.folder)], capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False
+        [*command, "sync", str(part.folder)],
+        capture_output=True,
+        encoding="utf-8",
+        errors="replace",
+        stdin=subprocess.DEVNULL,
+        check=False,
     )
     if part.synced:
         return None
@@ -146,6 +152,7 @@ def _label(part: OfflinePart) -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
+    escape_unprintable()
     parser = argparse.ArgumentParser(prog="python -m sweeps.sync", description=__doc__)
     parser.add_argument("folders", type=Path, nargs="+", metavar="FOLDER", help="where runs lie, at any depth: runs")
     parser.add_argument("--dry-run", action="store_true", help="show the order, upload nothing")

@@ -54,7 +54,7 @@ def local_task(task: str, rows: dict[str, Path]) -> dict[str, Any]:
 
 def write_rows(path: Path, rows: Sequence[dict[str, Any]]) -> Path:
     """The rows as JSON lines for the data library; the file."""
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
     return path
 
 

@@ -27,7 +27,7 @@ def visible_gpus() -> list[str]:
     if shutil.which("nvidia-smi") is None:
         return []
     command = ["nvidia-smi", "--query-gpu=index", "--format=csv,noheader"]
-    listed = subprocess.run(command, capture_output=True, text=True, check=False)
+    listed = subprocess.run(command, capture_output=True, encoding="utf-8", errors="replace", check=False)
     return listed.stdout.split() if listed.returncode == 0 else []
 
 

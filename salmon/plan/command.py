@@ -100,7 +100,8 @@ def default_gpu() -> str:
     listed = subprocess.run(
         ["nvidia-smi", "--query-gpu=name,memory.total", "--format=csv,noheader,nounits"],
         capture_output=True,
-        text=True,
+        encoding="utf-8",
+        errors="replace",
         check=False,
     )
     lines = listed.stdout.strip().splitlines()

@@ -30,10 +30,10 @@ def select_ppo_prompts(cfg: Config, chat: "ChatFormat") -> Split[Prompt]:
     Raises:
         SalmonError: the source has too few usable prompts of a side.
     """
-    return select_prompts(cfg.prompts.ppo, cfg.prompts, wanted_prompts(cfg), chat, cfg.seed)
+    return select_prompts(cfg.prompts.ppo, cfg.prompts, wanted_ppo_prompts(cfg), chat, cfg.seed)
 
 
-def wanted_prompts(cfg: Config) -> Wanted:
+def wanted_ppo_prompts(cfg: Config) -> Wanted:
     """How many prompts of each side the settings ask for."""
     return Wanted("ppo", cfg.ppo.num_prompts, cfg.ppo.held_out_prompts, "ppo.held_out_prompts")
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from salmon.config.schema import Config
-from salmon.ppo.prompts import wanted_prompts
+from salmon.ppo.prompts import wanted_ppo_prompts
 from salmon.ppo.rewards.registry import check_reward
 from salmon.principles.bank import load_bank
 from salmon.principles.selection import monitor_bank, rl_bank
@@ -56,7 +56,7 @@ def check(cfg: Config) -> None:
     Raises:
         SalmonError: the source cannot be read, has a bad row, or has too few.
     """
-    check_prompts(cfg, cfg.prompts.ppo, lambda _: wanted_prompts(cfg))
+    check_prompts(cfg, cfg.prompts.ppo, lambda _: wanted_ppo_prompts(cfg))
 
 
 SPEC = StageSpec(

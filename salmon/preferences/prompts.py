@@ -19,10 +19,10 @@ def select_preference_prompts(cfg: Config, chat: "ChatFormat") -> Split[Prompt]:
     """
     source = cfg.prompts.preferences
     usable = usable_prompts(source, cfg.prompts, chat, cfg.seed, "preferences")
-    return take_prompts(usable, wanted_prompts(cfg, usable), source, cfg.prompts.held_out)
+    return take_prompts(usable, wanted_preference_prompts(cfg, usable), source, cfg.prompts.held_out)
 
 
-def wanted_prompts(cfg: Config, usable: Split[Prompt]) -> Wanted:
+def wanted_preference_prompts(cfg: Config, usable: Split[Prompt]) -> Wanted:
     """How many prompts of each side the settings ask for.
 
     Without ``preferences.num_prompts`` all training prompts are taken, and as many held-out ones as the fraction asks

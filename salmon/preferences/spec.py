@@ -4,7 +4,7 @@ from typing import Any
 
 from salmon.config.preferences import PairJudge
 from salmon.config.schema import Config
-from salmon.preferences.prompts import wanted_prompts
+from salmon.preferences.prompts import wanted_preference_prompts
 from salmon.principles.selection import reward_bank
 from salmon.runtime.fingerprint import semantic
 from salmon.stage.files import check_prompts
@@ -29,7 +29,7 @@ def check(cfg: Config) -> None:
     from salmon.runtime.endpoint.client import require_key
 
     judge, bank = cfg.preferences.judge, reward_bank(cfg.principles)
-    check_prompts(cfg, cfg.prompts.preferences, lambda usable: wanted_prompts(cfg, usable))
+    check_prompts(cfg, cfg.prompts.preferences, lambda usable: wanted_preference_prompts(cfg, usable))
     require_planted_bias(cfg.preferences.aggregation, bank)
     if judge.kind is PairJudge.verifier:
         VerifierJudge(bank)

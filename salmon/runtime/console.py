@@ -1,12 +1,24 @@
 """What the terminal shows: our lines with a clock, and nothing of other libraries below a warning."""
 
+import io
 import logging
 import sys
 import warnings
 
 
+def escape_unprintable() -> None:
+    """What a terminal or pipe cannot show (an ASCII or Latin-1 locale) is written as ``\\uXXXX`` and stops nothing.
+
+    Every command does this first.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
 def configure_console() -> None:
     """Send the ``salmon`` logger to standard output; call once a process (again is harmless)."""
+    escape_unprintable()
     log = logging.getLogger("salmon")
     log.setLevel(logging.INFO)
     log.propagate = False

@@ -63,7 +63,9 @@ def git_revision() -> str | None:
 
 
 def _git(folder: Path, *arguments: str) -> str | None:
-    done = subprocess.run(["git", "-C", str(folder), *arguments], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        ["git", "-C", str(folder), *arguments], capture_output=True, encoding="utf-8", errors="replace", check=False
+    )
     return done.stdout.strip() if done.returncode == 0 else None
 
 
@@ -77,7 +79,9 @@ def peak_memory_gib() -> float:
         return cuda.max_memory_allocated() / _GIB
     status = Path("/proc/self/status")
     if status.exists():  # unlike ru_maxrss this can be reset, and is not inherited from the parent process
-        kib = next(line.split()[1] for line in status.read_text().splitlines() if line.startswith("VmHWM:"))
+        kib = next(
+            line.split()[1] for line in status.read_text(encoding="utf-8").splitlines() if line.startswith("VmHWM:")
+        )
         return int(kib) * 1024 / _GIB
     usage = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return usage * (1 if sys.platform == "darwin" else 1024) / _GIB
@@ -90,7 +94,7 @@ def reset_peak_memory() -> None:
         cuda.reset_peak_memory_stats()
     clear = Path("/proc/self/clear_refs")
     if clear.exists():
-        clear.write_text("5")
+        clear.write_text("5", encoding="utf-8")
 
 
 def _cuda_in_use() -> Any:

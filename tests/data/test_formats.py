@@ -134,7 +134,11 @@ def test_kinds_of_files(tmp_path: Path, kind: str, name: str) -> None:
             'row 1: the transcript "chosen" ends in a turn of "Human:", so it has no answer to compare',
         ),
         ([{"chosen": 3, "rejected": []}], load_pairs, 'row 1: "rejected" must be a list of turns'),
-        ([{"chosen": said(("user", ASK)), "rejected": said(("user", ASK))}], load_pairs, "so it has no answer to compare"),
+        (
+            [{"chosen": said(("user", ASK)), "rejected": said(("user", ASK))}],
+            load_pairs,
+            "so it has no answer to compare",
+        ),
     ],
 )
 def test_bad_rows_are_named_or_skipped(tmp_path: Path, rows: list, load, said: str) -> None:
