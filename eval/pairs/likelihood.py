@@ -67,7 +67,7 @@ def encode_pair(chat: ChatFormat, pair: Preference, context: int) -> PairTokens:
     room = max(context - len(prompt), context // 2)  # of a response
     kept = min(longest, room)
     prompt, _ = fit_conversation(chat, said, context - kept, "model.context less the response")
-    return PairTokens(prompt, *(chat.answer_ids(text, room) for text in (pair.chosen, pair.rejected)), True)
+    return PairTokens(prompt, chat.answer_ids(pair.chosen, room), chat.answer_ids(pair.rejected, room), True)
 
 
 def pair_likelihoods(shared: SharedModel, pairs: Sequence[Preference], folder: Path) -> list[PairLikelihood]:
