@@ -101,7 +101,9 @@ CASES: list[tuple[Constraints, Any, list[str]]] = [
 ]
 
 
-@pytest.mark.parametrize(("constraints", "value", "said"), CASES, ids=[f"{value!r:.40}-{case}" for case, (_, value, _) in enumerate(CASES)])
+@pytest.mark.parametrize(
+    ("constraints", "value", "said"), CASES, ids=[f"{value!r:.40}-{case}" for case, (_, value, _) in enumerate(CASES)]
+)
 def test_problems(constraints: Constraints, value: Any, said: list[str]) -> None:
     assert list(constraints.problems("k", value)) == said
 
