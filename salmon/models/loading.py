@@ -9,7 +9,7 @@ from transformers.utils import logging as transformers_logging
 
 from salmon.config.model import ModelConfig, Quantization
 from salmon.distributed.world import world
-from salmon.errors import Findings
+from salmon.errors import Findings, SalmonError
 from salmon.models import weights
 from salmon.models.base import SharedModel
 from salmon.models.base_config import base_config, check_context
@@ -61,6 +61,7 @@ def load_base(model: ModelConfig, cache: Path) -> SharedModel:
             base, info = loaded
             require_complete(info, base)
     if quantization is not None:
+        require_nf4(base, model.path)
         keep_nf4_layout(base)
     shared = as_shared(base, tokenizer, model, model_identity(model, cache))
     log.info("%s: answers end with %s", model.path, described(shared.chat))
@@ -120,6 +121,21 @@ def as_shared(base: PreTrainedModel, tokenizer: Any, model: ModelConfig, identit
     shared = SharedModel(base, tokenizer, chat, model.lora, model.path, model.context, identity)
     shared.can = abilities_of(shared)
     return shared
+
+
+def require_nf4(base: PreTrainedModel, path: str) -> None:
+    """Refuse a base of which bitsandbytes has quantised nothing: it would take four times the memory that was planned.
+
+    Raises:
+        SalmonError: none of its layers is in NF4.
+    """
+    from bitsandbytes.nn import Linear4bit
+
+    if not any(isinstance(module, Linear4bit) for module in base.modules()):
+        raise SalmonError(
+            f"model.quantization=nf4: {type(base).__name__} ({path}) has no layers that bitsandbytes can quantise. "
+            "Set model.quantization=none, or use another base"
+        )
 
 
 def keep_nf4_layout(base: PreTrainedModel) -> None:

@@ -57,7 +57,7 @@ def nf4(shared: SharedModel) -> str:
     _, blocks = blocks_of(decoder_of(shared.model))
     packed = sum(m.in_features * m.out_features for m in blocks.modules() if isinstance(m, Linear4bit))
     plain = sum(p.numel() for p in blocks.parameters() if p.is_floating_point())
-    return "yes" if packed / (packed + plain) > WHOLE else "in part" if packed else "no"
+    return "yes" if packed / (packed + plain) > WHOLE else "in part"
 
 
 def _said(can: bool) -> str:

@@ -1,13 +1,19 @@
 """NF4 (QLoRA) on a CPU: forward, backward, and how far it is from the fp32 base."""
 
+from pathlib import Path
+
 import pytest
 import torch
 from bitsandbytes.functional import dequantize_4bit
 from bitsandbytes.nn import Linear4bit
+from transformers import AutoTokenizer
 
 from salmon.config.model import Quantization
+from salmon.errors import SalmonError
+from salmon.models import weights
 from salmon.models.base import SharedModel
 from salmon.models.forward import response_logprobs, token_batch
+from tests.models.architectures import random_base
 
 BATCH = ([[40, 41, 42], [50]], [[60, 61], [70, 71]])
 
@@ -31,6 +37,13 @@ def test_every_linear_layer_but_the_head_is_nf4_with_double_quantisation(quantiz
         assert layer.weight.quant_type == "nf4"
         assert layer.weight.quant_state.nested
     assert quantized.model.get_output_embeddings().weight.dtype is torch.float32
+
+
+def test_a_base_that_stays_unquantised_is_refused(load_tiny, tiny_cache: Path, tmp_path: Path) -> None:
+    random_base("falcon").save_pretrained(tmp_path)  # its linear layers are of a class of their own
+    AutoTokenizer.from_pretrained(weights.resolve(weights.TINY, tiny_cache)).save_pretrained(tmp_path)
+    with pytest.raises(SalmonError, match="no layers that bitsandbytes can quantise"):
+        load_tiny(path=str(tmp_path), quantization=Quantization.nf4, context=32)
 
 
 def test_weights_are_close_to_fp32(tiny: SharedModel, quantized: SharedModel) -> None:
