@@ -16,30 +16,35 @@ from salmon.core.shaping import length_bonus, shaped_rewards
 pytestmark = pytest.mark.usefixtures("as_at_run_time")
 
 ROWS, TOKENS = torch.ones(3), torch.ones(3, 2)  # [B] and [B, R]
-CALLS: dict[str, tuple[Callable[..., object], tuple[Tensor, ...]]] = {
-    "bradley_terry_loss": (lambda *x: bradley_terry_loss(*x, 3), (ROWS,) * 2),
-    "dpo_loss": (lambda *x: dpo_loss(*x, 0.5, 3), (ROWS,) * 4),
-    "explained_variance": (explained_variance, (TOKENS,) * 3),
-    "gae": (lambda *x: gae(*x, 1.0, 1.0), (TOKENS,) * 3),
-    "implicit_reward": (lambda *x: implicit_reward(*x, 0.5), (ROWS,) * 2),
-    "kl_estimate": (lambda *x: kl_estimate(*x, "k1"), (TOKENS,) * 2),
-    "length_bonus": (lambda lengths, multipliers: length_bonus(lengths, 8, multipliers, 1.0, 1.0), (ROWS,) * 2),
-    "pairwise_accuracy": (pairwise_accuracy, (ROWS,) * 2),
-    "policy_loss": (lambda *x: policy_loss(*x, 0.2, 6), (TOKENS,) * 4),
-    "shaped_rewards": (lambda *x: shaped_rewards(*x, 0.1, 1.0, False), (ROWS, TOKENS, TOKENS)),
-    "value_loss": (lambda *x: value_loss(*x, 0.2, 6), (TOKENS,) * 4),
-    "zero_outside": (zero_outside, (TOKENS,) * 2),
+# A call, its tensors, and the name that the refusal begins with: the function's own check, not one further below.
+CALLS: dict[str, tuple[Callable[..., object], tuple[Tensor, ...], str]] = {
+    "bradley_terry_loss": (lambda *x: bradley_terry_loss(*x, 3), (ROWS,) * 2, "chosen"),
+    "dpo_loss": (lambda *x: dpo_loss(*x, 0.5, 3), (ROWS,) * 4, "logprobs"),
+    "explained_variance": (explained_variance, (TOKENS,) * 3, "values"),
+    "gae": (lambda *x: gae(*x, 1.0, 1.0), (TOKENS,) * 3, "rewards"),
+    "implicit_reward": (lambda *x: implicit_reward(*x, 0.5), (ROWS,) * 2, "logprobs"),
+    "kl_estimate": (lambda *x: kl_estimate(*x, "k1"), (TOKENS,) * 2, "logprobs"),
+    "length_bonus": (
+        lambda lengths, multipliers: length_bonus(lengths, 8, multipliers, 1.0, 1.0),
+        (ROWS,) * 2,
+        "lengths",
+    ),
+    "pairwise_accuracy": (pairwise_accuracy, (ROWS,) * 2, "chosen"),
+    "policy_loss": (lambda *x: policy_loss(*x, 0.2, 6), (TOKENS,) * 4, "new"),
+    "shaped_rewards": (lambda *x: shaped_rewards(*x, 0.1, 1.0, False), (ROWS, TOKENS, TOKENS), "(scores|kl)"),
+    "value_loss": (lambda *x: value_loss(*x, 0.2, 6), (TOKENS,) * 4, "new"),
+    "zero_outside": (zero_outside, (TOKENS,) * 2, "x"),
 }
 
 
 @pytest.mark.parametrize(("name", "place"), [(name, place) for name in CALLS for place in range(len(CALLS[name][1]))])
 def test_each_argument_of_another_shape_is_refused(name: str, place: int) -> None:
     """The shapes are those that broadcast: a single row [1], [1, R], or a column [B, 1]."""
-    function, arguments = CALLS[name]
+    function, arguments, first = CALLS[name]
     function(*arguments)
     right = arguments[place]
     for wrong in (right[:1], right[:, None] if right.ndim == 1 else right[:, :1]):
-        with pytest.raises(ValueError, match="shapes differ"):
+        with pytest.raises(ValueError, match=rf"^shapes differ: {first} \("):
             function(*(wrong if i == place else argument for i, argument in enumerate(arguments)))
 
 
