@@ -42,6 +42,7 @@ from salmon.errors import SalmonError
 from salmon.models import weights
 from salmon.models.identity import settled
 from salmon.runtime.console import configure_console, escape_unprintable
+from salmon.tracking.wandb_environment import check_environment
 
 register_app()
 
@@ -120,6 +121,7 @@ def output_folder(cfg: EvalApp) -> Path:
 
 def run(cfg: EvalApp) -> None:
     """Evaluate, write the results below ``cfg.output`` and show the table."""
+    check_environment(cfg.tracking)
     checkpoints = find_checkpoints(cfg.checkpoint)
     check_tasks(checkpoints, cfg.eval.tasks)
     require_data(cfg.eval.data_dir, cfg.eval.tasks)

@@ -27,7 +27,7 @@ def reachable(url: str) -> bool:
             urllib.request.urlopen(urllib.request.Request(url, method="HEAD"), timeout=PROBE_TIMEOUT_S).close()
         except urllib.error.HTTPError:
             pass  # it answered, if only to refuse
-        except OSError:
+        except (OSError, ValueError):  # ValueError: no address
             return
         answered.set()
 

@@ -18,7 +18,8 @@ from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, ListConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 from salmon.errors import SalmonError
 from salmon.runtime.artifact import MANIFEST, open_artifact
@@ -82,9 +83,20 @@ def read_sweep(folder: Path) -> list[SweepJob]:
 def read_plan(folder: Path) -> DictConfig:
     """Hydra's record of the multirun. Raises ``SalmonError`` where there is none."""
     plan = read_composed(folder / "multirun.yaml", NO_MULTIRUN)
-    if not isinstance(plan, DictConfig):
+    if not _is_plan(plan):
         raise SalmonError(f"{folder / 'multirun.yaml'}: is not what Hydra writes")
     return plan
+
+
+def _is_plan(plan: Any) -> bool:
+    """Whether what is swept, where it is said, is a mapping, and the other overrides a list."""
+    try:
+        params, others = (OmegaConf.select(plan, f"hydra.{key}") for key in ("sweeper.params", "overrides.task"))
+    except (OmegaConfBaseException, ValueError):
+        return False
+    return (
+        isinstance(plan, DictConfig) and isinstance(params, DictConfig | None) and isinstance(others, ListConfig | None)
+    )
 
 
 def planned_overrides(multirun: DictConfig) -> list[tuple[str, ...]]:

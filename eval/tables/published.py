@@ -83,7 +83,7 @@ def load_published(path: Path = PUBLISHED) -> Published:
             )
             for entry in content["tables"]
         ]
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise SalmonError(f"{path}: {error!r} is missing, or not declared in sources: or models:") from error
     return Published(models, content["counterparts"], list(sources.values()), tables)
 

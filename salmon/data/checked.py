@@ -9,6 +9,8 @@ from typing import Annotated, Any, TypeVar, get_args, get_type_hints
 from pydantic import AllowInfNan, ConfigDict, Strict, StringConstraints, TypeAdapter, ValidationError
 from pydantic_core import PydanticCustomError
 
+from salmon.config.texts import shown
+
 T = TypeVar("T")
 
 Text = Annotated[str, StringConstraints(strict=True, pattern=r"\S")]  # not blank
@@ -67,7 +69,7 @@ def _adapter(kind: type[T]) -> TypeAdapter[T]:
 
 def _problem(error: Any, kind: type, first: int) -> str:
     """One of pydantic's errors as ``[PLACE: ]"KEY" ...``."""
-    *outer, name = _names(error["loc"], first) or ["it"]
+    *outer, name = map(shown, _names(error["loc"], first) or ["it"])
     place = f"{'.'.join(outer)}: " if outer else ""
     value, details = error["input"], error.get("ctx", {})
     match error["type"]:
@@ -83,13 +85,13 @@ def _problem(error: Any, kind: type, first: int) -> str:
             return f'{place}"{name}" has half of a character (a lone surrogate)'
         case "literal_error":
             choices = details["expected"].replace("'", "").replace(" or ", ", ")
-            return f'{place}"{name}" must be one of {choices}, not {value!r}'
+            return f'{place}"{name}" must be one of {choices}, not {shown(repr(value))}'
         case "greater_than":
-            return f'{place}"{name}" must be a number above {details["gt"]:g}, not {value!r}'
+            return f'{place}"{name}" must be a number above {details["gt"]:g}, not {shown(repr(value))}'
         case "less_than_equal":
-            return f'{place}"{name}" must be a number of {details["le"]:g} at most, not {value!r}'
+            return f'{place}"{name}" must be a number of {details["le"]:g} at most, not {shown(repr(value))}'
         case "string_type":
-            return f'{place}"{name}" must be text, not {value!r} (put it in quotes)'
+            return f'{place}"{name}" must be text, not {shown(repr(value))} (put it in quotes)'
     expected = {
         "int_type": "a whole number",
         "bool_type": "true or false",
@@ -97,8 +99,8 @@ def _problem(error: Any, kind: type, first: int) -> str:
         "finite_number": "a finite number",
         "tuple_type": "a list",
         "dataclass_type": "an object with keys",
-    }[error["type"]]
-    return f'{place}"{name}" must be {expected}, not {value!r}'
+    }.get(error["type"], "something else")
+    return f'{place}"{name}" must be {expected}, not {shown(repr(value))}'
 
 
 def _names(loc: tuple[str | int, ...], first: int) -> list[str]:

@@ -15,11 +15,17 @@ log = logging.getLogger("salmon")
 
 def started_rank() -> int:
     """Rank that torchrun (or accelerate launch) gave this process; 0 without it."""
-    return int(os.environ.get("RANK", 0)) if _started_size() > 1 else 0
+    return _number("RANK", 0) if _started_size() > 1 else 0
 
 
 def _started_size() -> int:
-    return int(os.environ.get("WORLD_SIZE", 1))
+    return _number("WORLD_SIZE", 1)
+
+
+def _number(name: str, otherwise: int) -> int:
+    """A whole number in the environment; ``otherwise`` where it is not set, or where torchrun cannot have set it."""
+    given = os.environ.get(name, "")
+    return int(given) if given.isascii() and given.isdigit() and len(given) < 10 else otherwise
 
 
 @contextmanager

@@ -68,8 +68,10 @@ def load_scalar_model(shared: SharedModel, name: str, folder: Path) -> ScalarHea
         with safe_open(folder / HEAD_FILE, "pt") as file:
             layers = (file.metadata() or {}).get("layers")
         head.layers = None if layers is None else int(layers)
-    except (SafetensorError, RuntimeError) as error:
+    except (SafetensorError, RuntimeError, ValueError, OSError) as error:
         reason = " ".join(str(error).split())[:200]
         raise SalmonError(f"{folder / HEAD_FILE} does not fit the base {shared.path}: {reason}") from error
+    if not all(parameter.isfinite().all() for parameter in head.parameters()):
+        raise SalmonError(f"{folder / HEAD_FILE} holds NaN or infinity: its training diverged. Give another folder")
     shared.load_adapter(name, folder)
     return head.to(shared.device)

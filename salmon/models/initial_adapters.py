@@ -5,16 +5,21 @@ from pathlib import Path
 from salmon.errors import SalmonError
 from salmon.models.base import SharedModel
 from salmon.models.heads import ScalarHead, load_scalar_model
-from salmon.runtime.adapter_files import CONFIG, adapter_in, read_config
+from salmon.runtime.adapter_files import CONFIG, HEAD_FILE, adapter_in, read_config
 
 
 def load_initial_policy(shared: SharedModel, name: str, start: str) -> None:
     """Load the adapter of the folder ``start`` under ``name``.
 
     Raises:
-        SalmonError: there is none that fits the base, or it is of another size than ``model.lora``.
+        SalmonError: there is none that fits the base, it is of another size than ``model.lora``, or a reward model.
     """
     folder = _folder(start)
+    if (folder / HEAD_FILE).is_file():
+        raise SalmonError(
+            f"sft.start={start}: {folder} is a reward or value model ({HEAD_FILE}), and sft.start takes a policy. "
+            f"For a reward model give reward.start={start}"
+        )
     require_same_lora(shared, folder)
     shared.load_adapter(name, folder)
 

@@ -21,6 +21,7 @@ from salmon.models.identity import model_identity, settled
 from salmon.models.layer_control import checkpoint_layers
 from salmon.models.library_errors import refusing
 from salmon.models.probe import abilities_of
+from salmon.models.progress_bars import hide_progress_bars
 from salmon.models.tokenizer import embedded_tokens, end_tokens, load_tokenizer, require_embeddings
 from salmon.models.zero3_base import load_zero3
 
@@ -45,6 +46,7 @@ def load_base(model: ModelConfig, cache: Path) -> SharedModel:
         quantization = BitsAndBytesConfig(
             load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_use_double_quant=True, bnb_4bit_compute_dtype=dtype
         )
+    hide_progress_bars()
     with refusing(f"cannot load model.path={model.path}"):
         if world().splits_weights:
             base = load_zero3(folder, model.revision, dtype)

@@ -15,6 +15,7 @@ from pathlib import Path
 from filelock import FileLock
 
 from salmon.errors import SalmonError
+from salmon.models.progress_bars import hide_progress_bars
 from salmon.runtime.files import file_digest
 
 log = logging.getLogger("salmon")
@@ -105,6 +106,7 @@ def make_smollm2(folder: Path) -> None:
 
     disable_progress_bar()
     source, file = str((download / GGUF).parent), Path(GGUF).name
+    hide_progress_bars()
     quantized = AutoModelForCausalLM.from_pretrained(source, gguf_file=file, dtype=torch.float32)
     # A model loaded from GGUF refuses save_pretrained; a plain one with the same weights does not.
     settings = {k: v for k, v in quantized.config.to_dict().items() if k != "quantization_config"}

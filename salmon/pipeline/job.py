@@ -25,6 +25,7 @@ from salmon.pipeline.report import closing_report
 from salmon.runtime.files import storage_errors, write_json_atomic
 from salmon.runtime.status import StatusFile
 from salmon.sampling.sampler import Sampler, transformers_sampler
+from salmon.tracking.wandb_environment import check_environment
 
 if TYPE_CHECKING:
     from salmon.models.base import SharedModel
@@ -43,6 +44,7 @@ def run_job(cfg: Config, resolved: dict[str, Any], folder: Path) -> None:
     Raises:
         SalmonError: a stage stopped; status.json then says which and why.
     """
+    check_environment(cfg.tracking)
     if cfg.engine.kind is not Engine.single:
         # Before the processes join: after that, transformers' save_pretrained writes in the first process only.
         weights.resolve(cfg.model.path, Path(cfg.paths.cache))

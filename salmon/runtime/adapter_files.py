@@ -82,6 +82,9 @@ def read_config(adapter: Path) -> dict[str, Any]:
     config = read_json(file)
     if config.get("peft_type") != "LORA":
         raise SalmonError(f"{file}: peft_type is {shown(config.get('peft_type'))}; only LORA adapters can be used")
+    for key in ("r", "lora_alpha"):
+        if type(config.get(key)) not in (int, float) or config[key] <= 0:
+            raise SalmonError(f"{file}: {key} is {shown(config.get(key))}, and must be a number above 0")
     return config
 
 

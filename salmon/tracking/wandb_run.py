@@ -21,6 +21,7 @@ from typing import Any
 import wandb
 
 from salmon.config.run import TrackingConfig, WandbMode
+from salmon.config.texts import shown
 from salmon.errors import SalmonError
 from salmon.runtime.files import require_writable, storage_errors, write_text_atomic
 from salmon.tracking.glossary import families
@@ -151,8 +152,9 @@ def _start(mode: WandbMode, **arguments: Any) -> wandb.Run:
             run = wandb.init(mode="offline", **arguments)
             log.warning("Send it when the server is back: wandb sync %s", run.settings.sync_dir)
             return run
-        except wandb.Error as error:
-            raise SalmonError(f"W&B could not start {mode.value}: {error}. {_REMEDY}") from error
+        except (wandb.Error, ValueError) as error:  # ValueError: a setting, or a WANDB_* variable, that W&B refuses
+            reason = shown(" ".join(str(error).split()), 300)
+            raise SalmonError(f"W&B could not start {mode.value}: {reason}. {_REMEDY}") from error
 
 
 def _run_id(work: Path, given: str | None) -> str:

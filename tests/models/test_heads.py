@@ -1,5 +1,6 @@
 """Scalar heads, and that they travel with their adapter."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from safetensors.torch import load_file, save_file
 from salmon.errors import SalmonError
 from salmon.models.base import SharedModel
 from salmon.models.heads import HEAD_FILE, ScalarHead, load_scalar_model, save_scalar_model
+from salmon.models.initial_adapters import load_initial_policy
 
 
 @pytest.fixture
@@ -84,4 +86,32 @@ def test_a_head_with_other_tensors_is_refused(tiny: SharedModel, folder: Path) -
 def test_a_torn_head_file_is_refused(tiny: SharedModel, folder: Path) -> None:
     (folder / HEAD_FILE).write_bytes((folder / HEAD_FILE).read_bytes()[:20])
     with pytest.raises(SalmonError, match=HEAD_FILE):
+        load_scalar_model(tiny, "value", folder)
+
+
+def test_a_head_that_diverged_is_refused(tiny: SharedModel, folder: Path) -> None:
+    save_file({"weight": torch.full((tiny.hidden_size,), torch.nan), "bias": torch.zeros(())}, folder / HEAD_FILE)
+    with pytest.raises(SalmonError, match=f"{HEAD_FILE} holds NaN or infinity"):
+        load_scalar_model(tiny, "value", folder)
+
+
+def test_a_policy_does_not_start_from_a_reward_model(tiny: SharedModel, folder: Path) -> None:
+    with pytest.raises(SalmonError, match=f"is a reward or value model .* give reward.start={folder}"):
+        load_initial_policy(tiny, "sft", str(folder))
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "said"),
+    [
+        ("r", None, "r is None, and must be a number above 0"),
+        ("lora_alpha", 0, "lora_alpha is 0, and must be a number above 0"),
+        ("peft_type", ["LORA"], r"peft_type is \['LORA'\]; only LORA adapters"),
+        ("target_modules", 7, "does not fit the base"),
+        ("rank_pattern", [1], "does not fit the base"),
+    ],
+)
+def test_an_odd_adapter_config_is_refused(tiny: SharedModel, folder: Path, key: str, value: object, said: str) -> None:
+    config = json.loads((folder / "adapter_config.json").read_text()) | {key: value}
+    (folder / "adapter_config.json").write_text(json.dumps(config))
+    with pytest.raises(SalmonError, match=said):
         load_scalar_model(tiny, "value", folder)
