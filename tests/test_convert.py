@@ -180,7 +180,7 @@ def test_weights_that_are_none(tiny_cache: Path, tmp_path: Path, how: str, messa
     ("key", "value", "message"),
     [
         ("peft_type", "PREFIX_TUNING", "peft_type is PREFIX_TUNING; only LORA"),
-        ("r", None, "lacks r"),
+        ("r", None, "r is None"),
         ("bias", "all", "bias=all trains more"),
         ("modules_to_save", ["embed_tokens"], "modules_to_save=.*trains more"),
     ],

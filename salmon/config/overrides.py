@@ -38,15 +38,16 @@ def word_problem(word: str) -> str | None:
         return f"has a number of more than {LONGEST_NUMBER} digits"
     if _depth(word) > DEEPEST:
         return f"has brackets in each other, deeper than {DEEPEST}"
-    group, _, choice = word.partition("=")
-    if group.lstrip("+") in groups() and not _may_be_name(choice):
-        return f"names no choice of {group.lstrip('+')}: salmon --help lists them"
+    key, _, choice = word.partition("=")
+    group = key.lstrip("+")
+    if ("/" in group or group in groups()) and not _may_be_name(choice) and not word.startswith(("-", "~")):
+        return f"names no choice of {group}: salmon --help lists them"
     return None
 
 
 def groups() -> list[str]:
-    """Groups of the config that have choices: the folders of ``conf/``."""
-    return sorted(path.name for path in Path(CONF).iterdir() if path.is_dir())
+    """Groups of the config that have choices: the folders of ``conf/``, and the named studies."""
+    return sorted(["sweeps", *(path.name for path in Path(CONF).iterdir() if path.is_dir())])
 
 
 def _may_be_name(choice: str) -> bool:

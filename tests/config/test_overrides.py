@@ -11,6 +11,8 @@ REFUSED = [
     ("model=1.5", "model=1.5 names no choice of model: salmon --help lists them"),
     ("tracking=true", "tracking=true names no choice of tracking: salmon --help lists them"),
     ("engine=", "engine= names no choice of engine: salmon --help lists them"),
+    ("sweeps=null", "sweeps=null names no choice of sweeps: salmon --help lists them"),
+    ("hydra/launcher=3", "hydra/launcher=3 names no choice of hydra/launcher: salmon --help lists them"),
     ("scale=tyni", "scale=tyni names no choice of scale (did you mean tiny?); there are tiny"),
     ("scale=tiny,huge", "scale=tiny,huge names no choice of scale; there are tiny"),
     ("seed=" + "9" * 5000, f"seed={'9' * 35}...{'9' * 20} has a number of more than 300 digits"),

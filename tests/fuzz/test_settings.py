@@ -25,7 +25,7 @@ from salmon.errors import SalmonError
 from salmon.tracking.wandb_environment import check_environment
 from tests.fuzz.strange import NUMBERS, TEXTS
 
-SECONDS = 10.0
+SECONDS = 10.0  # of the processor
 ODD_WORDS = ["null", "true", "nan", "-inf", "1e999", "-1", "0", "", "''", "[]", "{}", "[[a]]", "{a: [b]}", "???"]
 ODD_WORDS += ["9" * 5000, "[" * 500, "[" * 30 + "]" * 30, "${seed}", "${nope}", "${oc.env:NOPE}", "a,b", "1,2", "a=b"]
 ODD_WORDS += [
@@ -59,13 +59,13 @@ def typed() -> Config:
 
 def compose_as_told(words: list[str]) -> None:
     """What the command does before its first stage; Hydra words some refusals itself, without a traceback."""
-    began = time.monotonic()
+    began = time.process_time()
     try:
         check_words(words)
         to_typed(compose("config", overrides=words), Config)
     except (SalmonError, HydraException) as error:
         str(error).encode("utf-8", "backslashreplace")
-    assert time.monotonic() - began < SECONDS
+    assert time.process_time() - began < SECONDS
 
 
 def try_overrides(typed: Config, cases: int) -> None:
@@ -102,11 +102,11 @@ def try_values(typed: Config, cases: int) -> None:
             setattr(node, name, type(value)(number) if abs(number) < 1e300 else number)
         elif isinstance(value, type(other)):
             setattr(node, name, other)
-        began = time.monotonic()
+        began = time.process_time()
         for problem in problems(config):
             problem.encode()
             assert len(problem) < 2000
-        assert time.monotonic() - began < SECONDS
+        assert time.process_time() - began < SECONDS
 
     case()
 
@@ -143,7 +143,7 @@ def test_a_few_overrides(typed: Config) -> None:
 
 @pytest.mark.slow
 def test_many_overrides(typed: Config) -> None:
-    try_overrides(typed, 60)
+    try_overrides(typed, 40)
 
 
 def test_a_few_values(typed: Config) -> None:
