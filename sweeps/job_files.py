@@ -8,9 +8,9 @@ import yaml
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from salmon.config.texts import shown
+from salmon.config.texts import path_problem, shown
 from salmon.errors import SalmonError
-from salmon.runtime.foreign import read_text
+from salmon.runtime.foreign import read_text, read_yaml
 from salmon.runtime.status import DAMAGED, read_state
 
 
@@ -20,10 +20,9 @@ def read_composed(path: Path, advice: str = DAMAGED) -> Any:
     Raises:
         SalmonError: the file cannot be read as one; ends in ``advice``.
     """
+    read_yaml(path, None, advice)  # the door first: OmegaConf's reader takes minutes over what is nested without end
     try:
         return OmegaConf.load(io.StringIO(read_text(path)))
-    except SalmonError as error:
-        raise SalmonError(f"{error}. {advice}") from error
     except (yaml.YAMLError, OmegaConfBaseException, ValueError, OSError, RecursionError) as error:
         raise SalmonError(f"{path}: cannot be read ({shown(str(error), 200)}). {advice}") from error
 
@@ -36,6 +35,7 @@ def read_links(path: Path) -> dict[str, Path] | None:
     """
     links = read_state(path)
     for label, entry in (links or {}).items():
-        if not (isinstance(entry, dict) and type(entry.get("path")) is str):
-            raise SalmonError(f"{path}: {shown(label)} has no path. {DAMAGED}")
+        folder = entry.get("path") if isinstance(entry, dict) else None
+        if type(folder) is not str or path_problem(folder):
+            raise SalmonError(f"{path}: {shown(label)} has no path of a folder. {DAMAGED}")
     return links and {label: Path(entry["path"]) for label, entry in links.items()}

@@ -9,7 +9,7 @@ from salmon.config.register import CONF
 from salmon.config.texts import shown, text_problem
 from salmon.errors import SalmonError
 
-LONGEST_WORD = 100_000  # characters; a list of thousands of names
+LONGEST_WORD = 20_000  # characters; over a list of that length Hydra's parser takes seconds, over longer ones minutes
 DEEPEST = 20  # brackets in each other; Hydra's parser is recursive
 LONGEST_NUMBER = 300  # digits; Python refuses to read many more, and a float holds 308
 OPTIONAL = ("scale",)  # groups whose choice may lack a file: Hydra takes a misspelt one for that

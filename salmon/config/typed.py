@@ -45,9 +45,9 @@ def to_typed(composed: DictConfig, root: type[T]) -> T:
 def references(node: DictConfig, path: str = "") -> dict[str, str]:
     """Keys of values that are nothing but a reference to another one (``seed: ${seed}``), with that one's key."""
     found: dict[str, str] = {}
-    for name in node:
+    for name in map(str, node):
         key = f"{path}{name}"
-        inner = node._get_node(name)  # as it stands: an interpolation is not resolved
+        inner: Any = node._get_node(name)  # as it stands: an interpolation is not resolved
         if isinstance(inner, DictConfig) and not inner._is_none() and not inner._is_interpolation():
             found |= references(inner, f"{key}.")
         elif OmegaConf.is_interpolation(node, name) and (alone := _REFERENCE.fullmatch(str(inner._value()))):

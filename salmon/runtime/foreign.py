@@ -22,7 +22,7 @@ T = TypeVar("T")
 LARGEST = 4 * 2**30  # bytes of a file, unpacked
 LARGEST_YAML = 8 * 2**20  # bytes; its reader takes a second for each megabyte
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
-_KINDS = {dict: "an object with keys", list: "a list"}
+_KINDS: dict[type, str] = {dict: "an object with keys", list: "a list"}
 
 
 def read_bytes(path: Path, largest: int = LARGEST) -> bytes:

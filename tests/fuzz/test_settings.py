@@ -143,7 +143,7 @@ def test_a_few_overrides(typed: Config) -> None:
 
 @pytest.mark.slow
 def test_many_overrides(typed: Config) -> None:
-    try_overrides(typed, 40)
+    try_overrides(typed, 60)
 
 
 def test_a_few_values(typed: Config) -> None:
