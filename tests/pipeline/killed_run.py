@@ -39,12 +39,13 @@ CONTEXT.set_forkserver_preload(
     ]
 )
 CHANGES = {"open", "os.rename", "os.remove", "os.rmdir", "os.mkdir", "shutil.rmtree", "shutil.copyfile"}
+GROWTH = {"open", "os.mkdir"}  # those that a full disk refuses
 FINISHED, FULL_DISK, KILLED = 0, 3, -signal.SIGKILL
 STUCK_SECONDS = 120.0
 
 
 class Ending:
-    """An audit hook that counts the changes of files below ``folder`` and ends the process just before the nth one."""
+    """An audit hook that counts the changes of files below ``folder`` and ends the process just before the nth one, or lets the disk be full from there on."""
 
     def __init__(self, folder: Path, at: int | None, full_disk: bool) -> None:
         self.seen = 0
@@ -56,10 +57,12 @@ class Ending:
         if event == "open" and not (arguments[2] or 0) & (os.O_WRONLY | os.O_RDWR | os.O_CREAT):
             return
         self.seen += 1
-        if self.seen == self._at:
-            if self._full_disk:
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(arguments[0]))
+        if self._at is None or self.seen < self._at:
+            return
+        if not self._full_disk:
             os.kill(os.getpid(), signal.SIGKILL)
+        if event in GROWTH:  # it stays full
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(arguments[0]))
 
 
 def run(cfg: Config, resolved: dict[str, Any], at: int | None = None, full_disk: bool = False) -> int:
