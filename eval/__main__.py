@@ -154,7 +154,8 @@ def run(cfg: EvalApp) -> None:
         tags=[*cfg.tracking.tags, cfg.model.name, "eval"],
         inputs=checkpoints.artifacts,
     )
-    with start_tracking(cfg.tracking, description, Path(cfg.paths.wandb).expanduser()) as tracker:
+    full = storage_errors(output, only_full=True)
+    with full, start_tracking(cfg.tracking, description, Path(cfg.paths.wandb).expanduser()) as tracker:
         rows = evaluate_all(cfg, shared, checkpoints, output)
         shown = "\n\n".join(headlines([asdict(row) for row in rows]))
         logging.getLogger("salmon").info("\n%s\n\nall figures: %s", shown, output / "results.md")

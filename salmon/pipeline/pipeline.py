@@ -16,6 +16,7 @@ from salmon.pipeline.inputs import check_all
 from salmon.pipeline.registry import STAGES
 from salmon.plan.out_of_memory import explained
 from salmon.runtime.environment import git_revision, peak_memory_gib, reset_peak_memory, versions
+from salmon.runtime.files import storage_errors
 from salmon.runtime.fingerprint import fingerprint
 from salmon.runtime.progress import format_duration
 from salmon.runtime.store import Artifact, Store
@@ -218,7 +219,8 @@ class Pipeline:
         began = time.perf_counter()
         with self._tracker(spec, inputs, work, label) as tracker:
             context = StageContext(work, inputs, tracker, self._base, self.sampler, cfg.tracking.sample_rows)
-            with explained(cfg, spec.name, label), world().guarding_collectives():
+            full = storage_errors(work, only_full=True)
+            with full, explained(cfg, spec.name, label), world().guarding_collectives():
                 metrics = spec.run(cfg, context)
             metrics |= {"time/total_s": time.perf_counter() - began, "perf/peak_memory_gib": peak_memory_gib()}
             artifact = world().on_main(

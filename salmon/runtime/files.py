@@ -22,18 +22,18 @@ _NO_ROOM_BYTES = 4096
 
 
 @contextmanager
-def storage_errors(path: Path) -> Iterator[None]:
+def storage_errors(path: Path, only_full: bool = False) -> Iterator[None]:
     """Turn "not writable" and "disk full" inside the block into one clear ``SalmonError`` about ``path``.
 
-    Wrap only code that writes below ``path``. Works for plain files, ``torch.save`` and safetensors.
-    Other exceptions pass unchanged.
+    Wrap only code that writes below ``path``; with ``only_full`` code that reads and writes elsewhere too. Works for
+    plain files, ``torch.save`` and safetensors. Other exceptions pass unchanged.
     """
     try:
         yield
     except SalmonError:
         raise
     except Exception as error:
-        message = _explain(error, path)
+        message = _explain(error, path, only_full)
         if message is None:
             raise
         raise SalmonError(message) from error
@@ -50,7 +50,7 @@ def require_writable(folder: Path) -> None:
             pass
 
 
-def _explain(error: Exception, path: Path) -> str | None:
+def _explain(error: Exception, path: Path, only_full: bool) -> str | None:
     code = error.errno if isinstance(error, OSError) else None
     if code in _FULL or any(text in str(error) for text in _FULL_TEXT) or (code is None and _is_full(path)):
         return (
@@ -58,6 +58,8 @@ def _explain(error: Exception, path: Path) -> str | None:
             "larger disk and set paths.store, paths.wandb or paths.cache to it. Then run the same command "
             "again: what was finished is kept, and the interrupted stage continues."
         )
+    if only_full:
+        return None
     if isinstance(error, OSError) and code in _DENIED:
         culprit = f" ({error.filename}: {error.strerror})" if error.filename else f" ({error.strerror})"
         return (

@@ -45,7 +45,7 @@ STUCK_SECONDS = 120.0
 
 
 class Ending:
-    """An audit hook that counts the changes of files below ``folder`` and kills the process before the nth, or fills the disk."""
+    """An audit hook that counts the changes of files in ``folder``; at the nth it kills, or the disk is full."""
 
     def __init__(self, folder: Path, at: int | None, full_disk: bool) -> None:
         self.seen = 0

@@ -1,5 +1,6 @@
 """The pipeline with stand-ins for the stages' code: what is made, reused, remade, continued and refused."""
 
+import errno
 import importlib.metadata
 import json
 from collections.abc import Callable, Iterator
@@ -548,6 +549,15 @@ def test_an_unfinished_evaluation_ends_the_job_after_the_others(
     stages.failing.clear()
     run_job(job.config(), {}, job_folder)
     assert stages.ran == [*ALL, "eval of sft"], "nothing else is made again"
+
+
+def test_a_full_disk_anywhere_in_a_stage_is_one_message(job: Job, stages: StandIns) -> None:
+    stages.failing["reward"] = OSError(errno.ENOSPC, "No space left on device", "/tmp/rows")
+    with pytest.raises(SalmonError, match="disk is full"):
+        job.run()
+    stages.failing["reward"] = PermissionError(errno.EACCES, "Permission denied", "/somewhere/else")
+    with pytest.raises(PermissionError):
+        job.run()
 
 
 def test_a_finished_job_leaves_its_state_results_and_links(
