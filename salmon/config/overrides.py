@@ -38,9 +38,9 @@ def word_problem(word: str) -> str | None:
         return f"has a number of more than {LONGEST_NUMBER} digits"
     if _depth(word) > DEEPEST:
         return f"has brackets in each other, deeper than {DEEPEST}"
-    key, _, choice = word.partition("=")
+    key, given, choice = word.partition("=")  # without "=" it is the value of an option, as in ``--cfg hydra``
     group = key.lstrip("+")
-    if ("/" in group or group in groups()) and not _may_be_name(choice) and not word.startswith(("-", "~")):
+    if given and ("/" in group or group in groups()) and not _may_be_name(choice) and not word.startswith(("-", "~")):
         return f"names no choice of {group}: salmon --help lists them"
     return None
 

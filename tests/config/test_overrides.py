@@ -48,6 +48,8 @@ def test_taken() -> None:
             f"seed={'9' * 300}",
             "ppo=paper,laptop",
             "--multirun",
+            "--cfg",
+            "hydra",
             "name=" + "a" * 10_000,
         ]
     )

@@ -1,5 +1,6 @@
 """What tells one base from all others: the content of its files, a commit, and the format it computes in."""
 
+import json
 import logging
 import os
 from collections.abc import Callable, Iterator
@@ -251,6 +252,7 @@ def test_a_loaded_base_knows_what_it_is(tiny_config: ModelConfig, tiny_cache: Pa
 def test_a_folder_of_named_adapters_is_no_base(identify: Identify, tmp_path: Path) -> None:
     adapter = tmp_path / "made" / "adapter_model" / "lora_default"
     adapter.mkdir(parents=True)
-    (adapter / "adapter_config.json").write_text('{"peft_type": "LORA", "base_model_name_or_path": "its/base"}')
+    config = {"peft_type": "LORA", "base_model_name_or_path": "its/base", "r": 8, "lora_alpha": 16}
+    (adapter / "adapter_config.json").write_text(json.dumps(config), encoding="utf-8")
     with pytest.raises(SalmonError, match=r"an adapter, not a base: set model.path=its/base .* and sft.start=.*made"):
         identify(path=str(tmp_path / "made"))

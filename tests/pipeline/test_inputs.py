@@ -37,7 +37,10 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"sft.start": "no_adapter"}, "no_adapter: there is no adapter"),
     ({"principles.exemplars": "nothing"}, 'exemplars: nothing bundled is named "nothing"'),
     ({"prompts.preferences": "bad.jsonl"}, "bad.jsonl, line 2"),
-    ({"prompts.preferences": "two.jsonl", "preferences.num_prompts": 3}, "preferences.num_prompts=3 asks for more"),
+    (
+        {"prompts.preferences": "two.jsonl", "preferences.num_prompts": 3, "preferences.held_out_fraction": 0},
+        "preferences.num_prompts=3 asks for",
+    ),
     ({"principles.reward": "verifiabel_11"}, "did you mean"),
     (
         {"preferences.judge.kind": "verifier", "principles.reward": "unchecked.yaml", "principles.reward_exclude": []},

@@ -5,7 +5,6 @@ from lm_eval.api.instance import Instance
 
 from eval.lm_eval.model import PrefixLM
 from eval.lm_eval.output_cache import OutputCache, request_key
-from salmon.errors import SalmonError
 from salmon.runtime.jsonl import append_records, read_grown
 
 SHOTS = "Q: One?\nA: It is one.\n\n"
@@ -73,10 +72,12 @@ def test_a_request_is_known_by_all_that_it_asks():
 
 
 @pytest.mark.parametrize("line", ['{"request": "ab', "[1]", "\x00"])
-def test_a_damaged_line_is_named(tmp_path, line):
+def test_what_stands_before_a_damaged_line_is_used_and_the_line_is_named(tmp_path, caplog, line):
     path = tmp_path / "outputs.jsonl"
     append_records(path, [{"request": "a", "output": 1}])
     with path.open("a") as file:
         file.write(f"{line}\n" + json.dumps({"request": "b", "output": 2}) + "\n")
-    with pytest.raises(SalmonError, match=f"{path}, line 2: .*Delete the line"):
-        OutputCache(path)
+    cache = OutputCache(path)
+    assert (cache.get("a"), cache.get("b")) == (1, None)
+    assert f"{path} is damaged (line 2: " in caplog.text
+    assert read_grown(path) == [{"request": "a", "output": 1}]
