@@ -24,6 +24,7 @@ from salmon.config.register import CONF, register, root_schema
 from salmon.config.schema import Config
 from salmon.config.typed import to_typed
 from salmon.errors import SalmonError
+from salmon.pipeline.store_command import COMMANDS as STORE_COMMANDS
 from salmon.plan.command import parse as parse_plan
 from salmon.tracking.glossary import find, glossary_markdown, metrics
 
@@ -206,6 +207,8 @@ def check(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
         parse_score_options(rest[1:])
     elif program == "eval":
         check_salmon([re.sub("^suite=", "eval=", word) for word in rest], "eval_app")
+    elif rest[:1] == ["store"]:
+        assert rest[1] in STORE_COMMANDS, command
     elif rest[:1] == ["plan"]:
         asked = parse_plan(rest[1:])
         _composed("config", tuple(asked.overrides))

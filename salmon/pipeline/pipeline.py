@@ -53,7 +53,7 @@ class Pipeline:
     executions: list[Execution] = field(default_factory=list)
     unfinished: list[str] = field(default_factory=list)  # what lacks in stages that no other one waits for
     _shared: "SharedModel | None" = None
-    _model: dict[str, Any] = field(default_factory=dict)  # what decides what the base computes; one answer for all
+    _model: dict[str, Any] = field(default_factory=dict)
     _settings: dict[str, Any] = field(default_factory=dict)  # by stage; reading them hashes whole prompt files
 
     def run(self, on_progress: Callable[[str], None]) -> list[Execution]:
@@ -62,9 +62,7 @@ class Pipeline:
         Raises:
             SalmonError: a stage's input is neither made by this job nor in the store, or a stage fails.
         """
-        from salmon.models.identity import model_identity  # torch
-
-        self._model = world().on_main(lambda: model_identity(self.cfg.model, Path(self.cfg.paths.cache)))
+        self._model_identity()  # asked by all processes, before what the first one does alone
         check_all(partial(self._settings_of, spec) for spec in self._chosen().values())
         made = self._artifacts_in_store()
         self._check_inputs(made)
@@ -166,12 +164,20 @@ class Pipeline:
             *(stage for spec in chosen.values() if spec.subjects for stage in spec.subjects(self.cfg)),
         }
 
+    def _model_identity(self) -> dict[str, Any]:
+        """What decides what the base computes: one answer for all processes and stages."""
+        if not self._model:
+            from salmon.models.identity import model_identity  # torch
+
+            self._model = world().on_main(lambda: model_identity(self.cfg.model, Path(self.cfg.paths.cache)))
+        return self._model
+
     def _settings_of(self, spec: StageSpec) -> dict[str, Any]:
         """Everything that decides the stage's result besides its inputs, read once a job."""
         if spec.name not in self._settings:
             self._settings[spec.name] = {
                 "seed": self.cfg.seed,
-                "model": self._model,
+                "model": self._model_identity(),
                 **spec.settings(self.cfg),
             }
         return self._settings[spec.name]

@@ -217,7 +217,7 @@ TEXTS = {
     "prompts.jsonl": '{"prompt": "Why is it kind?"}\n',
     "answers.jsonl": '{"prompt": "Why?", "response": "So kind."}\n',
     "pairs.jsonl": '{"prompt": "Why?", "chosen": "So kind.", "rejected": "No."}\n',
-    f"adapter/{adapter_files.CONFIG}": '{"peft_type": "LORA", "r": 4, "task": "kind"}',
+    f"adapter/{adapter_files.CONFIG}": '{"peft_type": "LORA", "r": 4, "lora_alpha": 8, "task": "kind"}',
     f"adapter/{adapter_files.WEIGHTS}": "weights",
 }
 
@@ -286,7 +286,7 @@ def test_a_file_counts_by_its_content_and_not_by_its_spelling(
 
 
 def test_the_name_of_the_base_in_an_adapter_decides_nothing(tmp_path: Path) -> None:
-    config = {"peft_type": "LORA", "r": 4}
+    config = {"peft_type": "LORA", "r": 4, "lora_alpha": 8}
     for folder, path in (("one", "./base"), ("two", "/home/me/base")):
         (tmp_path / folder).mkdir()
         (tmp_path / folder / adapter_files.CONFIG).write_text(json.dumps({**config, "base_model_name_or_path": path}))

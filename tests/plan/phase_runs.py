@@ -39,6 +39,9 @@ class Endless:
 
     end_ids = frozenset({-1})
 
+    def ends(self, ids: Sequence[int]) -> bool:
+        return False
+
 
 def phase_runs(cfg: Config, shared: SharedModel, base: Base, work: Workload) -> Iterator[tuple[str, Callable[[], Run]]]:
     """(phase, what prepares it and returns its run), in the order of the stages."""
