@@ -23,6 +23,19 @@ EVAL_TASKS = (
     "probes",
     "principle_following",
 )
+GROUP_OF_TASK = {  # benchmark -> group of settings that it alone reads
+    "truthfulqa_gen": "truthfulqa_gen",
+    "bbh": "bbh",
+    "humaneval": "humaneval",
+    "tydiqa_goldp": "tydiqa",
+    "mt_bench": "mt_bench",
+    "pairs": "pairs",
+    "probes": "probes",
+    "principle_following": "principle_following",
+}
+_SCORED = ("pairs", "principle_following")  # are read from likelihoods or scores
+# Benchmarks that are answered in the model's own words, of at most ``max_new_tokens`` of the group.
+GENERATING = {task: group for task, group in GROUP_OF_TASK.items() if task not in _SCORED}
 TYDIQA_LANGUAGES = ("arabic", "bengali", "english", "finnish", "indonesian", "korean", "russian", "swahili", "telugu")
 
 

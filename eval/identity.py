@@ -5,7 +5,14 @@ from pathlib import Path
 from typing import Any
 
 from eval.bbh.answers import VERSION as ANSWERS_VERSION
-from eval.config import EvalConfig, EvalJudgeSettings, JudgeKind, PrincipleFollowingSettings, TruthfulQAJudgeSettings
+from eval.config import (
+    GROUP_OF_TASK,
+    EvalConfig,
+    EvalJudgeSettings,
+    JudgeKind,
+    PrincipleFollowingSettings,
+    TruthfulQAJudgeSettings,
+)
 from eval.probes.refusals import VERSION as REFUSALS_VERSION
 from eval.sources import BUNDLED, TASKS_OF_FOLDER, content_hash, data_folder, is_reference_file, require_data
 from salmon.config.schema import Config
@@ -14,16 +21,6 @@ from salmon.principles.bank import load_bank
 from salmon.runtime.files import file_digest
 from salmon.runtime.fingerprint import semantic
 
-TASKS_OF_GROUP = {  # group of settings -> tasks that read it
-    "bbh": ("bbh",),
-    "truthfulqa_gen": ("truthfulqa_gen",),
-    "humaneval": ("humaneval",),
-    "tydiqa": ("tydiqa_goldp",),
-    "mt_bench": ("mt_bench",),
-    "pairs": ("pairs",),
-    "probes": ("probes",),
-    "principle_following": ("principle_following",),
-}
 _JUDGED = {"mt_bench", "truthfulqa_gen"}
 
 
@@ -35,7 +32,7 @@ def evaluation_identity(cfg: Config) -> dict[str, Any]:
     """
     evaluation: EvalConfig = cfg.eval
     tasks = set(evaluation.tasks)
-    idle = {group for group, users in TASKS_OF_GROUP.items() if not tasks.intersection(users)}
+    idle = {group for task, group in GROUP_OF_TASK.items() if task not in tasks}
     settings = {key: value for key, value in semantic(evaluation).items() if key not in idle}
     for group in _JUDGED & settings.keys():
         settings[group] = {key: value for key, value in settings[group].items() if key != "judge"}  # see ``_judges``

@@ -7,7 +7,7 @@ from pathlib import Path
 from eval.config import EvalConfig, MTBenchMode
 from eval.results import Unavailable
 from eval.sources import bbh_examples, bbh_names, data_folder, humaneval_rows, mt_bench_data, truthfulqa_rows
-from salmon.pipeline.inputs import check_all
+from salmon.errors import check_all
 from salmon.principles.bank import load_bank
 
 

@@ -1,19 +1,18 @@
 """What the benchmarks ask of the base, tried before the job's first stage, and before a standalone evaluation."""
 
-from eval.config import EvalApp
+from functools import partial
+
+from eval.config import GENERATING, EvalApp
 from salmon.config.sampling import RolloutBackend
 from salmon.config.schema import Config
-from salmon.errors import Findings
+from salmon.errors import check_all
 from salmon.models.base import SharedModel
 from salmon.sampling.preflight import require_sampler
-
-# Tasks that are read from likelihoods or scores; all others are answered in the base's own words.
-WITHOUT_ANSWERS = {"truthfulqa_mc1", "truthfulqa_mc2", "pairs", "principle_following"}
 
 
 def _answers_can_be_sampled(cfg: Config | EvalApp, shared: SharedModel) -> None:
     """The base can sample, by the loop that all tasks share."""
-    if set(cfg.eval.tasks) - WITHOUT_ANSWERS:
+    if GENERATING.keys() & cfg.eval.tasks:
         require_sampler(shared, RolloutBackend.hf)
 
 
@@ -38,8 +37,4 @@ def require_usable(cfg: EvalApp, shared: SharedModel) -> None:
     Raises:
         SalmonError: all that fails.
     """
-    findings = Findings()
-    for check in CHECKS:
-        with findings.collected():
-            check(cfg, shared)
-    findings.refuse("these tasks cannot run")
+    check_all((partial(check, cfg, shared) for check in CHECKS), "these tasks cannot run")

@@ -2,18 +2,16 @@
 
 from collections.abc import Iterator
 
-from eval.config import EvalApp, EvalConfig, JudgeKind, MTBenchMode, MTBenchSettings, TruthfulQAJudgeSettings
+from eval.config import (
+    GENERATING,
+    EvalApp,
+    EvalConfig,
+    JudgeKind,
+    MTBenchMode,
+    MTBenchSettings,
+    TruthfulQAJudgeSettings,
+)
 from salmon.config.schema import Config
-
-# Settings with the longest answer of each benchmark that generates, below ``eval``.
-GENERATING = {
-    "truthfulqa_gen": "truthfulqa_gen",
-    "bbh": "bbh",
-    "humaneval": "humaneval",
-    "tydiqa_goldp": "tydiqa",
-    "mt_bench": "mt_bench",
-    "probes": "probes",
-}
 
 
 def eval_rules(config: Config | EvalApp) -> Iterator[str]:

@@ -1,6 +1,6 @@
 """The one exception for everything a user can cause and repair, and several of them in one message."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
 
@@ -13,10 +13,10 @@ class SalmonError(Exception):
 
 
 class Findings:
-    """What is wrong, collected to be told in one message."""
+    """What is wrong, each thing once, collected to be told in one message."""
 
     def __init__(self) -> None:
-        self.found: list[str] = []
+        self._found: dict[str, SalmonError] = {}
 
     @contextmanager
     def collected(self) -> Iterator[None]:
@@ -24,18 +24,32 @@ class Findings:
         try:
             yield
         except SalmonError as error:
-            self.found.append(str(error))
+            self._found.setdefault(str(error), error)
 
-    def refuse(self, heading: str) -> None:
+    def refuse(self, heading: str = "") -> None:
         """End here if anything is wrong.
 
         Raises:
-            SalmonError: the heading, and everything that was found.
+            SalmonError: the heading, and everything that was found; without a heading how much it is.
         """
-        if len(self.found) == 1:
-            raise SalmonError(f"{heading}: {self.found[0]}")
-        if self.found:
-            raise SalmonError("\n  - ".join([f"{heading}:", *self.found]))
+        if len(self._found) == 1:
+            ((text, error),) = self._found.items()
+            raise SalmonError(f"{heading}: {text}") if heading else error
+        if self._found:
+            raise SalmonError("\n  - ".join([f"{heading or f'{len(self._found)} problems'}:", *self._found]))
+
+
+def check_all(checks: Iterable[Callable[[], object]], heading: str = "") -> None:
+    """Run every check, also after one that fails.
+
+    Raises:
+        SalmonError: what is wrong, each thing once, below the heading.
+    """
+    findings = Findings()
+    for check in checks:
+        with findings.collected():
+            check()
+    findings.refuse(heading)
 
 
 class Unfinished(SalmonError):

@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from salmon.config.schema import Config
 from salmon.distributed.world import world
-from salmon.errors import SalmonError, Unfinished
-from salmon.pipeline.inputs import check_all
+from salmon.errors import SalmonError, Unfinished, check_all
 from salmon.pipeline.registry import STAGES
 from salmon.plan.out_of_memory import explained
 from salmon.runtime.environment import git_revision, peak_memory_gib, reset_peak_memory, versions
@@ -136,7 +135,8 @@ class Pipeline:
                 f"stage {lacking[first]} needs the result of stage {first} for this config, and "
                 f"{self.cfg.paths.store} does not have it. Run it too: stages=[{','.join(wanted)}]"
             )
-        check_all(partial(spec.check, self.cfg) for name, spec in chosen.items() if name not in found)
+        unread = dict.fromkeys(spec.check for name, spec in chosen.items() if name not in found)  # stages may share one
+        check_all(partial(check, self.cfg) for check in unread)
 
     def _artifacts_in_store(self) -> dict[str, Artifact]:
         """Finished artifacts of this config, as far as their inputs are finished too; those to be used are checked."""

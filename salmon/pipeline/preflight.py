@@ -2,10 +2,11 @@
 together: what a later stage cannot do shows now and not after hours."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from salmon.config.schema import Config
-from salmon.errors import Findings
+from salmon.errors import check_all
 from salmon.pipeline.registry import STAGES
 
 if TYPE_CHECKING:
@@ -26,9 +27,5 @@ def preflight(cfg: Config, stages: Sequence[str], base: Callable[[], "SharedMode
     checks = dict.fromkeys(check for stage in stages for check in STAGES[stage].checks)  # stages may share some
     if not checks:
         return
-    shared, findings = base(), Findings()
-    for check in checks:
-        with findings.collected():
-            check(cfg, shared)
-    findings.found = list(dict.fromkeys(findings.found))
-    findings.refuse("this job cannot run as it is")
+    shared = base()
+    check_all((partial(check, cfg, shared) for check in checks), "this job cannot run as it is")

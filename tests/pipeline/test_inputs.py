@@ -15,8 +15,7 @@ from salmon.config.register import CONF, register
 from salmon.config.reward import CurriculumStage
 from salmon.config.schema import Config
 from salmon.config.typed import to_typed
-from salmon.errors import SalmonError
-from salmon.pipeline.inputs import check_all
+from salmon.errors import SalmonError, check_all
 from salmon.pipeline.pipeline import Pipeline
 from salmon.sampling.sampler import transformers_sampler
 from salmon.stage.spec import StageSpec
