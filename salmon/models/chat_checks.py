@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from salmon.errors import SalmonError
 from salmon.models.chat import ChatFormat
+from salmon.models.tokenizer import NOT_ONE_MODEL
 from salmon.models.turn_end import QUESTION
 
 SYSTEM = "1357902468"  # as the others, a text that no template changes
@@ -39,8 +40,8 @@ def check_chat(chat: ChatFormat) -> None:
     if beyond:
         token = chat.tokenizer.convert_ids_to_tokens(beyond[0])
         raise SalmonError(
-            f"the chat template writes {token!r}, which has no embedding (the weights have {vocabulary}): tokenizer "
-            "and weights are not those of one model, or the embeddings were not enlarged when tokens were added"
+            f"the chat template writes {token!r}, which has no embedding (the weights have {vocabulary}): "
+            f"{NOT_ONE_MODEL}"
         )
 
 

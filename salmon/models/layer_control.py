@@ -28,14 +28,17 @@ def first_layers(decoder: nn.Module, layers: int | None) -> Iterator[None]:
         return
     name, blocks = blocks_of(decoder)
     if layers > len(blocks):
-        raise SalmonError(
-            f"reward.layers={layers}: this base has {len(blocks)} layers; lower it, or set it to null for all"
-        )
+        raise SalmonError(too_few_layers(layers, len(blocks)))
     decoder.set_submodule(name, blocks[:layers])
     try:
         yield
     finally:
         decoder.set_submodule(name, blocks)
+
+
+def too_few_layers(layers: int, number: int) -> str:
+    """Why ``reward.layers`` is refused by a base of ``number`` layers."""
+    return f"reward.layers={layers}: this base has {number} layers; lower it, or set it to null for all"
 
 
 def checkpoint_layers(base: PreTrainedModel, early_stop: bool) -> None:

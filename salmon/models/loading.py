@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 from transformers import AutoModelForCausalLM, BitsAndBytesConfig, PreTrainedModel
-from transformers.utils import logging as transformers_logging
 
 from salmon.config.model import ModelConfig, Quantization
 from salmon.distributed.world import world
@@ -35,7 +34,7 @@ def load_base(model: ModelConfig, cache: Path) -> SharedModel:
         SalmonError: names together what is wrong with its files: weights that cannot be found, fetched or read, or are
             not those of a whole model; a tokenizer or chat template that cannot be used; a context that is too long.
     """
-    transformers_logging.disable_progress_bar()  # of a bundled base that is made, too
+    hide_progress_bars()
     model = settled(model)
     folder = weights.resolve(model.path, cache)
     device = pick_device(model.device)
@@ -46,7 +45,6 @@ def load_base(model: ModelConfig, cache: Path) -> SharedModel:
         quantization = BitsAndBytesConfig(
             load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_use_double_quant=True, bnb_4bit_compute_dtype=dtype
         )
-    hide_progress_bars()
     with refusing(f"cannot load model.path={model.path}"):
         if world().splits_weights:
             base = load_zero3(folder, model.revision, dtype)

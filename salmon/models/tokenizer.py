@@ -13,6 +13,10 @@ from salmon.models.library_errors import refusing
 # Any of these holds a vocabulary.
 VOCABULARIES = ("tokenizer.json", "*.model", "vocab.*", "*.tiktoken", "tekken.json")
 
+NOT_ONE_MODEL = (
+    "tokenizer and weights are not those of one model, or the embeddings were not enlarged when tokens were added"
+)
+
 
 def load_tokenizer(folder: str, model: ModelConfig) -> Any:
     """Load it.
@@ -73,6 +77,5 @@ def require_embeddings(tokenizer: Any, vocabulary: int) -> None:
     if beyond:
         raise SalmonError(
             f"{len(beyond)} tokens of the tokenizer have no embedding (the weights have {vocabulary}), e.g. "
-            f"{beyond[0][1]!r}: tokenizer and weights are not those of one model, or the embeddings were not enlarged "
-            "when tokens were added"
+            f"{beyond[0][1]!r}: {NOT_ONE_MODEL}"
         )

@@ -11,12 +11,16 @@ import sys
 import tempfile
 import zipfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from filelock import FileLock
 
 from salmon.errors import SalmonError
 from salmon.models.progress_bars import hide_progress_bars
 from salmon.runtime.files import file_digest
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
 
 log = logging.getLogger("salmon")
 
@@ -82,6 +86,7 @@ def resolve(path: str, cache: Path) -> str:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(f"{folder}.lock"):
             if not folder.exists():
+                hide_progress_bars()
                 with tempfile.TemporaryDirectory(dir=folder.parent) as temporary:
                     make(Path(temporary) / name)
                     (Path(temporary) / name).rename(folder)
@@ -102,11 +107,8 @@ def make_smollm2(folder: Path) -> None:
 
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig, LlamaForCausalLM
-    from transformers.utils.logging import disable_progress_bar
 
-    disable_progress_bar()
     source, file = str((download / GGUF).parent), Path(GGUF).name
-    hide_progress_bars()
     quantized = AutoModelForCausalLM.from_pretrained(source, gguf_file=file, dtype=torch.float32)
     # A model loaded from GGUF refuses save_pretrained; a plain one with the same weights does not.
     settings = {k: v for k, v in quantized.config.to_dict().items() if k != "quantization_config"}
@@ -157,25 +159,18 @@ def check_hash(file: Path, expected: str) -> None:
 def make_tiny(folder: Path) -> None:
     """A random Llama of 0.4 M parameters over bytes, the same on every machine."""
     import torch
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers
     from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
-    from transformers.utils.logging import disable_progress_bar
 
-    specials = ["<pad>", "<s>", "</s>"]
-    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
-    vocab = {token: index for index, token in enumerate(specials + alphabet)}
-    byte_level = Tokenizer(models.BPE(vocab=vocab, merges=[]))
-    byte_level.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    byte_level.decoder = decoders.ByteLevel()
+    bytes_as_tokens = byte_level()
     tokenizer = PreTrainedTokenizerFast(
-        tokenizer_object=byte_level,
+        tokenizer_object=bytes_as_tokens,
         pad_token="<pad>",
         bos_token="<s>",
         eos_token="</s>",
         clean_up_tokenization_spaces=False,
     )
     config = LlamaConfig(
-        vocab_size=len(vocab),
+        vocab_size=bytes_as_tokens.get_vocab_size(),
         hidden_size=128,
         intermediate_size=256,
         num_hidden_layers=2,
@@ -191,6 +186,17 @@ def make_tiny(folder: Path) -> None:
     with torch.random.fork_rng():
         torch.manual_seed(0)
         model = LlamaForCausalLM(config)
-    disable_progress_bar()
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
+
+
+def byte_level() -> "Tokenizer":
+    """One token a byte, behind those for padding, start and end."""
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    vocab = {token: index for index, token in enumerate(["<pad>", "<s>", "</s>", *alphabet])}
+    made = Tokenizer(models.BPE(vocab=vocab, merges=[]))
+    made.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    made.decoder = decoders.ByteLevel()
+    return made

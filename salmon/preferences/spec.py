@@ -24,6 +24,7 @@ def check(cfg: Config) -> None:
     Raises:
         SalmonError: a prompt is bad, the principles lack what the judge or a planted bias needs, or a key is missing.
     """
+    from salmon.preferences.judges.server import SETTINGS
     from salmon.preferences.judges.verifier import VerifierJudge  # torch, as what follows
     from salmon.preferences.vetoes import require_planted_bias
     from salmon.runtime.endpoint.client import require_key
@@ -34,7 +35,7 @@ def check(cfg: Config) -> None:
     if judge.kind is PairJudge.verifier:
         VerifierJudge(bank)
     if judge.kind is PairJudge.server:
-        require_key(judge.server, "preferences.judge.server")
+        require_key(judge.server, SETTINGS)
 
 
 SPEC = StageSpec(

@@ -5,6 +5,7 @@ from salmon.config.sampling import RolloutBackend, SamplingSettings
 from salmon.errors import SalmonError
 from salmon.models.base import SharedModel
 from salmon.models.capabilities import Needs, problems_of
+from salmon.models.chat import ChatFormat
 from salmon.models.library_errors import refusing
 from salmon.sampling.token_loop import generate
 
@@ -35,16 +36,24 @@ def require_sampler(shared: SharedModel, backend: RolloutBackend) -> None:
     Raises:
         SalmonError: it cannot.
     """
-    spelled = shared.chat.closing.spelled
     if backend is RolloutBackend.vllm:
-        if spelled:
-            raise SalmonError(
-                f"rollout=vllm stops at single tokens, and the chat template closes answers with {spelled!r}, which is "
-                "none: use rollout=hf"
-            )
+        require_one_end(shared.chat)
         return
     if problems := problems_of(shared, Needs(sampling=True)):
         raise SalmonError(problems[0])
     prompts = [shared.chat.user_ids(text) for text in ("Why?", "Hi")]
     with refusing(f"model.path={shared.path}: sampling fails"):
         generate(shared, prompts, [(0,), (1,)], temperature=1.0, top_p=1.0, max_new_tokens=2, batch_size=2)
+
+
+def require_one_end(chat: ChatFormat) -> None:
+    """Refuse answers that end with several tokens: vLLM stops at single ones.
+
+    Raises:
+        SalmonError: the chat template closes answers so.
+    """
+    if chat.closing.spelled:
+        raise SalmonError(
+            f"rollout=vllm stops at single tokens, and the chat template closes answers with {chat.closing.spelled!r}, "
+            "which is none: use rollout=hf"
+        )

@@ -16,6 +16,7 @@ from salmon.errors import SalmonError
 from salmon.models.base import SharedModel
 from salmon.runtime.adapter_files import adapter_identity, read_config
 from salmon.runtime.seeding import seed_of
+from salmon.sampling.preflight import require_one_end
 from salmon.sampling.token_loop import Generation
 from salmon.sampling.vllm_engine import VLLMEngine, require_vllm
 
@@ -59,11 +60,7 @@ class VLLMSampler:
                 f"model.context={shared.context}, where vLLM would end the response: raise it, or lower "
                 "prompts.max_tokens or max_new_tokens"
             )
-        if shared.chat.closing.spelled:
-            raise SalmonError(
-                f"the chat template closes answers with {shared.chat.closing.spelled!r}, which is no token of its own: "
-                "vLLM does not stop at several tokens here. Use rollout=hf"
-            )
+        require_one_end(shared.chat)
         # 1. The engine, awake.
         if self._engine is None:
             self._engine = VLLMEngine(shared, *self._settings)

@@ -1,9 +1,12 @@
 """Small tokenizers of several kinds, and the chat templates of families of models in their essentials."""
 
 from collections.abc import Sequence
+from typing import Any
 
-from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
+from tokenizers import AddedToken, Tokenizer, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
+
+from salmon.models.weights import byte_level
 
 CHATML = (
     "{% for m in messages %}<|im_start|>{{ m['role'] }}\n{{ m['content'] }}<|im_end|>\n{% endfor %}"
@@ -56,51 +59,35 @@ SPELLED = (
 )
 
 
-def byte_tokenizer(
-    template: str | None = None,
-    added: Sequence[str] = (),
-    special: Sequence[str] = (),
-    eos: str | None = "</s>",
-    pad: str | None = "<pad>",
-) -> PreTrainedTokenizerFast:
-    """One token a byte, as that of ``random:tiny``, and some of their own.
-
-    Args:
-        added: tokens that no list names as special.
-        special: tokens that are named so.
-    """
-    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
-    vocab = {token: index for index, token in enumerate(["<pad>", "<s>", "</s>", *alphabet])}
-    made = Tokenizer(models.BPE(vocab=vocab, merges=[]))
-    made.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    made.decoder = decoders.ByteLevel()
-    return dressed(made, template, added, special, eos, pad)
+def byte_tokenizer(*dress: Any, **more: Any) -> PreTrainedTokenizerFast:
+    """One token a byte, as that of ``random:tiny``, and some of their own; arguments as for ``dressed``."""
+    return dressed(byte_level(), *dress, **more)
 
 
-def word_tokenizer(
-    template: str | None = None,
-    added: Sequence[str] = (),
-    special: Sequence[str] = (),
-    eos: str | None = "</s>",
-    pad: str | None = "<pad>",
-) -> PreTrainedTokenizerFast:
-    """Whole words of a short list; every other word is the unknown token."""
+def word_tokenizer(*dress: Any, **more: Any) -> PreTrainedTokenizerFast:
+    """Whole words of a short list; every other word is the unknown token. Arguments as for ``dressed``."""
     words = ["<pad>", "<s>", "</s>", "<unk>", "user", "assistant", "system", "[", "]", "Hello", "Hi", "END"]
     made = Tokenizer(models.WordLevel({word: index for index, word in enumerate(words)}, unk_token="<unk>"))
     made.pre_tokenizer = pre_tokenizers.Whitespace()
-    return dressed(made, template, added, special, eos, pad, unk_token="<unk>")
+    return dressed(made, *dress, **more, unk_token="<unk>")
 
 
 def dressed(
     made: Tokenizer,
-    template: str | None,
-    added: Sequence[str],
-    special: Sequence[str],
-    eos: str | None,
-    pad: str | None,
+    template: str | None = None,
+    added: Sequence[str] = (),
+    special: Sequence[str] = (),
+    eos: str | None = "</s>",
+    pad: str | None = "<pad>",
     **names: str,
 ) -> PreTrainedTokenizerFast:
-    """As transformers' tokenizer."""
+    """As transformers' tokenizer.
+
+    Args:
+        added: tokens that no list names as special.
+        special: tokens that are named so.
+        names: of further special tokens.
+    """
     made.add_tokens([AddedToken(token, special=False) for token in added])
     made.add_special_tokens([AddedToken(token, special=True) for token in special])
     tokenizer = PreTrainedTokenizerFast(
