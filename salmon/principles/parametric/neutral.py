@@ -1,0 +1,43 @@
+"""Plain sentences that fit behind nearly any answer: what one of two answers gets so that it is not always the shorter.
+
+They have no digits, no exclamation marks, no first person and nothing of the formal or colloquial expressions.
+"""
+
+NEUTRAL = (
+    "The same holds for most people.",
+    "There is more than one way to see this.",
+    "It takes a little time to get used to it.",
+    "Small steps are enough at the beginning.",
+    "The rest can wait until tomorrow.",
+    "Many families know this from their own kitchen.",
+    "Some of it was known a long time ago.",
+    "A pencil and a sheet of paper are all that is needed.",
+    "The weather plays a part in this too.",
+    "Old books tell the same story.",
+    "Children often understand it faster than adults do.",
+    "That is how it was done in the village.",
+    "A friend or a neighbour can lend a hand.",
+    "The first try seldom works, and the second one often does.",
+    "Nothing about it is hard once the tools lie on the table.",
+    "Water, bread and a warm room are a good start.",
+    "It looks different in summer and in winter.",
+    "The map shows where the road ends.",
+    "Two people rarely agree on every part of it.",
+    "The price depends on the season and on the shop.",
+    "A short walk in between clears the head.",
+    "Most towns have a library where this can be looked up.",
+    "The colour makes no difference.",
+    "A teacher would draw it on the board.",
+    "Every region has its own name for it.",
+    "The morning is the best time of the day for such work.",
+    "What is left over keeps for a week in a cool place.",
+    "The train leaves on the hour, and the bus a little later.",
+    "Music from the next room does not disturb anybody.",
+    "The door stays open until the evening.",
+    "With some practice, the hands do it by themselves.",
+    "The garden behind the house is quiet.",
+    "Half of the work lies in the preparation.",
+    "It is worth a second look on another day.",
+    "A good lamp and a steady chair help as well.",
+    "The older brother was the first to notice it.",
+)
