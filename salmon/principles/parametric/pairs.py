@@ -1,0 +1,142 @@
+"""Pairs of answers that differ in features of which families know the measure."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from salmon.principles.parametric.answers import AnsweredPrompt
+from salmon.principles.parametric.editing import pick, split_sentences
+from salmon.principles.parametric.family import Family
+from salmon.principles.parametric.split import Side
+
+TRIES = 20  # to make a pair before another family is drawn
+
+
+@dataclass(frozen=True)
+class Feature:
+    """A family with its parameter, and which of a pair's answers has more of it."""
+
+    family: Family
+    parameter: str
+    prefers: int  # 1 = the first answer, -1 = the second
+
+
+@dataclass(frozen=True)
+class FeaturePair:
+    """Two answers to a prompt that differ in one or more features."""
+
+    prompt: str
+    first: str
+    second: str
+    features: tuple[Feature, ...]
+
+
+@dataclass(frozen=True)
+class PairSettings:
+    """How pairs are made.
+
+    Attributes:
+        unedited: share of pairs that are two answers as they were sampled.
+        crossed: probability that an edited pair also differs, in any direction, in a second feature. What makes an
+            answer longer or odder is then no sign of what the principle asks for.
+        two_answers: probability that an edited pair is made of two answers, not of one.
+        shortened: probability that answers are cut to their first one to three sentences.
+    """
+
+    unedited: float
+    crossed: float
+    two_answers: float
+    shortened: float
+
+
+def parameter_of(family: Family, side: Side, rng: np.random.Generator) -> str:
+    """A parameter of a family, of the side's words if it takes words."""
+    return pick(side.words if family.words else family.parameters, rng)
+
+
+def draw_pair(
+    family: Family, side: Side, prompts: Sequence[AnsweredPrompt], settings: PairSettings, rng: np.random.Generator
+) -> FeaturePair | None:
+    """A pair that differs in the feature of ``family``; None where twenty tries make none."""
+    for _ in range(TRIES):
+        asked = prompts[int(rng.integers(len(prompts)))]
+        parameter = parameter_of(family, side, rng)
+        pair = _edited(family, parameter, asked, side, settings, rng)
+        if pair is not None:
+            return pair
+    return None
+
+
+def draw_unedited(
+    side: Side, prompts: Sequence[AnsweredPrompt], features: int, rng: np.random.Generator
+) -> FeaturePair | None:
+    """Two answers to one prompt as they are, with up to ``features`` of the features that tell them apart."""
+    asked = prompts[int(rng.integers(len(prompts)))]
+    if len(asked.answers) < 2:
+        return None
+    first, second = (asked.answers[i] for i in rng.choice(len(asked.answers), 2, replace=False))
+    found = []
+    for number in rng.permutation(len(side.families)):
+        family = side.families[number]
+        parameter = _present_word(first, second, side, rng) if family.words else pick(family.parameters, rng)
+        preferred = family.prefers(asked.prompt, first, second, parameter) if parameter is not None else 0
+        if preferred:
+            found.append(Feature(family, parameter or "", preferred))
+        if len(found) == features:
+            break
+    return FeaturePair(asked.prompt, first, second, tuple(found)) if found else None
+
+
+def _present_word(first: str, second: str, side: Side, rng: np.random.Generator) -> str | None:
+    """A word of the side that one of the two texts has."""
+    words = sorted(set(first.lower().split()) ^ set(second.lower().split()))
+    known = set(side.words)
+    present = [word for word in words if word in known]
+    return pick(present, rng) if present else None
+
+
+def _edited(
+    family: Family,
+    parameter: str,
+    asked: AnsweredPrompt,
+    side: Side,
+    settings: PairSettings,
+    rng: np.random.Generator,
+) -> FeaturePair | None:
+    base = pick(asked.answers, rng)
+    other = pick(asked.answers, rng) if rng.random() < settings.two_answers else base
+    if rng.random() < settings.shortened:
+        count = int(rng.integers(1, 4))
+        base, other = (" ".join(split_sentences(text)[:count]) for text in (base, other))
+    first, _ = family.edit(asked.prompt, base, parameter, rng)
+    _, second = family.edit(asked.prompt, other, parameter, rng)
+    if base == other:  # one draw of the edit's random choices for both
+        first, second = family.edit(asked.prompt, base, parameter, rng)
+    crossing: Feature | None = None
+    if rng.random() < settings.crossed:
+        crossing, first, second = _crossed(family, parameter, asked.prompt, first, second, side, rng)
+    if family.prefers(asked.prompt, first, second, parameter) != 1:
+        return None
+    features = [Feature(family, parameter, 1)]
+    if crossing is not None:
+        features.append(crossing)
+    return FeaturePair(asked.prompt, first, second, tuple(features))
+
+
+def _crossed(
+    family: Family, parameter: str, prompt: str, first: str, second: str, side: Side, rng: np.random.Generator
+) -> tuple[Feature | None, str, str]:
+    """The two answers with a second feature put into one of them; as they were where that spoils the first."""
+    other = side.families[int(rng.integers(len(side.families)))]
+    value = parameter_of(other, side, rng)
+    if other.name == family.name and value == parameter:
+        return None, first, second
+    if rng.random() < 0.5:
+        one, two = other.edit(prompt, first, value, rng)[0], other.edit(prompt, second, value, rng)[1]
+    else:
+        one, two = other.edit(prompt, first, value, rng)[1], other.edit(prompt, second, value, rng)[0]
+    prefers = other.prefers(prompt, one, two, value)
+    if not prefers or family.prefers(prompt, one, two, parameter) != 1:
+        return None, first, second
+    return Feature(other, value, prefers), one, two

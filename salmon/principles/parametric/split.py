@@ -1,0 +1,81 @@
+"""Which texts, words and families may be trained on, and which are kept for measuring.
+
+A text's own hash decides, so adding a family, a frame or a sentence moves no other text to the other side.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from salmon.principles.parametric import frames
+from salmon.principles.parametric.family import Family
+
+
+@dataclass(frozen=True)
+class Side:
+    """The texts of one side of the split."""
+
+    families: tuple[Family, ...]  # with their texts of this side only
+    frames_for: tuple[str, ...]
+    frames_against: tuple[str, ...]
+    words: tuple[str, ...]  # parameters of the families about words
+
+
+@dataclass(frozen=True)
+class SplitRule:
+    """How texts are divided.
+
+    Attributes:
+        seed: another one holds out other texts.
+        share: of the frames, sentences, topics and words that are held out.
+        families: names of those of which nothing is trained on.
+    """
+
+    seed: int
+    share: float
+    families: tuple[str, ...]
+
+    def holds_out(self, kind: str, text: str) -> bool:
+        """Whether a text of a kind is kept for measuring."""
+        digest = hashlib.blake2b(f"{self.seed} {kind} {text}".encode(), digest_size=8).digest()
+        return int.from_bytes(digest, "big") / 2**64 < self.share
+
+    def side(self, kind: str, texts: Sequence[str], held_out: bool) -> tuple[str, ...]:
+        """The texts of one side, in their order; all of them where the side would be empty."""
+        chosen = tuple(text for text in texts if self.holds_out(kind, text) == held_out)
+        return chosen or tuple(texts)
+
+
+def trained_side(rule: SplitRule, families: Sequence[Family], words: Sequence[str]) -> Side:
+    """What a reward model may be trained on."""
+    return _side(rule, [family for family in families if family.name not in rule.families], words, held_out=False)
+
+
+def held_out_side(rule: SplitRule, families: Sequence[Family], words: Sequence[str]) -> Side:
+    """Held-out texts and words of the families that are trained on."""
+    return _side(rule, [family for family in families if family.name not in rule.families], words, held_out=True)
+
+
+def unseen_families(rule: SplitRule, families: Sequence[Family], words: Sequence[str]) -> Side:
+    """The families of which nothing is trained on, in all their own texts and in held-out frames."""
+    unseen = tuple(family for family in families if family.name in rule.families)
+    return replace(_side(rule, [], words, held_out=True), families=unseen)
+
+
+def _side(rule: SplitRule, families: Sequence[Family], words: Sequence[str], held_out: bool) -> Side:
+    divided = tuple(
+        replace(
+            family,
+            **{
+                name: rule.side(f"{family.name} {name}", getattr(family, name), held_out)
+                for name in ("topics", "absence", "wanted", "unwanted")
+            },
+        )
+        for family in families
+    )
+    return Side(
+        divided,
+        rule.side("for", frames.FOR, held_out),
+        rule.side("against", frames.AGAINST, held_out),
+        rule.side("word", words, held_out),
+    )

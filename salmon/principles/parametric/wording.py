@@ -1,0 +1,29 @@
+"""A principle in words: a whole sentence of its family, or a frame with a topic."""
+
+import numpy as np
+
+from salmon.principles.parametric.editing import pick
+from salmon.principles.parametric.family import PARAMETER, Family
+from salmon.principles.parametric.frames import GAP
+from salmon.principles.parametric.split import Side
+
+
+def worded(family: Family, parameter: str, wanted: bool, side: Side, sentences: float, rng: np.random.Generator) -> str:
+    """Ask for the feature of a family, or speak against it.
+
+    Args:
+        family: with the texts of the side.
+        wanted: asked for; False: spoken against.
+        sentences: probability of a whole sentence instead of a frame.
+    """
+    if rng.random() < sentences:
+        text = pick(family.wanted if wanted else family.unwanted, rng)
+    else:
+        contrary = bool(family.absence) and rng.random() < len(family.absence) / (
+            len(family.absence) + len(family.topics)
+        )
+        topic = pick(family.absence if contrary else family.topics, rng)
+        frame = pick(side.frames_for if wanted != contrary else side.frames_against, rng)
+        text = frame.replace(GAP, topic)
+    text = text.replace(PARAMETER, parameter)
+    return text[:1].upper() + text[1:]
