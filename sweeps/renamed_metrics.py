@@ -8,7 +8,6 @@ Value = TypeVar("Value")
 
 RENAMED = {  # pattern of the whole recorded name -> today's name
     r"judge/(.+/|)flip_rate": r"judge/\1order_disagreement_rate",
-    r"lesson/(.+)": r"curriculum/\1",
 }
 
 

@@ -7,13 +7,18 @@ from omegaconf import MISSING
 from salmon.config.setting import file, probability, setting
 from salmon.config.training import SupervisedSettings
 
+PARAMETRIC = "parametric"  # reward.pretrain.data: principles that a program can check
+MISMATCHED = "mismatched"  # reward.pretrain.data: answers against answers to other prompts
+MADE = (PARAMETRIC, MISMATCHED)  # values of reward.pretrain.data that are no files
+
 
 @dataclass
 class PretrainSettings:
     """Preference pre-training of the reward model on (prompt, chosen, rejected) rows."""
 
     # JSONL file or "hub:NAME[:SPLIT]"; "mismatched" = an answer against one to another prompt, which needs no data
-    # (salmon/reward/pretraining.py); null = no pre-training.
+    # (salmon/reward/pretraining.py); "parametric" = thousands of principles that a program can check, which needs
+    # neither (reward.parametric); null = no pre-training.
     data: str | None = setting(by_content=True)
     limit: int | None = setting(at_least=1, null="all")  # rows used
     max_length: int = setting(at_least=1)  # tokens of the whole input
@@ -23,16 +28,39 @@ class PretrainSettings:
 
 
 @dataclass
-class CurriculumStage:
-    """Training on the same pairs under fewer principles in fewer wordings first (salmon/reward/curriculum.py)."""
+class LessonSettings:
+    """One lesson on parametric principles: which of them, in which words, on which pairs."""
 
-    principles: list[str] = MISSING  # names of principles in the bank principles.reward; [] = all
-    # How many of the written wordings of each principle, asserted and negated, are used; null = all, framed ones too.
-    wordings: int | None = setting(at_least=1, null="all")
-    pairs: int = setting(at_least=1)  # most pairs trained on, each once with up to reward.rows_together rows
-    batch_size: int = setting(at_least=1)  # pairs per optimiser step
-    # Mean accuracy over 20 optimiser steps at which the stage ends before its last pair; 1 = hardly ever.
+    words: float = probability()  # share of the edited pairs that are about a word, as in "use the word W"
+    frames: int | None = setting(at_least=1, null="all")  # sentence frames that are used, for and against each
+    sentences: float = probability()  # share of the wordings that are whole sentences, not a topic in a frame
+    absence: bool = MISSING  # topics may name what is absent too ("text without lists")
+    unedited: float = probability()  # share of the pairs that are two answers as they are
+    # Of edited pairs, the share that differ in a second feature too: what is longer or odder is then no sign of what is
+    # asked for.
+    crossed: float = probability()
+    two_answers: float = probability()  # share of the edited pairs that are made of two answers, not of one
+    shortened: float = probability()  # share of the edited pairs whose answers are cut to one to three sentences
+    pairs: int = setting(at_least=1)  # most pairs trained on
+    # Mean accuracy over 20 optimiser steps at which the lesson ends before its last pair; 1 = hardly ever.
     stop_at_accuracy: float = probability()
+
+
+@dataclass
+class ParametricSettings:
+    """What ``reward.pretrain.data=parametric`` is made of (salmon/principles/parametric)."""
+
+    # JSONL of {prompt, response} with several answers to each prompt, or "hub:NAME[:SPLIT]"; null = the bundled ones
+    answers: str | None = setting(by_content=True)
+    families: list[str] = MISSING  # Python files with further families (a tuple FAMILIES); they are run
+    split_seed: int = MISSING  # of what is held out; not the training's seed, so that seeds are measured on the same
+    held_out: float = setting(at_least=0, below=1)  # share of frames, sentences, topics and words never trained on
+    held_out_families: list[str] = MISSING  # families never trained on at all
+    principles: int | None = setting(at_least=1, null="all")  # distinct principles (family and parameter) trained on
+    contraries: bool = MISSING  # each pair is also shown with the contrary of its principle
+    paraphrased: float = probability()  # probability that a principle is shown in two wordings on one pair
+    together: float = probability()  # probability of a row with two principles, agreeing or opposed
+    lessons: list[LessonSettings] = MISSING  # in this order
 
 
 @dataclass
@@ -50,7 +78,7 @@ class RewardConfig:
     # folder of adapter and scalar head that training goes on from; null = new ones
     start: str | None = setting(by_content=True)
     pretrain: PretrainSettings = field(default_factory=PretrainSettings)
-    curriculum: list[CurriculumStage] = MISSING  # stages in this order, before reward.train; [] = none
+    parametric: ParametricSettings = field(default_factory=ParametricSettings)
     probe: ProbeSettings = field(default_factory=ProbeSettings)
     # Layers of the base, from the first, that reward and value model run through.
     layers: int | None = setting(at_least=1, null="all")

@@ -9,7 +9,7 @@ from salmon.config.engine_rules import engine_rules, rollout_rules
 from salmon.config.extensions import extensions, stage_names
 from salmon.config.ppo import PPOConfig, ValueInit
 from salmon.config.preferences import PairJudge, PreferencesConfig
-from salmon.config.reward import RewardConfig
+from salmon.config.reward import PARAMETRIC, RewardConfig
 from salmon.config.schema import Config
 from salmon.config.setting import unknown_names
 from salmon.config.sft import SFTConfig, SFTSource
@@ -118,10 +118,15 @@ def _preferences_rules(preferences: PreferencesConfig) -> Iterator[str]:
 
 
 def _reward_rules(reward: RewardConfig) -> Iterator[str]:
-    if reward.train.epochs == 0 and (reward.pretrain.data or reward.curriculum):
+    if reward.train.epochs == 0 and reward.pretrain.data:
+        yield "reward.train.epochs=0 takes reward.start as it is: set reward.pretrain.data=null"
+    if reward.pretrain.data == PARAMETRIC and not reward.principles:
         yield (
-            "reward.train.epochs=0 takes reward.start as it is: set reward.pretrain.data=null and reward.curriculum=[]"
+            "reward.principles=false reads no principles, so reward.pretrain.data=parametric has nothing to teach: "
+            "set reward.pretrain.data=null"
         )
+    if reward.pretrain.data == PARAMETRIC and not reward.parametric.lessons:
+        yield "reward.pretrain.data=parametric needs lessons: reward.parametric.lessons is empty"
 
 
 def _ppo_rules(ppo: PPOConfig) -> Iterator[str]:

@@ -72,8 +72,6 @@ def _batches(config: Config) -> Iterator[tuple[str, int]]:
         yield "reward.train.batch_size", config.reward.train.batch_size
         if config.reward.pretrain.data:
             yield "reward.pretrain.train.batch_size", config.reward.pretrain.train.batch_size
-        for number, stage in enumerate(config.reward.curriculum):
-            yield f"reward.curriculum[{number}].batch_size", stage.batch_size
     if "ppo" in config.stages:
         yield "ppo.minibatch", config.ppo.minibatch
     if "dpo" in config.stages:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from salmon.config.data import PromptsConfig
 from salmon.config.ppo import RewardInputSettings
 from salmon.config.preferences import PairJudge
-from salmon.config.reward import RewardConfig
+from salmon.config.reward import MISMATCHED, PARAMETRIC, RewardConfig
 from salmon.config.schema import Config
 from salmon.config.sft import SFTSource
 from salmon.data.sources import load_demonstrations, load_pairs, load_prompts
@@ -23,6 +23,7 @@ from salmon.principles.templates import judge_request, reward_parts, self_align_
 CHARACTERS_PER_TOKEN = 4.0  # of English; SmolLM2's vocabulary has 3.6 on the rules and exemplars, 5.0 on principles
 BYTE_VOCABULARY = 1000  # a vocabulary below this is of bytes
 TURN = 30  # characters that a chat template puts around a turn
+GUIDELINES_OF_A_PAIR, GUIDELINE = 5, 24  # of parametric pairs: how many are asked of one, and the tokens of each
 ASSUMED = 10_000  # prompts of a source whose size is not known here
 
 
@@ -132,7 +133,8 @@ def workload(cfg: Config, shape: ModelShape, prompts: int | None = None) -> Work
             reward, shown[: preferences.aggregation.max_principles], preferences.sampling.max_new_tokens
         ),
         pretrain_rows=counting.pairs(cfg, pairs),
-        pretrain_input=reward.pretrain.max_length,
+        pretrain_input=reward.pretrain.max_length
+        + (GUIDELINES_OF_A_PAIR * GUIDELINE if reward.pretrain.data == PARAMETRIC else 0),
         ppo_updates=updates,
         ppo_responses=updates * ppo.rollout_batch + evaluations * ppo.held_out_prompts,
         scored_input=reward_input(ppo.reward_input, at_rl, ppo.sampling.max_new_tokens),
@@ -180,7 +182,9 @@ class _Counting:
         source, limit = cfg.reward.pretrain.data, cfg.reward.pretrain.limit
         if source is None:
             return 0
-        if source == "mismatched":
+        if source == PARAMETRIC:
+            return sum(lesson.pairs for lesson in cfg.reward.parametric.lessons)
+        if source == MISMATCHED:
             return min(2 * judged, limit or 2 * judged)
         if source.startswith("hub:"):
             return limit if limit is not None else self._unknown("reward.pretrain.data")

@@ -1,8 +1,7 @@
 """Sets of principles, from bundled YAML, from a user's YAML or from the original project's JSON.
 
 YAML: ``{description, principles: [{name, definition, negative_definition?, weight?, paraphrases?,
-negative_paraphrases?, topics?, check?, opposite?}], frames?}``.
-Further wordings are made of frames and topics: see ``salmon/principles/frames.py``.
+negative_paraphrases?, check?, opposite?}]}``.
 The original project's files are lists: ``[{dimension, definition, negative_definition?, weight?}]``; the other keys
 may be added to them.
 """
@@ -17,13 +16,12 @@ from pydantic import AfterValidator, Field
 
 from salmon.data.checked import Checked, Number, Problems, Text, read_as, suggestion
 from salmon.principles.files import locate, read_document, refuse, unknown_entry_keys
-from salmon.principles.frames import Frames, framed, read_frames
 from salmon.principles.verifiers import check_problem
 
 BANKS = Path(__file__).parent / "banks"
 MAX_WEIGHT = 1e6  # so that no sum of weights is infinite
 # Fields of a principle that are not in content() while they are unset.
-LATER_FIELDS = ("paraphrases", "negative_paraphrases", "check", "opposite", "framed", "negative_framed")
+LATER_FIELDS = ("paraphrases", "negative_paraphrases", "check", "opposite")
 
 
 @dataclass(frozen=True)
@@ -36,19 +34,15 @@ class Principle:
     negative_paraphrases: tuple[str, ...] = ()  # the negative definition in other words
     check: str | None = None  # how salmon.principles.verifiers tells whether a response follows it
     opposite: str | None = None  # the principle of the same bank that asks for the contrary
-    framed: tuple[str, ...] = ()  # further wordings, made of frames and topics
-    negative_framed: tuple[str, ...] = ()
 
     def in_first_wordings(self, number: int | None) -> "Principle":
-        """The same principle in its first ``number`` written wordings, of which its definition is one; None: all."""
+        """The same principle in its first ``number`` wordings, of which its definition is one; None: all."""
         if number is None:
             return self
         return replace(
             self,
             paraphrases=self.paraphrases[: number - 1],
             negative_paraphrases=self.negative_paraphrases[: number - 1],
-            framed=(),
-            negative_framed=(),
         )
 
 
@@ -77,7 +71,6 @@ class Entry(Checked):
     definition: Folded
     negative_definition: Folded | None = None
     weight: Annotated[Number, Field(gt=0, le=MAX_WEIGHT)] = 1.0
-    topics: Any = None  # read by salmon.principles.frames
     paraphrases: tuple[Folded, ...] | None = None
     negative_paraphrases: tuple[Folded, ...] | None = None
     check: Annotated[Folded, AfterValidator(_known_check)] | None = None
@@ -135,8 +128,7 @@ def load_bank(spec: str, exclude: Sequence[str] = (), include: Sequence[str] = (
     document = read_document(path)
     problems: list[str] = []
     entries, entry_type = _entries(document, problems)
-    frames = read_frames(document.get("frames") if isinstance(document, dict) else None, "frames", problems)
-    principles = [_principle(entry, number, entry_type, frames, problems) for number, entry in enumerate(entries, 1)]
+    principles = [_principle(entry, number, entry_type, problems) for number, entry in enumerate(entries, 1)]
     named = [principle for principle in principles if principle is not None]
     problems += _duplicates(entries, NAME_KEYS[entry_type])
     whole = Bank(path.stem, tuple(named))
@@ -161,13 +153,11 @@ def _entries(document: Any, problems: list[str]) -> tuple[list, type[Entry]]:
     if not isinstance(document, dict) or not isinstance(document.get("principles"), list | None):
         problems.append('it must have a list "principles" (or be a list, the original project\'s format)')
         return [], Entry
-    problems += unknown_entry_keys(document, ("description", "frames", "principles"), "top level")
+    problems += unknown_entry_keys(document, ("description", "principles"), "top level")
     return document.get("principles") or [], Entry
 
 
-def _principle(
-    value: Any, number: int, entry_type: type["Entry"], frames: Frames | None, problems: list[str]
-) -> Principle | None:
+def _principle(value: Any, number: int, entry_type: type["Entry"], problems: list[str]) -> Principle | None:
     """One principle; ``None`` if something is wrong with it, with the reasons in ``problems``."""
     where = f"principle {number}"
     name_key = NAME_KEYS[entry_type]
@@ -181,27 +171,19 @@ def _principle(
         entry = read_as(entry_type, value, first=1)
     except Problems as found:
         problems += [f"{where}: {text}" for text in found.texts]
-    topics = read_frames(value.get("topics"), f"{where}: topics", problems)
-    if topics and not frames:
-        problems.append(f'{where}: "topics" need "frames" at the top level')
-    if value.get("negative_definition") is None:
-        needing = [key for key in ("negative_paraphrases", "topics") if value.get(key)]
-        problems += [f'{where}: "{key}" need a "negative_definition"' for key in needing[:1]]
+    if value.get("negative_definition") is None and value.get("negative_paraphrases"):
+        problems.append(f'{where}: "negative_paraphrases" need a "negative_definition"')
     if len(problems) > before:
         return None
-    made, negative_made = (framed(frames, topics), framed(frames, topics.turned())) if topics and frames else ((), ())
-    own, negative_own = entry.paraphrases or (), entry.negative_paraphrases or ()
     return Principle(
         entry.name,
         entry.definition,
         entry.negative_definition,
         entry.weight,
-        own,
-        negative_own,
+        entry.paraphrases or (),
+        entry.negative_paraphrases or (),
         entry.check,
         entry.opposite,
-        tuple(text for text in made if text not in (entry.definition, *own)),
-        tuple(text for text in negative_made if text not in (entry.negative_definition, *negative_own)),
     )
 
 

@@ -14,19 +14,18 @@ class Guideline:
 
     principle: Principle
     negated: bool = False
-    wording: int = 0  # of the polarity that is shown: 0 the definition, then its paraphrases, then the framed ones
+    wording: int = 0  # of the polarity that is shown: 0 the definition, then its paraphrases
 
     def __post_init__(self) -> None:
         if self.negated and self.principle.negative_definition is None:
             raise ValueError(f"{self.principle.name} has no negative definition")
-        if not 0 <= self.wording < sum(map(len, _wordings(self.principle, self.negated))):
+        if not 0 <= self.wording < len(_wordings(self.principle, self.negated)):
             raise ValueError(f"{self.key} has no wording {self.wording}")
 
     @property
     def text(self) -> str:
         """What the judge and the reward model read."""
-        written, framed = _wordings(self.principle, self.negated)
-        return (*written, *framed)[self.wording]
+        return _wordings(self.principle, self.negated)[self.wording]
 
     @property
     def key(self) -> str:
@@ -34,11 +33,10 @@ class Guideline:
         return f"not {self.principle.name}" if self.negated else self.principle.name
 
 
-def _wordings(principle: Principle, negated: bool) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Those that someone wrote, and those that are made of frames."""
+def _wordings(principle: Principle, negated: bool) -> tuple[str, ...]:
     if negated:
-        return (principle.negative_definition or "", *principle.negative_paraphrases), principle.negative_framed
-    return (principle.definition, *principle.paraphrases), principle.framed
+        return (principle.negative_definition or "", *principle.negative_paraphrases)
+    return (principle.definition, *principle.paraphrases)
 
 
 def sample_principles(
@@ -70,8 +68,7 @@ def draw_guidelines(
 ) -> tuple[Guideline, ...]:
     """Negate each principle independently, and draw a wording of that polarity.
 
-    Each written wording has the same probability, and each framed one; where there are both kinds, half of the draws
-    are of each, since hundreds of framed ones would make the definition a rare sight.
+    Each wording has the same probability.
 
     A principle without a negative definition is never negated. One uniform number is drawn for every principle, so
     what happens to one does not depend on another, and paraphrases do not change what is negated.
@@ -96,9 +93,5 @@ def _draw(principle: Principle, uniform: float, probability: float) -> Guideline
 
 
 def _wording(uniform: float, principle: Principle, negated: bool) -> int:
-    written, framed = map(len, _wordings(principle, negated))
-    if not framed:
-        return min(int(written * uniform), written - 1)
-    if uniform < 0.5:
-        return int(written * 2 * uniform)
-    return min(written + int(framed * (2 * uniform - 1)), written + framed - 1)
+    number = len(_wordings(principle, negated))
+    return min(int(number * uniform), number - 1)

@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
+from salmon.config.reward import MISMATCHED
 from salmon.config.schema import Config
 from salmon.data.rows import PreferencePair
 from salmon.data.sources import load_pairs
@@ -25,7 +26,7 @@ def pretraining_pairs(cfg: Config, preferences: Path) -> list[PreferencePair]:
         SalmonError: the source cannot be read, or has too few pairs.
     """
     settings = cfg.reward.pretrain
-    if settings.data == "mismatched":
+    if settings.data == MISMATCHED:
         pairs = mismatched_pairs(training_pairs(preferences, cfg.preferences.min_response_chars), cfg.seed)
     else:
         source = settings.data or ""

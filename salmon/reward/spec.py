@@ -2,11 +2,12 @@
 
 from typing import Any
 
+from salmon.config.reward import MISMATCHED, PARAMETRIC
 from salmon.config.schema import Config
 from salmon.data.sources import load_pairs, source_identity
 from salmon.principles.bank import load_bank
-from salmon.principles.selection import reward_bank
-from salmon.runtime.fingerprint import semantic
+from salmon.principles.parametric.universe import load_universe
+from salmon.runtime.fingerprint import fingerprint, semantic
 from salmon.stage.identity import split_identity, start_identity
 from salmon.stage.spec import StageSpec
 
@@ -17,7 +18,10 @@ def settings(cfg: Config) -> dict[str, Any]:
     if taken(cfg):
         return identity
     data = cfg.reward.pretrain.data
-    if data is None or data == "mismatched":  # made of the preferences
+    if data == PARAMETRIC:
+        universe = load_universe(cfg.reward.parametric, cfg.prompts.held_out)
+        return identity | {"pretrain_data": fingerprint("universe", 1, universe.content(), {})}
+    if data is None or data == MISMATCHED:  # made of the preferences
         return identity | {"pretrain_data": data}
     return identity | {"pretrain_data": source_identity(data)} | split_identity(cfg)
 
@@ -28,27 +32,25 @@ def taken(cfg: Config) -> bool:
 
 
 def check(cfg: Config) -> None:
-    """Read the pairs of the pre-training, and the banks, and see whether the curriculum's principles are judged.
+    """Read the pairs or the principles of the pre-training, and the bank of the learning curve.
 
     Raises:
-        SalmonError: a file cannot be read or has a bad row, or a name is not in its bank.
+        SalmonError: a file cannot be read or has a bad row, or a family of principles is not sound.
     """
     if taken(cfg):
         return
-    from salmon.reward.curriculum import require_judged  # torch
-
-    data, probe, bank = cfg.reward.pretrain.data, cfg.reward.probe, reward_bank(cfg.principles)
-    for number, stage in enumerate(cfg.reward.curriculum):
-        require_judged(stage.principles, bank, number)
+    data, probe = cfg.reward.pretrain.data, cfg.reward.probe
     if probe.every is not None and probe.reworded:
         load_bank(probe.reworded)
-    if data is not None and data != "mismatched":
+    if data == PARAMETRIC:
+        load_universe(cfg.reward.parametric, cfg.prompts.held_out)
+    elif data is not None and data != MISMATCHED:
         load_pairs(data, cfg.prompts.on_bad_line)
 
 
 SPEC = StageSpec(
     "reward",
-    3,
+    4,
     "salmon.reward.stage",
     ("preferences",),
     settings,

@@ -3,13 +3,17 @@
 import logging
 
 from salmon.config.data import OnBadLine
+from salmon.config.reward import PARAMETRIC
 from salmon.config.schema import Config
 from salmon.data.rows import PreferenceRow, read_jsonl
-from salmon.reward import curriculum
+from salmon.principles.parametric.universe import load_universe
 from salmon.reward.comparisons import compare_pair, compare_row, group_by_pair
 from salmon.reward.evaluation import evaluation_batch_size, held_out_accuracy, learning_curve
+from salmon.reward.lessons import METRICS as LESSON_METRICS
+from salmon.reward.lessons import lesson_comparisons, lesson_end, lesson_training
 from salmon.reward.pretraining import pretraining_pairs
 from salmon.reward.training import RewardTraining, TrainingPhase, new_reward_adapter
+from salmon.runtime.files import write_json_atomic
 from salmon.stage.context import StageContext
 
 log = logging.getLogger("salmon")
@@ -30,27 +34,23 @@ def run(cfg: Config, ctx: StageContext) -> dict[str, float]:
     curve = learning_curve(model, probes, settings, cfg.seed)
     training, metrics = RewardTraining(model, ctx, cfg.seed), dict[str, float]()
 
-    # 2. Preference pre-training, if there is data for it: plain comparisons under generic criteria.
-    if settings.pretrain.data:
+    # 2. Pre-training, if there is data for it: lessons on parametric principles, or comparisons under generic criteria.
+    if settings.pretrain.data == PARAMETRIC:
+        universe = load_universe(settings.parametric, cfg.prompts.held_out)
+        ctx.write(lambda: write_json_atomic(ctx.work / "universe.json", universe.record()))
+        for number, lesson in enumerate(settings.parametric.lessons):
+            groups = lesson_comparisons(shared.chat, universe, settings, number, cfg.seed)
+            phase = TrainingPhase(LESSON_METRICS, f"_{number}", None, lesson_end(lesson), curve)
+            last = training.train(phase, groups, lesson_training(settings, number))
+            metrics |= {name: last[name] for name in ("parametric/loss", "parametric/accuracy")}
+    elif settings.pretrain.data:
         pairs = pretraining_pairs(cfg, preferences)
         comparisons = [compare_pair(shared.chat, pair, settings.pretrain) for pair in pairs]
         last = training.train(TrainingPhase("pretrain"), group_by_pair(comparisons, 1), settings.pretrain.train)
         metrics |= {"pretrain/rows": len(pairs)}
         metrics |= {name: last[name] for name in ("pretrain/loss", "pretrain/accuracy")}
 
-    # 3. The curriculum, if there is one: fewer principles in fewer wordings.
-    for number, (stage, rows_of_stage) in enumerate(curriculum.load_curriculum(cfg, preferences)):
-        comparisons = [compare_row(shared.chat, row, settings) for row in rows_of_stage]
-        last = training.train(
-            TrainingPhase(
-                curriculum.METRICS, f"_{number}", curriculum.STREAM, curriculum.early_stop(stage), measurement=curve
-            ),
-            group_by_pair(comparisons, settings.rows_together),
-            curriculum.training_settings(stage, settings.train),
-        )
-        metrics |= {name: last[name] for name in ("curriculum/loss", "curriculum/accuracy")}
-
-    # 4. Training on the judged rows.
+    # 3. Training on the judged rows.
     comparisons = [compare_row(shared.chat, row, settings) for row in rows if row.split == "train"]
     cut = [comparison.cut_tokens for comparison in comparisons]
     if any(cut):
@@ -60,7 +60,7 @@ def run(cfg: Config, ctx: StageContext) -> dict[str, float]:
     metrics |= {name: last[name] for name in ("reward/loss", "reward/accuracy", "reward/margin")}
     metrics |= {"reward/cut_rows": sum(map(bool, cut)), "reward/cut_tokens": sum(cut)}
 
-    # 5. Accuracy on held-out prompts, and per principle alone.
+    # 4. Accuracy on held-out prompts, and per principle alone.
     metrics |= held_out_accuracy(
         model,
         [compare_row(shared.chat, row, settings) for row in rows if row.split == "held_out"],
@@ -69,6 +69,6 @@ def run(cfg: Config, ctx: StageContext) -> dict[str, float]:
     )
     ctx.tracker.summary(metrics)
 
-    # 6. Adapter and head, together.
+    # 5. Adapter and head, together.
     ctx.write(lambda: model.save(ctx.work / "reward"))
     return metrics

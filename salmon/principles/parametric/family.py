@@ -6,6 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 
 PARAMETER = "{p}"  # stands for the parameter in texts
+NO_PARAMETER = ("",)
+TEXTS = ("topics", "absence", "wanted", "unwanted")  # the fields of a family that are texts
 
 # (prompt, response, parameter) -> how much of the feature the response has; more is further in the direction of
 # ``wanted``. None where there is nothing to say, as of a prompt that names no number.
@@ -28,7 +30,7 @@ class Family:
         unwanted: whole sentences that speak against it.
         parameters: what the gap ``{p}`` in the texts stands for, in turn; one empty text for a family without one.
         clear: two measures that differ by less than this share of the larger are a tie.
-        words: its parameters are words, drawn from the universe's words rather than from ``parameters``.
+        words: it is about a word; without ``parameters``, it takes each of the universe's words.
     """
 
     name: str
@@ -38,7 +40,7 @@ class Family:
     absence: tuple[str, ...]
     wanted: tuple[str, ...]
     unwanted: tuple[str, ...]
-    parameters: tuple[str, ...] = ("",)
+    parameters: tuple[str, ...] = NO_PARAMETER
     clear: float = 0.0
     words: bool = False
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from salmon.config.reward import LessonSettings
 from salmon.principles.parametric.answers import AnsweredPrompt
 from salmon.principles.parametric.editing import pick, split_sentences
 from salmon.principles.parametric.family import Family
@@ -32,37 +33,23 @@ class FeaturePair:
     features: tuple[Feature, ...]
 
 
-@dataclass(frozen=True)
-class PairSettings:
-    """How pairs are made.
-
-    Attributes:
-        unedited: share of pairs that are two answers as they were sampled.
-        crossed: probability that an edited pair also differs, in any direction, in a second feature. What makes an
-            answer longer or odder is then no sign of what the principle asks for.
-        two_answers: probability that an edited pair is made of two answers, not of one.
-        shortened: probability that answers are cut to their first one to three sentences.
-    """
-
-    unedited: float
-    crossed: float
-    two_answers: float
-    shortened: float
-
-
 def parameter_of(family: Family, side: Side, rng: np.random.Generator) -> str:
-    """A parameter of a family, of the side's words if it takes words."""
-    return pick(side.words if family.words else family.parameters, rng)
+    """A parameter of a family."""
+    return pick(side.parameters(family), rng)
 
 
 def draw_pair(
-    family: Family, side: Side, prompts: Sequence[AnsweredPrompt], settings: PairSettings, rng: np.random.Generator
+    family: Family, side: Side, prompts: Sequence[AnsweredPrompt], lesson: LessonSettings, rng: np.random.Generator
 ) -> FeaturePair | None:
-    """A pair that differs in the feature of ``family``; None where twenty tries make none."""
+    """A pair that differs in the feature of ``family``; None where twenty tries make none.
+
+    Crossed pairs differ in a second feature too, in any direction. What makes an answer longer or odder is then no sign
+    of what the principle asks for.
+    """
     for _ in range(TRIES):
         asked = prompts[int(rng.integers(len(prompts)))]
         parameter = parameter_of(family, side, rng)
-        pair = _edited(family, parameter, asked, side, settings, rng)
+        pair = _edited(family, parameter, asked, side, lesson, rng)
         if pair is not None:
             return pair
     return None
@@ -79,7 +66,11 @@ def draw_unedited(
     found = []
     for number in rng.permutation(len(side.families)):
         family = side.families[number]
-        parameter = _present_word(first, second, side, rng) if family.words else pick(family.parameters, rng)
+        parameter = (
+            _present_word(first, second, side.parameters(family), rng)
+            if family.words
+            else parameter_of(family, side, rng)
+        )
         preferred = family.prefers(asked.prompt, first, second, parameter) if parameter is not None else 0
         if preferred:
             found.append(Feature(family, parameter or "", preferred))
@@ -88,11 +79,9 @@ def draw_unedited(
     return FeaturePair(asked.prompt, first, second, tuple(found)) if found else None
 
 
-def _present_word(first: str, second: str, side: Side, rng: np.random.Generator) -> str | None:
-    """A word of the side that one of the two texts has."""
-    words = sorted(set(first.lower().split()) ^ set(second.lower().split()))
-    known = set(side.words)
-    present = [word for word in words if word in known]
+def _present_word(first: str, second: str, words: Sequence[str], rng: np.random.Generator) -> str | None:
+    """One of the words that only one of two texts has."""
+    present = sorted((set(first.lower().split()) ^ set(second.lower().split())) & set(words))
     return pick(present, rng) if present else None
 
 
@@ -101,12 +90,12 @@ def _edited(
     parameter: str,
     asked: AnsweredPrompt,
     side: Side,
-    settings: PairSettings,
+    lesson: LessonSettings,
     rng: np.random.Generator,
 ) -> FeaturePair | None:
     base = pick(asked.answers, rng)
-    other = pick(asked.answers, rng) if rng.random() < settings.two_answers else base
-    if rng.random() < settings.shortened:
+    other = pick(asked.answers, rng) if rng.random() < lesson.two_answers else base
+    if rng.random() < lesson.shortened:
         count = int(rng.integers(1, 4))
         base, other = (" ".join(split_sentences(text)[:count]) for text in (base, other))
     first, _ = family.edit(asked.prompt, base, parameter, rng)
@@ -114,7 +103,7 @@ def _edited(
     if base == other:  # one draw of the edit's random choices for both
         first, second = family.edit(asked.prompt, base, parameter, rng)
     crossing: Feature | None = None
-    if rng.random() < settings.crossed:
+    if rng.random() < lesson.crossed:
         crossing, first, second = _crossed(family, parameter, asked.prompt, first, second, side, rng)
     if family.prefers(asked.prompt, first, second, parameter) != 1:
         return None

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from salmon.principles.parametric import frames
-from salmon.principles.parametric.family import Family
+from salmon.principles.parametric.family import NO_PARAMETER, TEXTS, Family
+from salmon.runtime.seeding import stream
 
 
 @dataclass(frozen=True)
@@ -19,6 +20,10 @@ class Side:
     frames_for: tuple[str, ...]
     frames_against: tuple[str, ...]
     words: tuple[str, ...]  # parameters of the families about words
+
+    def parameters(self, family: Family) -> tuple[str, ...]:
+        """What a family's gap may stand for."""
+        return self.words if family.words and family.parameters == NO_PARAMETER else family.parameters
 
 
 @dataclass(frozen=True)
@@ -62,14 +67,33 @@ def unseen_families(rule: SplitRule, families: Sequence[Family], words: Sequence
     return replace(_side(rule, [], words, held_out=True), families=unseen)
 
 
+def limited(side: Side, principles: int, seed: int) -> Side:
+    """A side with so many of its principles only, one being a family with a parameter.
+
+    Families come in a drawn order, first one parameter of each, then a second one, and so on.
+    """
+    order = [side.families[i] for i in stream(seed, "parametric", "families").permutation(len(side.families))]
+    values = {family.name: _shuffled(side.parameters(family), seed, family.name) for family in order}
+    taken: dict[str, list[str]] = {family.name: [] for family in order}
+    for depth in range(max(map(len, values.values()))):
+        for family in order:
+            if depth < len(values[family.name]) and sum(map(len, taken.values())) < principles:
+                taken[family.name].append(values[family.name][depth])
+    kept = tuple(
+        replace(family, parameters=tuple(taken[family.name])) for family in side.families if taken[family.name]
+    )
+    return replace(side, families=kept)
+
+
+def _shuffled(values: Sequence[str], seed: int, name: str) -> list[str]:
+    return [values[i] for i in stream(seed, "parametric", "parameters", name).permutation(len(values))]
+
+
 def _side(rule: SplitRule, families: Sequence[Family], words: Sequence[str], held_out: bool) -> Side:
     divided = tuple(
         replace(
             family,
-            **{
-                name: rule.side(f"{family.name} {name}", getattr(family, name), held_out)
-                for name in ("topics", "absence", "wanted", "unwanted")
-            },
+            **{name: rule.side(f"{family.name} {name}", getattr(family, name), held_out) for name in TEXTS},
         )
         for family in families
     )

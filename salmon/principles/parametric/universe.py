@@ -1,16 +1,114 @@
-"""All families of the folder ``families``."""
+"""The universe of parametric principles: families, words and answers, divided into what is trained on and the rest."""
 
 import importlib
 import pkgutil
-from functools import cache
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from functools import cache, cached_property
+from pathlib import Path
+from typing import Any
 
+from salmon.config.reward import ParametricSettings
+from salmon.data.checked import suggestion
+from salmon.data.split import split_by_prompt
+from salmon.errors import SalmonError
 from salmon.principles.parametric import families as package
-from salmon.principles.parametric.family import Family
+from salmon.principles.parametric.answers import AnsweredPrompt, load_answers, words_of
+from salmon.principles.parametric.family import TEXTS, Family
+from salmon.principles.parametric.own_families import family_problems, own_families
+from salmon.principles.parametric.split import Side, SplitRule, held_out_side, limited, trained_side, unseen_families
+
+
+@dataclass(frozen=True)
+class Universe:
+    """All families and answers, and the rule that divides their texts."""
+
+    families: tuple[Family, ...]
+    words: tuple[str, ...]
+    rule: SplitRule
+    training: tuple[AnsweredPrompt, ...]  # answers to prompts that stages may train on
+    held_out: tuple[AnsweredPrompt, ...]  # answers to held-out prompts
+    principles: int | None  # most of them that are trained on
+
+    @cached_property
+    def trained(self) -> Side:
+        """What a reward model is trained on."""
+        side = trained_side(self.rule, self.families, self.words)
+        return side if self.principles is None else limited(side, self.principles, self.rule.seed)
+
+    @cached_property
+    def unread(self) -> Side:
+        """Held-out texts and words of the trained families."""
+        return held_out_side(self.rule, self.families, self.words)
+
+    @cached_property
+    def unseen(self) -> Side:
+        """The families that nothing is trained on."""
+        return unseen_families(self.rule, self.families, self.words)
+
+    def record(self) -> dict[str, Any]:
+        """What is trained on and what is held out, as plain JSON."""
+        return {
+            "split": asdict(self.rule),
+            "principles": sum(len(self.trained.parameters(family)) for family in self.trained.families),
+            "trained": _plain(self.trained),
+            "held_out": _plain(self.unread),
+            "unseen": [family.name for family in self.unseen.families],
+        }
+
+    def content(self) -> dict[str, Any]:
+        """Every text and answer that can change a result, for fingerprints."""
+        return {"families": _texts(self.families), "words": self.words, "training": [asdict(a) for a in self.training]}
+
+
+def _plain(side: Side) -> dict[str, Any]:
+    frames = {"frames_for": side.frames_for, "frames_against": side.frames_against}
+    return {"families": _texts(side.families), **frames, "words": side.words}
+
+
+def _texts(families: Iterable[Family]) -> dict[str, Any]:
+    return {f.name: {name: getattr(f, name) for name in (*TEXTS, "parameters")} for f in families}
 
 
 @cache
 def all_families() -> tuple[Family, ...]:
-    """Every family, by the names of the modules."""
+    """Every family of the folder ``families``, in the order of the modules' names."""
     names = sorted(module.name for module in pkgutil.iter_modules(package.__path__))
     modules = [importlib.import_module(f"{package.__name__}.{name}") for name in names]
-    return tuple(family for module in modules for family in module.FAMILIES)
+    return tuple(family for module in modules for family in getattr(module, "FAMILIES", ()))
+
+
+def load_universe(settings: ParametricSettings, held_out_prompts: float) -> Universe:
+    """Read families and answers, and check them.
+
+    Args:
+        held_out_prompts: ``prompts.held_out``.
+
+    Raises:
+        SalmonError: a file cannot be read, a family is not sound, or a name is none of a family.
+    """
+    own = [family for file in settings.families for family in own_families(Path(file))]
+    families = (*all_families(), *own)
+    answers = [asked for asked in load_answers(settings.answers) if len(asked.answers) > 1]
+    words = tuple(words_of(answers))
+    split = split_by_prompt(answers, lambda asked: asked.prompt, held_out_prompts)
+    if not split.training or not words:
+        raise SalmonError(
+            f"reward.parametric.answers={settings.answers}: it needs two or more answers to each of some prompts that "
+            f"are not held out, and has {len(split.training)} such prompts"
+        )
+    names = Counter(family.name for family in families)
+    problems = [f'{n} families have the name "{name}"' for name, n in names.items() if n > 1]
+    problems += [
+        f'reward.parametric.held_out_families: there is no family "{name}"{suggestion(name, list(names))}'
+        for name in settings.held_out_families
+        if name not in names
+    ]
+    problems += [text for family in own for text in family_problems(family, answers, words)]
+    if not problems and set(names) <= set(settings.held_out_families):
+        problems.append("reward.parametric.held_out_families holds out every family")
+    if problems:
+        raise SalmonError("\n  - ".join(["parametric principles:", *problems]))
+    rule = SplitRule(settings.split_seed, settings.held_out, tuple(settings.held_out_families))
+    return Universe(families, words, rule, tuple(split.training), tuple(split.held_out), settings.principles)

@@ -1,0 +1,101 @@
+"""What is asked of a pair: principles in words, and which answer is better under them."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from salmon.config.reward import LessonSettings, ParametricSettings
+from salmon.principles.parametric.answers import AnsweredPrompt
+from salmon.principles.parametric.pairs import Feature, FeaturePair, draw_pair, draw_unedited
+from salmon.principles.parametric.split import Side
+from salmon.principles.parametric.wording import worded
+from salmon.runtime.seeding import stream
+
+ROW_OF_TWO = 0.6  # share of the rows with two principles that are of two features, where a pair has two
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Guidelines shown together, and what is right under them."""
+
+    guidelines: tuple[str, ...]
+    prefers: int  # 1 / -1: the first / second answer is better; 0: neither, since the guidelines disagree
+    meaning: str  # equal for the same principle in other words; "" for several guidelines
+
+
+@dataclass(frozen=True)
+class AskedPair:
+    """A pair of answers, and everything that is asked of it."""
+
+    pair: FeaturePair
+    asked: tuple[Asked, ...]
+
+
+def lesson_side(side: Side, lesson: LessonSettings, seed: int) -> Side:
+    """The texts that a lesson uses: so many of the frames, and topics of what is absent only where it has them."""
+    families = side.families if lesson.absence else tuple(replace(family, absence=()) for family in side.families)
+    drawn = [
+        tuple(frames[i] for i in stream(seed, "lesson frames").permutation(len(frames))[: lesson.frames])
+        for frames in (side.frames_for, side.frames_against)
+    ]
+    return replace(side, families=families, frames_for=drawn[0], frames_against=drawn[1])
+
+
+def lesson_pairs(
+    side: Side,
+    prompts: tuple[AnsweredPrompt, ...],
+    lesson: LessonSettings,
+    settings: ParametricSettings,
+    *key: str | int,
+) -> Iterator[AskedPair]:
+    """The pairs of a lesson, without end; each has a random stream of its own below ``key``."""
+    about_words = tuple(family for family in side.families if family.words)
+    others = tuple(family for family in side.families if not family.words)
+    number = 0
+    while True:
+        rng = stream(*key, number)
+        number += 1
+        if rng.random() < lesson.unedited:
+            pair = draw_unedited(side, prompts, 2, rng)
+        else:
+            words = about_words if about_words and (rng.random() < lesson.words or not others) else others
+            pair = draw_pair(words[int(rng.integers(len(words)))], side, prompts, lesson, rng)
+        if pair is not None:
+            yield AskedPair(pair, tuple(asked_of(pair, side, lesson, settings, rng)))
+
+
+def asked_of(
+    pair: FeaturePair, side: Side, lesson: LessonSettings, settings: ParametricSettings, rng: np.random.Generator
+) -> Iterator[Asked]:
+    """Each feature of a pair asked for and against, some in two wordings; now and then a row with two principles."""
+    for number, feature in enumerate(pair.features):
+        for wanted in (True, False) if settings.contraries else (True,):
+            for _ in range(2 if rng.random() < settings.paraphrased else 1):
+                prefers = feature.prefers if wanted else -feature.prefers
+                yield Asked((_text(feature, wanted, side, lesson, rng),), prefers, f"{number} {wanted}")
+    if rng.random() < settings.together:
+        yield _two(pair.features, side, lesson, settings, rng)
+
+
+def _two(
+    features: tuple[Feature, ...],
+    side: Side,
+    lesson: LessonSettings,
+    settings: ParametricSettings,
+    rng: np.random.Generator,
+) -> Asked:
+    """Two principles at once: of two features, or one feature asked for and against, which leaves neither better."""
+    if len(features) > 1 and rng.random() < ROW_OF_TWO:
+        shown = [(feature, not settings.contraries or rng.random() < 0.5) for feature in features[:2]]
+    else:
+        shown = [(features[0], True), (features[0], not settings.contraries)]
+    if rng.random() < 0.5:
+        shown.reverse()
+    votes = sum(feature.prefers if wanted else -feature.prefers for feature, wanted in shown)
+    texts = tuple(_text(feature, wanted, side, lesson, rng) for feature, wanted in shown)
+    return Asked(texts, int(np.sign(votes)), "")
+
+
+def _text(feature: Feature, wanted: bool, side: Side, lesson: LessonSettings, rng: np.random.Generator) -> str:
+    return worded(feature.family, feature.parameter, wanted, side, lesson.sentences, rng)

@@ -1,0 +1,75 @@
+"""Pre-training on parametric principles: lessons, each begun when the one before is mastered.
+
+What a small reward model has to learn first is polarity: whether a text is for or against something. It learns it from
+"contains the word W" in a few sentence frames within minutes, and keeps it while frames, families and whole sentences
+are added. Features that real answers differ in by degrees come last.
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import islice
+
+from salmon.config.reward import LessonSettings, RewardConfig
+from salmon.config.training import Schedule, SupervisedSettings
+from salmon.models.chat import ChatFormat
+from salmon.principles.parametric.asked import AskedPair, lesson_pairs, lesson_side
+from salmon.principles.parametric.universe import Universe
+from salmon.reward.comparisons import RewardComparison
+from salmon.reward.inputs import reward_input
+from salmon.training.supervised import EarlyStop
+
+METRICS = "parametric"  # prefix of the metrics of all lessons
+
+
+def lesson_comparisons(
+    chat: ChatFormat, universe: Universe, settings: RewardConfig, number: int, seed: int
+) -> list[list[RewardComparison]]:
+    """The comparisons of a lesson, a list a pair.
+
+    Args:
+        number: the place of the lesson in ``reward.parametric.lessons``, from 0.
+        seed: of all draws.
+    """
+    lesson = settings.parametric.lessons[number]
+    side = lesson_side(universe.trained, lesson, seed)
+    pairs = lesson_pairs(side, universe.training, lesson, settings.parametric, seed, METRICS, number)
+    return [
+        list(compare_asked(chat, asked, settings, f"{number}-{place}"))
+        for place, asked in enumerate(islice(pairs, lesson.pairs))
+    ]
+
+
+def compare_asked(
+    chat: ChatFormat, asked_pair: AskedPair, settings: RewardConfig, name: str
+) -> Iterator[RewardComparison]:
+    """Encode both answers of a pair under everything that is asked of it.
+
+    Args:
+        name: of the pair.
+    """
+    pair = asked_pair.pair
+    for asked in asked_pair.asked:
+        first, second = (
+            reward_input(chat, answer, pair.prompt, asked.guidelines, settings.pretrain)
+            for answer in (pair.first, pair.second)
+        )
+        chosen, rejected = (first, second) if asked.prefers >= 0 else (second, first)
+        cut = sum(e.cut_instruction + e.cut_response for e in (first, second))
+        yield RewardComparison(chosen.ids, rejected.ids, "", cut, name, tie=asked.prefers == 0, meaning=asked.meaning)
+
+
+def lesson_training(settings: RewardConfig, number: int) -> SupervisedSettings:
+    """How a lesson trains: once over its pairs; with a constant learning rate, but for the last one.
+
+    Nobody knows when a lesson ends that is ended by its accuracy.
+    """
+    train = replace(settings.pretrain.train, epochs=1)
+    if number + 1 == len(settings.parametric.lessons):
+        return replace(train, optim=replace(train.optim, warmup=0.0))
+    warmup = train.optim.warmup if number == 0 else 0.0
+    return replace(train, optim=replace(train.optim, schedule=Schedule.constant, warmup=warmup))
+
+
+def lesson_end(lesson: LessonSettings) -> EarlyStop:
+    """What ends a lesson before its last pair."""
+    return EarlyStop(f"{METRICS}/accuracy", lesson.stop_at_accuracy)
