@@ -87,12 +87,15 @@ def _held_out_rules(config: Config) -> Iterator[str]:
 def _epochs_rules(config: Config) -> Iterator[str]:
     """No epochs at all only where there is something to take as it is."""
     sft, reward = config.sft, config.reward
-    for key, epochs, start in (
-        ("sft", sft.train.epochs, sft.start),
-        ("reward", reward.train.epochs, reward.start),
-    ):
-        if epochs == 0 and start is None:
-            yield (f"{key}.train.epochs=0 must be at least 1, or give {key}.start=FOLDER, which is then taken as it is")
+    if sft.train.epochs == 0 and sft.start is None:
+        yield "sft.train.epochs=0 must be at least 1, or give sft.start=FOLDER, which is then taken as it is"
+    if reward.train.epochs == 0 and reward.start is None and reward.pretrain.data != PARAMETRIC:
+        yield (
+            "reward.train.epochs=0 must be at least 1, or give reward.start=FOLDER, which is then taken as it is, or "
+            "reward.pretrain.data=parametric, which needs no judged rows"
+        )
+    if reward.train.epochs == 0 and reward.pretrain.data not in (None, PARAMETRIC):
+        yield "reward.train.epochs=0 reads no judged rows: set reward.pretrain.data to null or to parametric"
     for key, epochs in (("reward.pretrain", reward.pretrain.train.epochs), ("dpo", config.dpo.train.epochs)):
         if epochs == 0:
             yield f"{key}.train.epochs=0 must be at least 1"
@@ -118,8 +121,6 @@ def _preferences_rules(preferences: PreferencesConfig) -> Iterator[str]:
 
 
 def _reward_rules(reward: RewardConfig) -> Iterator[str]:
-    if reward.train.epochs == 0 and reward.pretrain.data:
-        yield "reward.train.epochs=0 takes reward.start as it is: set reward.pretrain.data=null"
     if reward.pretrain.data == PARAMETRIC and not reward.principles:
         yield (
             "reward.principles=false reads no principles, so reward.pretrain.data=parametric has nothing to teach: "

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
+from itertools import islice
 
 import torch
 from torch import Tensor
@@ -11,7 +12,9 @@ from salmon.core.preference import pairwise_accuracy
 from salmon.data.rows import PreferenceRow
 from salmon.distributed.world import RowShard, world
 from salmon.principles.bank import load_bank
+from salmon.principles.parametric.universe import Universe
 from salmon.reward.comparisons import RewardComparison, compare_row
+from salmon.reward.lessons import compare_asked, unread_pairs
 from salmon.reward.probes import following, probes_of_pairs, reworded
 from salmon.reward.training import ADAPTER, RewardAdapter
 from salmon.training.supervised import PeriodicMeasurement
@@ -78,6 +81,35 @@ def learning_curve(
             for name, rows in asked.items()
         }
         return {f"{name}/{figure}": value for name, found in figures.items() for figure, value in found.items()}
+
+    return PeriodicMeasurement(take, settings.probe.every)
+
+
+def unread_curve(
+    model: RewardAdapter, universe: Universe, settings: RewardConfig, seed: int
+) -> PeriodicMeasurement | None:
+    """Measure every so many steps how far principles are followed in words that lessons never show.
+
+    Held-out sentences, topics, frames and words of the trained families, on answers to held-out prompts. None where
+    ``reward.probe.every`` is null.
+    """
+    if settings.probe.every is None:
+        return None
+    pairs = islice(unread_pairs(universe, settings, seed), settings.probe.pairs)
+    encoded = [
+        comparison
+        for number, pair in enumerate(pairs)
+        for comparison in compare_asked(model.shared.chat, pair, settings, str(number))
+    ]
+
+    def take() -> dict[str, float]:
+        found = margins(model, encoded, evaluation_batch_size(settings)).view(-1, 2)  # asked for, spoken against
+        right = 0.5 + 0.5 * found.sign()
+        return {
+            "probe_unread/asserted": right[:, 0].mean().item(),
+            "probe_unread/negated": right[:, 1].mean().item(),
+            "probe_unread/flip_rate": (found[:, 0] * found[:, 1] > 0).float().mean().item(),
+        }
 
     return PeriodicMeasurement(take, settings.probe.every)
 

@@ -58,6 +58,14 @@ def compare_asked(
         yield RewardComparison(chosen.ids, rejected.ids, "", cut, name, tie=asked.prefers == 0, meaning=asked.meaning)
 
 
+def unread_pairs(universe: Universe, settings: RewardConfig, seed: int) -> Iterator[AskedPair]:
+    """Pairs like those of the last lesson, in words that no lesson shows; one feature of each, for and against."""
+    lesson, prompts = settings.parametric.lessons[-1], universe.held_out or universe.training
+    plain = replace(settings.parametric, contraries=True, paraphrased=0.0, together=0.0)
+    for found in lesson_pairs(universe.unread, prompts, lesson, plain, seed, METRICS, "unread"):
+        yield replace(found, asked=found.asked[:2])
+
+
 def lesson_training(settings: RewardConfig, number: int) -> SupervisedSettings:
     """How a lesson trains: once over its pairs; with a constant learning rate, but for the last one.
 

@@ -28,7 +28,7 @@ def settings(cfg: Config) -> dict[str, Any]:
 
 def taken(cfg: Config) -> bool:
     """Whether the model in ``reward.start`` is the reward model as it is."""
-    return cfg.reward.train.epochs == 0
+    return cfg.reward.train.epochs == 0 and cfg.reward.pretrain.data is None
 
 
 def check(cfg: Config) -> None:
@@ -54,7 +54,7 @@ SPEC = StageSpec(
     "salmon.reward.stage",
     ("preferences",),
     settings,
-    taken=taken,
+    alone=lambda cfg: cfg.reward.train.epochs == 0,
     preflight="salmon.reward.preflight",
     check=check,
 )

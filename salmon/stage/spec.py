@@ -20,10 +20,10 @@ class StageSpec:
     name: str
     version: int  # raised when the same settings would give another result
     module: str  # has ``run(cfg, ctx) -> metrics``
-    upstream: tuple[str, ...]  # stages whose artifacts it reads, unless it is ``taken``
+    upstream: tuple[str, ...]  # stages whose artifacts it reads, unless it is ``alone``
     settings: Callable[[Config], Mapping[str, Any]]  # everything that decides its result
     checkpoints: Mapping[str, str] = field(default_factory=dict)  # policies in its artifact: name -> folder
-    taken: Callable[[Config], bool] = lambda cfg: False  # its result is not made but given: it reads no other stage's
+    alone: Callable[[Config], bool] = lambda cfg: False  # under this config it reads no other stage's artifacts
     # A stage that is run on each of several stages' artifacts in turn, as its input "checkpoint": which stages these
     # are; the others are compared with the first.
     subjects: Callable[[Config], tuple[str, ...]] | None = None
@@ -35,7 +35,7 @@ class StageSpec:
 
     def reads(self, cfg: Config) -> tuple[str, ...]:
         """Stages whose artifacts it reads under this config."""
-        return () if self.taken(cfg) else self.upstream
+        return () if self.alone(cfg) else self.upstream
 
     def draw_overview(self, folder: Path) -> None:
         """Draw the ``overview`` into a job's folder, where there is one."""
