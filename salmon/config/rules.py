@@ -128,6 +128,11 @@ def _reward_rules(reward: RewardConfig) -> Iterator[str]:
         )
     if reward.pretrain.data == PARAMETRIC and not reward.parametric.lessons:
         yield "reward.pretrain.data=parametric needs lessons: reward.parametric.lessons is empty"
+    if reward.consistency > 0 and reward.rows_together == 1 and reward.pretrain.data != PARAMETRIC:
+        yield (
+            f"reward.consistency={reward.consistency} compares rows of a pair that are trained on together: set "
+            "reward.rows_together to at least 2, or reward.consistency=0"
+        )
 
 
 def _ppo_rules(ppo: PPOConfig) -> Iterator[str]:

@@ -54,8 +54,11 @@ def compare_asked(
             for answer in (pair.first, pair.second)
         )
         chosen, rejected = (first, second) if asked.prefers >= 0 else (second, first)
+        preferred = pair.first if asked.prefers >= 0 else pair.second
         cut = sum(e.cut_instruction + e.cut_response for e in (first, second))
-        yield RewardComparison(chosen.ids, rejected.ids, "", cut, name, tie=asked.prefers == 0, meaning=asked.meaning)
+        yield RewardComparison(
+            chosen.ids, rejected.ids, "", cut, name, preferred, tie=asked.prefers == 0, meaning=asked.meaning
+        )
 
 
 def unread_pairs(universe: Universe, settings: RewardConfig, seed: int) -> Iterator[AskedPair]:

@@ -23,7 +23,7 @@ def run(cfg: Config, ctx: StageContext) -> dict[str, float]:
     """Train adapter and head, and write them to ``reward/``."""
     settings, shared = cfg.reward, ctx.shared()
     model = new_reward_adapter(shared, settings, cfg.seed)
-    training, metrics = RewardTraining(model, ctx, cfg.seed), dict[str, float]()
+    training, metrics = RewardTraining(model, ctx, cfg.seed, settings.consistency), dict[str, float]()
 
     # 1. Pre-training, if there is data for it: lessons on parametric principles, or comparisons under generic criteria.
     if settings.pretrain.data == PARAMETRIC:
