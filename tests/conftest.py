@@ -230,6 +230,7 @@ def reward_config() -> RewardConfig:
         layers=None,
         principles=True,
         rows_together=1,
+        consistency=0.0,
         **limits,
     )
 

@@ -58,6 +58,9 @@ class RewardConfig:
     # Rows of one pair that are trained on together and count as ONE row of train.batch_size and micro_batch_size. What
     # their inputs begin with (response and instruction) is computed once for all of them.
     rows_together: int = setting(at_least=1)
+    # Weight of the mean squared difference of a response's scores under the same principles in two wordings, among rows
+    # that are trained on together; 0 = it is measured only.
+    consistency: float = setting(at_least=0)
     max_length: int = setting(at_least=1)  # tokens of the whole input
     max_instruction_tokens: int = setting(at_least=1)  # longer instructions are cut at their start
     max_response_tokens: int = setting(at_least=1)  # longer responses are cut at their end

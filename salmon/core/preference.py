@@ -7,16 +7,39 @@ from torch.nn.functional import softplus
 from salmon.core.shapes import require_positive, require_same_shape
 
 
-def bradley_terry_loss(chosen: Float[Tensor, " B"], rejected: Float[Tensor, " B"], num_rows: int) -> Float[Tensor, ""]:
-    """``-log sigmoid(chosen - rejected)``, SUMMED over the pairs and divided by ``num_rows``; 0-dim.
+def bradley_terry_loss(
+    chosen: Float[Tensor, " B"], rejected: Float[Tensor, " B"], num_rows: int, target: Float[Tensor, " B"] | None = None
+) -> Float[Tensor, ""]:
+    """Cross-entropy of ``sigmoid(chosen - rejected)``, SUMMED over the pairs and divided by ``num_rows``; 0-dim.
 
-    ``chosen`` and ``rejected`` are scores ``[B]``; ``num_rows`` counts the pairs of the whole batch, so
-    that the losses of micro-batches add up to the batch's mean. Bradley and Terry 1952; Stiennon et
-    al. 2020 (arXiv 2009.01325, section 3.4).
+    Bradley and Terry 1952; Stiennon et al. 2020 (arXiv 2009.01325, section 3.4); with targets, Christiano et al. 2017
+    (arXiv 1706.03741, equation 1 of section 2.2.3, where two that are equally good have one half each).
+
+    Args:
+        chosen: scores.
+        rejected: scores.
+        num_rows: pairs of the whole batch, so that the losses of micro-batches add up to the batch's mean.
+        target: probability that ``chosen`` is the better one; None is 1 for all: ``-log sigmoid(chosen - rejected)``.
     """
     require_same_shape(chosen=chosen, rejected=rejected)
     require_positive(num_rows=num_rows)
-    return softplus(rejected - chosen).sum() / num_rows
+    losses = softplus(rejected - chosen)
+    if target is not None:
+        require_same_shape(chosen=chosen, target=target)
+        losses = target * losses + (1 - target) * softplus(chosen - rejected)
+    return losses.sum() / num_rows
+
+
+def consistency_loss(scores: Float[Tensor, " B"], reworded: Float[Tensor, " B"], num_scores: int) -> Float[Tensor, ""]:
+    """Squared differences of scores that should be equal, SUMMED and divided by ``num_scores``; 0-dim.
+
+    ``scores`` and ``reworded`` ``[B]`` are of the same responses under the same principle in two wordings;
+    ``num_scores`` counts those of the whole batch, as in ``bradley_terry_loss``. A penalty of this form makes reward
+    models robust to paraphrases in Wu et al. 2025 (arXiv 2503.11751).
+    """
+    require_same_shape(scores=scores, reworded=reworded)
+    require_positive(num_scores=num_scores)
+    return (scores - reworded).square().sum() / num_scores
 
 
 def implicit_reward(

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import combinations
 
 from salmon.config.reward import PretrainSettings, RewardConfig
 from salmon.data.rows import PreferencePair, PreferenceRow
@@ -19,6 +20,15 @@ class RewardComparison:
     guideline: str  # the only principle that is shown, "not NAME" if negated; "" where none or several are
     cut_tokens: int  # that did not fit, of both inputs
     pair: str  # names the pair of responses
+    preferred: str = ""  # text of the response in ``chosen``: tells which scores of a pair are of the same response
+    tie: bool = False  # neither response is better: ``chosen`` and ``rejected`` are in any order
+    # Names what is asked for: comparisons of a pair that share it ask for the same in other words; "" = not compared.
+    meaning: str = ""
+
+    def asks_the_same_as(self, other: "RewardComparison") -> bool:
+        """Whether both are of one pair of responses, under the same principles in different words."""
+        same = bool(self.meaning) and (self.pair, self.meaning) == (other.pair, other.meaning)
+        return same and sorted((self.chosen, self.rejected)) != sorted((other.chosen, other.rejected))
 
 
 def compare_row(chat: ChatFormat, row: PreferenceRow, settings: RewardConfig) -> RewardComparison:
@@ -28,10 +38,16 @@ def compare_row(chat: ChatFormat, row: PreferenceRow, settings: RewardConfig) ->
         reward_input(chat, response, row.prompt, guidelines, settings) for response in (row.response_1, row.response_2)
     )
     chosen, rejected = (one, two) if row.label == 1 else (two, one)
-    first = row.guidelines[0]
-    name = ("not " if first.negated else "") + first.name if len(row.guidelines) == 1 else ""
-    cut = sum(e.cut_instruction + e.cut_response for e in (one, two))
-    return RewardComparison(chosen.ids, rejected.ids, name, cut, row.pair)
+    names = [("not " if g.negated else "") + g.name for g in row.guidelines]
+    return RewardComparison(
+        chosen.ids,
+        rejected.ids,
+        guideline=names[0] if len(names) == 1 else "",
+        cut_tokens=sum(e.cut_instruction + e.cut_response for e in (one, two)),
+        pair=row.pair,
+        preferred=row.response_1 if row.label == 1 else row.response_2,
+        meaning="\x1f".join(sorted(names)),
+    )
 
 
 def compare_pair(chat: ChatFormat, pair: PreferencePair, settings: PretrainSettings) -> RewardComparison:
@@ -51,3 +67,26 @@ def group_by_pair(comparisons: Sequence[RewardComparison], size: int) -> list[li
         groups.setdefault((comparison.pair, seen[comparison.pair] // size), []).append(comparison)
         seen[comparison.pair] += 1
     return list(groups.values())
+
+
+@dataclass(frozen=True)
+class Rewording:
+    """Two comparisons of a batch that ask for the same in different words."""
+
+    one: int  # place in the batch
+    other: int
+    aligned: bool  # they prefer the same response
+
+
+def rewordings(groups: Sequence[Sequence[RewardComparison]]) -> list[Rewording]:
+    """All of them within a group; places count through the groups.
+
+    Those across groups are left out, since groups of a batch need not be read together.
+    """
+    found, start = list[Rewording](), 0
+    for group in groups:
+        for (i, one), (j, other) in combinations(enumerate(group, start), 2):
+            if one.asks_the_same_as(other):
+                found.append(Rewording(i, j, one.preferred == other.preferred))
+        start += len(group)
+    return found

@@ -39,12 +39,15 @@ def held_out_accuracy(
 ) -> dict[str, float]:
     """Share of held-out rows that are ranked as labelled, and of each principle's probes, asserted and negated.
 
+    Ties have no rank to follow and are left out.
+
     Args:
         model: the reward model.
         rows: held-out rows.
         probes: held-out pairs under one principle each.
         batch_size: comparisons of a forward pass.
     """
+    rows, probes = ([c for c in comparisons if not c.tie] for comparisons in (rows, probes))
     metrics = {"held_out/rows": float(len(rows)), "held_out/probes": float(len(probes))}
     if rows:
         metrics["held_out/accuracy"] = _accuracy(margins(model, rows, batch_size))

@@ -28,7 +28,7 @@ def run(cfg: Config, ctx: StageContext) -> dict[str, float]:
     rows, _ = read_jsonl(preferences / "rows.jsonl", PreferenceRow, OnBadLine.stop)
     probes, _ = read_jsonl(preferences / "probes.jsonl", PreferenceRow, OnBadLine.stop)
     curve = learning_curve(model, probes, settings, cfg.seed)
-    training, metrics = RewardTraining(model, ctx, cfg.seed), dict[str, float]()
+    training, metrics = RewardTraining(model, ctx, cfg.seed, settings.consistency), dict[str, float]()
 
     # 2. Preference pre-training, if there is data for it: plain comparisons under generic criteria.
     if settings.pretrain.data:

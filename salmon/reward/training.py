@@ -1,4 +1,4 @@
-"""Bradley-Terry training of the reward model's adapter and head, in one phase or several."""
+"""Training of the reward model's adapter and head, in one phase or several."""
 
 from collections.abc import Sequence
 from contextlib import closing
@@ -9,14 +9,14 @@ from torch import Tensor, nn
 
 from salmon.config.reward import RewardConfig
 from salmon.config.training import SupervisedSettings
-from salmon.core.preference import bradley_terry_loss, pairwise_accuracy
 from salmon.models.base import SharedModel
 from salmon.models.forward import score_forward
 from salmon.models.heads import ScalarHead, save_scalar_model
 from salmon.models.initial_adapters import load_initial_scalar_model
 from salmon.reward.comparisons import RewardComparison
+from salmon.reward.objective import reward_objective
 from salmon.stage.context import StageContext
-from salmon.training.supervised import EarlyStop, Objective, PeriodicMeasurement, TrainingRun, fit
+from salmon.training.supervised import EarlyStop, PeriodicMeasurement, TrainingRun, fit
 from salmon.training.trainer import Trainer
 
 ADAPTER = "reward"
@@ -67,8 +67,9 @@ class TrainingPhase:
 class RewardTraining:
     """The phases of a reward model's training, one after the other; their steps are counted on."""
 
-    def __init__(self, model: RewardAdapter, ctx: StageContext, seed: int):
-        self._model, self._ctx, self._seed = model, ctx, seed
+    def __init__(self, model: RewardAdapter, ctx: StageContext, seed: int, consistency: float) -> None:
+        """``consistency``: weight of the consistency loss."""
+        self._model, self._ctx, self._seed, self._consistency = model, ctx, seed, consistency
         self._steps = 0  # of the phases so far
 
     def train(
@@ -85,16 +86,7 @@ class RewardTraining:
             The metrics of its last step.
         """
         name, model = phase.name, self._model
-
-        def loss(micro_batch: Sequence[Sequence[RewardComparison]], num_rows: float) -> tuple[Tensor, dict[str, float]]:
-            batch = [comparison for group in micro_batch for comparison in group]
-            chosen, rejected = model.scores(batch)
-            share = len(batch) / num_rows
-            return bradley_terry_loss(chosen, rejected, int(num_rows)), {
-                f"{name}/accuracy": pairwise_accuracy(chosen, rejected).item() * share,
-                f"{name}/margin": (chosen - rejected).mean().item() * share,
-            }
-
+        objective = reward_objective(model.scores, name, self._consistency)
         run = TrainingRun(
             name,
             self._seed,
@@ -107,6 +99,6 @@ class RewardTraining:
             measurement=phase.measurement,
         )
         with closing(Trainer(model.parameters, settings.optim)) as trainer, model.shared.using(ADAPTER):
-            trained = fit(trainer, groups, settings, Objective(loss, weight=len), run)
+            trained = fit(trainer, groups, settings, objective, run)
         self._steps += trained.steps
         return trained.metrics

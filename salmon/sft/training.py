@@ -51,12 +51,12 @@ def train_sft(
     """
     checkpoint = ctx.state / "state.pt"
 
-    def loss(rows: Sequence[SFTExample], num_tokens: float) -> tuple[Tensor, dict[str, float]]:
+    def loss(rows: Sequence[SFTExample], num_tokens: int) -> tuple[Tensor, dict[str, float]]:
         batch = token_batch([r.prompt_ids for r in rows], [r.answer_ids for r in rows], shared.pad_id, shared.device)
         value = -response_logprobs(shared, batch, temperature=1.0).sum() / num_tokens
         return value, {"sft/tokens": batch.mask.sum().item()}
 
-    objective = Objective(loss, weight=lambda row: len(row.answer_ids))
+    objective = Objective(loss, denominator=lambda rows: sum(len(row.answer_ids) for row in rows))
     run = TrainingRun("sft", seed, checkpoint, ctx.tracker, shown=["sft/loss", "optim/lr", "optim/grad_norm"])
     with closing(Trainer(shared.parameters_of(adapter), settings.train.optim)) as trainer, shared.using(adapter):
         trained = fit(trainer, examples, settings.train, objective, run)

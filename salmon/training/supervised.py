@@ -21,20 +21,23 @@ from salmon.training.trainer import Trainer
 log = logging.getLogger("salmon")
 
 T = TypeVar("T")
+D = TypeVar("D")
 
 
 @dataclass(frozen=True)
-class Objective(Generic[T]):
+class Objective(Generic[T, D]):
     """What a training minimises.
 
     Attributes:
-        loss: of a micro-batch and a denominator: the *sum* of its rows' losses over the denominator, and metrics
-            likewise. So micro-batches, and the processes' shards, add up to the loss of the whole batch exactly.
-        weight: what a row adds to the denominator (its tokens for SFT, 1 for a pair).
+        loss: of a micro-batch and the denominator of its batch: the *sum* of its rows' losses over the denominator,
+            and metrics likewise. So micro-batches, and the processes' shards, add up to the loss of the whole batch
+            exactly.
+        denominator: of a whole batch: what its sums are divided by (its answers' tokens for SFT, its pairs for DPO),
+            or several such counts.
     """
 
-    loss: Callable[[Sequence[T], float], tuple[Tensor, Mapping[str, float]]]
-    weight: Callable[[T], float]
+    loss: Callable[[Sequence[T], D], tuple[Tensor, Mapping[str, float]]]
+    denominator: Callable[[Sequence[T]], D]
 
 
 @dataclass(frozen=True)
@@ -82,7 +85,7 @@ class TrainingResult:
 
 
 def fit(
-    trainer: Trainer, rows: Sequence[T], settings: SupervisedSettings, objective: Objective[T], run: TrainingRun
+    trainer: Trainer, rows: Sequence[T], settings: SupervisedSettings, objective: Objective[T, D], run: TrainingRun
 ) -> TrainingResult:
     """Train over ``rows``, ``settings.epochs`` times or until the early stop; continues what was interrupted.
 
@@ -131,9 +134,9 @@ def fit(
     return TrainingResult(metrics, total)
 
 
-def _backward(batch: Sequence[T], micro_batch_size: int, objective: Objective[T], name: str) -> dict[str, float]:
+def _backward(batch: Sequence[T], micro_batch_size: int, objective: Objective[T, D], name: str) -> dict[str, float]:
     """Accumulate the gradients of this process's shard of a batch; its part of the loss and of the metrics."""
-    denominator = sum(map(objective.weight, batch))
+    denominator = objective.denominator(batch)
     shard, sums = world().shard(batch), dict[str, float]()
     for start in range(0, len(shard), micro_batch_size):
         value, parts = objective.loss(shard[start : start + micro_batch_size], denominator)

@@ -267,6 +267,7 @@ PAPER = {
     "reward.layers": None,
     "reward.principles": True,
     "reward.rows_together": 1,
+    "reward.consistency": 0.0,
     "reward.pretrain.train.optim.lr": 5e-5,
     "reward.pretrain.train.optim.warmup": 0.01,
     "reward.pretrain.train.optim.schedule": "cosine",

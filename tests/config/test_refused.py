@@ -300,6 +300,11 @@ RULES: list[tuple[Given, str]] = [
         {"reward.start": "FOLDER", "reward.train.epochs": 0, "reward.pretrain.data": "mismatched"},
         "reward.train.epochs=0 takes reward.start as it is: set reward.pretrain.data=null and reward.curriculum=[]",
     ),
+    (
+        {"reward.consistency": 0.5, "reward.rows_together": 1},
+        "reward.consistency=0.5 compares rows of a pair that are trained on together: set reward.rows_together to at "
+        "least 2, or reward.consistency=0",
+    ),
     ({"dpo.train.epochs": 0}, "dpo.train.epochs=0 must be at least 1"),
     *(
         (

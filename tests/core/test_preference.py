@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pytest import approx
 
-from salmon.core.preference import bradley_terry_loss, dpo_loss, implicit_reward, pairwise_accuracy
+from salmon.core.preference import bradley_terry_loss, consistency_loss, dpo_loss, implicit_reward, pairwise_accuracy
 
 # chosen - rejected = ln 3: sigmoid 3/4, loss -ln 0.75 = 0.287682.
 # -ln 3: sigmoid 1/4, loss -ln 0.25 = 1.386294. 0: sigmoid 1/2, loss ln 2 = 0.693147.
@@ -27,6 +27,39 @@ def test_a_pair_turned_round_is_rejected():
     assert row_losses(lambda chosen, rejected, n: bradley_terry_loss(rejected, chosen, n)) != approx(
         ROW_LOSSES, abs=1e-6
     )
+
+
+def test_targets_mix_the_losses_of_both_directions():
+    target = torch.tensor([1.0, 0.25, 0.5], dtype=torch.float64)
+    # 0.287682; 1/4 x 1.386294 + 3/4 x 0.287682 = 0.562335; ln 2 = 0.693147
+    for i, expected in enumerate([0.287682, 0.562335, 0.693147]):
+        row = slice(i, i + 1)
+        assert bradley_terry_loss(CHOSEN[row], REJECTED[row], 1, target[row]).item() == approx(expected, abs=1e-6)
+    assert bradley_terry_loss(CHOSEN, REJECTED, 4, target).item() == approx((0.287682 + 0.562335 + 0.693147) / 4)
+    ones, zeros = torch.ones_like(target), torch.zeros_like(target)
+    assert bradley_terry_loss(CHOSEN, REJECTED, 3, ones) == bradley_terry_loss(CHOSEN, REJECTED, 3)
+    assert bradley_terry_loss(CHOSEN, REJECTED, 3, zeros) == bradley_terry_loss(REJECTED, CHOSEN, 3)
+
+
+def test_a_tie_pulls_both_scores_together():
+    """The loss of a tie is least at margin 0, where its gradient is 0, and is the same for either order."""
+    half = torch.tensor([0.5], dtype=torch.float64)
+    for margin in (-2.0, 0.0, 2.0):
+        chosen = torch.tensor([margin], dtype=torch.float64, requires_grad=True)
+        bradley_terry_loss(chosen, torch.zeros_like(half), 1, half).backward()
+        # sigmoid(margin) - 1/2
+        assert chosen.grad is not None and chosen.grad.item() == approx(torch.sigmoid(chosen).item() - 0.5)
+    assert torch.isfinite(bradley_terry_loss(1e4 * half, -1e4 * half, 1, half))
+
+
+def test_consistency_literals():
+    scores, reworded = torch.tensor([1.0, -2.0, 0.5]), torch.tensor([3.0, -2.0, 1.0])
+    assert consistency_loss(scores, reworded, 3).item() == approx((4.0 + 0.0 + 0.25) / 3)
+    assert consistency_loss(scores, reworded, 6).item() == approx(4.25 / 6)  # num_scores divides, not those given
+    assert consistency_loss(reworded, scores, 3) == consistency_loss(scores, reworded, 3)
+    assert consistency_loss(scores[:0], reworded[:0], 3).item() == 0
+    with pytest.raises(ValueError, match="num_scores must be positive"):
+        consistency_loss(scores, reworded, 0)
 
 
 def test_gradient_raises_the_chosen_score():

@@ -10,7 +10,7 @@ from salmon.core.gae import gae
 from salmon.core.kl import kl_estimate
 from salmon.core.masked import zero_outside
 from salmon.core.ppo import explained_variance, policy_loss, value_loss
-from salmon.core.preference import bradley_terry_loss, dpo_loss, implicit_reward, pairwise_accuracy
+from salmon.core.preference import bradley_terry_loss, consistency_loss, dpo_loss, implicit_reward, pairwise_accuracy
 from salmon.core.shaping import length_bonus, shaped_rewards
 
 pytestmark = pytest.mark.usefixtures("as_at_run_time")
@@ -19,6 +19,12 @@ ROWS, TOKENS = torch.ones(3), torch.ones(3, 2)  # [B] and [B, R]
 # A call, its tensors, and the name that the refusal begins with: the function's own check, not one further below.
 CALLS: dict[str, tuple[Callable[..., object], tuple[Tensor, ...], str]] = {
     "bradley_terry_loss": (lambda *x: bradley_terry_loss(*x, 3), (ROWS,) * 2, "chosen"),
+    "bradley_terry_loss with targets": (
+        lambda chosen, rejected, target: bradley_terry_loss(chosen, rejected, 3, target),
+        (ROWS,) * 3,
+        "chosen",
+    ),
+    "consistency_loss": (lambda *x: consistency_loss(*x, 3), (ROWS,) * 2, "scores"),
     "dpo_loss": (lambda *x: dpo_loss(*x, 0.5, 3), (ROWS,) * 4, "logprobs"),
     "explained_variance": (explained_variance, (TOKENS,) * 3, "values"),
     "gae": (lambda *x: gae(*x, 1.0, 1.0), (TOKENS,) * 3, "rewards"),

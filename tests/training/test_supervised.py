@@ -31,6 +31,10 @@ NUMBERS = np.random.default_rng(0).normal(size=(10, 4))
 ROWS: list[Row] = [(features.tolist(), 1 + n % 4) for n, features in enumerate(NUMBERS)]
 
 
+def total_weight(rows: Sequence[Row]) -> int:
+    return sum(weight for _, weight in rows)
+
+
 class Interrupted(Exception):
     pass
 
@@ -67,7 +71,7 @@ class Training:
 
         tracker = Tracker("sft", MetricsFile(self.work), None)
         run = TrainingRun("sft", 0, self.work / "state.pt", tracker, shown=["sft/loss", "optim/lr"])
-        objective = changes.pop("objective", Objective(loss, weight=lambda row: row[1]))
+        objective = changes.pop("objective", Objective(loss, denominator=total_weight))
         return fit(self.trainer, ROWS, self.settings, objective, replace(run, **changes))
 
     @property
@@ -145,7 +149,7 @@ def test_the_mean_of_micro_batch_means_would_not(tmp_path: Path, optim_settings)
     def own_mean(batch: Sequence[Row], denominator: float) -> tuple[Tensor, dict[str, float]]:
         return mutant.loss(batch, sum(row[1] for row in batch))
 
-    mutant.run(objective=Objective(own_mean, weight=lambda row: row[1]))
+    mutant.run(objective=Objective(own_mean, denominator=total_weight))
     assert (mutant.weights - large.weights).abs().max() > 1e-4
 
 
@@ -261,7 +265,7 @@ def test_a_loss_that_is_not_finite_stops_at_its_step(tmp_path: Path, optim_setti
         return value * (float("nan") if len(training.seen) == 3 else 1.0), metrics
 
     with pytest.raises(SalmonError, match="step 3: loss is nan"):
-        training.run(objective=Objective(broken, weight=lambda row: row[1]))
+        training.run(objective=Objective(broken, denominator=total_weight))
     assert [row["step"] for row in training.history] == [1, 2]
 
 

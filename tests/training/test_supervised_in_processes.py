@@ -47,7 +47,7 @@ def train(
         Trainer({"weights": weights}, optim),
         rows,
         SupervisedSettings(epochs=epochs, batch_size=3, micro_batch_size=2, save_every=1, optim=optim),
-        Objective(loss, weight=lambda row: row[1]),
+        Objective(loss, denominator=lambda rows: sum(weight for _, weight in rows)),
         TrainingRun(
             "sft",
             0,

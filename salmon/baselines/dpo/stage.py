@@ -59,7 +59,7 @@ def train_dpo(cfg: Config, ctx: StageContext, shared: SharedModel, examples: Seq
     """Train the policy adapter, or continue what an interrupted try did."""
     beta = cfg.dpo.beta
 
-    def loss(batch: Sequence[Example], num_rows: float) -> tuple[Tensor, dict[str, float]]:
+    def loss(batch: Sequence[Example], num_rows: int) -> tuple[Tensor, dict[str, float]]:
         chosen, rejected = pair_logprobs(shared, batch)
         ref_chosen = torch.tensor([e.ref_chosen for e in batch], device=shared.device)
         ref_rejected = torch.tensor([e.ref_rejected for e in batch], device=shared.device)
@@ -68,7 +68,7 @@ def train_dpo(cfg: Config, ctx: StageContext, shared: SharedModel, examples: Seq
             implicit_reward(rejected.detach(), ref_rejected, beta),
         )
         share = len(batch) / num_rows  # of the optimiser step's rows
-        return dpo_loss(chosen, rejected, ref_chosen, ref_rejected, beta, int(num_rows)), {
+        return dpo_loss(chosen, rejected, ref_chosen, ref_rejected, beta, num_rows), {
             "dpo/accuracy": pairwise_accuracy(*rewards).item() * share,
             "dpo/margin": (rewards[0] - rewards[1]).mean().item() * share,
         }
@@ -78,7 +78,7 @@ def train_dpo(cfg: Config, ctx: StageContext, shared: SharedModel, examples: Seq
             trainer,
             examples,
             cfg.dpo.train,
-            Objective(loss, weight=lambda _: 1),
+            Objective(loss, denominator=len),
             TrainingRun(
                 "dpo",
                 cfg.seed,
