@@ -112,7 +112,7 @@ def test_reward_model_learns_a_separable_set(tmp_path, tmp_path_factory):
     model = new_reward_adapter(shared, cfg.reward, 0)
     training = [compare_row(shared.chat, row, cfg.reward) for row in rows(32, 0)]
     held_out = [compare_row(shared.chat, row, cfg.reward) for row in rows(40, 100)]
-    RewardTraining(model, context, 0).train(TrainingPhase("reward"), group_by_pair(training, 1), cfg.reward.train)
+    RewardTraining(model, context, 0, 0.0).train(TrainingPhase("reward"), group_by_pair(training, 1), cfg.reward.train)
     accuracy = held_out_accuracy(model, held_out, held_out, 8)
     assert accuracy["held_out/accuracy"] > 0.95
     assert accuracy["held_out/accuracy/Yes"] > 0.95
