@@ -1,6 +1,7 @@
 """The same content in another form: sentences, prose, items."""
 
 import re
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -90,10 +91,17 @@ def sentence_ends(text: str) -> list[int]:
 
 def insert(text: str, sentence: str, rng: np.random.Generator) -> str:
     """The text with a sentence in front, behind, or between two of its sentences; lists stay lists."""
+    return insert_either(text, (sentence,), rng)[0]
+
+
+def insert_either(text: str, options: Sequence[str], rng: np.random.Generator) -> list[str]:
+    """For each of the options the text with it in front, behind or between two sentences: the same place for all."""
     place = int(rng.choice([0, *sentence_ends(text), len(text)]))
     if place == 0:
-        return f"{sentence}\n{text}" if _LISTED.match(text) else f"{sentence} {text}"
-    return f"{finish(text[:place]) if place == len(text) else text[:place]} {sentence}{text[place:]}"
+        gap = "\n" if _LISTED.match(text) else " "
+        return [f"{option}{gap}{text}" for option in options]
+    before = finish(text) if place == len(text) else text[:place]
+    return [f"{before} {option}{text[place:]}" for option in options]
 
 
 def shorten(text: str, rng: np.random.Generator) -> str:
