@@ -168,9 +168,7 @@ def test_data_that_a_checker_needs_decide_what_is_checked(
     before = identify({"tasks": ["ifbench"]})
     (tmp_path / "corpora" / "stopwords").mkdir(parents=True)
     monkeypatch.setattr("nltk.data.path", [str(tmp_path)])
-    assert identify({"tasks": ["ifbench"]}) != before and identify({"tasks": ["ifbench"]}) == identify(
-        {"tasks": ["ifbench"]}
-    )
+    assert identify({"tasks": ["ifbench"]}) != before
 
 
 def test_the_order_of_tasks_decides_nothing(identify: Identify) -> None:
