@@ -11,7 +11,7 @@ from salmon.models.fitting import fit_conversation
 from salmon.sampling.token_loop import generate
 
 
-def require_room(shared: SharedModel, setting: str, max_new_tokens: int) -> None:
+def require_room_for_answers(shared: SharedModel, setting: str, max_new_tokens: int) -> None:
     """
     Args:
         setting: the group of settings that has ``max_new_tokens``.

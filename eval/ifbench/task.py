@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from eval.benchmark_run import BenchmarkRun, PolicySubject
-from eval.generation.chat_answers import require_room, write_chat_answers
+from eval.generation.chat_answers import require_room_for_answers, write_chat_answers
 from eval.ifbench import TASK
 from eval.ifbench.constraints import PACKAGE, checkers_identity, lacking_data, without_check
 from eval.ifbench.prompts import ifbench_prompts
@@ -30,7 +30,7 @@ def ifbench_benchmark(subject: PolicySubject) -> BenchmarkRun | None:
     config = subject.evaluation.config
     if TASK not in config.tasks:
         return None
-    require_room(subject.shared, SETTING, config.ifbench.max_new_tokens)
+    require_room_for_answers(subject.shared, SETTING, config.ifbench.max_new_tokens)
     settings = {
         "limit": config.limit,
         "max_new_tokens": config.ifbench.max_new_tokens,
@@ -71,10 +71,10 @@ def run_ifbench(subject: PolicySubject, work: Path) -> list[Row]:
         scope="; ".join(filter(None, (f"{len(prompts)} prompts", without_check(used, lacking)))),
         max_new_tokens=length,
     )
-    return accuracy_rows(TaskRows(subject.name, TASK, how), judged)
+    return followed_rows(TaskRows(subject.name, TASK, how), judged)
 
 
-def accuracy_rows(rows: TaskRows, judged: Sequence[dict[str, Any]]) -> list[Row]:
+def followed_rows(rows: TaskRows, judged: Sequence[dict[str, Any]]) -> list[Row]:
     """Share of prompts of which every constraint is followed, of all constraints, and of each constraint.
 
     What was not checked is in no share, nor is its prompt in the shares of prompts; it is counted.

@@ -7,7 +7,7 @@ from typing import Any
 
 from eval.benchmark_run import BenchmarkRun, PolicySubject
 from eval.config import EvalConfig
-from eval.generation.chat_answers import require_room, write_chat_answers
+from eval.generation.chat_answers import require_room_for_answers, write_chat_answers
 from eval.probes import TASK
 from eval.probes.prompts import COMPLY, REFUSE, Probe, read_probes
 from eval.probes.refusals import EMPTY, EVASIVE, REFUSAL, VERSION, classify_answer
@@ -33,7 +33,7 @@ def probes_benchmark(subject: PolicySubject) -> BenchmarkRun | None:
     if TASK not in config.tasks:
         return None
     sources, length = read_probe_sources(config), config.probes.max_new_tokens
-    require_room(subject.shared, SETTING, length)
+    require_room_for_answers(subject.shared, SETTING, length)
     content = {name: fingerprint(TASK, 1, [asdict(probe) for probe in probes], {}) for name, probes in sources.items()}
     how = Provenance(
         "own runner, refusals by the rule in eval/probes/refusals.py",

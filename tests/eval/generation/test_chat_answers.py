@@ -2,7 +2,7 @@
 
 import pytest
 
-from eval.generation.chat_answers import require_room, write_chat_answers
+from eval.generation.chat_answers import require_room_for_answers, write_chat_answers
 from salmon.errors import SalmonError
 from salmon.sampling.token_loop import generate
 
@@ -25,6 +25,6 @@ def test_a_prompt_that_does_not_fit_is_cut_and_counted(load_tiny, tmp_path):
     shared = load_tiny(context=64)
     (row,) = write_chat_answers(shared, [{"prompt": "word " * 40}], tmp_path / "a.jsonl", "eval.probes", 5, 2)
     assert row["cut"]
-    require_room(shared, "eval.probes", 63)
+    require_room_for_answers(shared, "eval.probes", 63)
     with pytest.raises(SalmonError, match="eval.probes.max_new_tokens=64 leaves no room for a prompt in the context"):
-        require_room(shared, "eval.probes", 64)
+        require_room_for_answers(shared, "eval.probes", 64)

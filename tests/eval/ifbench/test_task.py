@@ -10,7 +10,7 @@ from eval.evaluate import evaluate_checkpoint
 from eval.generation import chat_answers
 from eval.ifbench import TASK, constraints
 from eval.ifbench.constraints import NLTK_DATA
-from eval.ifbench.task import accuracy_rows
+from eval.ifbench.task import followed_rows
 from eval.ifbench.verdicts import Verdict, as_rows
 from eval.inputs import check_files
 from eval.provenance import Provenance
@@ -25,7 +25,7 @@ def judged(key, *verdicts, answer="x", finished=True, cut=False):
 
 
 def figures(*rows):
-    return {row.metric: row for row in accuracy_rows(TaskRows("sft", TASK, Provenance("own", TASK)), rows)}
+    return {row.metric: row for row in followed_rows(TaskRows("sft", TASK, Provenance("own", TASK)), rows)}
 
 
 def test_shares_of_prompts_and_of_constraints():
