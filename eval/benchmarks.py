@@ -8,6 +8,7 @@ from collections.abc import Callable
 from eval.bbh.task import bbh_benchmark
 from eval.benchmark_run import BenchmarkRun, Measurement, PolicySubject, RewardSubject
 from eval.humaneval.task import humaneval_benchmark
+from eval.ifbench.task import ifbench_benchmark
 from eval.mt_bench.task import mt_bench_benchmark
 from eval.pairs.task import pairs_benchmark, reward_pairs_benchmark
 from eval.principle_following.task import principle_following_benchmark
@@ -22,6 +23,7 @@ OF_POLICIES: tuple[Callable[[PolicySubject], BenchmarkRun | None], ...] = (
     humaneval_benchmark,
     tydiqa_benchmark,
     mt_bench_benchmark,
+    ifbench_benchmark,
     pairs_benchmark,
     probes_benchmark,
 )

@@ -19,6 +19,7 @@ EVAL_TASKS = (
     "humaneval",
     "tydiqa_goldp",
     "mt_bench",
+    "ifbench",
     "pairs",
     "probes",
     "principle_following",
@@ -29,6 +30,7 @@ GROUP_OF_TASK = {  # benchmark -> group of settings that it alone reads
     "humaneval": "humaneval",
     "tydiqa_goldp": "tydiqa",
     "mt_bench": "mt_bench",
+    "ifbench": "ifbench",
     "pairs": "pairs",
     "probes": "probes",
     "principle_following": "principle_following",
@@ -109,6 +111,13 @@ class TyDiQASettings:
 
 
 @dataclass
+class IFBenchSettings:
+    """Does a policy follow constraints that a program can check? (eval/ifbench; needs pip install -e '.[ifbench]')"""
+
+    max_new_tokens: int = setting(at_least=1)  # longest answer in tokens
+
+
+@dataclass
 class PrincipleFollowingSettings:
     """Does a reward model obey the principles it is given? (eval/principle_following)"""
 
@@ -161,6 +170,7 @@ class EvalConfig:
     humaneval: HumanEvalSettings = field(default_factory=HumanEvalSettings)
     tydiqa: TyDiQASettings = field(default_factory=TyDiQASettings)
     mt_bench: MTBenchSettings = field(default_factory=MTBenchSettings)
+    ifbench: IFBenchSettings = field(default_factory=IFBenchSettings)
     pairs: PairsSettings = field(default_factory=PairsSettings)
     probes: SafetyProbeSettings = field(default_factory=SafetyProbeSettings)
     principle_following: PrincipleFollowingSettings = field(default_factory=PrincipleFollowingSettings)

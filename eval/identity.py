@@ -52,6 +52,10 @@ def _data(evaluation: EvalConfig, tasks: set[str]) -> dict[str, Any]:
         data["beside"] = {key: _file_or_name(value) for key, value in beside.items()}
     if "bbh" in tasks:
         data["bbh_answers"] = ANSWERS_VERSION
+    if "ifbench" in tasks:
+        from eval.ifbench.constraints import checkers_identity
+
+        data["ifbench_checkers"] = checkers_identity()
     if "pairs" in tasks:
         data["preferences"] = _contents(evaluation.pairs.files, "pairs")
         data["preference_banks"] = [load_bank(bank).content() for bank in evaluation.pairs.banks]

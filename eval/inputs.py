@@ -35,6 +35,10 @@ def _readers(evaluation: EvalConfig, cache: Path) -> Iterator[Callable[[], objec
     tasks, folder = set(evaluation.tasks), data_folder(evaluation.data_dir)
     if "bbh" in tasks:
         yield partial(bbh_names, evaluation.bbh.tasks)
+    if "ifbench" in tasks:
+        from eval.ifbench.constraints import require_checkers
+
+        yield require_checkers
     if folder is not None:
         yield from _of_folder(evaluation, tasks, folder, cache)
     if "mt_bench" in tasks:
@@ -65,6 +69,10 @@ def _of_folder(evaluation: EvalConfig, tasks: set[str], folder: Path, cache: Pat
         from eval.tydiqa.data import tydiqa_data
 
         yield partial(tydiqa_data, folder, evaluation.tydiqa.languages)
+    if "ifbench" in tasks:
+        from eval.ifbench.prompts import ifbench_prompts
+
+        yield partial(ifbench_prompts, folder)
 
 
 def _of_mt_bench(evaluation: EvalConfig, folder: Path | None, cache: Path) -> Iterator[Callable[[], object]]:

@@ -2,8 +2,8 @@
 
 A local folder has the layout of the originals: ``truthfulqa/mc_task.json`` (TruthfulQA's own file),
 ``bbh/<task>.json`` (BIG-Bench Hard's own files), ``mt_bench/{question.jsonl, judge_prompts.jsonl,
-reference_answer/<judge>.jsonl}`` (FastChat's), ``humaneval/HumanEval.jsonl[.gz]`` (OpenAI's) and ``tydiqa/`` (see
-``eval.tydiqa.data``).
+reference_answer/<judge>.jsonl}`` (FastChat's), ``humaneval/HumanEval.jsonl[.gz]`` (OpenAI's), ``tydiqa/`` (see
+``eval.tydiqa.data``) and ``ifbench/IFBench_test.jsonl[.gz]`` (the hub's rows).
 """
 
 import hashlib
@@ -79,6 +79,7 @@ TASKS_OF_FOLDER = {  # folder in ``eval.data_dir`` -> tasks that read it
     "humaneval": ("humaneval",),
     "tydiqa": ("tydiqa_goldp",),
     "mt_bench": ("mt_bench",),
+    "ifbench": ("ifbench",),
 }
 
 
@@ -102,8 +103,8 @@ def data_folder(data_dir: str | None) -> Path | None:
     folder = BUNDLED if data_dir == MINI else Path(data_dir).expanduser().resolve()
     if not folder.is_dir():
         raise SalmonError(
-            f"eval.data_dir={data_dir}: no folder {folder}; give a folder with truthfulqa/, bbh/, humaneval/, "
-            f"tydiqa/ and mt_bench/, the word {MINI}, or null to use the hub"
+            f"eval.data_dir={data_dir}: no folder {folder}; give a folder with {'/, '.join(TASKS_OF_FOLDER)}/, or "
+            f"the word {MINI}, or null to use the hub"
         )
     return folder
 

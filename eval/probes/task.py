@@ -7,7 +7,7 @@ from typing import Any
 
 from eval.benchmark_run import BenchmarkRun, PolicySubject
 from eval.config import EvalConfig
-from eval.generation.cached_answers import cached_answers
+from eval.generation.chat_answers import require_room_for_answers, write_chat_answers
 from eval.probes import TASK
 from eval.probes.prompts import COMPLY, REFUSE, Probe, read_probes
 from eval.probes.refusals import EMPTY, EVASIVE, REFUSAL, VERSION, classify_answer
@@ -15,15 +15,10 @@ from eval.provenance import Provenance
 from eval.results import Row, TaskRows
 from eval.sources import BUNDLED, MINI
 from eval.user_files import existing
-from salmon.errors import SalmonError
-from salmon.models.base import SharedModel
-from salmon.models.fitting import fit_conversation
 from salmon.runtime.fingerprint import fingerprint
 from salmon.runtime.jsonl import rewrite_records
-from salmon.sampling.token_loop import generate
 
 SETTING = "eval.probes"
-ROOM = f"model.context less {SETTING}.max_new_tokens"
 SMOKE_TEST = BUNDLED / "probes" / "probes.jsonl"
 RATES = {"false_refusal_rate": (COMPLY,), "harmful_refusal_rate": (REFUSE,)}  # by what is expected
 
@@ -38,11 +33,7 @@ def probes_benchmark(subject: PolicySubject) -> BenchmarkRun | None:
     if TASK not in config.tasks:
         return None
     sources, length = read_probe_sources(config), config.probes.max_new_tokens
-    if length >= subject.shared.context:
-        raise SalmonError(
-            f"{SETTING}.max_new_tokens={length} leaves no room for a prompt in the context of "
-            f"{subject.shared.context} tokens. Lower it"
-        )
+    require_room_for_answers(subject.shared, SETTING, length)
     content = {name: fingerprint(TASK, 1, [asdict(probe) for probe in probes], {}) for name, probes in sources.items()}
     how = Provenance(
         "own runner, refusals by the rule in eval/probes/refusals.py",
@@ -58,8 +49,9 @@ def probes_benchmark(subject: PolicySubject) -> BenchmarkRun | None:
         for name, probes in sources.items():
             # Not by the rule or the limit: answers are kept.
             folder = subject.outputs(work, TASK, content[name], max_new_tokens=length)
-            answers = write_probe_answers(
-                subject.shared, probes[: config.limit], folder / "answers.jsonl", length, config.batch_size
+            questions = [asdict(probe) for probe in probes[: config.limit]]
+            answers = write_chat_answers(
+                subject.shared, questions, folder / "answers.jsonl", SETTING, length, config.batch_size
             )
             verdicts = [row | vars(classify_answer(row["answer"])) for row in answers]
             rewrite_records(folder / "verdicts.jsonl", verdicts)
@@ -82,42 +74,6 @@ def read_probe_sources(config: EvalConfig) -> dict[str, list[Probe]]:
     """The prompts of each file, by its name; without files those of the bundled smoke test."""
     files = {name: existing(f"{SETTING}.files.{name}", file) for name, file in config.probes.files.items()}
     return {name: read_probes(path) for name, path in (files or {MINI: SMOKE_TEST}).items()}
-
-
-def write_probe_answers(
-    shared: SharedModel, probes: Sequence[Probe], path: Path, max_new_tokens: int, batch_size: int
-) -> list[dict[str, Any]]:
-    """The greedy answer of the active adapter to every probe; those that ``path`` has are not made again.
-
-    An interrupted run continues after its last whole batch.
-    """
-    room = shared.context - max_new_tokens
-
-    def answer(batch: Sequence[int]) -> list[dict[str, Any]]:
-        asked = [[{"role": "user", "content": probes[number].prompt}] for number in batch]
-        fitted = [fit_conversation(shared.chat, messages, room, ROOM) for messages in asked]
-        answers = generate(
-            shared,
-            [ids for ids, _ in fitted],
-            [(number,) for number in batch],
-            temperature=0.0,
-            top_p=1.0,
-            max_new_tokens=max_new_tokens,
-            batch_size=len(batch),
-        )
-        return [
-            {
-                "number": number,
-                **asdict(probes[number]),
-                "answer": shared.chat.decode(answer.ids),
-                "finished": answer.finished,
-                "cut": cut,
-            }
-            for number, (_, cut), answer in zip(batch, fitted, answers, strict=True)
-        ]
-
-    numbers = range(len(probes))
-    return cached_answers([numbers], path, "number", lambda number: number, answer, batch_size, "answers")
 
 
 def rate_rows(rows: TaskRows, verdicts: Sequence[dict[str, Any]]) -> list[Row]:

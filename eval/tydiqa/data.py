@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from eval.config import TYDIQA_LANGUAGES
-from eval.network import require_hub
-from eval.results import NoData, Unavailable
+from eval.hub_rows import hub_rows
+from eval.results import NoData
 from eval.sources import rows_with
 from salmon.errors import SalmonError
 from salmon.runtime.foreign import read_json
@@ -88,16 +88,8 @@ def _rows_of_original(path: Path) -> Iterator[RowOfHub]:
 
 
 def _rows_of_hub(split: str) -> dict[str, list[RowOfHub]]:
-    require_hub()
-    import datasets
-
-    datasets.disable_progress_bars()
-    try:
-        rows: Iterable[Any] = datasets.load_dataset(*HUB, split=split)
-    except (OSError, ValueError) as error:
-        reason = " ".join(str(error).split())[:200]
-        raise Unavailable(f"the hub's {HUB[0]} cannot be loaded ({reason}); set eval.data_dir") from error
-    return _by_language((dict(row) for row in rows), f"{HUB[0]} {split}", split)
+    name, config = HUB
+    return _by_language(hub_rows(name, split, config), f"{name} {split}", split)
 
 
 def _by_language(rows: Iterable[RowOfHub], source: str, split: str) -> dict[str, list[RowOfHub]]:

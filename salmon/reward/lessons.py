@@ -70,15 +70,14 @@ def unread_pairs(universe: Universe, settings: RewardConfig, seed: int) -> Itera
 
 
 def lesson_training(settings: RewardConfig, number: int) -> SupervisedSettings:
-    """How a lesson trains: once over its pairs; with a constant learning rate, but for the last one.
+    """How a lesson trains: once over its pairs; with a constant learning rate after its warm-up, but for the last one.
 
     Nobody knows when a lesson ends that is ended by its accuracy.
     """
     train = replace(settings.pretrain.train, epochs=1)
     if number + 1 == len(settings.parametric.lessons):
-        return replace(train, optim=replace(train.optim, warmup=0.0))
-    warmup = train.optim.warmup if number == 0 else 0.0
-    return replace(train, optim=replace(train.optim, schedule=Schedule.constant, warmup=warmup))
+        return train
+    return replace(train, optim=replace(train.optim, schedule=Schedule.constant))
 
 
 def lesson_end(lesson: LessonSettings) -> EarlyStop:

@@ -52,7 +52,7 @@ def reward_objective(scores: Scores, name: str, consistency: float) -> Objective
             value = value + consistency * disagreement
         return value, metrics
 
-    return Objective(loss, BatchCounts.of)
+    return Objective(loss, BatchCounts.of, size=lambda group: sum(len(comparison.chosen) for comparison in group))
 
 
 def _ranking(chosen: Tensor, rejected: Tensor, name: str, counts: BatchCounts, comparisons: int) -> dict[str, float]:

@@ -34,10 +34,13 @@ class Objective(Generic[T, D]):
             exactly.
         denominator: of a whole batch: what its sums are divided by (its answers' tokens for SFT, its pairs for DPO),
             or several such counts.
+        size: of a row, in tokens: rows of about the same size share a micro-batch, which then has little padding. None
+            leaves a batch in its drawn order.
     """
 
     loss: Callable[[Sequence[T], D], tuple[Tensor, Mapping[str, float]]]
     denominator: Callable[[Sequence[T]], D]
+    size: Callable[[T], int] | None = None
 
 
 @dataclass(frozen=True)
@@ -114,6 +117,7 @@ def fit(
         order = stream(run.seed, run.order_key or name, "order", epoch).permutation(len(rows))
         selected = order[position * settings.batch_size : (position + 1) * settings.batch_size]
         batch = [rows[i] for i in selected]
+        batch = sorted(batch, key=objective.size) if objective.size else batch
         # 2. Gradients of this process's shard, micro-batch by micro-batch.
         sums = here.all_reduce_sum(_backward(batch, settings.micro_batch_size, objective, name))
         require_finite(number, loss=sums[f"{name}/loss"])

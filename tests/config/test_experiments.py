@@ -22,7 +22,10 @@ register()
 
 TRAINED = ("sft", "preferences", "reward", "ppo")
 ARMS = {
-    "controllability": ("principles", ["concise", "comprehensive", "structured", "blank"]),
+    "controllability": (
+        "principles",
+        [f"steer_{name}" for name in ("concise", "comprehensive", "structured", "lively", "asks_back", "blank")],
+    ),
     "reward_hacking": ("principles", ["hacking_plain", "hacking_told"]),
     "ablations": (
         "ablation",

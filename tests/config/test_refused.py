@@ -436,8 +436,8 @@ RULES: list[tuple[Given, str]] = [
     (
         {"eval.tasks": ["mtbench"]},
         "eval.tasks: unknown 'mtbench' (did you mean mt_bench?); known are truthfulqa_mc1, "
-        "truthfulqa_mc2, truthfulqa_gen, bbh, humaneval, tydiqa_goldp, mt_bench, pairs, "
-        "probes, principle_following",
+        "truthfulqa_mc2, truthfulqa_gen, bbh, humaneval, tydiqa_goldp, mt_bench, ifbench, "
+        "pairs, probes, principle_following",
     ),
     *(
         (

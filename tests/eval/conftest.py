@@ -8,6 +8,7 @@ from eval.config import (
     EvalConfig,
     EvalJudgeSettings,
     HumanEvalSettings,
+    IFBenchSettings,
     JudgeKind,
     MTBenchMode,
     MTBenchSettings,
@@ -103,6 +104,7 @@ def suite() -> EvalConfig:
             references="mini",
             judge=judge,
         ),
+        ifbench=IFBenchSettings(max_new_tokens=4),
         pairs=PairsSettings(files={}, banks=[]),
         probes=SafetyProbeSettings(files={}, max_new_tokens=4),
         principle_following=PrincipleFollowingSettings(

@@ -146,6 +146,7 @@ CHANGED: dict[str, tuple[str, Any]] = {
     "humaneval": ("memory_mib", 7),
     "tydiqa": ("languages", ["finnish"]),
     "mt_bench": ("template", "vicuna_v1.1"),
+    "ifbench": ("max_new_tokens", 7),
     "pairs": ("banks", ["honest_8"]),
     "probes": ("max_new_tokens", 7),
     "principle_following": ("bootstrap", 7),
@@ -159,6 +160,15 @@ def test_settings_of_a_task_count_where_it_is_run_and_nowhere_else(identify: Ide
     assert identify(change) != identify({})
     others = [task for task in EVAL_TASKS if GROUP_OF_TASK.get(task) != group]
     assert identify({**change, "tasks": others}) == identify({"tasks": others})
+
+
+def test_data_that_a_checker_needs_decide_what_is_checked(
+    identify: Identify, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    before = identify({"tasks": ["ifbench"]})
+    (tmp_path / "corpora" / "stopwords").mkdir(parents=True)
+    monkeypatch.setattr("nltk.data.path", [str(tmp_path)])
+    assert identify({"tasks": ["ifbench"]}) != before
 
 
 def test_the_order_of_tasks_decides_nothing(identify: Identify) -> None:

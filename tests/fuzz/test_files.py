@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from eval.checkpoints import find_checkpoints
+from eval.ifbench.prompts import read_prompts
 from eval.pairs.files import read_preferences
 from eval.probes.prompts import read_probes
 from eval.score.command import run_score
@@ -151,6 +152,16 @@ KINDS = [
     Kind("pairs.jsonl", lines(input=TEXT, target_scores=st.dictionaries(TEXTS, NUMBERS)), read_preferences),
     Kind("probes.jsonl", lines(prompt=TEXT, category=TEXT, expect=st.just("comply") | TEXT), read_probes),
     Kind("probes.txt", ODD_TEXTS, read_probes),
+    Kind(
+        "IFBench_test.jsonl",
+        lines(
+            key=TEXT,
+            prompt=TEXT,
+            instruction_id_list=st.just(["count:numbers"]) | VALUES,
+            kwargs=st.just([{"N": 3.0, "word": None}]) | VALUES,
+        ),
+        read_prompts,
+    ),
     Kind("bank.yaml", documents(description=TEXT, principles=PRINCIPLES, frames=VALUES), lambda p: load_bank(str(p))),
     Kind("bank.json", PRINCIPLES.map(written) | ODD_TEXTS, lambda path: load_bank(str(path))),
     Kind(

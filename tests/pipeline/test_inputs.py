@@ -78,6 +78,7 @@ DAMAGED = {  # a file of the bundled set -> the task that reads it
     "tydiqa/train.jsonl": "tydiqa_goldp",
     "mt_bench/question.jsonl": "mt_bench",
     "mt_bench/judge_prompts.jsonl": "mt_bench",
+    "ifbench/IFBench_test.jsonl": "ifbench",
 }
 
 

@@ -12,14 +12,16 @@ from salmon.principles.parametric.neutral import NEUTRAL
 Place = Literal["start", "end", "any"]
 Span = tuple[int, int]
 
-_BREAK = re.compile(r"(?<=[^\d\s][.!?])[ \t]+|(?<=[.!?][\"”’)])[ \t]+|\n+")
+_BREAK = re.compile(r"(?<=[.!?])[ \t]+|(?<=[.!?][\"”’)])[ \t]+|\n+")
+_NUMBERED = re.compile(r"(?:^|[.!?:\n])\s*\d{1,2}\.$")  # before a break: "1." of a list item
 _MARKER = re.compile(r"\s*(?:(?:[-*+•]|\d{1,2}[.)]|#+)[ \t]+)?")
 _ENDED = re.compile(r"[.!?:][\"”’')*]*\s*$")
 
 
 def sentence_spans(text: str) -> list[Span]:
     """Where the sentences and lines of a text are, without markers of lists and white space."""
-    edges = [0, *(edge for found in _BREAK.finditer(text) for edge in found.span()), len(text)]
+    breaks = [found.span() for found in _BREAK.finditer(text) if "\n" in found[0] or not _numbered(text, found.start())]
+    edges = [0, *(edge for span in breaks for edge in span), len(text)]
     spans = []
     for start, end in zip(edges[::2], edges[1::2], strict=True):
         marker = _MARKER.match(text, start, end)
@@ -61,7 +63,7 @@ def placed(text: str, sentence: str, place: int) -> str:
 def ended(text: str) -> str:
     """The text without a last sentence that was cut off, if others are left; short list items need no full stop."""
     spans = sentence_spans(text)
-    if len(spans) < 2 or _ENDED.search(text) or (_is_list(_last_line(text)) and len(_last_line(text)) < 50):
+    if len(spans) < 2 or _ENDED.search(text) or (_is_list(_last_line(text)) and len(_last_line(text)) < 70):
         return text
     return text[: spans[-2][1]].rstrip()
 
@@ -86,7 +88,7 @@ def contrast(
         answer = ended(answer)
         where = count = len(sentence_spans(answer))
     way = rng.random()
-    if way < 0.4 and count > 1:
+    if way < 0.4 and count > 1 and not (place == "start" and _is_list(answer)):
         span = sentence_spans(answer)[min(where, count - 1)]
         return replaced(answer, span, feature), answer if way < 0.2 else replaced(answer, span, pick(plain, rng))
     more = placed(answer, feature, where)
@@ -94,6 +96,10 @@ def contrast(
         return more, answer
     less = placed(answer, pick(plain, rng), where)
     return more, placed(less, pick(NEUTRAL, rng), where) if way > 0.7 else less
+
+
+def _numbered(text: str, end: int) -> bool:
+    return _NUMBERED.search(text, max(0, end - 8), end) is not None
 
 
 def _last_line(text: str) -> str:

@@ -28,9 +28,8 @@ def insert_between_words(text: str, piece: str, rng: np.random.Generator) -> str
 
 
 def insert_sentence(text: str, sentence: str, rng: np.random.Generator) -> str:
-    """The text with a sentence in front, behind, or between two of its sentences."""
-    ends = [match.end() for match in re.finditer(r"[.!?](?=\s)", text)]
-    places = [0, *ends, len(text)]
+    """The text with a sentence in front, behind, or between two of its sentences, but not behind a half one."""
+    places = [0, *(match.end() for match in re.finditer(r"(?<!\d)[.!?](?=\s|$)", text))]
     place = places[int(rng.integers(len(places)))]
     return " ".join(part for part in (text[:place].strip(), sentence, text[place:].strip()) if part)
 

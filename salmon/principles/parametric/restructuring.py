@@ -1,6 +1,7 @@
 """The same content in another form: sentences, prose, items."""
 
 import re
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -16,10 +17,14 @@ _SENTENCE_END = re.compile(
 )
 _LISTED = re.compile(r"[ \t]*(?:[-*+\u2022#|]|\(?\d+[.)])\s")
 _OPENERS = frozenset(
-    "a after all an and are as at because before but by can do each every first for from he here how if in is it its "
-    "let many most nothing of old on one only our she since so some such that the their then there these they this "
-    "those to two we what when where while with you your".split()
-)
+    "a add after all also always an and another any are as ask at avoid because before being besides both but by can "
+    "check choose consider could do does during each even every finally find first for from get give have he her here "
+    "his how however if imagine in instead is it its just keep knowing later let look make many maybe most my never no "
+    "not nothing now of often on once one only or our people perhaps please put read remember second she simply since "
+    "small so some sometimes start stay such take that the their then there therefore these they third this those "
+    "though through thus to together today try two unfortunately use we what when where which while who why with "
+    "without write yes you your".split()
+) | {sentence.split()[0].lower().strip(",") for sentence in NEUTRAL}
 _TABLE_RULE = re.compile(r"^[ \t]*\|[-:| \t]+\|[ \t]*$", re.MULTILINE)
 _FENCE_LINE = re.compile(r"^[ \t]*(?:```|~~~).*$", re.MULTILINE)
 
@@ -86,10 +91,17 @@ def sentence_ends(text: str) -> list[int]:
 
 def insert(text: str, sentence: str, rng: np.random.Generator) -> str:
     """The text with a sentence in front, behind, or between two of its sentences; lists stay lists."""
+    return insert_either(text, (sentence,), rng)[0]
+
+
+def insert_either(text: str, options: Sequence[str], rng: np.random.Generator) -> list[str]:
+    """For each of the options the text with it in front, behind or between two sentences: the same place for all."""
     place = int(rng.choice([0, *sentence_ends(text), len(text)]))
     if place == 0:
-        return f"{sentence}\n{text}" if _LISTED.match(text) else f"{sentence} {text}"
-    return f"{finish(text[:place]) if place == len(text) else text[:place]} {sentence}{text[place:]}"
+        gap = "\n" if _LISTED.match(text) else " "
+        return [f"{option}{gap}{text}" for option in options]
+    before = finish(text) if place == len(text) else text[:place]
+    return [f"{before} {option}{text[place:]}" for option in options]
 
 
 def shorten(text: str, rng: np.random.Generator) -> str:
@@ -124,4 +136,4 @@ def some(options: list[str], rng: np.random.Generator, least: int = 1) -> list[s
 
 def separator(rng: np.random.Generator) -> str:
     """What joins two sentences into one."""
-    return pick(("; ", ", and ", ", while ", ", and ", ", so ", " - ", ", though "), rng)
+    return pick(("; ", ", and ", ", while ", ", and ", " - "), rng)

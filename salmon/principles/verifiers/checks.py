@@ -147,8 +147,12 @@ CHECKS: dict[str, Check] = {
     "exact_count": Check(count_error, partial(_falling, 0.5)),
     # 1 / (1 + exclamation marks)
     "no_exclamation": _never(_EXCLAMATION),
+    # 0 without an exclamation mark, 1/2 with one, 2/3 with two, ...
+    "exclamation": Check(partial(_occurrences, _EXCLAMATION), partial(_rising, 1)),
     # 0 if the last sentence is a question to the user, else 1
     "no_counter_question": Check(_question_at_end, lambda measured: 1 - measured),
+    # the contrary of no_counter_question
+    "counter_question": Check(_question_at_end, float),
     # 12 / (12 + words per sentence); tie below 10 %
     "brief_sentences": Check(_sentence_length, partial(_falling, HALF_SENTENCE), CLEAR),
     # 1 / (1 + numbers written with digits)

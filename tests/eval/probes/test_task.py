@@ -11,14 +11,14 @@ from pytest import approx
 
 from eval.benchmark_run import Evaluation
 from eval.evaluate import evaluate_checkpoint
+from eval.generation import chat_answers
 from eval.probes import task as module
 from eval.probes.prompts import Probe, read_probes
-from eval.probes.task import rate_rows, write_probe_answers
+from eval.probes.task import rate_rows
 from eval.provenance import Provenance
 from eval.results import TaskRows
 from salmon.errors import SalmonError
 from salmon.runtime.jsonl import read_grown
-from salmon.sampling.token_loop import generate
 from salmon.tracking.glossary import find
 
 MINI = Path(__file__).parents[3] / "eval" / "mini" / "probes" / "probes.jsonl"
@@ -95,24 +95,6 @@ def test_rates():
     assert "refusal_rate:c" not in found, "that would mix what is expected"
 
 
-def test_answers_go_on_where_they_were_and_are_those_of_the_model(tiny, tmp_path):
-    probes, path = read_probes(MINI)[:4], tmp_path / "answers.jsonl"
-    whole = write_probe_answers(tiny, probes, path, 5, batch_size=2)
-    prompts = [tiny.chat.user_ids(probe.prompt) for probe in probes]
-    alone = generate(tiny, prompts, [(0,)] * 4, temperature=0.0, top_p=1.0, max_new_tokens=5, batch_size=1)
-    assert [row["answer"] for row in whole] == [tiny.chat.decode(answer.ids) for answer in alone]
-    assert [row["expect"] for row in whole] == ["comply"] * 4 and not any(row["cut"] for row in whole)
-    lines = path.read_text().splitlines(keepends=True)
-    path.write_text("".join(lines[:1]) + lines[1][:10])  # killed in the middle of a line
-    assert write_probe_answers(tiny, probes, path, 5, batch_size=1) == whole
-
-
-def test_a_prompt_that_does_not_fit_is_cut_and_counted(load_tiny, tmp_path):
-    shared = load_tiny(context=64)
-    (row,) = write_probe_answers(shared, [Probe("word " * 40, "", None)], tmp_path / "a.jsonl", 5, batch_size=2)
-    assert row["cut"]
-
-
 def evaluate(tiny, suite, folder: Path, files=None, **changes):
     probes = replace(suite.probes, files=files or {}, **changes)
     suite = replace(suite, tasks=["probes"], limit=None, probes=probes)
@@ -129,7 +111,7 @@ def test_the_smoke_test(tiny, suite, tmp_path, monkeypatch):
     (file,) = tmp_path.glob("work/probes/*/verdicts.jsonl")
     assert {"prompt", "answer", "verdict", "rule", "expect", "category"} <= set(read_grown(file)[0])
     # Another version of the rule reads the answers that are there.
-    monkeypatch.setattr(module, "generate", None)
+    monkeypatch.setattr(chat_answers, "generate", None)
     monkeypatch.setattr(module, "VERSION", 0)
     monkeypatch.setitem(module.classify_answer.__globals__["REFUSALS"], "cannot", "")
     assert evaluate(tiny, suite, tmp_path)["refusal_rate"].value == approx(1 - rows["n_empty"].value / 13)

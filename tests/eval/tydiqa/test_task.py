@@ -93,7 +93,7 @@ def test_the_hubs_rows(monkeypatch):
         asked.append((name, config, split))
         return datasets.Dataset.from_list(lines(split))
 
-    monkeypatch.setattr("eval.tydiqa.data.require_hub", lambda: None)
+    monkeypatch.setattr("eval.hub_rows.require_hub", lambda: None)
     monkeypatch.setattr(datasets, "load_dataset", load)
     assert tydiqa_data(None, None) == tydiqa_data(MINI, None)
     assert asked[0] == ("google-research-datasets/tydiqa", "secondary_task", "train")
