@@ -213,8 +213,8 @@ COVERED = {
     "salmon/sft/demonstrations.py": {"sft", "prompts", "principles", "seed"},
     "salmon/preferences/stage.py": {"preferences", "prompts", "principles", "model", "seed", "paths"},  # paths: cache
     # of prompts: on_bad_line; of preferences: what the upstream fingerprint covers
-    "salmon/reward/stage.py": {"reward", "seed"},
-    "salmon/reward/curriculum.py": {"reward", "seed", "preferences", "principles"},
+    # of prompts: held_out, by what it leaves to train on
+    "salmon/reward/stage.py": {"reward", "seed", "prompts"},
     "salmon/reward/pretraining.py": {"reward", "seed", "prompts", "preferences"},
     "salmon/ppo/stage.py": {"ppo"},
     "salmon/ppo/setup.py": {"ppo", "principles"},

@@ -133,11 +133,6 @@ def _reward_rules(reward: RewardConfig) -> Iterator[str]:
             f"reward.consistency={reward.consistency} compares rows of a pair that are trained on together: set "
             "reward.rows_together to at least 2, or reward.consistency=0"
         )
-    if reward.consistency > 0 and reward.rows_together == 1:
-        yield (
-            f"reward.consistency={reward.consistency} compares rows of a pair that are trained on together: set "
-            "reward.rows_together to at least 2, or reward.consistency=0"
-        )
 
 
 def _ppo_rules(ppo: PPOConfig) -> Iterator[str]:

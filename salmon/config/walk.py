@@ -12,7 +12,7 @@ from salmon.config.setting import Constraints
 class Setting(NamedTuple):
     """One setting of a config."""
 
-    key: str  # dotted: "reward.curriculum[0].batch_size"
+    key: str  # dotted: "reward.parametric.lessons[0].pairs"
     value: Any
     constraints: Constraints
 

@@ -68,8 +68,9 @@ def sharded_batches(config: Config) -> dict[str, int]:
 def _batches(config: Config) -> Iterator[tuple[str, int]]:
     if "sft" in config.stages and config.sft.train.epochs:
         yield "sft.train.batch_size", config.sft.train.batch_size
-    if "reward" in config.stages and config.reward.train.epochs:
-        yield "reward.train.batch_size", config.reward.train.batch_size
+    if "reward" in config.stages:
+        if config.reward.train.epochs:
+            yield "reward.train.batch_size", config.reward.train.batch_size
         if config.reward.pretrain.data:
             yield "reward.pretrain.train.batch_size", config.reward.pretrain.train.batch_size
     if "ppo" in config.stages:

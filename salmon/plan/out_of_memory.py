@@ -17,7 +17,7 @@ from salmon.plan.planner import PLANNED, plan
 PHASE_OF = {
     "sft": {"self_align_demonstrations": "sample", "styled_demonstrations": "sample", "fit": "train"},
     "preferences": {"sample_pairs": "sample", "judge_all": "judge"},
-    # Pre-training and curriculum pass through "fit" as well; their settings have the same names below reward.
+    # Pre-training passes through "fit" as well; its settings have the same names below reward.pretrain.
     "reward": {"fit": "train", "held_out_accuracy": "train"},
     "dpo": {"with_reference": "reference", "sample_responses": "sample", "by_row": "log-probs", "fit": "train"},
     "best_of_n": {"sample_responses": "sample", "score": "score"},

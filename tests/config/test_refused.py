@@ -25,7 +25,7 @@ from salmon.config.model import NO_DROPOUT, Quantization
 from salmon.config.ppo import ValueInit
 from salmon.config.preferences import PairJudge
 from salmon.config.register import CONF
-from salmon.config.reward import CurriculumStage
+from salmon.config.reward import LessonSettings
 from salmon.config.run import Engine
 from salmon.config.sampling import RolloutBackend
 from salmon.config.schema import Config
@@ -164,7 +164,18 @@ STYLES = (
     "foreign, brief, prose, list, formal, informal, actually, excited, generic_advice, self_praise, counter_question"
 )
 
-CURRICULUM = {"principles": [], "wordings": 1, "pairs": 4, "batch_size": 2, "stop_at_accuracy": 0.9}
+LESSON = {
+    "words": 0.5,
+    "frames": 4,
+    "sentences": 0.5,
+    "absence": True,
+    "unedited": 0.3,
+    "crossed": 0.5,
+    "two_answers": 0.3,
+    "shortened": 1.0,
+    "pairs": 8,
+    "stop_at_accuracy": 0.9,
+}
 VLLM = {"rollout.backend": RolloutBackend.vllm}
 RULES: list[tuple[Given, str]] = [
     (
@@ -298,20 +309,31 @@ RULES: list[tuple[Given, str]] = [
     ({"reward.pretrain.train.epochs": 0}, "reward.pretrain.train.epochs=0 must be at least 1"),
     (
         {"reward.start": "FOLDER", "reward.train.epochs": 0, "reward.pretrain.data": "mismatched"},
-        "reward.train.epochs=0 takes reward.start as it is: set reward.pretrain.data=null and reward.curriculum=[]",
+        "reward.train.epochs=0 reads no judged rows: set reward.pretrain.data to null or to parametric",
     ),
     (
-        {"reward.consistency": 0.5, "reward.rows_together": 1},
+        {"reward.train.epochs": 0, "reward.pretrain.data": None},
+        "reward.train.epochs=0 must be at least 1, or give reward.start=FOLDER, which is then taken as it is, or "
+        "reward.pretrain.data=parametric, which needs no judged rows",
+    ),
+    (
+        {"reward.pretrain.data": "parametric", "reward.principles": False},
+        "reward.principles=false reads no principles, so reward.pretrain.data=parametric has nothing to teach: set "
+        "reward.pretrain.data=null",
+    ),
+    (
+        {"reward.pretrain.data": "parametric", "reward.parametric.lessons": []},
+        "reward.pretrain.data=parametric needs lessons: reward.parametric.lessons is empty",
+    ),
+    (
+        {"reward.consistency": 0.5, "reward.rows_together": 1, "reward.pretrain.data": None},
         "reward.consistency=0.5 compares rows of a pair that are trained on together: set reward.rows_together to at "
         "least 2, or reward.consistency=0",
     ),
     ({"dpo.train.epochs": 0}, "dpo.train.epochs=0 must be at least 1"),
-    *(
-        (
-            {f"{stage}.train.epochs": 0},
-            f"{stage}.train.epochs=0 must be at least 1, or give {stage}.start=FOLDER, which is then taken as it is",
-        )
-        for stage in ("sft", "reward")
+    (
+        {"sft.train.epochs": 0},
+        "sft.train.epochs=0 must be at least 1, or give sft.start=FOLDER, which is then taken as it is",
     ),
     *(
         ({f"{where}.{name}": value}, f"{where}.{name}={value} must {must}")
@@ -365,13 +387,13 @@ RULES: list[tuple[Given, str]] = [
     ),
     *(
         (
-            {"reward.curriculum": [CurriculumStage(**(CURRICULUM | {name: value}))]},
-            f"reward.curriculum[0].{said}",
+            {"reward.parametric.lessons": [LessonSettings(**(LESSON | {name: value}))]},
+            f"reward.parametric.lessons[0].{said}",
         )
         for name, value, said in (
             ("pairs", 0, "pairs=0 must be at least 1"),
-            ("wordings", 0, "wordings=0 must be at least 1, or null for all"),
-            ("batch_size", 0, "batch_size=0 must be at least 1"),
+            ("frames", 0, "frames=0 must be at least 1, or null for all"),
+            ("words", -0.5, "words=-0.5 must be between 0 and 1"),
             ("stop_at_accuracy", 1.5, "stop_at_accuracy=1.5 must be between 0 and 1"),
         )
     ),
@@ -670,7 +692,7 @@ def test_each_rule_is_broken_above(with_values: Callable[[Given], Config]) -> No
 # --- limits beside the settings ----------------------------------------------------------------
 
 # A group in a list, and a number in a mapping: their limits hold as well.
-NESTED: Given = {"reward.curriculum": [CurriculumStage(**CURRICULUM)], "sft.styles": {"brief": 0.5}}
+NESTED: Given = {"reward.parametric.lessons": [LessonSettings(**LESSON)], "sft.styles": {"brief": 0.5}}
 
 
 @pytest.fixture(scope="module")

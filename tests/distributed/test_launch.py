@@ -101,7 +101,6 @@ BATCHES = [
     "reward.pretrain.data=mismatched",
     "reward.pretrain.train.batch_size=8",
     "dpo.train.batch_size=4",
-    "reward.curriculum=[{principles: [], wordings: 1, pairs: 9, batch_size: 4, stop_at_accuracy: 1.0}]",
 ]
 
 
@@ -153,8 +152,15 @@ def test_stages_that_take_an_adapter_as_it_is_share_nothing(tmp_path: Path) -> N
         "reward.train.epochs=0",
         "reward.start=/elsewhere",
         "reward.train.batch_size=3",
+        "reward.pretrain.data=null",
     ]
     check_batch_sizes(config(tmp_path, *taken)[0], 2, False)
+
+
+def test_a_reward_model_of_parametric_principles_alone_shares_its_lessons(tmp_path: Path) -> None:
+    alone = ["stages=[reward]", "reward=parametric", "reward.train.batch_size=3", "reward.pretrain.train.batch_size=5"]
+    with pytest.raises(SalmonError, match=r"in each step: reward.pretrain.train.batch_size=5 \(4 and 6 would\)\."):
+        check_batch_sizes(config(tmp_path, *alone)[0], 2, False)
 
 
 def test_batches_smaller_than_the_number_of_processes_are_refused_together(tmp_path: Path) -> None:
@@ -165,7 +171,6 @@ def test_batches_smaller_than_the_number_of_processes_are_refused_together(tmp_p
         f"{key} gives nothing to {8 - n} of 8 processes: raise it to 8, or start {n}"
         for key, n in (
             ("sft.train.batch_size=6", 6),
-            ("reward.curriculum[0].batch_size=4", 4),
             ("ppo.minibatch=4", 4),
             ("dpo.train.batch_size=4", 4),
         )

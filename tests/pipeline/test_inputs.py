@@ -12,7 +12,6 @@ from omegaconf import OmegaConf
 
 from eval.sources import BUNDLED
 from salmon.config.register import CONF, register
-from salmon.config.reward import CurriculumStage
 from salmon.config.schema import Config
 from salmon.config.typed import to_typed
 from salmon.errors import SalmonError, check_all
@@ -26,10 +25,10 @@ FILES = {
     "demonstrations.jsonl": '{"prompt": "Why?"}\n',
     "pairs.jsonl": '{"prompt": "Why?", "chosen": "So."}\n',
     "probes.jsonl": '{"prompt": "Why?", "expect": "perhaps"}\n',
+    "family.py": "FAMILY = 1\n",
     "unchecked.yaml": "principles:\n- {name: Kind, definition: The response is kind.}\n",
     "answers.jsonl": '{"question_id": 1, "choices": []}\n',
 }
-CURRICULUM = [CurriculumStage(principles=["Kindd"], wordings=1, pairs=4, batch_size=4, stop_at_accuracy=0.9)]
 WRONG: list[tuple[dict[str, Any], str]] = [
     ({"sft.source": "self_align", "prompts.sft": "bad.jsonl"}, "bad.jsonl, line 2"),
     ({"sft.source": "demonstrations", "sft.demonstrations": "demonstrations.jsonl"}, "demonstrations.jsonl, line 1"),
@@ -51,7 +50,9 @@ WRONG: list[tuple[dict[str, Any], str]] = [
         "holds no key .* preferences.judge.server.base_url",
     ),
     ({"reward.pretrain.data": "pairs.jsonl"}, "pairs.jsonl, line 1"),
-    ({"reward.curriculum": CURRICULUM}, r"reward.curriculum\[0\].principles: .*Kindd"),
+    ({"reward.parametric.answers": "pairs.jsonl"}, "pairs.jsonl, line 1"),
+    ({"reward.parametric.families": ["./family.py"]}, "family.py has no tuple FAMILIES"),
+    ({"reward.parametric.held_out_families": ["lenght"]}, 'no family "lenght" .did you mean "length"'),
     ({"reward.probe.every": 2, "reward.probe.reworded": "verifiable_paraphrased"}, "nothing bundled is named"),
     ({"prompts.ppo": "bad.jsonl"}, "bad.jsonl, line 2"),
     ({"principles.monitor": "verifiabel_11"}, "did you mean"),

@@ -15,7 +15,6 @@ from hydra import compose, initialize_config_dir
 
 from eval.config import EVAL_TASKS, JudgeKind, PairsSettings, SafetyProbeSettings
 from salmon.config.register import CONF, register
-from salmon.config.reward import CurriculumStage
 from salmon.config.sampling import RolloutBackend
 from salmon.config.schema import Config
 from salmon.config.sft import SFTSource
@@ -86,7 +85,6 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Config:
     cfg: Config = to_typed(composed, Config)
     cfg.sft.source = SFTSource.self_align
     cfg.reward.pretrain.data = str(folder / "pairs.jsonl")
-    cfg.reward.curriculum = [CurriculumStage([], 1, 4, 4, 0.9)]
     cfg.eval.tasks = list(EVAL_TASKS)
     cfg.eval.mt_bench.judge.kind = cfg.eval.truthfulqa_gen.judge.kind = JudgeKind.openai
     cfg.eval.pairs = PairsSettings({}, ["harmless_11"])

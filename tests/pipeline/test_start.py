@@ -69,7 +69,7 @@ def same(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
     return one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
 
 
-TAKEN = ("sft.train.epochs=0", "reward.train.epochs=0")
+TAKEN = ("sft.train.epochs=0", "reward.train.epochs=0", "reward.pretrain.data=null")
 
 
 def test_ppo_goes_on_from_a_policy_and_a_reward_model_of_others(given: Path, tiny_cache: Path, tmp_path: Path) -> None:
@@ -124,12 +124,15 @@ def test_an_artifact_of_the_store_is_a_start_too(given: Path, tiny_cache: Path, 
     ("words", "message"),
     [
         (["sft.train.epochs=0"], r"sft.train.epochs=0 must be at least 1, or give sft.start=FOLDER"),
-        (["reward.train.epochs=0"], r"reward.train.epochs=0 must be at least 1, or give reward.start=FOLDER"),
+        (
+            ["reward.train.epochs=0", "reward.pretrain.data=null"],
+            r"reward.train.epochs=0 must be at least 1, or give reward.start=FOLDER",
+        ),
         (["reward.pretrain.train.epochs=0"], r"reward.pretrain.train.epochs=0 must be at least 1$"),
         (["dpo.train.epochs=0"], r"dpo.train.epochs=0 must be at least 1$"),
         (
             ["reward.start=GIVEN/reward", "reward.train.epochs=0", "reward.pretrain.data=mismatched"],
-            "set reward.pretrain.data=null and reward.curriculum=..$",
+            "reads no judged rows: set reward.pretrain.data to null or to parametric$",
         ),
         (["sft.start=GIVEN/nothing"], "GIVEN/nothing: there is no adapter"),
         (["sft.start=GIVEN/delta"], "adapter_model.bin is a pickle"),
@@ -138,11 +141,11 @@ def test_an_artifact_of_the_store_is_a_start_too(given: Path, tiny_cache: Path, 
             "has r=8 and lora_alpha=16.*set model.lora.r=8 model.lora.alpha=16",
         ),
         (
-            ["reward.start=GIVEN/policy", "reward.train.epochs=0", "stages=[reward]"],
+            ["reward.start=GIVEN/policy", *TAKEN[1:], "stages=[reward]"],
             "has the adapter but no scalar_head",
         ),
         (
-            ["reward.start=GIVEN/reward", "reward.train.epochs=0", "stages=[reward]", "reward.layers=1"],
+            ["reward.start=GIVEN/reward", *TAKEN[1:], "stages=[reward]", "reward.layers=1"],
             "reward.layers=1, but the model in .* has null: set reward.layers=null",
         ),
     ],

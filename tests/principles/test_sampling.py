@@ -1,7 +1,6 @@
 """Weighted draws against PAPER.md 2.6 and against an exact computation; negation."""
 
 from collections import Counter
-from dataclasses import replace
 from itertools import permutations
 
 import numpy as np
@@ -154,26 +153,6 @@ def test_wordings_are_uniform_within_each_polarity():
     # .6 / 3 = .2 and .4 / 2 = .2; 5 standard errors: 5 * sqrt(.2 * .8 / 20000)
     assert set(counts) == {"Be short.", "Be terse.", "Few words.", "Ramble.", "Drone."}
     assert {text: n / DRAWS for text, n in counts.items()} == pytest.approx(dict.fromkeys(counts, 0.2), abs=0.0142)
-
-
-def test_half_of_the_wordings_are_written_and_half_framed_where_there_are_both():
-    principle = replace(MANY, framed=("Aim for brevity.",), negative_framed=tuple(f"Aim for {n}." for n in range(4)))
-    rng = np.random.default_rng(8)
-    counts = Counter(draw_guidelines([principle], 0.5, rng, n % 2 == 1)[0].text for n in range(DRAWS))
-    expected = {
-        "Be short.": 1 / 12,
-        "Be terse.": 1 / 12,
-        "Few words.": 1 / 12,
-        "Aim for brevity.": 1 / 4,
-        "Ramble.": 1 / 8,
-        "Drone.": 1 / 8,
-        **{f"Aim for {n}.": 1 / 16 for n in range(4)},
-    }
-    # 5 standard errors of the largest: 5 * sqrt(.25 * .75 / 20000)
-    assert {text: n / DRAWS for text, n in counts.items()} == pytest.approx(expected, abs=0.0154)
-    assert Guideline(principle, True, 5).text == "Aim for 3."
-    with pytest.raises(ValueError, match="no wording 6"):
-        Guideline(principle, True, 6)
 
 
 def test_wordings_at_the_limits_of_the_negation_probability():

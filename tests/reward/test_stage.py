@@ -1,4 +1,4 @@
-"""The reward stage from outside: a curriculum, then the judged rows; an adapter with its head; what it refuses."""
+"""The reward stage from outside: lessons, then the judged rows; an adapter with its head; what it refuses."""
 
 import json
 
@@ -12,10 +12,13 @@ from tests.tiny_run import metrics_of, rows_of, run_tiny, tiny_config
 pytestmark = pytest.mark.slow
 
 
-def test_the_curriculum_comes_before_the_judged_rows(tiny_run):
+def test_lessons_come_before_the_judged_rows_and_are_recorded(tiny_run):
     rows = metrics_of(tiny_run["reward"])
-    first, judged = ([row["step"] for row in rows if f"{name}/loss" in row] for name in ("curriculum", "reward"))
+    first, judged = ([row["step"] for row in rows if f"{name}/loss" in row] for name in ("parametric", "reward"))
     assert first and judged and max(first) < min(judged)
+    record = json.loads((tiny_run["reward"].artifact.path / "universe.json").read_text(encoding="utf-8"))
+    assert record["principles"] > 1000 and not set(record["unseen"]) & set(record["trained"]["families"])
+    assert [row["step"] for row in rows if "probe_unread/asserted" in row]
 
 
 def test_the_model_is_an_adapter_and_its_head(tiny_run, tmp_path):

@@ -13,7 +13,6 @@ from tests.sweeps.sweep_folders import add_artifact, add_job, make_sweep
 RECORDED = {
     "judge/flip_rate": "judge/order_disagreement_rate",
     "judge/No Self-Praise/flip_rate": "judge/No Self-Praise/order_disagreement_rate",
-    "lesson/accuracy": "curriculum/accuracy",
     "judge/and/or/flip_rate": "judge/and/or/order_disagreement_rate",
 }
 SAME = ("probe/flip_rate", "eval/reward/principle_following/flip_rate", "judge/tie_rate", "held_out/reward")

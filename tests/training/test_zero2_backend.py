@@ -53,7 +53,7 @@ def train(here: World, path: Path, first: int, last: int) -> dict[str, Any]:
     held = sum(entry["exp_avg"].numel() for entry in state.values())
     trained.close()
     before = [p.clone() for p in trained.parameters.values()]
-    again = Trainer(trained.parameters, SETTINGS)  # as the reward model's curriculum trains the same tensors in turn
+    again = Trainer(trained.parameters, SETTINGS)  # as the reward model's lessons train the same tensors in turn
     again.close()
     assert all(torch.equal(p, b) for p, b in zip(trained.parameters.values(), before, strict=True))
     return {"norms": norms, "weights": [p.tolist() for p in trained.parameters.values()], "held": held}
