@@ -10,6 +10,7 @@ from hydra import compose, initialize_config_dir
 
 from salmon.config.data import OnBadLine
 from salmon.config.register import CONF, register
+from salmon.config.reward import MISMATCHED, PARAMETRIC
 from salmon.config.schema import Config
 from salmon.config.sft import SFTSource
 from salmon.config.typed import to_typed
@@ -20,6 +21,7 @@ from salmon.models.chat import ChatFormat
 from salmon.pipeline.registry import STAGES
 from salmon.ppo.prompts import select_ppo_prompts
 from salmon.preferences.prompts import select_preference_prompts
+from salmon.principles.parametric.universe import load_universe
 from salmon.reward.pretraining import pretraining_pairs
 from salmon.sampling.prompts import Wanted, select_prompts
 from salmon.sft.demonstrations import given_demonstrations
@@ -85,9 +87,12 @@ def trained_and_measured(cfg: Config, chat: ChatFormat) -> tuple[dict[str, set[s
     else:
         sft = select_prompts(cfg.prompts.sft, cfg.prompts, Wanted("sft", cfg.sft.num_prompts), chat, cfg.seed).training
     trained = {"sft": sft, "preferences, reward and dpo": preferences.training, "ppo": ppo.training}
-    if cfg.reward.pretrain.data not in (None, "mismatched"):
-        trained["reward.pretrain"] = pretraining_pairs(cfg, Path())
     measured = {"reward model": preferences.held_out, "ppo, dpo and best_of_n": ppo.held_out}
+    if cfg.reward.pretrain.data == PARAMETRIC:
+        universe = load_universe(cfg.reward.parametric, cfg.prompts.held_out)
+        trained["reward.pretrain"], measured["parametric principles"] = universe.training, universe.held_out
+    elif cfg.reward.pretrain.data not in (None, MISMATCHED):
+        trained["reward.pretrain"] = pretraining_pairs(cfg, Path())
     found = [{name: {words(row.prompt) for row in rows} for name, rows in each.items()} for each in (trained, measured)]
     return found[0], found[1]
 

@@ -15,6 +15,7 @@ from hydra import compose, initialize_config_dir
 
 from eval.config import EVAL_TASKS, JudgeKind, PairsSettings, SafetyProbeSettings
 from salmon.config.register import CONF, register
+from salmon.config.reward import PARAMETRIC
 from salmon.config.sampling import RolloutBackend
 from salmon.config.schema import Config
 from salmon.config.sft import SFTSource
@@ -215,6 +216,15 @@ TEXTS = {
     "prompts.jsonl": '{"prompt": "Why is it kind?"}\n',
     "answers.jsonl": '{"prompt": "Why?", "response": "So kind."}\n',
     "pairs.jsonl": '{"prompt": "Why?", "chosen": "So kind.", "rejected": "No."}\n',
+    "parametric.jsonl": "".join(
+        json.dumps({"prompt": f"Why number {n}?", "response": answer}) + "\n"
+        for n in range(9)
+        for answer in ("It is kind.", "So it was.")
+    ),
+    "families.py": """from dataclasses import replace
+from salmon.principles.parametric.families.exclamation import EXCLAMATION
+FAMILIES = (replace(EXCLAMATION, name="another"),)  # of this kind
+""",
     f"adapter/{adapter_files.CONFIG}": '{"peft_type": "LORA", "r": 4, "lora_alpha": 8, "task": "kind"}',
     f"adapter/{adapter_files.WEIGHTS}": "weights",
 }
@@ -226,6 +236,10 @@ def demonstrated(cfg: Config) -> None:
 
 def whole_bank(cfg: Config) -> None:
     cfg.principles.reward_exclude = []
+
+
+def parametric(cfg: Config) -> None:
+    cfg.reward.pretrain.data = PARAMETRIC
 
 
 Prepare = Callable[[Config], None]
@@ -243,6 +257,8 @@ BY_CONTENT: dict[str, tuple[str, set[str], Prepare | None]] = {  # setting -> fi
     "sft.demonstrations": ("answers.jsonl", {"sft"}, demonstrated),
     "reward.start": ("adapter", {"reward"}, None),
     "reward.pretrain.data": ("pairs.jsonl", {"reward"}, None),
+    "reward.parametric.answers": ("parametric.jsonl", {"reward"}, parametric),
+    "reward.parametric.families": ("families.py", {"reward"}, parametric),
 }
 
 
@@ -269,7 +285,7 @@ def test_a_file_counts_by_its_content_and_not_by_its_spelling(
         if prepare is not None:
             prepare(cfg)
         owner, field = next((owner, field) for found, owner, field in leaves(cfg) if found == key)
-        setattr(owner, field.name, path)
+        setattr(owner, field.name, [path] if isinstance(getattr(owner, field.name), list) else path)
         return identities(cfg)
 
     one, *others = [of(path) for path in (f"./{name}", str(tmp_path / name), f"~/{name}", f"copy/{name}")]
