@@ -100,8 +100,15 @@ def insert_either(text: str, options: Sequence[str], rng: np.random.Generator) -
     if place == 0:
         gap = "\n" if _LISTED.match(text) else " "
         return [f"{option}{gap}{text}" for option in options]
-    before = finish(text) if place == len(text) else text[:place]
+    before = finish(text[:place])
     return [f"{before} {option}{text[place:]}" for option in options]
+
+
+def padded(text: str, rng: np.random.Generator) -> str:
+    """The text, in two of five cases with a neutral sentence, so that the answer with more of a feature is not always
+    the longer one.
+    """
+    return insert(text, neutral(rng)[0], rng) if rng.random() < 0.4 else text
 
 
 def shorten(text: str, rng: np.random.Generator) -> str:
