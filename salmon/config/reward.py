@@ -52,7 +52,9 @@ class ParametricSettings:
 
     # JSONL of {prompt, response} with several answers to each prompt, or "hub:NAME[:SPLIT]"; null = the bundled ones
     answers: str | None = setting(by_content=True)
-    families: list[str] = MISSING  # Python files with further families (a tuple FAMILIES); they are run
+    families: list[str] = setting(
+        by_content=True
+    )  # Python files with further families (a tuple FAMILIES); they are run
     split_seed: int = MISSING  # of what is held out; not the training's seed, so that seeds are measured on the same
     held_out: float = setting(at_least=0, below=1)  # share of frames, sentences, topics and words never trained on
     held_out_families: list[str] = MISSING  # families never trained on at all

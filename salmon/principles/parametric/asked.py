@@ -2,16 +2,19 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import count
 
 import numpy as np
 
 from salmon.config.reward import LessonSettings, ParametricSettings
+from salmon.errors import SalmonError
 from salmon.principles.parametric.answers import AnsweredPrompt
 from salmon.principles.parametric.pairs import Feature, FeaturePair, draw_pair, draw_unedited
 from salmon.principles.parametric.split import Side
 from salmon.principles.parametric.wording import worded
 from salmon.runtime.seeding import stream
 
+FRUITLESS = 500  # tries in a row that make no pair before a lesson is given up
 ROW_OF_TWO = 0.6  # share of the rows with two principles that are of two features, where a pair has two
 
 
@@ -49,19 +52,29 @@ def lesson_pairs(
     settings: ParametricSettings,
     *key: str | int,
 ) -> Iterator[AskedPair]:
-    """The pairs of a lesson, without end; each has a random stream of its own below ``key``."""
+    """The pairs of a lesson, without end; each has a random stream of its own below ``key``.
+
+    Raises:
+        SalmonError: hundreds of tries in a row make no pair.
+    """
     about_words = tuple(family for family in side.families if family.words)
     others = tuple(family for family in side.families if not family.words)
-    number = 0
-    while True:
+    made = -1  # the number of the last pair
+    for number in count():
+        if number - made > FRUITLESS:
+            raise SalmonError(
+                f"parametric principles: {FRUITLESS} tries in a row made no pair of answers under "
+                f"{', '.join(family.name for family in side.families)}. More reward.parametric.principles, or "
+                "reward.parametric.answers that differ more, are needed"
+            )
         rng = stream(*key, number)
-        number += 1
         if rng.random() < lesson.unedited:
             pair = draw_unedited(side, prompts, 2, rng)
         else:
             words = about_words if about_words and (rng.random() < lesson.words or not others) else others
             pair = draw_pair(words[int(rng.integers(len(words)))], side, prompts, lesson, rng)
         if pair is not None:
+            made = number
             yield AskedPair(pair, tuple(asked_of(pair, side, lesson, settings, rng)))
 
 

@@ -7,7 +7,8 @@ import numpy as np
 
 PARAMETER = "{p}"  # stands for the parameter in texts
 NO_PARAMETER = ("",)
-TEXTS = ("topics", "absence", "wanted", "unwanted")  # the fields of a family that are texts
+TOPICS, SENTENCES = ("topics", "absence"), ("wanted", "unwanted")
+TEXTS = (*TOPICS, *SENTENCES)  # the fields of a family that are texts
 
 # (prompt, response, parameter) -> how much of the feature the response has; more is further in the direction of
 # ``wanted``. None where there is nothing to say, as of a prompt that names no number.

@@ -41,21 +41,31 @@ def own_families(path: Path) -> tuple[Family, ...]:
 def family_problems(family: Family, prompts: Sequence[AnsweredPrompt], words: Sequence[str]) -> Iterator[str]:
     """What is wrong with a family: its functions, its texts, or that its edit makes nothing that differs."""
     where = f"family {family.name}"
-    broken = [name for name in ("measure", "edit") if not callable(getattr(family, name))]
-    yield from (f"{where}: has no {name} (a function)" for name in broken)
-    yield from (f"{where}: {text}" for text in _text_problems(family))
+    broken = [f"{name} must be a function" for name in ("measure", "edit") if not callable(getattr(family, name))]
+    broken += [
+        f'{name} must be a tuple of texts, such as ("one",)'
+        for name in (*TEXTS, "parameters")
+        if not isinstance(getattr(family, name), tuple) or not all(isinstance(t, str) for t in getattr(family, name))
+    ]
+    broken += ["parameters is empty"] if family.parameters == () else []
+    yield from (f"{where}: {text}" for text in broken)
     if broken:
         return
+    yield from (f"{where}: {text}" for text in _text_problems(family))
     example = ""
     rng = stream(0, "family", family.name)
     for number in rng.permutation(len(prompts))[:TRIED]:
-        asked = prompts[number]
+        prompt, answer = prompts[number].prompt, prompts[number].answers[0]
         parameter = pick(words if family.words and family.parameters == NO_PARAMETER else family.parameters, rng)
-        first, second = family.edit(asked.prompt, asked.answers[0], parameter, rng)
-        if family.prefers(asked.prompt, first, second, parameter) == 1:
+        try:
+            first, second = family.edit(prompt, answer, parameter, rng)
+            if family.prefers(prompt, first, second, parameter) == 1:
+                return
+        except Exception as error:  # whatever the user's own code raises
+            yield f"{where}: its edit or its measure fails at {answer[:60]!r}: {type(error).__name__}: {error}"
             return
         example = example or f"{first[:60]!r} against {second[:60]!r}"
-    yield f"{where}: its edit makes no two answers that its measure tells apart, such as {example}"
+    yield f"{where}: its edit makes no two answers of which its measure says that the first has more, such as {example}"
 
 
 def _text_problems(family: Family) -> Iterator[str]:

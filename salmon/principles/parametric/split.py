@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from salmon.principles.parametric import frames
-from salmon.principles.parametric.family import NO_PARAMETER, TEXTS, Family
+from salmon.principles.parametric.family import NO_PARAMETER, TEXTS, TOPICS, Family
 from salmon.runtime.seeding import stream
 
 
@@ -46,9 +46,8 @@ class SplitRule:
         return int.from_bytes(digest, "big") / 2**64 < self.share
 
     def side(self, kind: str, texts: Sequence[str], held_out: bool) -> tuple[str, ...]:
-        """The texts of one side, in their order; all of them where the side would be empty."""
-        chosen = tuple(text for text in texts if self.holds_out(kind, text) == held_out)
-        return chosen or tuple(texts)
+        """The texts of one side, in their order; there may be none."""
+        return tuple(text for text in texts if self.holds_out(kind, text) == held_out)
 
 
 def trained_side(rule: SplitRule, families: Sequence[Family], words: Sequence[str]) -> Side:
@@ -90,16 +89,21 @@ def _shuffled(values: Sequence[str], seed: int, name: str) -> list[str]:
 
 
 def _side(rule: SplitRule, families: Sequence[Family], words: Sequence[str], held_out: bool) -> Side:
-    divided = tuple(
-        replace(
-            family,
-            **{name: rule.side(f"{family.name} {name}", getattr(family, name), held_out) for name in TEXTS},
-        )
-        for family in families
-    )
     return Side(
-        divided,
-        rule.side("for", frames.FOR, held_out),
-        rule.side("against", frames.AGAINST, held_out),
-        rule.side("word", words, held_out),
+        tuple(_divided(rule, family, held_out) for family in families),
+        rule.side("for", frames.FOR, held_out) or frames.FOR,
+        rule.side("against", frames.AGAINST, held_out) or frames.AGAINST,
+        rule.side("word", words, held_out) or tuple(words),
     )
+
+
+def _divided(rule: SplitRule, family: Family, held_out: bool) -> Family:
+    """A family with its texts of one side.
+
+    Where all its topics are on the other side, it has those: in this side's frames they are new texts. Whole sentences
+    would not be, so that it may have none.
+    """
+    texts = {name: rule.side(f"{family.name} {name}", getattr(family, name), held_out) for name in TEXTS}
+    for name in TOPICS:
+        texts[name] = texts[name] or getattr(family, name)
+    return replace(family, **texts)

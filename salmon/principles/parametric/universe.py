@@ -14,10 +14,12 @@ from salmon.data.checked import suggestion
 from salmon.data.split import split_by_prompt
 from salmon.errors import SalmonError
 from salmon.principles.parametric import families as package
+from salmon.principles.parametric import frames
 from salmon.principles.parametric.answers import AnsweredPrompt, load_answers, words_of
 from salmon.principles.parametric.family import TEXTS, Family
 from salmon.principles.parametric.own_families import family_problems, own_families
 from salmon.principles.parametric.split import Side, SplitRule, held_out_side, limited, trained_side, unseen_families
+from salmon.runtime.files import file_digest
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,7 @@ class Universe:
     training: tuple[AnsweredPrompt, ...]  # answers to prompts that stages may train on
     held_out: tuple[AnsweredPrompt, ...]  # answers to held-out prompts
     principles: int | None  # most of them that are trained on
+    code: tuple[str, ...]  # digests of the files of users' families
 
     @cached_property
     def trained(self) -> Side:
@@ -58,13 +61,23 @@ class Universe:
         }
 
     def content(self) -> dict[str, Any]:
-        """Every text and answer that can change a result, for fingerprints."""
-        return {"families": _texts(self.families), "words": self.words, "training": [asdict(a) for a in self.training]}
+        """Everything of files and texts that can change a result, for fingerprints."""
+        return {
+            "families": _texts(self.families),
+            "code": self.code,
+            "frames": [frames.FOR, frames.AGAINST],
+            "words": self.words,
+            "training": [asdict(asked) for asked in self.training],
+        }
 
 
 def _plain(side: Side) -> dict[str, Any]:
-    frames = {"frames_for": side.frames_for, "frames_against": side.frames_against}
-    return {"families": _texts(side.families), **frames, "words": side.words}
+    return {
+        "families": _texts(side.families),
+        "frames_for": side.frames_for,
+        "frames_against": side.frames_against,
+        "words": side.words,
+    }
 
 
 def _texts(families: Iterable[Family]) -> dict[str, Any]:
@@ -88,7 +101,8 @@ def load_universe(settings: ParametricSettings, held_out_prompts: float) -> Univ
     Raises:
         SalmonError: a file cannot be read, a family is not sound, or a name is none of a family.
     """
-    own = [family for file in settings.families for family in own_families(Path(file))]
+    files = [Path(file).expanduser() for file in settings.families]
+    own = [family for file in files for family in own_families(file)]
     families = (*all_families(), *own)
     answers = [asked for asked in load_answers(settings.answers) if len(asked.answers) > 1]
     words = tuple(words_of(answers))
@@ -111,4 +125,5 @@ def load_universe(settings: ParametricSettings, held_out_prompts: float) -> Univ
     if problems:
         raise SalmonError("\n  - ".join(["parametric principles:", *problems]))
     rule = SplitRule(settings.split_seed, settings.held_out, tuple(settings.held_out_families))
-    return Universe(families, words, rule, tuple(split.training), tuple(split.held_out), settings.principles)
+    code = tuple(map(file_digest, files))
+    return Universe(families, words, rule, tuple(split.training), tuple(split.held_out), settings.principles, code)

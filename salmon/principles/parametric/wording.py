@@ -14,10 +14,11 @@ def worded(family: Family, parameter: str, wanted: bool, side: Side, sentences: 
     Args:
         family: with the texts of the side.
         wanted: asked for; False: spoken against.
-        sentences: probability of a whole sentence instead of a frame.
+        sentences: probability of a whole sentence instead of a frame, where the side has one.
     """
-    if rng.random() < sentences:
-        text = pick(family.wanted if wanted else family.unwanted, rng)
+    whole = family.wanted if wanted else family.unwanted
+    if rng.random() < sentences and whole:
+        text = pick(whole, rng)
     else:
         contrary = bool(family.absence) and rng.random() < len(family.absence) / (
             len(family.absence) + len(family.topics)

@@ -1,0 +1,41 @@
+"""Settings of parametric principles, without the composed ones."""
+
+from typing import Any
+
+from salmon.config.reward import LessonSettings, ParametricSettings
+
+HELD_OUT_FAMILIES = ("closing_question", "exclamation")
+
+
+def parametric(**changes: Any) -> ParametricSettings:
+    """Everything bundled, of which two families and 0.15 of all texts are held out; one lesson."""
+    given = {
+        "answers": None,
+        "families": [],
+        "split_seed": 0,
+        "held_out": 0.15,
+        "held_out_families": list(HELD_OUT_FAMILIES),
+        "principles": None,
+        "contraries": True,
+        "paraphrased": 0.3,
+        "together": 0.35,
+        "lessons": [lesson()],
+    }
+    return ParametricSettings(**(given | changes))
+
+
+def lesson(**changes: Any) -> LessonSettings:
+    """A lesson in which everything occurs."""
+    given = {
+        "words": 0.4,
+        "frames": None,
+        "sentences": 0.5,
+        "absence": True,
+        "unedited": 0.3,
+        "crossed": 0.5,
+        "two_answers": 0.4,
+        "shortened": 0.5,
+        "pairs": 20,
+        "stop_at_accuracy": 1.0,
+    }
+    return LessonSettings(**(given | changes))

@@ -1,0 +1,153 @@
+"""What is asked of a pair: no held-out text or family, the right answers, and the same for equal seeds."""
+
+from collections import Counter
+from itertools import islice
+
+import numpy as np
+import pytest
+
+from salmon.errors import SalmonError
+from salmon.principles.parametric.answers import AnsweredPrompt
+from salmon.principles.parametric.asked import asked_of, lesson_pairs, lesson_side
+from salmon.principles.parametric.family import Family
+from salmon.principles.parametric.frames import AGAINST, FOR
+from salmon.principles.parametric.pairs import Feature, FeaturePair
+from salmon.principles.parametric.split import Side
+from tests.principles.parametric.all_texts import all_texts
+from tests.principles.parametric.settings import HELD_OUT_FAMILIES, lesson, parametric
+
+TALK = parametric(together=1.0)
+
+
+@pytest.fixture(scope="module")
+def pairs(universe):
+    """Three hundred pairs of the trained side, each with a row of two principles."""
+    return list(islice(lesson_pairs(universe.trained, universe.training, lesson(), TALK, 0, "test"), 300))
+
+
+def texts_of(feature: Feature, side: Side) -> dict[str, int]:
+    """1 for each text that asks for a feature, -1 for each that speaks against it."""
+    wanted, unwanted = (all_texts(feature.family, feature.parameter, polarity, side) for polarity in (True, False))
+    assert not wanted & unwanted
+    return dict.fromkeys(wanted, 1) | dict.fromkeys(unwanted, -1)
+
+
+def more(pair: FeaturePair, feature: Feature) -> int:
+    one, two = (feature.family.measure(pair.prompt, text, feature.parameter) for text in (pair.first, pair.second))
+    return int(np.sign(one - two))
+
+
+def test_every_row_says_what_the_measures_say_in_trained_texts_only(universe, pairs):
+    """Recomputed from the guidelines' texts and the families' measures alone."""
+    rows = Counter()
+    for found in pairs:
+        pair = found.pair
+        texts = [(texts_of(feature, universe.trained), more(pair, feature)) for feature in pair.features]
+        for asked in found.asked:
+            votes = 0
+            for guideline in asked.guidelines:
+                stated = [polarity[guideline] * sign for polarity, sign in texts if guideline in polarity]
+                assert len(stated) == 1, guideline
+                votes += stated[0]
+            assert asked.prefers == np.sign(votes)
+            rows[len(asked.guidelines), asked.prefers] += 1
+    assert min(rows[key] for key in ((1, 1), (1, -1), (2, 0), (2, 1), (2, -1))) > 20
+
+
+def test_nothing_held_out_is_seen(universe, pairs):
+    prompts, answers = {p.prompt for p in universe.training}, {a for p in universe.held_out for a in p.answers}
+    held_out = {p.prompt for p in universe.held_out}
+    assert prompts and held_out and not prompts & held_out
+    for found in pairs:
+        assert found.pair.prompt in prompts and not {found.pair.first, found.pair.second} & answers
+        for feature in found.pair.features:
+            assert feature.family.name not in HELD_OUT_FAMILIES
+            if feature.family.words:
+                assert feature.parameter in universe.trained.words
+                assert feature.parameter not in universe.unread.words
+
+
+def test_opposed_rows_of_two_are_ties_and_name_no_meaning(pairs):
+    ties = [asked for found in pairs for asked in found.asked if asked.prefers == 0]
+    assert ties and all(len(asked.guidelines) == 2 and asked.meaning == "" for asked in ties)
+    assert all(asked.meaning for found in pairs for asked in found.asked if len(asked.guidelines) == 1)
+
+
+def test_equal_meanings_ask_for_the_same(universe, pairs):
+    same = 0
+    for found in pairs:
+        by_meaning = {}
+        for asked in found.asked:
+            if asked.meaning:
+                by_meaning.setdefault(asked.meaning, []).append(asked)
+        for group in by_meaning.values():
+            assert len({asked.prefers for asked in group}) == 1 and len(group) <= 2
+            same += len(group) == 2
+    assert same > 100
+
+
+def test_equal_seeds_give_equal_pairs_whatever_their_number(universe, pairs):
+    def first(number: int, *key):
+        return list(islice(lesson_pairs(universe.trained, universe.training, lesson(), TALK, *key), number))
+
+    again = first(12, 0, "test")
+    shown = [(p.pair.first, p.pair.second, p.asked) for p in pairs[:12]]
+    assert [(p.pair.first, p.pair.second, p.asked) for p in again] == shown
+    assert [(p.pair.first, p.pair.second, p.asked) for p in first(12, 1, "test")] != shown
+
+
+@pytest.mark.parametrize(("contraries", "expected"), [(True, {1, -1}), (False, {1})])
+def test_contraries_may_be_left_out(universe, contraries, expected):
+    settings = parametric(contraries=contraries, together=0.0, paraphrased=0.0)
+    edited = lesson(unedited=0.0, crossed=0.0)
+    found = list(islice(lesson_pairs(universe.trained, universe.training, edited, settings, 0), 30))
+    assert all({asked.prefers for asked in p.asked} == expected for p in found)
+    assert all(len(p.asked) == len(expected) for p in found)
+
+
+def test_without_contraries_two_principles_never_disagree_by_negation(universe):
+    settings = parametric(contraries=False, together=1.0)
+    for found in islice(lesson_pairs(universe.trained, universe.training, lesson(), settings, 0), 30):
+        texts = [texts_of(feature, universe.trained) for feature in found.pair.features]
+        for asked in found.asked:
+            assert all(any(polarity.get(text) == 1 for polarity in texts) for text in asked.guidelines)
+
+
+def test_paraphrases_are_two_wordings(universe):
+    (pair,) = islice(lesson_pairs(universe.trained, universe.training, lesson(), TALK, 0), 1)
+    rng = np.random.default_rng(0)
+    always = parametric(paraphrased=1.0, together=0.0)
+    asked = list(asked_of(pair.pair, universe.trained, lesson(), always, rng))
+    assert Counter(Counter(a.meaning for a in asked).values()) == {2: 2 * len(pair.pair.features)}
+
+
+def test_a_lesson_has_so_many_frames_and_keeps_them_when_there_are_more(universe):
+    few, some = (lesson_side(universe.trained, lesson(frames=number), 0) for number in (4, 12))
+    assert (len(few.frames_for), len(few.frames_against)) == (4, 4)
+    assert set(few.frames_for) < set(some.frames_for) <= set(universe.trained.frames_for)
+    assert set(few.frames_against) < set(some.frames_against) <= set(universe.trained.frames_against)
+    every = lesson_side(universe.trained, lesson(frames=None), 0)
+    assert set(every.frames_for) == set(universe.trained.frames_for)
+    assert lesson_side(universe.trained, lesson(frames=4), 1).frames_for != few.frames_for
+
+
+def test_without_absence_topics_name_what_is_there(universe):
+    plain = lesson_side(universe.trained, lesson(absence=False), 0)
+    assert all(family.absence == () for family in plain.families)
+    assert [f.topics for f in plain.families] == [f.topics for f in universe.trained.families]
+
+
+def test_what_can_make_no_pair_is_refused():
+    """Instead of a search without end."""
+    same = Family(
+        name="same",
+        measure=lambda prompt, response, parameter: 0.0,
+        edit=lambda prompt, answer, parameter, rng: (answer, answer),
+        topics=("tea",),
+        absence=("coffee",),
+        wanted=("Serve tea.",),
+        unwanted=("Serve coffee.",),
+    )
+    side, prompts = Side((same,), FOR, AGAINST, ("tea",)), (AnsweredPrompt("Why?", ("One.", "Two.")),)
+    with pytest.raises(SalmonError, match="made no pair of answers under same"):
+        next(lesson_pairs(side, prompts, lesson(), parametric(), 0))

@@ -1,0 +1,63 @@
+"""A principle in words: which texts can be made, and what they stand for."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from salmon.principles.parametric.family import Family
+from salmon.principles.parametric.frames import AGAINST, FOR
+from salmon.principles.parametric.split import Side
+from salmon.principles.parametric.universe import all_families
+from salmon.principles.parametric.wording import worded
+from tests.principles.parametric.all_texts import all_texts
+
+NAMES = Family(
+    name="names",
+    measure=lambda prompt, response, parameter: response.count(parameter),
+    edit=lambda prompt, answer, parameter, rng: (f"{answer} {parameter}", answer),
+    topics=("names of {p}",),
+    absence=("nameless {p}",),
+    wanted=("give {p} a name.",),
+    unwanted=("Let {p} be nameless.",),
+    parameters=("cats", "dogs"),
+)
+SIDE = Side((NAMES,), FOR, AGAINST, ())
+
+
+def drawn(family: Family, wanted: bool, sentences: float, draws: int = 4000, parameter: str = "cats") -> set[str]:
+    rng = np.random.default_rng(0)
+    return {worded(family, parameter, wanted, SIDE, sentences, rng) for _ in range(draws)}
+
+
+@pytest.mark.parametrize("wanted", [True, False])
+def test_a_frame_for_a_topic_asks_for_it_and_one_against_its_contrary_does_too(wanted):
+    """Every frame with every topic, of both polarities, is drawn; and nothing else."""
+    same, other = (FOR, AGAINST) if wanted else (AGAINST, FOR)
+    expected = {frame.replace("{}", "names of cats") for frame in same}
+    expected |= {frame.replace("{}", "nameless cats") for frame in other}
+    assert drawn(NAMES, wanted, 0.0) == {text[0].upper() + text[1:] for text in expected}
+
+
+def test_sentences_are_of_their_own_list():
+    assert drawn(NAMES, True, 1.0) == {"Give cats a name."}
+    assert drawn(NAMES, False, 1.0) == {"Let cats be nameless."}
+
+
+def test_a_side_without_sentences_has_frames():
+    assert drawn(replace(NAMES, wanted=()), True, 1.0) == drawn(NAMES, True, 0.0)
+
+
+def test_without_absence_no_topic_is_turned():
+    assert drawn(replace(NAMES, absence=()), True, 0.0) == {
+        f[0].upper() + f[1:] for f in (frame.replace("{}", "names of cats") for frame in FOR)
+    }
+
+
+def test_no_text_of_any_family_stands_for_both_polarities():
+    everything = Side(all_families(), FOR, AGAINST, ("river",))
+    for family in all_families():
+        parameter = everything.parameters(family)[0]
+        both = [{t.casefold() for t in all_texts(family, parameter, wanted, everything)} for wanted in (True, False)]
+        assert both[0] & both[1] == set(), family.name
+        assert not any("{" in text for texts in both for text in texts), family.name
