@@ -134,13 +134,6 @@ def content_words(text: str) -> list[str]:
     return list({word.lower(): word for word in found if word.lower() not in _OPENERS}.values())
 
 
-def some(options: list[str], rng: np.random.Generator, least: int = 1) -> list[str]:
-    """At least ``least`` of the options, drawn without order and returned in it."""
-    number = int(rng.integers(min(least, len(options)), len(options) + 1))
-    chosen = set(rng.permutation(len(options))[:number].tolist())
-    return [option for place, option in enumerate(options) if place in chosen]
-
-
 def separator(rng: np.random.Generator) -> str:
     """What joins two sentences into one."""
     return pick(("; ", ", and ", ", while ", ", and ", " - "), rng)
