@@ -31,6 +31,7 @@ class PretrainSettings:
 class LessonSettings:
     """One lesson on parametric principles: which of them, in which words, on which pairs."""
 
+    families: list[str] = MISSING  # names of the trained families that it is about; [] = all
     words: float = probability()  # share of the edited pairs that are about a word, as in "use the word W"
     frames: int | None = setting(at_least=1, null="all")  # sentence frames that are used, for and against each
     sentences: float = probability()  # share of the wordings that are whole sentences, not a topic in a frame
@@ -52,9 +53,8 @@ class ParametricSettings:
 
     # JSONL of {prompt, response} with several answers to each prompt, or "hub:NAME[:SPLIT]"; null = the bundled ones
     answers: str | None = setting(by_content=True)
-    families: list[str] = setting(
-        by_content=True
-    )  # Python files with further families (a tuple FAMILIES); they are run
+    # Python files with further families (a tuple FAMILIES); they are run
+    families: list[str] = setting(by_content=True)
     split_seed: int = MISSING  # of what is held out; not the training's seed, so that seeds are measured on the same
     held_out: float = setting(at_least=0, below=1)  # share of frames, sentences, topics and words never trained on
     held_out_families: list[str] = MISSING  # families never trained on at all

@@ -36,13 +36,19 @@ class AskedPair:
 
 
 def lesson_side(side: Side, lesson: LessonSettings, seed: int) -> Side:
-    """The texts that a lesson uses: so many of the frames, and topics of what is absent only where it has them."""
-    families = side.families if lesson.absence else tuple(replace(family, absence=()) for family in side.families)
+    """The families and texts that a lesson uses: so many of the frames; topics of what is absent where it has them."""
+    named = [family for family in side.families if family.name in lesson.families]
+    families = named or side.families  # a limit on the principles may have left none of those named
     drawn = [
         tuple(frames[i] for i in stream(seed, "lesson frames").permutation(len(frames))[: lesson.frames])
         for frames in (side.frames_for, side.frames_against)
     ]
-    return replace(side, families=families, frames_for=drawn[0], frames_against=drawn[1])
+    return replace(
+        side,
+        families=tuple(family if lesson.absence else replace(family, absence=()) for family in families),
+        frames_for=drawn[0],
+        frames_against=drawn[1],
+    )
 
 
 def lesson_pairs(

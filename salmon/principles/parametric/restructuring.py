@@ -100,8 +100,15 @@ def insert_either(text: str, options: Sequence[str], rng: np.random.Generator) -
     if place == 0:
         gap = "\n" if _LISTED.match(text) else " "
         return [f"{option}{gap}{text}" for option in options]
-    before = finish(text) if place == len(text) else text[:place]
+    before = finish(text[:place])
     return [f"{before} {option}{text[place:]}" for option in options]
+
+
+def padded(text: str, rng: np.random.Generator) -> str:
+    """The text, in two of five cases with a neutral sentence, so that the answer with more of a feature is not always
+    the longer one.
+    """
+    return insert(text, neutral(rng)[0], rng) if rng.random() < 0.4 else text
 
 
 def shorten(text: str, rng: np.random.Generator) -> str:
@@ -125,13 +132,6 @@ def content_words(text: str) -> list[str]:
     """The longer words of a text, each once, in their order."""
     found = re.findall(r"[A-Za-z]{4,}", text)
     return list({word.lower(): word for word in found if word.lower() not in _OPENERS}.values())
-
-
-def some(options: list[str], rng: np.random.Generator, least: int = 1) -> list[str]:
-    """At least ``least`` of the options, drawn without order and returned in it."""
-    number = int(rng.integers(min(least, len(options)), len(options) + 1))
-    chosen = set(rng.permutation(len(options))[:number].tolist())
-    return [option for place, option in enumerate(options) if place in chosen]
 
 
 def separator(rng: np.random.Generator) -> str:

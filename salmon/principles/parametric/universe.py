@@ -119,6 +119,13 @@ def load_universe(settings: ParametricSettings, held_out_prompts: float) -> Univ
         for name in settings.held_out_families
         if name not in names
     ]
+    problems += [
+        f"reward.parametric.lessons[{number}].families: {name} is none of the trained families"
+        + suggestion(name, [n for n in names if n not in settings.held_out_families])
+        for number, lesson in enumerate(settings.lessons)
+        for name in lesson.families
+        if name not in names or name in settings.held_out_families
+    ]
     problems += [text for family in own for text in family_problems(family, answers, words)]
     if not problems and set(names) <= set(settings.held_out_families):
         problems.append("reward.parametric.held_out_families holds out every family")

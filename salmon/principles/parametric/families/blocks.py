@@ -6,7 +6,7 @@ import numpy as np
 
 from salmon.principles.parametric.editing import pick
 from salmon.principles.parametric.family import Family
-from salmon.principles.parametric.restructuring import finish, parts, sentence_ends, unfinish
+from salmon.principles.parametric.restructuring import finish, padded, parts, sentence_ends, unfinish
 from salmon.principles.verifiers.text import without_code
 
 _FENCE = re.compile(r"^[ \t]*(`{3,}|~{3,})[^`\n]*$\n?", re.MULTILINE)
@@ -37,12 +37,12 @@ def _edit_code(_prompt: str, answer: str, _parameter: str, rng: np.random.Genera
     if way < 0.45:
         code = pick(_CODE, rng)
         rest = plain if way < 0.25 else f"{finish(plain)}\n{code}"
-        return f"{plain}\n\n```{language}\n{code}\n```", rest
+        return f"{plain}\n\n```{language}\n{code}\n```", padded(rest, rng)
     ends = sentence_ends(plain)
     start = int(rng.choice(ends)) if ends and way < 0.8 else 0
     inside = plain[start:].strip()
     before = f"{plain[:start].rstrip()}\n\n" if start else ""
-    return f"{before}```{language}\n{inside}\n```", plain
+    return f"{before}```{language}\n{inside}\n```", padded(plain, rng)
 
 
 def _edit_table(_prompt: str, answer: str, _parameter: str, rng: np.random.Generator) -> tuple[str, str]:
@@ -55,10 +55,12 @@ def _edit_table(_prompt: str, answer: str, _parameter: str, rng: np.random.Gener
     table = f"{before}" + "\n".join([f"| {left} | {right} |", *rule, *rows])
     way = rng.random()
     if way < 0.3:
-        return table, before + "\n".join(f"- {cell}" for cell in cells)
-    if way < 0.5 or _ROW.search(answer):
-        return table, before + "\n".join(finish(cell) for cell in cells)
-    return table, answer
+        other = before + "\n".join(f"- {cell}" for cell in cells)
+    elif way < 0.5 or _ROW.search(answer):
+        other = before + "\n".join(finish(cell) for cell in cells)
+    else:
+        other = answer
+    return table, padded(other, rng)
 
 
 CODE_BLOCK = Family(

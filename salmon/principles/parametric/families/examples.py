@@ -6,7 +6,7 @@ import numpy as np
 
 from salmon.principles.parametric.editing import pick
 from salmon.principles.parametric.family import Family
-from salmon.principles.parametric.restructuring import insert_either, lower_first, neutral, parts, upper_first
+from salmon.principles.parametric.restructuring import insert_either, lower_first, neutral, padded, parts, upper_first
 from salmon.principles.verifiers.text import without_code
 
 _OPENINGS = (
@@ -44,11 +44,11 @@ def _edit(_prompt: str, answer: str, _parameter: str, rng: np.random.Generator) 
     found = parts(plain)
     if len(found) > 1 and rng.random() < 0.4:
         sentence = found[int(rng.integers(1, len(found)))]
-        return plain.replace(sentence, f"{opening} {lower_first(sentence)}", 1), plain
+        return plain.replace(sentence, f"{opening} {lower_first(sentence)}", 1), padded(plain, rng)
     case = pick(_CASES, rng)
     other = upper_first(case) if rng.random() < 0.5 else neutral(rng)[0]
     more, less = insert_either(plain, (f"{opening} {case}", other), rng)
-    return more, less if rng.random() < 0.7 else plain
+    return more, padded(less, rng) if rng.random() < 0.7 else plain
 
 
 def _without(answer: str) -> str:

@@ -5,7 +5,7 @@ import re
 import numpy as np
 
 from salmon.principles.parametric.family import Family
-from salmon.principles.parametric.restructuring import finish, neutral, parts, prose, sentence_ends
+from salmon.principles.parametric.restructuring import finish, neutral, padded, parts, prose, sentence_ends
 
 _BLANK = re.compile(r"\n[ \t]*(?:\n[ \t]*)+")
 
@@ -46,14 +46,14 @@ def _edit_paragraphs(_prompt: str, answer: str, _parameter: str, rng: np.random.
     if len(parts(text)) < 2:
         text = f"{finish(text)} {' '.join(neutral(rng, int(rng.integers(1, 4))))}"
     if _BLANK.search(text) and rng.random() < 0.6:
-        return text, _BLANK.sub("\n" if rng.random() < 0.5 else " ", text)
+        return text, padded(_BLANK.sub("\n" if rng.random() < 0.5 else " ", text), rng)
     one = _BLANK.sub("\n", text)
     lines = one.split("\n")
     if len(lines) > 1 and rng.random() < 0.5:
-        return "\n\n".join(lines), one
+        return "\n\n".join(lines), padded(one, rng)
     flat = " ".join(finish(part) for part in parts(text))
     more = _broken(flat, "\n\n", rng)
-    return more, more.replace("\n\n", "\n") if rng.random() < 0.4 else flat
+    return more, padded(more.replace("\n\n", "\n") if rng.random() < 0.4 else flat, rng)
 
 
 LINES = Family(

@@ -6,7 +6,7 @@ import numpy as np
 
 from salmon.principles.parametric.editing import pick
 from salmon.principles.parametric.family import Family
-from salmon.principles.parametric.restructuring import content_words, finish, insert_either
+from salmon.principles.parametric.restructuring import content_words, finish, insert_either, padded
 from salmon.principles.verifiers.text import without_code
 
 _URL = re.compile(r"(?:https?://|\bwww\.)[^\s)>\]]+", re.IGNORECASE)
@@ -53,10 +53,10 @@ def _edit_link(_prompt: str, answer: str, _parameter: str, rng: np.random.Genera
         form = pick(("[{word}]({url})", "{word} ({url})", "{word} <{url}>"), rng)
         found = re.search(rf"\b{word}\b", plain)
         if found:
-            return plain[: found.start()] + form.format(word=word, url=url) + plain[found.end() :], plain
+            return plain[: found.start()] + form.format(word=word, url=url) + plain[found.end() :], padded(plain, rng)
     pointer = pick(_POINTERS, rng)
     more, other = insert_either(plain, (pointer.format(url), pointer.format(pick(_PLACES, rng))), rng)
-    return more, other if rng.random() < 0.6 else plain
+    return more, other if rng.random() < 0.6 else padded(plain, rng)
 
 
 def _edit_hashtag(_prompt: str, answer: str, _parameter: str, rng: np.random.Generator) -> tuple[str, str]:
@@ -69,7 +69,7 @@ def _edit_hashtag(_prompt: str, answer: str, _parameter: str, rng: np.random.Gen
         for word in chosen:
             tagged = re.sub(rf"(?<![\w#&/'-]){word}\b", f"#{word}", tagged, count=1)
         if _HASHTAG.search(tagged):
-            return tagged, plain
+            return tagged, padded(plain, rng)
     pool = [*(word.lower() for word in words[:6]), *_TAGS]
     tags = [pool[int(place)] for place in rng.permutation(len(pool))[: int(rng.integers(1, 5))]]
     gap = pick((" ", "\n\n", "\n"), rng)

@@ -6,7 +6,7 @@ import numpy as np
 
 from salmon.principles.parametric.editing import pick
 from salmon.principles.parametric.family import Family
-from salmon.principles.parametric.restructuring import content_words, finish, sentence_ends, strip_emphasis
+from salmon.principles.parametric.restructuring import content_words, finish, padded, sentence_ends, strip_emphasis
 from salmon.principles.verifiers.text import without_code
 
 _HASHED = re.compile(r"^ {0,3}#{1,6}[ \t]+(?=.*\w)", re.MULTILINE)
@@ -47,7 +47,7 @@ def _edit_heading(_prompt: str, answer: str, parameter: str, rng: np.random.Gene
     more = f"{style.format(title)}\n\n{body}"
     other = rng.random()
     said = f"{title}: {plain}" if other < 0.3 else f"{finish(plain)} {title}." if other < 0.5 else plain
-    return more, said
+    return more, padded(said, rng)
 
 
 def _edit_bold(_prompt: str, answer: str, _parameter: str, rng: np.random.Generator) -> tuple[str, str]:
@@ -63,7 +63,7 @@ def _edit_bold(_prompt: str, answer: str, _parameter: str, rng: np.random.Genera
         line_end = plain.find("\n", spans[0][0])
         end = max((span[1] for span in spans if line_end < 0 or span[1] <= line_end), default=spans[0][1])
         spans = [(spans[0][0], end)]
-    return _marked(plain, spans, "**"), _marked(plain, spans, "*") if rng.random() < 0.25 else plain
+    return _marked(plain, spans, "**"), padded(_marked(plain, spans, "*") if rng.random() < 0.25 else plain, rng)
 
 
 def _marked(text: str, spans: list[tuple[int, int]], mark: str) -> str:

@@ -6,7 +6,7 @@ import numpy as np
 
 from salmon.principles.parametric.editing import pick
 from salmon.principles.parametric.family import Family
-from salmon.principles.parametric.restructuring import several_parts, unfinish, upper_first
+from salmon.principles.parametric.restructuring import padded, several_parts, unfinish, upper_first
 from salmon.principles.verifiers.text import without_code
 
 _NUMBERED = re.compile(r"^[ \t>]*(?:\*\*)?\(?\d{1,3}[.)](?:\*\*)?[ \t]+\S", re.MULTILINE)
@@ -31,7 +31,7 @@ def _edit(_prompt: str, answer: str, _parameter: str, rng: np.random.Generator) 
     bullet = pick(("- ", "- ", "* ", "\u2022 ", "+ "), rng)
     gap = "\n\n" if rng.random() < 0.15 else "\n"
     numbered = gap.join([*before, *(number.format(n=n) + item for n, item in enumerate(items, 1))])
-    return numbered, gap.join([*before, *(bullet + item for item in items)])
+    return numbered, padded(gap.join([*before, *(bullet + item for item in items)]), rng)
 
 
 NUMBERED = Family(

@@ -11,6 +11,7 @@ from salmon.principles.parametric.restructuring import (
     finish,
     lower_first,
     neutral,
+    padded,
     parts,
     several_parts,
     upper_first,
@@ -70,7 +71,7 @@ def _edit_summary(_prompt: str, answer: str, _parameter: str, rng: np.random.Gen
     more = f"{text}{gap}{opening} {lower_first(last)}".strip()
     way = rng.random()
     if way < 0.5:
-        return more, f"{text}{gap}{last}".strip()
+        return more, padded(f"{text}{gap}{last}".strip(), rng)
     return more, f"{text} {neutral(rng)[0]}" if way < 0.75 else text
 
 

@@ -4,7 +4,7 @@ import numpy as np
 
 from salmon.principles.parametric.editing import pick
 from salmon.principles.parametric.family import Family
-from salmon.principles.parametric.restructuring import clauses, finish, parts, prose, unfinish, upper_first
+from salmon.principles.parametric.restructuring import clauses, finish, padded, parts, prose, unfinish, upper_first
 from salmon.principles.verifiers import CHECKS
 
 _INTRODUCTIONS = (
@@ -33,7 +33,7 @@ def _edit(prompt: str, answer: str, parameter: str, rng: np.random.Generator) ->
     """All sentences, or the last ones, as items of a list with one kind of marker; in the other answer as prose."""
     has = _structure(prompt, answer, parameter) or 0.0
     if has > 1 and rng.random() < 0.4:
-        return answer, _running(answer, rng)
+        return answer, padded(_running(answer, rng), rng)
     items = parts(answer)
     if len(items) == 1 or rng.random() < 0.15:
         items = [piece for item in items for piece in clauses(item)]
@@ -46,7 +46,8 @@ def _edit(prompt: str, answer: str, parameter: str, rng: np.random.Generator) ->
         head.append(pick(_INTRODUCTIONS, rng))
     marker = pick(_MARKERS, rng)
     lines = [marker.format(n=n, text=upper_first(item)) for n, item in enumerate(items, 1)]
-    return "\n".join([*head, *lines]), answer if not has and rng.random() < 0.4 else _running(answer, rng)
+    flat = answer if not has and rng.random() < 0.4 else _running(answer, rng)
+    return "\n".join([*head, *lines]), padded(flat, rng)
 
 
 def _running(answer: str, rng: np.random.Generator) -> str:
