@@ -55,7 +55,8 @@ class ParametricSettings:
     answers: str | None = setting(by_content=True)
     # Python files with further families (a tuple FAMILIES); they are run
     families: list[str] = setting(by_content=True)
-    split_seed: int = MISSING  # of what is held out; not the training's seed, so that seeds are measured on the same
+    # Of what is held out; not the training's seed, so that seeds are measured on the same.
+    split_seed: int = setting(at_least=0)
     held_out: float = setting(at_least=0, below=1)  # share of frames, sentences, topics and words never trained on
     held_out_families: list[str] = MISSING  # families never trained on at all
     principles: int | None = setting(at_least=1, null="all")  # distinct principles (family and parameter) trained on

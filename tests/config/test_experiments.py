@@ -129,7 +129,7 @@ def test_the_intervention_is_all_that_the_told_arm_adds() -> None:
         ("no_pretraining", ["reward"], ["sft", "preferences", "reward", "ppo", "eval"]),
         ("no_length_bonus", ["ppo"], ["sft", "preferences", "reward", "ppo", "eval"]),
         ("label_sum", ["preferences"], ["sft", "preferences", "reward", "ppo", "eval"]),
-        ("no_negations", ["preferences"], ["sft", "preferences", "reward", "ppo", "eval"]),
+        ("no_negations", ["preferences", "reward"], ["sft", "preferences", "reward", "ppo", "eval"]),
         ("no_principles", ["preferences", "reward"], ["sft", "preferences", "reward", "ppo", "eval"]),
         ("judge_as_reward", ["ppo"], ["sft", "preferences", "reward", "ppo", "eval"]),
         ("dpo", [], ["sft", "preferences", "dpo"]),

@@ -165,6 +165,7 @@ STYLES = (
 )
 
 LESSON = {
+    "families": [],
     "words": 0.5,
     "frames": 4,
     "sentences": 0.5,

@@ -258,6 +258,7 @@ def test_numbers_have_these_limits() -> None:
             "FilterSettings": ["min_answer_chars", "max_prompt_overlap_chars"],
             "SupervisedSettings": ["epochs"],
             "RewardConfig": ["consistency"],
+            "ParametricSettings": ["split_seed"],
             "PrincipleSamplingSettings": ["per_prompt"],
             "TrackingConfig": ["sample_rows"],
             "LaunchConfig": ["gpus_per_job"],

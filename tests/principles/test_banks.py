@@ -7,6 +7,10 @@ import pytest
 import yaml
 
 from salmon.principles.bank import load_bank
+from salmon.principles.parametric.frames import AGAINST, FOR
+from salmon.principles.parametric.split import Side
+from salmon.principles.parametric.universe import all_families
+from tests.principles.parametric.all_texts import all_texts
 
 FOLDER = Path(__file__).parents[2] / "salmon" / "principles"
 COUNTS = {
@@ -21,8 +25,9 @@ COUNTS = {
     "verifiable_11": 11,
     "verifiable_paraphrased_11": 11,
     "verifiable_unseen_5": 5,
+    "steering_5": 5,
 }
-VERIFIABLE = ["verifiable_11", "verifiable_paraphrased_11", "verifiable_unseen_5"]
+VERIFIABLE = ["verifiable_11", "verifiable_paraphrased_11", "verifiable_unseen_5", "steering_5"]
 REWARD_NAMES = [
     "Concise",
     "Honest and Accurate",
@@ -80,7 +85,7 @@ def test_the_bundled_files_are_exactly_these():
 @pytest.mark.parametrize("name", COUNTS)
 def test_counts_fields_and_uniqueness(name):
     content = yaml.safe_load((FOLDER / "banks" / f"{name}.yaml").read_text(encoding="utf-8"))
-    assert set(content) - {"frames"} == {"description", "principles"}
+    assert set(content) == {"description", "principles"}
     assert content["description"].strip()
     principles = content["principles"]
     assert len(principles) == COUNTS[name]
@@ -113,7 +118,9 @@ def test_every_text_is_one_or_two_short_sentences(name):
             assert len(text.split()) <= (20 if name in VERIFIABLE else 30)
 
 
-@pytest.mark.parametrize("name", [name for name in COUNTS if name not in ("self_align_17", *VERIFIABLE[:2])])
+@pytest.mark.parametrize(
+    "name", [name for name in COUNTS if name not in ("self_align_17", "steering_5", *VERIFIABLE[:2])]
+)
 def test_guidelines_speak_of_the_response(name):
     for principle in bank(name):
         for key in ("definition", "negative_definition"):
@@ -166,10 +173,10 @@ def test_the_verifiable_principles():
         "Exact Count",
         "Avoids Actually",
     ]
-    trained, paraphrased, unseen = map(bank, VERIFIABLE)
+    trained, paraphrased, unseen, steering = map(bank, VERIFIABLE)
     assert [p["name"] for p in trained] == [p["name"] for p in paraphrased] == names
     assert all(len(positive(p)) == len(negative(p)) == 12 for p in trained)
-    assert all(len(positive(p)) == len(negative(p)) == 1 for p in [*paraphrased, *unseen])
+    assert all(len(positive(p)) == len(negative(p)) == 1 for p in [*paraphrased, *unseen, *steering])
     for one, other in zip(trained, paraphrased, strict=True):
         assert (one["check"], one.get("opposite")) == (other["check"], other.get("opposite"))
     pairs = {(p["name"], p["opposite"]) for p in trained if "opposite" in p}
@@ -190,11 +197,15 @@ def test_held_out_wordings_are_new():
             *p.negative_paraphrases,
         )
     ]
+    families = Side(all_families(), FOR, AGAINST, ("river",))
+    for family in families.families:
+        for parameter in families.parameters(family)[:2]:
+            trained += [text for wanted in (True, False) for text in all_texts(family, parameter, wanted, families)]
     new = [text for name in VERIFIABLE[1:] for p in bank(name) for text in texts(p)]
-    assert len(set(trained)) > 5000 and len(set(new)) == 32
+    assert len(set(trained)) > 20000 and len(set(new)) == 42
     assert not {text.casefold() for text in trained} & {text.casefold() for text in new}
-    paraphrased = [text for p in bank("verifiable_paraphrased_11") for text in texts(p)]
-    assert not {run for text in trained for run in runs(text)} & {run for text in paraphrased for run in runs(text)}
+    verbatim = [text for name in ("verifiable_paraphrased_11", "steering_5") for p in bank(name) for text in texts(p)]
+    assert not {run for text in trained for run in runs(text)} & {run for text in verbatim for run in runs(text)}
 
 
 def runs(text: str, length: int = 5) -> set[tuple[str, ...]]:

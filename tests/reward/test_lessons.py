@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from salmon.config.training import Schedule, SupervisedSettings
-from salmon.principles.parametric.asked import Asked, AskedPair
+from salmon.principles.parametric.asked import AskedGuidelines, AskedPair
 from salmon.principles.parametric.pairs import FeaturePair
 from salmon.principles.parametric.universe import load_universe
 from salmon.reward.lessons import (
@@ -34,7 +34,7 @@ def settings(reward_config):
 
 @pytest.mark.parametrize(("prefers", "chosen"), [(1, "first"), (-1, "second"), (0, "first")])
 def test_a_comparison_prefers_what_is_right_under_its_guidelines(tiny, settings, prefers, chosen):
-    pair = AskedPair(PAIR, (Asked(("Be brief.", "Be kind."), prefers, "0 True"),))
+    pair = AskedPair(PAIR, (AskedGuidelines(("Be brief.", "Be kind."), prefers, "0 True"),))
     (found,) = compare_asked(tiny.chat, pair, settings, "7")
     texts = {"first": PAIR.first, "second": PAIR.second}
     read = [tiny.tokenizer.decode(ids) for ids in (found.chosen, found.rejected)]
@@ -46,7 +46,7 @@ def test_a_comparison_prefers_what_is_right_under_its_guidelines(tiny, settings,
 
 def test_what_does_not_fit_is_counted(tiny, settings):
     short = replace(settings, pretrain=replace(settings.pretrain, max_response_tokens=4))
-    (found,) = compare_asked(tiny.chat, AskedPair(PAIR, (Asked(("Be brief.",), 1, "0 True"),)), short, "7")
+    (found,) = compare_asked(tiny.chat, AskedPair(PAIR, (AskedGuidelines(("Be brief.",), 1, "0 True"),)), short, "7")
     assert found.cut_tokens == len(PAIR.first) - 4 + len(PAIR.second) - 4
 
 

@@ -19,7 +19,7 @@ ROW_OF_TWO = 0.6  # share of the rows with two principles that are of two featur
 
 
 @dataclass(frozen=True)
-class Asked:
+class AskedGuidelines:
     """Guidelines shown together, and what is right under them."""
 
     guidelines: tuple[str, ...]
@@ -32,7 +32,7 @@ class AskedPair:
     """A pair of answers, and everything that is asked of it."""
 
     pair: FeaturePair
-    asked: tuple[Asked, ...]
+    asked: tuple[AskedGuidelines, ...]
 
 
 def lesson_side(side: Side, lesson: LessonSettings, seed: int) -> Side:
@@ -86,13 +86,13 @@ def lesson_pairs(
 
 def asked_of(
     pair: FeaturePair, side: Side, lesson: LessonSettings, settings: ParametricSettings, rng: np.random.Generator
-) -> Iterator[Asked]:
+) -> Iterator[AskedGuidelines]:
     """Each feature of a pair asked for and against, some in two wordings; now and then a row with two principles."""
     for number, feature in enumerate(pair.features):
         for wanted in (True, False) if settings.contraries else (True,):
             for _ in range(2 if rng.random() < settings.paraphrased else 1):
                 prefers = feature.prefers if wanted else -feature.prefers
-                yield Asked((_text(feature, wanted, side, lesson, rng),), prefers, f"{number} {wanted}")
+                yield AskedGuidelines((_text(feature, wanted, side, lesson, rng),), prefers, f"{number} {wanted}")
     if rng.random() < settings.together:
         yield _two(pair.features, side, lesson, settings, rng)
 
@@ -103,7 +103,7 @@ def _two(
     lesson: LessonSettings,
     settings: ParametricSettings,
     rng: np.random.Generator,
-) -> Asked:
+) -> AskedGuidelines:
     """Two principles at once: of two features, or one feature asked for and against, which leaves neither better."""
     if len(features) > 1 and rng.random() < ROW_OF_TWO:
         shown = [(feature, not settings.contraries or rng.random() < 0.5) for feature in features[:2]]
@@ -113,7 +113,7 @@ def _two(
         shown.reverse()
     votes = sum(feature.prefers if wanted else -feature.prefers for feature, wanted in shown)
     texts = tuple(_text(feature, wanted, side, lesson, rng) for feature, wanted in shown)
-    return Asked(texts, int(np.sign(votes)), "")
+    return AskedGuidelines(texts, int(np.sign(votes)), "")
 
 
 def _text(feature: Feature, wanted: bool, side: Side, lesson: LessonSettings, rng: np.random.Generator) -> str:

@@ -27,6 +27,7 @@ def parametric(**changes: Any) -> ParametricSettings:
 def lesson(**changes: Any) -> LessonSettings:
     """A lesson in which everything occurs."""
     given = {
+        "families": [],
         "words": 0.4,
         "frames": None,
         "sentences": 0.5,

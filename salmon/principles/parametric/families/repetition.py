@@ -45,6 +45,8 @@ def _summary(_prompt: str, response: str, _parameter: str) -> float:
 def _edit_repetition(_prompt: str, answer: str, _parameter: str, rng: np.random.Generator) -> tuple[str, str]:
     """A sentence again, at once or later, at times in another's place; in the other answer each once."""
     once = list({tuple(words(part)): finish(part) for part in parts(answer)}.values())
+    if not once:
+        return answer, answer
     place = int(rng.integers(len(once)))
     more = list(once)
     if len(once) > 2 and rng.random() < 0.4:  # in the place of another
