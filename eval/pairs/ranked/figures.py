@@ -139,7 +139,7 @@ class RankedFigures:
         note = f"the first response should win in {expected:.3f}"
         if row.low is not None and row.high is not None and not row.low <= expected <= row.high:
             side = "first" if row.value is not None and row.value > expected else "second"
-            note += f", so there is a POSITION BIAS to the {side} one"
+            note += f", which is outside: a POSITION BIAS to the {side} one (or chance, once in 20 times)"
             log.warning("%s, %s: %s of [%.3f, %.3f]: %s", row.checkpoint, row.task, row.metric, row.low, row.high, note)
         return [_noted(row, note)]
 

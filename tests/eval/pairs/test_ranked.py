@@ -94,7 +94,7 @@ def test_who_prefers_the_first_place_is_named(items, expected, caplog):
     with caplog.at_level(logging.WARNING, "salmon"):
         row = figures(items, first_place)["first_rate_s"]
     assert row.value == 1 and not within(row, expected)
-    assert f"should win in {expected:.3f}, so there is a POSITION BIAS to the first one" in row.note
+    assert f"should win in {expected:.3f}, which is outside: a POSITION BIAS to the first one" in row.note
     assert "pairs_x: first_rate_s" in caplog.text and "POSITION BIAS" in caplog.text
     last = figures(items, lambda row, place, contrary: float(place))["first_rate_s"]
     assert last.value == 0 and "to the second one" in last.note
