@@ -47,11 +47,11 @@ def read_preferences(path: Path) -> Preferences:
     Raises:
         SalmonError: a file is unreadable or has no pair, or a row is in none of these formats.
     """
-    return preferences_of(path, placed_records(path))
+    return preferences_of(path, placed_rows(path))
 
 
 def preferences_of(path: Path, placed: Iterable[tuple[str, Record, str]]) -> Preferences:
-    """The pairs of records; ``placed`` and what is raised as in ``placed_records`` and ``read_preferences``."""
+    """The pairs of records; ``placed`` and what is raised as in ``placed_rows`` and ``read_preferences``."""
     pairs, skipped = [], 0
     for where, record, category in placed:
         try:
@@ -72,7 +72,7 @@ def preferences_of(path: Path, placed: Iterable[tuple[str, Record, str]]) -> Pre
     return Preferences(pairs, skipped, len(pairs) + skipped)
 
 
-def placed_records(path: Path) -> Iterator[tuple[str, Record, str]]:
+def placed_rows(path: Path) -> Iterator[tuple[str, Record, str]]:
     """(where it stands, row, category that its file stands for) of a file, or of the files below a folder.
 
     A file of a folder stands for the category that its path names: ``Adversarial/Manual/dataset.json`` for

@@ -14,7 +14,7 @@ from eval.pairs.figures import ScoredPairs, accuracy_rows
 from eval.pairs.files import Preferences
 from eval.pairs.formats.detection import read_source
 from eval.pairs.likelihood import VERSION, pair_likelihoods
-from eval.pairs.ranked.report import benchmark_rows
+from eval.pairs.ranked.report import ranked_rows
 from eval.pairs.ranked.rows import Benchmark
 from eval.pairs.ranked.scores import policy_ranked_scores, reward_ranked_scores
 from eval.pairs.ranked.verdicts import RankedScores
@@ -136,7 +136,7 @@ def source_rows(checkpoint: str, name: str, source: Source, scoring: Scoring, fo
     task = f"{TASK}_{name}"
     if isinstance(source, Benchmark):
         how = scoring.how if source.rows[0].guideline is None else replace(scoring.how, scope=scoring.guided)
-        return benchmark_rows(TaskRows(checkpoint, task, how), source, scoring.ranked(source, folder), folder)
+        return ranked_rows(TaskRows(checkpoint, task, how), source, scoring.ranked(source, folder), folder)
     scored = scoring.pairs(source, folder)
     rewrite_records(folder / "items.jsonl", _items(source, scored))
     rows = TaskRows(checkpoint, task, scoring.how)

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from eval.pairs.files import Preferences, placed_records, preferences_of
+from eval.pairs.files import Preferences, placed_rows, preferences_of
 from eval.pairs.formats import llmbar, rankings, rmgap, rpr
 from eval.pairs.formats.best_of_n import is_best_of_n, read_best_of_n
 from eval.pairs.ranked.rows import Benchmark, Ranked, collected
@@ -20,7 +20,7 @@ def read_source(path: Path) -> Preferences | Benchmark:
     Raises:
         SalmonError: a file is unreadable or has no row, or a row is not in the format.
     """
-    placed = list(placed_records(path))
+    placed = list(placed_rows(path))
     reader = next((found for _, record, _ in placed if (found := reader_of(record))), None)
     if reader is None:
         return preferences_of(path, placed)

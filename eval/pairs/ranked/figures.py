@@ -17,7 +17,7 @@ from eval.pairs.ranked.verdicts import (
     first_wins,
     right_pairs,
     tied,
-    turned,
+    under_contrary,
 )
 from eval.results import Row, TaskRows
 
@@ -76,7 +76,7 @@ class RankedFigures:
     def _turned(self) -> list[Row]:
         if all(item.contrary is None for item in self._items):
             return []
-        found = turned(self._items, self._scored.scores, self._scored.contrary)
+        found = under_contrary(self._items, self._scored.scores, self._scored.contrary)
         named = {"accuracy_contrary": found.right, "both_right": found.both, "flip_rate": found.flipped}
         return [row for metric, values in named.items() for row in self._by_category(metric, values)]
 

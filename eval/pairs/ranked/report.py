@@ -14,7 +14,7 @@ from eval.results import Row, TaskRows
 from salmon.runtime.jsonl import rewrite_records
 
 
-def benchmark_rows(rows: TaskRows, benchmark: Benchmark, scored: Sequence[RankedScores], folder: Path) -> list[Row]:
+def ranked_rows(rows: TaskRows, benchmark: Benchmark, scored: Sequence[RankedScores], folder: Path) -> list[Row]:
     """All figures of a benchmark; ``items.jsonl`` in ``folder`` has every item, its scores and its verdicts."""
     rewrite_records(folder / "items.jsonl", _items(benchmark, scored))
     found = [row for kind in scored for row in RankedFigures(rows, benchmark.rows, kind).all()]

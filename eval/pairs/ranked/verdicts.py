@@ -42,7 +42,7 @@ def best_shares(rows: Sequence[Ranked], scores: Scores) -> np.ndarray:
     return np.array([_best_share(row, values) for row, values in zip(rows, scores, strict=True)])
 
 
-def turned(rows: Sequence[Ranked], scores: Scores, contrary: Scores) -> Turned:
+def under_contrary(rows: Sequence[Ranked], scores: Scores, contrary: Scores) -> Turned:
     found = np.full((3, len(rows)), np.nan)
     places = [place for place, row in enumerate(rows) if row.contrary is not None]
     kept = [rows[place] for place in places]
