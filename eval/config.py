@@ -140,11 +140,11 @@ class PrincipleFollowingSettings:
 
 @dataclass
 class PairsSettings:
-    """Does a checkpoint prefer the better of two responses? (eval/pairs)"""
+    """Does a checkpoint prefer the better response? (eval/pairs)"""
 
-    # name -> JSONL[.gz], JSON, or BIG-bench folder; formats in eval/pairs/files.py
+    # name -> JSONL[.gz], JSON, or folder of such; formats in eval/pairs/files.py and eval/pairs/formats
     files: dict[str, str] = setting(by_content=True)
-    banks: list[str] = setting(by_content=True)  # banks whose principles a reward model reads while it scores them
+    banks: list[str] = setting(by_content=True)  # banks read by a reward model where rows bring no guideline
 
 
 @dataclass

@@ -56,5 +56,17 @@ METRICS = group(
             ("<metric>/<principle>", "as the metric", "the same for one principle", "as the metric"),
         )
     ),
+    *(
+        (f"eval/<checkpoint>/pairs_<file>/{name}_<score>", "share", text, good)
+        for name, text, good in (
+            ("accuracy_contrary", "as accuracy under the contrary guideline, ranks reversed", "near 1; 0.5 is chance"),
+            ("accuracy", "pairs of responses ranked as the rows say", "near 1; 0.5 is chance"),
+            ("both_right", "pairs ranked right under the guideline and under the contrary", "near 1; 0.25 is chance"),
+            ("flip_rate", "preferences that turn under the contrary guideline", "near 1; 0 if guidelines are ignored"),
+            ("best_of_n", "rows whose best response has the highest score", "above chance, which the note says"),
+            ("consistency", "groups of wordings that all prefer the same response", "near 1"),
+            ("first_rate", "rows in which the first response of two wins", "what the note says; else a position bias"),
+        )
+    ),
     ("eval/<checkpoint>/<task>/<metric>", "as the metric", "benchmark result", "PPO not below SFT"),
 )

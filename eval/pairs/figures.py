@@ -41,7 +41,7 @@ def accuracy_rows(rows: TaskRows, scored: ScoredPairs, categories: Sequence[str]
 
     def mean_of(metric: str, weights: Mapping[str, float]) -> Row:
         used = [(strata[name], weight) for name, weight in weights.items()]
-        return _mean_row(rows, metric, [([right[i] for i in s], [prompts[i] for i in s], w) for s, w in used])
+        return mean_row(rows, metric, [([right[i] for i in s], [prompts[i] for i in s], w) for s, w in used])
 
     named = {name: places for name, places in strata.items() if name}
     sections = section_weights({name: len(places) for name, places in strata.items()})
@@ -58,7 +58,8 @@ def accuracy_rows(rows: TaskRows, scored: ScoredPairs, categories: Sequence[str]
     return found + [rows.count(f"{name}_{label}", count, len(right)) for name, count in counts.items()]
 
 
-def _mean_row(rows: TaskRows, metric: str, strata: Sequence[Stratum]) -> Row:
+def mean_row(rows: TaskRows, metric: str, strata: Sequence[Stratum]) -> Row:
+    """The weighted mean of the strata with its interval; a row without a figure where they have no values."""
     values = [value for stratum, _, _ in strata for value in stratum]
     if not values:
         note = f"no figure: no pair has two finite scores; {rows.how.text}"

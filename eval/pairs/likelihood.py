@@ -1,4 +1,4 @@
-"""How likely a policy finds each of two responses to one prompt, through its chat template."""
+"""How likely a policy finds each of some responses to one prompt, through its chat template."""
 
 import re
 from collections.abc import Sequence
@@ -29,6 +29,24 @@ class PairTokens:
 
 
 @dataclass(frozen=True)
+class ChoiceTokens:
+    """Some responses to one prompt as the policy reads them."""
+
+    prompt: list[int]
+    responses: list[list[int]]  # with the end token, unless it was cut
+    cut: bool  # something is longer than the context
+
+
+@dataclass(frozen=True)
+class ChoiceLikelihood:
+    """Log-probs in nats of whole responses to one prompt, each with the token that ends it, and lengths in tokens."""
+
+    logprobs: list[float]
+    tokens: list[int]
+    cut: bool
+
+
+@dataclass(frozen=True)
 class PairLikelihood:
     """Log-probs in nats of both whole responses, each with the token that ends it, and their lengths in tokens."""
 
@@ -54,20 +72,40 @@ def messages_of(prompt: str) -> list[Message]:
 
 
 def encode_pair(chat: ChatFormat, pair: Preference, context: int) -> PairTokens:
-    """The tokens of a pair, cut to ``context``: responses at their end, to half of it at most, prompts at their start.
+    """The tokens of a pair, cut as ``encode_choices`` says."""
+    tokens = encode_choices(chat, pair.prompt, (pair.chosen, pair.rejected), context)
+    chosen, rejected = tokens.responses
+    return PairTokens(tokens.prompt, chosen, rejected, tokens.cut)
 
-    Both responses follow the same prompt, so it is cut for the longer one.
+
+def encode_choices(chat: ChatFormat, prompt: str, responses: Sequence[str], context: int) -> ChoiceTokens:
+    """The tokens, cut to ``context``: responses at their end, to half of it at most, prompts at their start.
+
+    All responses follow the same prompt, so it is cut for the longest one.
     """
-    said = messages_of(pair.prompt)
-    prompt = chat.prompt_ids(said)
-    chosen, rejected = chat.answer_ids(pair.chosen), chat.answer_ids(pair.rejected)
-    longest = max(len(chosen), len(rejected))
-    if len(prompt) + longest <= context:
-        return PairTokens(prompt, chosen, rejected, False)
-    room = max(context - len(prompt), context // 2)  # of a response
+    said = messages_of(prompt)
+    asked = chat.prompt_ids(said)
+    answers = [chat.answer_ids(text) for text in responses]
+    longest = max(map(len, answers))
+    if len(asked) + longest <= context:
+        return ChoiceTokens(asked, answers, False)
+    room = max(context - len(asked), context // 2)  # of a response
     kept = min(longest, room)
-    prompt, _ = fit_conversation(chat, said, context - kept, "model.context less the response")
-    return PairTokens(prompt, chat.answer_ids(pair.chosen, room), chat.answer_ids(pair.rejected, room), True)
+    asked, _ = fit_conversation(chat, said, context - kept, "model.context less the response")
+    return ChoiceTokens(asked, [chat.answer_ids(text, room) for text in responses], True)
+
+
+def choice_likelihoods(
+    shared: SharedModel, asked: Sequence[tuple[str, Sequence[str]]], folder: Path
+) -> list[ChoiceLikelihood]:
+    """Of every (prompt, responses) under the active adapter; what is in ``folder`` is not computed again."""
+
+    def work(chunk: Sequence[tuple[str, Sequence[str]]]) -> list[dict]:
+        return [vars(_choice_likelihood(shared, prompt, responses)) for prompt, responses in chunk]
+
+    folder.mkdir(parents=True, exist_ok=True)
+    rows = map_resumable(folder / "likelihoods.jsonl", asked, PAIRS_A_LINE, work, "rows")
+    return [ChoiceLikelihood(**row) for row in rows]
 
 
 def pair_likelihoods(shared: SharedModel, pairs: Sequence[Preference], folder: Path) -> list[PairLikelihood]:
@@ -85,7 +123,17 @@ def pair_likelihoods(shared: SharedModel, pairs: Sequence[Preference], folder: P
 
 
 def _pair_likelihood(shared: SharedModel, tokens: PairTokens) -> PairLikelihood:
-    *before, last = tokens.prompt  # the last token predicts the first of both responses
-    asked = [((last,), tokens.chosen), ((last,), tokens.rejected)]
-    chosen, rejected = Continuations(shared, before).likelihoods(asked)
-    return PairLikelihood(chosen.logprob, rejected.logprob, len(tokens.chosen), len(tokens.rejected), tokens.cut)
+    chosen, rejected = _logprobs(shared, tokens.prompt, [tokens.chosen, tokens.rejected])
+    return PairLikelihood(chosen, rejected, len(tokens.chosen), len(tokens.rejected), tokens.cut)
+
+
+def _choice_likelihood(shared: SharedModel, prompt: str, responses: Sequence[str]) -> ChoiceLikelihood:
+    tokens = encode_choices(shared.chat, prompt, responses, shared.context)
+    logprobs = _logprobs(shared, tokens.prompt, tokens.responses)
+    return ChoiceLikelihood(logprobs, [len(ids) for ids in tokens.responses], tokens.cut)
+
+
+def _logprobs(shared: SharedModel, prompt: Sequence[int], responses: Sequence[list[int]]) -> list[float]:
+    *before, last = prompt  # the last token predicts the first of every response
+    asked = [((last,), response) for response in responses]
+    return [found.logprob for found in Continuations(shared, before).likelihoods(asked)]

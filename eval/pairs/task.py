@@ -1,7 +1,7 @@
-"""The pairs of ``eval.pairs.files`` on a policy, by how likely it finds both responses, and on a reward model."""
+"""What ``eval.pairs.files`` names on a policy, by how likely it finds the responses, and on a reward model."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +11,13 @@ from eval.benchmark_run import BenchmarkRun, Measurement, PolicySubject, RewardS
 from eval.config import EvalConfig
 from eval.pairs import TASK
 from eval.pairs.figures import ScoredPairs, accuracy_rows
-from eval.pairs.files import Preferences, read_preferences
+from eval.pairs.files import Preferences
+from eval.pairs.formats.detection import read_source
 from eval.pairs.likelihood import VERSION, pair_likelihoods
+from eval.pairs.ranked.report import ranked_rows
+from eval.pairs.ranked.rows import Benchmark
+from eval.pairs.ranked.scores import policy_ranked_scores, reward_ranked_scores
+from eval.pairs.ranked.verdicts import RankedScores
 from eval.principle_following.scoring import RewardModel, loaded_reward_model, reward_identity, score_table
 from eval.principle_following.tables import Column
 from eval.provenance import Provenance
@@ -25,8 +30,19 @@ from salmon.runtime.fingerprint import fingerprint
 from salmon.runtime.jsonl import rewrite_records
 
 SETTING = "eval.pairs.files"
+NO_PRINCIPLES = "trained WITHOUT principles and asked without"
 SMOKE_TEST = BUNDLED / "pairs" / "pairs.jsonl"
-Scoring = Callable[[Preferences, Path], list[ScoredPairs]]
+Source = Preferences | Benchmark
+
+
+@dataclass(frozen=True)
+class Scoring:
+    """How a checkpoint scores; outputs are kept in the folder."""
+
+    pairs: Callable[[Preferences, Path], list[ScoredPairs]]
+    ranked: Callable[[Benchmark, Path], list[RankedScores]]
+    how: Provenance
+    guided: str  # what is done with a guideline that a row brings
 
 
 def pairs_benchmark(subject: PolicySubject) -> BenchmarkRun | None:
@@ -35,7 +51,7 @@ def pairs_benchmark(subject: PolicySubject) -> BenchmarkRun | None:
     if TASK not in config.tasks:
         return None
 
-    def score(source: Preferences, work: Path) -> list[ScoredPairs]:
+    def score_pairs(source: Preferences, work: Path) -> list[ScoredPairs]:
         found = pair_likelihoods(subject.shared, source.pairs, work)
         cut = np.array([pair.cut for pair in found])
         chosen, rejected = (np.array([getattr(pair, side) for pair in found]) for side in ("chosen", "rejected"))
@@ -45,24 +61,28 @@ def pairs_benchmark(subject: PolicySubject) -> BenchmarkRun | None:
             ScoredPairs("per_token", chosen / lengths[:, 0], rejected / lengths[:, 1], cut),
         ]
 
+    def score_ranked(benchmark: Benchmark, work: Path) -> list[RankedScores]:
+        return policy_ranked_scores(subject.shared, benchmark.rows, work)
+
     sources = read_preference_sources(config)
     how = Provenance("own runner, log-probs of the response with its end token", TASK, str(VERSION), chat_template=True)
+    scoring = Scoring(score_pairs, score_ranked, how, "each row's guideline behind its prompt")
 
     def run(work: Path) -> list[Row]:
-        def folder(source: Preferences) -> Path:
+        def folder(source: Source) -> Path:
             return subject.outputs(work, TASK, _hash(source), version=VERSION)
 
         return [
             row
             for name, source in sources.items()
-            for row in source_rows(subject.name, name, source, score, folder(source), how)
+            for row in source_rows(subject.name, name, source, scoring, folder(source))
         ]
 
     return _benchmark(config, sources, run, "accuracy_sum", {"version": VERSION})
 
 
 def reward_pairs_benchmark(subject: RewardSubject) -> Measurement | None:
-    """The reward model's scores of the responses under each bank of ``eval.pairs.banks``."""
+    """The reward model's scores of the responses under each row's guideline, or each bank of ``eval.pairs.banks``."""
     config = subject.config
     if TASK not in config.tasks:
         return None
@@ -73,13 +93,19 @@ def reward_pairs_benchmark(subject: RewardSubject) -> Measurement | None:
             columns = bank_columns(model, banks)
             how = Provenance("own runner, reward model's score", TASK, scope=_shown(model, columns, banks))
 
-            def score(source: Preferences, folder: Path) -> list[ScoredPairs]:
+            def score_pairs(source: Preferences, folder: Path) -> list[ScoredPairs]:
                 return reward_scores(model, source, columns, config.batch_size, folder)
+
+            def score_ranked(benchmark: Benchmark, folder: Path) -> list[RankedScores]:
+                return reward_ranked_scores(model, benchmark.rows, columns, config.batch_size, folder)
+
+            guided = "each row's guideline shown alone" if model.reads_principles else NO_PRINCIPLES
+            scoring = Scoring(score_pairs, score_ranked, how, guided)
 
             return [
                 row
                 for name, source in sources.items()
-                for row in source_rows(subject.name, name, source, score, work / _hash(source), how)
+                for row in source_rows(subject.name, name, source, scoring, work / _hash(source))
             ]
 
     settings = {"banks": [bank.content() for bank in banks]}
@@ -88,24 +114,32 @@ def reward_pairs_benchmark(subject: RewardSubject) -> Measurement | None:
     return lambda: run_benchmark(benchmark, subject.name, config, identity, subject.work)
 
 
-def read_preference_sources(config: EvalConfig) -> dict[str, Preferences]:
-    """The first ``eval.limit`` pairs of each file, by its name; without files those of the bundled smoke test.
+def read_preference_sources(config: EvalConfig) -> dict[str, Source]:
+    """The first ``eval.limit`` rows of each file, by its name; without files those of the bundled smoke test.
 
     Raises:
         SalmonError: a file is missing or malformed.
     """
     files = {name: existing(f"{SETTING}.{name}", file, folder=True) for name, file in config.pairs.files.items()}
-    found = {name: read_preferences(path) for name, path in (files or {MINI: SMOKE_TEST}).items()}
-    return {name: replace(source, pairs=source.pairs[: config.limit]) for name, source in found.items()}
+    found = {name: read_source(path) for name, path in (files or {MINI: SMOKE_TEST}).items()}
+    return {name: _limited(source, config.limit) for name, source in found.items()}
 
 
-def source_rows(
-    checkpoint: str, name: str, source: Preferences, score: Scoring, folder: Path, how: Provenance
-) -> list[Row]:
+def _limited(source: Source, limit: int | None) -> Source:
+    if isinstance(source, Benchmark):
+        return replace(source, rows=source.rows[:limit])
+    return replace(source, pairs=source.pairs[:limit])
+
+
+def source_rows(checkpoint: str, name: str, source: Source, scoring: Scoring, folder: Path) -> list[Row]:
     """All figures of one file under task ``pairs_<name>``; ``items.jsonl`` in ``folder`` has every pair and verdict."""
-    scored = score(source, folder)
+    task = f"{TASK}_{name}"
+    if isinstance(source, Benchmark):
+        how = scoring.how if source.rows[0].guideline is None else replace(scoring.how, scope=scoring.guided)
+        return ranked_rows(TaskRows(checkpoint, task, how), source, scoring.ranked(source, folder), folder)
+    scored = scoring.pairs(source, folder)
     rewrite_records(folder / "items.jsonl", _items(source, scored))
-    rows = TaskRows(checkpoint, f"{TASK}_{name}", how)
+    rows = TaskRows(checkpoint, task, scoring.how)
     categories = [pair.category for pair in source.pairs]
     prompts = [content_id(pair.prompt) for pair in source.pairs]
     found = [row for kind in scored for row in accuracy_rows(rows, kind, categories, prompts)]
@@ -137,7 +171,7 @@ def bank_columns(model: RewardModel, banks: Sequence[Bank]) -> dict[str, Column]
 
 def _shown(model: RewardModel, columns: dict[str, Column], banks: Sequence[Bank]) -> str:
     if not model.reads_principles:
-        return "trained WITHOUT principles and asked without"
+        return NO_PRINCIPLES
     return ", ".join(
         f"first {len(column)} of {len(bank.principles)} principles of {bank.name} shown together"
         for column, bank in zip(columns.values(), banks, strict=True)
@@ -146,7 +180,7 @@ def _shown(model: RewardModel, columns: dict[str, Column], banks: Sequence[Bank]
 
 def _benchmark(
     config: EvalConfig,
-    sources: dict[str, Preferences],
+    sources: dict[str, Source],
     run: Callable[[Path], list[Row]],
     metric: str,
     settings: dict[str, Any],
@@ -163,8 +197,9 @@ def _benchmark(
     )
 
 
-def _hash(source: Preferences) -> str:
-    return fingerprint(TASK, 1, [list(asdict(pair).values()) for pair in source.pairs], {})
+def _hash(source: Source) -> str:
+    rows = source.rows if isinstance(source, Benchmark) else source.pairs
+    return fingerprint(TASK, 1, [list(asdict(row).values()) for row in rows], {})
 
 
 def _items(source: Preferences, scored: Sequence[ScoredPairs]) -> list[dict[str, Any]]:

@@ -29,6 +29,7 @@ ADAPTER = "evaluated"  # name on the shared base
 FOLDER = "reward"  # in a reward artifact
 FORWARDS_A_LINE = 16  # forward passes between two progress lines, and between two writes
 VERSION = 1  # of what a score is
+Cell = tuple[tuple[str, str], Column]  # (prompt, response), and the guidelines under which it is scored
 
 
 @dataclass(frozen=True)
@@ -123,12 +124,8 @@ def score_table(
     unique = list(dict.fromkeys(asked))
     key = fingerprint("scores", VERSION, {**model.identity, "responses": responses, "columns": unique}, {})
 
-    @torch.no_grad()
     def work(cells: Sequence[tuple[int, int]]) -> list[dict]:
-        scores: list[float] = []
-        for start in range(0, len(cells), batch_size):
-            inputs = [model.ids(responses[r], unique[c]) for r, c in cells[start : start + batch_size]]
-            scores += score_forward(model.shared, model.head, inputs).tolist()
+        scores = _forward(model, [(responses[r], unique[c]) for r, c in cells], batch_size)
         return [{"response": r, "column": c, "score": s} for (r, c), s in zip(cells, scores, strict=True)]
 
     folder.mkdir(parents=True, exist_ok=True)
@@ -143,6 +140,33 @@ def score_table(
     for row in rows:
         scores[row["response"], row["column"]] = row["score"]
     return scores[:, [unique.index(column) for column in asked]]
+
+
+def score_cells(model: RewardModel, cells: Sequence[Cell], batch_size: int, folder: Path) -> np.ndarray:
+    """Scores [N] of responses of which each has guidelines of its own; else as ``score_table``."""
+    asked = [(response, column if model.reads_principles else ()) for response, column in cells]
+    unique = list(dict.fromkeys(asked))
+    tokens = [model.tokens(prompt) + model.tokens(text) for (prompt, text), _ in unique]
+    order = sorted(range(len(unique)), key=lambda n: (-tokens[n], *unique[n][0]))  # what begins alike stays together
+    key = fingerprint("cells", VERSION, {**model.identity, "cells": unique}, {})
+
+    def work(numbers: Sequence[int]) -> list[dict]:
+        scores = _forward(model, [unique[n] for n in numbers], batch_size)
+        return [{"cell": n, "score": score} for n, score in zip(numbers, scores, strict=True)]
+
+    folder.mkdir(parents=True, exist_ok=True)
+    rows = map_resumable(folder / f"scores-{key}.jsonl", order, batch_size * FORWARDS_A_LINE, work, "scores")
+    found = {unique[row["cell"]]: row["score"] for row in rows}
+    return np.array([found[cell] for cell in asked], dtype=float)
+
+
+@torch.no_grad()
+def _forward(model: RewardModel, cells: Sequence[Cell], batch_size: int) -> list[float]:
+    scores: list[float] = []
+    for start in range(0, len(cells), batch_size):
+        inputs = [model.ids(response, column) for response, column in cells[start : start + batch_size]]
+        scores += score_forward(model.shared, model.head, inputs).tolist()
+    return scores
 
 
 def _longest_first(

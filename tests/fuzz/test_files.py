@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from eval.checkpoints import find_checkpoints
 from eval.ifbench.prompts import read_prompts
 from eval.pairs.files import read_preferences
+from eval.pairs.formats.detection import read_source
 from eval.probes.prompts import read_probes
 from eval.score.command import run_score
 from eval.tables.measured import read_results
@@ -150,6 +151,13 @@ KINDS = [
     Kind("pairs.json", documents(examples=VALUES, prompt=TEXT, chosen=TEXT, rejected=TEXT), read_preferences),
     Kind("pairs.jsonl", lines(prompt=TEXT, chosen=TEXT, rejected=TEXT, category=TEXT), read_preferences),
     Kind("pairs.jsonl", lines(input=TEXT, target_scores=st.dictionaries(TEXTS, NUMBERS)), read_preferences),
+    Kind("llmbar.jsonl", lines(input=TEXT, output_1=TEXT, output_2=TEXT, label=NUMBERS), read_source),
+    Kind(
+        "rpr.jsonl", lines(prompt=TEXT, response_a=TEXT, response_b=TEXT, criteria_x=TEXT, criteria_y=TEXT), read_source
+    ),
+    Kind("best.jsonl", lines(prompt=TEXT, chosen=VALUES, rejected=VALUES, guideline=TEXT, group=TEXT), read_source),
+    Kind("rankings.jsonl", lines(prompt=TEXT, responses=VALUES, guideline=TEXT, contrary=TEXT), read_source),
+    Kind("rmgap.jsonl", lines(domain=TEXT, responses=VALUES, prompt_groups=VALUES), read_source),
     Kind("probes.jsonl", lines(prompt=TEXT, category=TEXT, expect=st.just("comply") | TEXT), read_probes),
     Kind("probes.txt", ODD_TEXTS, read_probes),
     Kind(

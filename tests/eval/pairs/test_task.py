@@ -266,3 +266,63 @@ def test_a_damaged_file_stops_before_anything_is_computed(command, weights, tmp_
     monkeypatch.setattr("eval.stage.evaluate_checkpoint", None)
     with pytest.raises(SalmonError, match="bad.jsonl, line 1: not valid JSON"):
         command(f"{artifact(tmp_path / 'store', weights)},base", f"+eval.pairs.files.bad={tmp_path}/bad.jsonl")
+
+
+# --- benchmarks with a guideline a row ---------------------------------------------------------
+
+
+REVERSED = {"prompt": "Sing!", "response_a": "La", "response_b": "La la la", "criteria_x": "Be short."}
+TURNING = [REVERSED | {"criteria_y": "Be long."}, REVERSED | {"prompt": "Hum!", "criteria_y": "Take your time."}]
+
+
+def test_each_row_is_read_under_its_own_guidelines(command, weights, tiny, tmp_path, monkeypatch):
+    by_hand = [Preference("Sing!\n\nBe long.", "La", "La la la", "")]
+    (found,) = pair_likelihoods(tiny, by_hand, tmp_path / "by_hand")
+    path = artifact(tmp_path / "store", weights)
+    file = tmp_path / "rpr.jsonl"
+    file.write_text("".join(json.dumps(row) + "\n" for row in TURNING))
+    rows = command(f"{path},base", f"+eval.pairs.files.rpr={file}")
+    metrics = {metric for name, metric in rows if name == "reward"}
+    assert {
+        f"{name}_reward_guideline" for name in ("accuracy", "accuracy_contrary", "flip_rate", "first_rate")
+    } < metrics
+    assert not any("reward_bank" in metric for metric in metrics), "a bank does not take the guideline's place"
+    assert "each row's guideline shown alone" in rows["reward", "accuracy_reward_guideline"].note
+    head = load_scalar_model(tiny, "reward", weights)
+    (items,) = [read_grown(found) for found in (tmp_path / "out" / "reward" / "pairs").glob("*/items.jsonl")]
+    for item, row in zip(items, TURNING, strict=True):
+        for under, criterion in (("scores", row["criteria_x"]), ("contrary", row["criteria_y"])):
+            for place, response in enumerate((row["response_a"], row["response_b"])):
+                ids = reward_input(tiny.chat, response, row["prompt"], [criterion], RewardConfig(**LIMITS)).ids
+                with tiny.using("reward"), torch.no_grad():
+                    asked = score_forward(tiny, head, [ids]).item()
+                assert item["scores"]["reward_guideline"][under][place] == approx(asked, abs=1e-4)
+    assert "each row's guideline behind its prompt" in rows["base", "accuracy_sum"].note
+    (items,) = [read_grown(found) for found in (tmp_path / "out" / "base" / "pairs").glob("*/items.jsonl")]
+    assert items[0]["scores"]["sum"]["contrary"] == approx([found.chosen, found.rejected], abs=1e-3)
+    (tmp_path / "out" / "reward" / "pairs.json").unlink()
+    monkeypatch.setattr("eval.principle_following.scoring.score_forward", None)
+    assert command(f"{path},base", f"+eval.pairs.files.rpr={file}") == rows, "from the scores"
+
+
+def test_a_reward_model_without_principles_never_turns(command, weights, tmp_path):
+    file = tmp_path / "rpr.jsonl"
+    file.write_text("".join(json.dumps(row) + "\n" for row in TURNING))
+    rows = command(str(artifact(tmp_path / "store", weights, principles=False)), f"+eval.pairs.files.rpr={file}")
+    assert rows["reward", "flip_rate_reward"].value == 0
+    assert "WITHOUT principles" in rows["reward", "flip_rate_reward"].note
+
+
+def test_best_of_four_is_scored_under_the_banks(command, weights, tmp_path):
+    file = tmp_path / "best.json"
+    best = {"prompt": "Sing!", "chosen": ["La la"], "rejected": ["No", "Why", "Never"], "subset": "Focus", "id": "1"}
+    file.write_text(
+        json.dumps([best, best | {"prompt": "Hum!", "id": "2"}, best | {"rejected": ["No", " "], "id": "3"}])
+    )
+    rows = command(str(artifact(tmp_path / "store", weights)), f"+eval.pairs.files.best={file}")
+    assert (
+        rows["reward", "best_of_n_reward_bank"].n == 2
+        and "chance is 0.250" in rows["reward", "best_of_n_reward_bank"].note
+    )
+    assert (rows["reward", "n_skipped"].value, rows["reward", "n_skipped"].n) == (1, 3)
+    assert all(find(f"eval/reward/pairs_best/{metric}", "eval") for _, metric in rows)
