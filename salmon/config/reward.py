@@ -41,6 +41,8 @@ class LessonSettings:
     # asked for.
     crossed: float = probability()
     two_answers: float = probability()  # share of the edited pairs that are made of two answers, not of one
+    # Edits of an answer that are tried; the one whose two answers differ most is taken. 1 = small differences too.
+    clearest_of: int = setting(at_least=1)
     shortened: float = probability()  # share of the edited pairs whose answers are cut to one to three sentences
     pairs: int = setting(at_least=1)  # most pairs trained on
     # Mean accuracy over 20 optimiser steps at which the lesson ends before its last pair; 1 = hardly ever.

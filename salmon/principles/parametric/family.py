@@ -53,3 +53,10 @@ class Family:
         if one is None or two is None or one == two or abs(one - two) < self.clear * max(abs(one), abs(two)):
             return 0
         return 1 if one > two else -1
+
+    def contrast(self, prompt: str, first: str, second: str, parameter: str) -> float:
+        """By how much the first response has more of the feature, as a share of the larger measure; 0 where not."""
+        if self.prefers(prompt, first, second, parameter) != 1:
+            return 0.0
+        one, two = self.measure(prompt, first, parameter) or 0.0, self.measure(prompt, second, parameter) or 0.0
+        return (one - two) / max(abs(one), abs(two))

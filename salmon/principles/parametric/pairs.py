@@ -98,10 +98,8 @@ def _edited(
     if rng.random() < lesson.shortened:
         count = int(rng.integers(1, 4))
         base, other = (" ".join(split_sentences(text)[:count]) for text in (base, other))
-    first, _ = family.edit(asked.prompt, base, parameter, rng)
-    _, second = family.edit(asked.prompt, other, parameter, rng)
-    if base == other:  # one draw of the edit's random choices for both
-        first, second = family.edit(asked.prompt, base, parameter, rng)
+    drawn = [_two_edits(family, asked.prompt, base, other, parameter, rng) for _ in range(lesson.clearest_of)]
+    first, second = max(drawn, key=lambda two: family.contrast(asked.prompt, *two, parameter))
     crossing: Feature | None = None
     if rng.random() < lesson.crossed:
         crossing, first, second = _crossed(family, parameter, asked.prompt, first, second, side, rng)
@@ -111,6 +109,14 @@ def _edited(
     if crossing is not None:
         features.append(crossing)
     return FeaturePair(asked.prompt, first, second, tuple(features))
+
+
+def _two_edits(
+    family: Family, prompt: str, base: str, other: str, parameter: str, rng: np.random.Generator
+) -> tuple[str, str]:
+    """One answer with more of the feature, and one with less; of one answer, both are of the same edit."""
+    more, less = family.edit(prompt, base, parameter, rng)
+    return more, less if base == other else family.edit(prompt, other, parameter, rng)[1]
 
 
 def _crossed(

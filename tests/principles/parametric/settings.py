@@ -35,6 +35,7 @@ def lesson(**changes: Any) -> LessonSettings:
         "unedited": 0.3,
         "crossed": 0.5,
         "two_answers": 0.4,
+        "clearest_of": 1,
         "shortened": 0.5,
         "pairs": 20,
         "stop_at_accuracy": 1.0,
