@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from salmon.principles.parametric import frames
-from salmon.principles.parametric.family import NO_PARAMETER, TEXTS, TOPICS, Family
+from salmon.principles.parametric.family import NO_PARAMETER, SENTENCES, TEXTS, TOPICS, Family
 from salmon.runtime.seeding import stream
 
 
@@ -101,9 +101,14 @@ def _divided(rule: SplitRule, family: Family, held_out: bool) -> Family:
     """A family with its texts of one side.
 
     Where all its topics are on the other side, it has those: in this side's frames they are new texts. Whole sentences
-    would not be, so that it may have none.
+    would not be, so that it may have none. Those that a frame makes of a topic are left to the frames, which may be on
+    the other side.
     """
     texts = {name: rule.side(f"{family.name} {name}", getattr(family, name), held_out) for name in TEXTS}
+    topics = (*family.topics, *family.absence)
+    framed = {f.replace(frames.GAP, t).casefold() for f in (*frames.FOR, *frames.AGAINST) for t in topics}
+    for name in SENTENCES:
+        texts[name] = tuple(text for text in texts[name] if text.casefold() not in framed)
     for name in TOPICS:
         texts[name] = texts[name] or getattr(family, name)
     return replace(family, **texts)

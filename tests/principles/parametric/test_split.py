@@ -84,6 +84,13 @@ def test_a_family_with_few_texts_has_no_sentences_on_one_side_but_topics_on_both
     assert one.topics == other.topics == ("tea",) and one.absence == other.absence == ("coffee",)
 
 
+def test_a_sentence_that_a_frame_makes_of_a_topic_is_left_to_the_frames():
+    whole = next(f for f in all_families() if f.name == "length")
+    more = replace(whole, wanted=(*whole.wanted, *(frame.replace("{}", "length") for frame in frames.FOR)))
+    for side in (trained_side, held_out_side):
+        assert side(RULE, [more], WORDS) == side(RULE, [whole], WORDS)
+
+
 def test_unseen_families_keep_their_texts_but_come_in_held_out_frames():
     assert UNSEEN.families == tuple(f for f in all_families() if f.name in RULE.families)
     assert (UNSEEN.frames_for, UNSEEN.words) == (UNREAD.frames_for, UNREAD.words)

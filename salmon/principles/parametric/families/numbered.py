@@ -74,7 +74,7 @@ NUMBERED = Family(
         "Never mark an item with a mere dash.",
         "Do not leave the items without numbers.",
         "If there is a list, it starts with 1.",
-        "Count the items off, like the steps of a recipe.",
+        "Count the items off, as a recipe does with its steps.",
         "Replace each bullet by a number.",
         "A bulleted list costs points, a numbered one earns them.",
         "Numbers in front, please.",

@@ -245,7 +245,7 @@ SECOND_PERSON = Family(
     unwanted=(
         "The response should not address the reader as you.",
         "Do not talk to the user directly.",
-        "The words you and your are unwelcome in the reply.",
+        "The words you and your are not welcome in the text.",
         "I do not want to feel spoken to.",
         'The answer loses points for each "you" in it.',
         'Better "people can" than "you can".',

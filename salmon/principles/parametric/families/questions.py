@@ -203,7 +203,7 @@ QUESTION = Family(
     unwanted=(
         "The response should contain no question.",
         "Ask nothing anywhere in the text.",
-        "Question marks are unwelcome in the reply.",
+        "Question marks are not welcome in the text.",
         "I dislike writing that wonders aloud.",
         "The answer loses a point for each thing it asks.",
         "A text that only states things is just right.",
