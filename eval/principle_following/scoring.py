@@ -31,6 +31,9 @@ FORWARDS_A_LINE = 16  # forward passes between two progress lines, and between t
 VERSION = 1  # of what a score is
 Cell = tuple[tuple[str, str], Column]  # (prompt, response), and the guidelines under which it is scored
 
+Response = tuple[str, str]  # prompt, response
+Question = tuple[Response, Column]
+
 
 @dataclass(frozen=True)
 class RewardModel:
@@ -42,16 +45,16 @@ class RewardModel:
     reads_principles: bool  # False: it was trained, and is asked, under the generic criteria (an ablation)
     identity: dict[str, Any]  # everything that decides its scores
 
-    def ids(self, response: tuple[str, str], column: Column) -> list[int]:
+    def ids(self, response: Response, column: Column) -> list[int]:
         """What it reads of a (prompt, response) under the guidelines of a column."""
         return self._input(response, column).ids
 
-    def cuts(self, response: tuple[str, str], column: Column) -> bool:
+    def cuts(self, response: Response, column: Column) -> bool:
         """Whether it does not read all of a (prompt, response) under the guidelines of a column."""
         read = self._input(response, column)
         return bool(read.cut_instruction or read.cut_response)
 
-    def _input(self, response: tuple[str, str], column: Column) -> EncodedRewardInput:
+    def _input(self, response: Response, column: Column) -> EncodedRewardInput:
         prompt, text = response
         return reward_input(self.shared.chat, text, prompt, column if self.reads_principles else (), self.limits)
 
@@ -111,7 +114,7 @@ def reward_identity(shared: SharedModel, artifact: Artifact) -> dict[str, Any]:
 
 
 def score_table(
-    model: RewardModel, responses: Sequence[tuple[str, str]], columns: Sequence[Column], batch_size: int, folder: Path
+    model: RewardModel, responses: Sequence[Response], columns: Sequence[Column], batch_size: int, folder: Path
 ) -> np.ndarray:
     """Scores [R, C] of (prompt, response) under the guidelines of each column.
 
@@ -123,6 +126,7 @@ def score_table(
     asked = [column if model.reads_principles else () for column in columns]
     unique = list(dict.fromkeys(asked))
     key = fingerprint("scores", VERSION, {**model.identity, "responses": responses, "columns": unique}, {})
+<<<<<<< HEAD
 
     def work(cells: Sequence[tuple[int, int]]) -> list[dict]:
         scores = _forward(model, [(responses[r], unique[c]) for r, c in cells], batch_size)
@@ -136,12 +140,18 @@ def score_table(
         work,
         "scores",
     )
+=======
+    # All columns of a response together: what it begins with is computed once a batch.
+    cells = [(r, c) for r in _longest_first(model, responses) for c in range(len(unique))]
+    rows = _scored(model, responses, unique, cells, batch_size, folder / f"scores-{key}.jsonl")
+>>>>>>> following
     scores = np.full((len(responses), len(unique)), np.nan)
     for row in rows:
         scores[row["response"], row["column"]] = row["score"]
     return scores[:, [unique.index(column) for column in asked]]
 
 
+<<<<<<< HEAD
 def score_cells(model: RewardModel, cells: Sequence[Cell], batch_size: int, folder: Path) -> np.ndarray:
     """Scores [N] of responses of which each has guidelines of its own; else as ``score_table``."""
     asked = [(response, column if model.reads_principles else ()) for response, column in cells]
@@ -173,9 +183,57 @@ def _longest_first(
     model: RewardModel, responses: Sequence[tuple[str, str]], columns: Sequence[Column]
 ) -> list[tuple[int, int]]:
     """Every (response, column), all columns of a response together: what it begins with is computed once a batch.
+=======
+def score_questions(
+    model: RewardModel, questions: Sequence[Question], batch_size: int, folder: Path, name: str
+) -> dict[Question, float]:
+    """The score of each question, where few responses are read under the same guidelines.
+>>>>>>> following
 
-    The longest response comes first, so too little memory is noticed at once.
+    Scores are kept as those of ``score_table``.
+
+    Args:
+        batch_size: inputs per forward pass.
+        name: of the questions, for the file.
     """
+    read = {question: (question[0], question[1] if model.reads_principles else ()) for question in questions}
+    responses = list(dict.fromkeys(response for response, _ in read.values()))
+    columns = list(dict.fromkeys(column for _, column in read.values()))
+    row_of, column_of = ({key: n for n, key in enumerate(keys)} for keys in (responses, columns))
+    asked: dict[int, list[int]] = {}  # response -> columns
+    for response, column in dict.fromkeys(read.values()):
+        asked.setdefault(row_of[response], []).append(column_of[column])
+    cells = [(r, c) for r in _longest_first(model, responses) for c in asked[r]]
+    content = {**model.identity, "responses": responses, "columns": columns, "cells": cells}
+    key = fingerprint("scores", VERSION, content, {})
+    rows = _scored(model, responses, columns, cells, batch_size, folder / f"{name}_scores-{key}.jsonl")
+    scores = {(row["response"], row["column"]): row["score"] for row in rows}
+    return {question: scores[row_of[response], column_of[column]] for question, (response, column) in read.items()}
+
+
+def _scored(
+    model: RewardModel,
+    responses: Sequence[Response],
+    columns: Sequence[Column],
+    cells: Sequence[tuple[int, int]],
+    batch_size: int,
+    path: Path,
+) -> list[dict[str, Any]]:
+    """Rows ``{response, column, score}`` of cells (numbers of response and column), in their order."""
+
+    @torch.no_grad()
+    def work(cells: Sequence[tuple[int, int]]) -> list[dict[str, Any]]:
+        scores: list[float] = []
+        for start in range(0, len(cells), batch_size):
+            inputs = [model.ids(responses[r], columns[c]) for r, c in cells[start : start + batch_size]]
+            scores += score_forward(model.shared, model.head, inputs).tolist()
+        return [{"response": r, "column": c, "score": s} for (r, c), s in zip(cells, scores, strict=True)]
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return map_resumable(path, cells, batch_size * FORWARDS_A_LINE, work, "scores")
+
+
+def _longest_first(model: RewardModel, responses: Sequence[Response]) -> list[int]:
+    """Numbers of the responses. The longest comes first, so too little memory is noticed at once."""
     tokens = [model.tokens(prompt) + model.tokens(text) for prompt, text in responses]
-    order = sorted(range(len(responses)), key=lambda r: (-tokens[r], r))
-    return [(r, c) for r in order for c in range(len(columns))]
+    return sorted(range(len(responses)), key=lambda r: (-tokens[r], r))

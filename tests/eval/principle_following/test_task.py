@@ -12,7 +12,8 @@ from hydra import compose, initialize_config_dir
 from eval.__main__ import run, typed
 from eval.config import PrincipleFollowingSettings
 from eval.principle_following import task as module
-from eval.principle_following.pairs import drawn
+from eval.principle_following.inputs import checked_bank, read_banks
+from eval.principle_following.pairs import drawn, read_real_pairs
 from eval.results import Row
 from eval.stage import run as run_stage
 from salmon.config.register import CONF, register
@@ -20,6 +21,7 @@ from salmon.errors import SalmonError
 from salmon.models.heads import ScalarHead, save_scalar_model
 from salmon.models.loading import load_base
 from salmon.preferences.pairs import Pair
+from salmon.principles.parametric.universe import all_families
 from salmon.runtime.artifact import open_artifact, sealed
 from salmon.runtime.store import Store
 from salmon.tracking.glossary import find
@@ -104,6 +106,7 @@ def evaluate(tmp_path, tiny_cache):
             "eval.principle_following.paraphrased=null",
             "eval.principle_following.unseen=null",
             "eval.principle_following.bootstrap=50",
+            "eval.principle_following.parametric_items=null",
             *overrides,
             *([] if task is None else [f"task={task}"]),
         ]
@@ -260,12 +263,12 @@ def test_real_pairs_under_each_bank(evaluate, reward_folder, tmp_path):
 
 def test_hh_rlhf_as_published(real_data):
     file = real_data("hh_rlhf") / HH_RLHF
-    found = module.read_real_pairs(file, None, 0)
+    found = read_real_pairs(file, None, 0)
     assert (len(found.pairs), found.skipped) == (2308, 4)
     first = found.pairs[0]
     assert first.prompt.startswith("Human: what are some pranks") and first.prompt.endswith("to do with pens")
     assert first.response_1.startswith("No, sorry!") and first.response_2.startswith("There are lots")
-    assert len(module.read_real_pairs(file, 5, 0).pairs) == 5
+    assert len(read_real_pairs(file, 5, 0).pairs) == 5
 
 
 @pytest.mark.slow
@@ -305,6 +308,33 @@ def test_the_stage_evaluates_the_reward_model_and_shows_the_matrix(reward_folder
     assert tiny.adapters == [], "the base is left as it was"
 
 
+@pytest.mark.slow
+def test_parametric_sets_and_contrast_pairs_of_a_reward_model(evaluate, reward_folder, tmp_path, monkeypatch):
+    """The model gives every response of a set its score under few texts; of a finished run nothing is scored again."""
+    few = tuple(family for family in all_families() if family.name in ("length", "word", "exclamation", "digits"))
+    monkeypatch.setattr("eval.principle_following.universe.all_families", lambda: few)
+    artifact = make_store(tmp_path / "store", reward_folder)
+    rows = evaluate(artifact, "eval.principle_following.parametric_items=2")
+    sets = ("trained_wordings_", "heldout_words_", "heldout_wordings_", "unseen_families_", "contrast_")
+    for prefix in sets:
+        for metric in ("accuracy_asserted", "accuracy_negated", "flip_rate", "conflict_ratio", "ece", "brier"):
+            assert rows[prefix + metric].value is not None, prefix + metric
+    assert all(0 <= rows[f"{prefix}consistency"].value <= 1 for prefix in sets[:4])
+    assert rows["contrast_accuracy_asserted"].n == 2 * 2, "Concise and Avoids Zebra have a family, and one a negation"
+    assert rows["contrast_accuracy_negated"].n == 2
+    assert "of 2 principles or families" in rows["contrast_accuracy_asserted"].note
+    assert all(find(f"eval/reward/principle_following/{metric}", "eval") for metric in rows)
+    folder = tmp_path / "out" / "reward" / "principle_following"
+    assert "## heldout_words_...: held-out words" in (folder / "report.md").read_text(encoding="utf-8")
+    (file,) = folder.glob("trained_wordings_scores-*.jsonl")
+    scored = file.read_text(encoding="utf-8").splitlines()
+    responses, columns = (len({json.loads(line)[key] for line in scored}) for key in ("response", "column"))
+    assert len(scored) < responses * columns / 2, "no response is read under all texts"
+    monkeypatch.setattr("eval.principle_following.scoring.score_forward", None)
+    (tmp_path / "out" / "reward" / "principle_following.json").unlink()
+    assert evaluate(artifact, "eval.principle_following.parametric_items=2") == rows
+
+
 # --- what can be wrong -------------------------------------------------------------------------
 
 
@@ -334,13 +364,13 @@ def test_malformed_pairs(evaluate, reward_folder, tmp_path, lines, message):
 def test_malformed_real_pairs(tmp_path, line, message):
     (tmp_path / "real.jsonl").write_text(json.dumps(line))
     with pytest.raises(SalmonError, match=f"line 1: .*{message}"):
-        module.read_real_pairs(tmp_path / "real.jsonl", None, 0)
+        read_real_pairs(tmp_path / "real.jsonl", None, 0)
 
 
 def test_a_torn_archive(tmp_path):
     (tmp_path / "real.jsonl.gz").write_bytes(gzip.compress(b"{}")[:-6])
     with pytest.raises(SalmonError, match="cannot be read"):
-        module.read_real_pairs(tmp_path / "real.jsonl.gz", None, 0)
+        read_real_pairs(tmp_path / "real.jsonl.gz", None, 0)
 
 
 def test_files_that_are_not_there(evaluate, reward_folder, tmp_path):
@@ -365,7 +395,7 @@ def test_a_bank_without_checks(evaluate, reward_folder, tmp_path, caplog):
     with pytest.raises(SalmonError, match="trained=honest_8: no principle of this bank has a `check`"):
         evaluate(artifact, "eval.principle_following.trained=honest_8")
     (tmp_path / "half.yaml").write_text(BANK + "  - {name: Kind, definition: Be kind.}\n")
-    bank = module.checked_bank(str(tmp_path / "half.yaml"), "key")
+    bank = checked_bank(str(tmp_path / "half.yaml"), "key")
     assert "Kind" not in bank.names and len(bank.names) == 4
     assert "without a check, so not measured: Kind" in caplog.text
 
@@ -408,13 +438,13 @@ def test_what_was_not_trained_counts_as_unseen():
         unseen="verifiable_unseen_5",
         untrained=["Comprehensive", "Informal"],
     )
-    banks = module.read_banks(settings)
+    banks = read_banks(settings)
     assert len(banks[""].names) == len(banks["paraphrased_"].names) == 9 and "Informal" not in banks[""].names
     assert len(banks["unseen_"].names) == 7 and banks["unseen_"].names[-2:] == ("Comprehensive", "Informal")
-    alone = module.read_banks(replace(settings, paraphrased=None, unseen=None))
+    alone = read_banks(replace(settings, paraphrased=None, unseen=None))
     assert set(alone) == {"", "unseen_"} and alone["unseen_"].names == ("Comprehensive", "Informal")
     with pytest.raises(SalmonError, match="Informall"):
-        module.read_banks(replace(settings, untrained=["Informall"]))
+        read_banks(replace(settings, untrained=["Informall"]))
 
 
 def test_a_limit_draws_prompts_not_the_first_rows_of_the_file():
