@@ -7,19 +7,20 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from eval.principle_following.items import PROBED_EVERY, Item, ItemSet
-from eval.principle_following.universe import Universe
+from salmon.config.reward import EditSettings
 from salmon.principles.bank import Bank, Principle
 from salmon.principles.parametric.checks import CheckedFamily, family_of_check
 from salmon.principles.parametric.editing import pick
 from salmon.principles.parametric.family import Family
-from salmon.principles.parametric.pairs import FeaturePair, PairSettings, draw_pair
+from salmon.principles.parametric.pairs import FeaturePair, draw_pair
+from salmon.principles.parametric.universe import Universe
 from salmon.principles.verifiers import compare
 from salmon.runtime.seeding import stream
 
 log = logging.getLogger("salmon")
 
 TRIES = 10  # for each item, to make a pair that the check tells apart as its family does
-CONTRAST = PairSettings(unedited=0.0, crossed=0.3, two_answers=0.3, shortened=0.4)
+CONTRAST = EditSettings(crossed=0.3, two_answers=0.3, shortened=0.4, clearest_of=1)
 
 
 def contrast_set(prefix: str, bank: Bank, reworded: Bank | None, universe: Universe, number: int, seed: int) -> ItemSet:
@@ -121,7 +122,7 @@ def _pairs(
     for _ in range(number * TRIES):
         if made == number:
             return
-        pair = draw_pair(family, side, universe.prompts, CONTRAST, rng)
+        pair = draw_pair(family, side, universe.held_out, CONTRAST, rng)
         if pair is None:
             continue
         truth = checked.direction * pair.features[0].prefers

@@ -8,7 +8,7 @@ from eval.principle_following.bootstrap import BootstrapEstimate, PromptBootstra
 from eval.principle_following.item_metrics import ItemFigures, measure_items
 from eval.principle_following.items import ItemSet, item_table
 from eval.principle_following.report_tables import cell, overall_table, reliability_table
-from eval.principle_following.scoring import RewardModel, score_questions
+from eval.principle_following.scoring import RewardModel, score_cells
 from salmon.runtime.tables import markdown_table
 
 
@@ -73,7 +73,8 @@ def measure_set(
         resamples: of the prompts, for the intervals.
         seed: of the resamples.
     """
-    scores = score_questions(model, items.questions(), batch_size, folder, items.prefix.strip("_"))
+    cells = items.cells()
+    scores = dict(zip(cells, score_cells(model, cells, batch_size, folder).tolist(), strict=True))
     tokens = {text: model.tokens(text) for item in items.items for text in (item.first, item.second)}
     table = item_table(items.items, scores, tokens)
     longest = model.limits.max_response_tokens

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from eval.principle_following.scoring import Question
+from eval.principle_following.scoring import Cell
 from eval.principle_following.tables import Column
 
 PROBED_EVERY = 3  # of a principle's items: the first, the fourth, ... are asked about in all wordings and in conflict
@@ -57,7 +57,7 @@ class ItemSet:
     title: str
     items: tuple[Item, ...]
 
-    def questions(self) -> list[Question]:
+    def cells(self) -> list[Cell]:
         """Everything to score, each once."""
         return list(
             dict.fromkeys(
@@ -94,7 +94,7 @@ def columns_of(pair: tuple[str, str]) -> tuple[Column, ...]:
     return (one,), (other,), (one, other), (other, one)
 
 
-def item_table(items: Sequence[Item], scores: dict[Question, float], tokens: dict[str, int]) -> ItemTable:
+def item_table(items: Sequence[Item], scores: dict[Cell, float], tokens: dict[str, int]) -> ItemTable:
     """The margins of a set.
 
     Args:

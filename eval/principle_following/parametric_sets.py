@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from eval.principle_following.items import PROBED_EVERY, Item, ItemSet
-from eval.principle_following.universe import Universe
+from salmon.config.reward import EditSettings
 from salmon.principles.parametric.family import Family
-from salmon.principles.parametric.pairs import Feature, FeaturePair, PairSettings, draw_pair, draw_unedited
+from salmon.principles.parametric.pairs import Feature, FeaturePair, draw_pair, draw_unedited
 from salmon.principles.parametric.split import Side
+from salmon.principles.parametric.universe import Universe
 from salmon.principles.parametric.wording import worded
 from salmon.runtime.seeding import stream
 
@@ -20,7 +21,7 @@ WORDINGS = 4  # of a principle, and of its contrary, that have to agree
 SENTENCES = 0.5  # share of wordings that are whole sentences, not frames
 OF_WORDS = 8  # times as many items of a family in a set of which it is the only one
 TRIES = 10  # for each item or wording, to draw a new one
-EDITED = PairSettings(unedited=0.0, crossed=0.5, two_answers=0.3, shortened=0.4)
+EDITED = EditSettings(crossed=0.5, two_answers=0.3, shortened=0.4, clearest_of=1)
 
 Draw = Callable[[Family, np.random.Generator], FeaturePair | None]
 
@@ -61,17 +62,17 @@ def parametric_sets(universe: Universe, number: int, seed: int) -> list[ItemSet]
         number: items of each family.
         seed: of every draw.
     """
-    trained, held_out, unseen = universe.trained, universe.held_out, universe.unseen
+    trained, held_out, unseen = universe.trained, universe.unread, universe.unseen
     words = [family for family in held_out.families if family.words]
     styles = [family for family in held_out.families if not family.words]
     new = _Words(held_out, trained)
 
     def edited(side: Side) -> Draw:
-        return lambda family, rng: draw_pair(family, side, universe.prompts, EDITED, rng)
+        return lambda family, rng: draw_pair(family, side, universe.held_out, EDITED, rng)
 
     def unedited(family: Family, rng: np.random.Generator) -> FeaturePair | None:
         alone = replace(held_out, families=(family,))
-        drawn = (draw_unedited(alone, universe.prompts, 1, rng) for _ in range(TRIES))
+        drawn = (draw_unedited(alone, universe.held_out, 1, rng) for _ in range(TRIES))
         return next((pair for pair in drawn if pair is not None), None)
 
     sets = [

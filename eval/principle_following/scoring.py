@@ -29,10 +29,9 @@ ADAPTER = "evaluated"  # name on the shared base
 FOLDER = "reward"  # in a reward artifact
 FORWARDS_A_LINE = 16  # forward passes between two progress lines, and between two writes
 VERSION = 1  # of what a score is
-Cell = tuple[tuple[str, str], Column]  # (prompt, response), and the guidelines under which it is scored
 
 Response = tuple[str, str]  # prompt, response
-Question = tuple[Response, Column]
+Cell = tuple[Response, Column]  # a response, and the guidelines under which it is scored
 
 
 @dataclass(frozen=True)
@@ -126,41 +125,31 @@ def score_table(
     asked = [column if model.reads_principles else () for column in columns]
     unique = list(dict.fromkeys(asked))
     key = fingerprint("scores", VERSION, {**model.identity, "responses": responses, "columns": unique}, {})
-<<<<<<< HEAD
 
-    def work(cells: Sequence[tuple[int, int]]) -> list[dict]:
+    def work(cells: Sequence[tuple[int, int]]) -> list[dict[str, Any]]:
         scores = _forward(model, [(responses[r], unique[c]) for r, c in cells], batch_size)
         return [{"response": r, "column": c, "score": s} for (r, c), s in zip(cells, scores, strict=True)]
 
-    folder.mkdir(parents=True, exist_ok=True)
-    rows = map_resumable(
-        folder / f"scores-{key}.jsonl",
-        _longest_first(model, responses, unique),
-        batch_size * FORWARDS_A_LINE,
-        work,
-        "scores",
-    )
-=======
     # All columns of a response together: what it begins with is computed once a batch.
     cells = [(r, c) for r in _longest_first(model, responses) for c in range(len(unique))]
-    rows = _scored(model, responses, unique, cells, batch_size, folder / f"scores-{key}.jsonl")
->>>>>>> following
+    folder.mkdir(parents=True, exist_ok=True)
+    rows = map_resumable(folder / f"scores-{key}.jsonl", cells, batch_size * FORWARDS_A_LINE, work, "scores")
     scores = np.full((len(responses), len(unique)), np.nan)
     for row in rows:
         scores[row["response"], row["column"]] = row["score"]
     return scores[:, [unique.index(column) for column in asked]]
 
 
-<<<<<<< HEAD
 def score_cells(model: RewardModel, cells: Sequence[Cell], batch_size: int, folder: Path) -> np.ndarray:
     """Scores [N] of responses of which each has guidelines of its own; else as ``score_table``."""
     asked = [(response, column if model.reads_principles else ()) for response, column in cells]
     unique = list(dict.fromkeys(asked))
-    tokens = [model.tokens(prompt) + model.tokens(text) for (prompt, text), _ in unique]
-    order = sorted(range(len(unique)), key=lambda n: (-tokens[n], *unique[n][0]))  # what begins alike stays together
+    responses = list(dict.fromkeys(response for response, _ in unique))
+    place = {responses[r]: position for position, r in enumerate(_longest_first(model, responses))}
+    order = sorted(range(len(unique)), key=lambda n: place[unique[n][0]])  # those of one response stay together
     key = fingerprint("cells", VERSION, {**model.identity, "cells": unique}, {})
 
-    def work(numbers: Sequence[int]) -> list[dict]:
+    def work(numbers: Sequence[int]) -> list[dict[str, Any]]:
         scores = _forward(model, [unique[n] for n in numbers], batch_size)
         return [{"cell": n, "score": score} for n, score in zip(numbers, scores, strict=True)]
 
@@ -177,60 +166,6 @@ def _forward(model: RewardModel, cells: Sequence[Cell], batch_size: int) -> list
         inputs = [model.ids(response, column) for response, column in cells[start : start + batch_size]]
         scores += score_forward(model.shared, model.head, inputs).tolist()
     return scores
-
-
-def _longest_first(
-    model: RewardModel, responses: Sequence[tuple[str, str]], columns: Sequence[Column]
-) -> list[tuple[int, int]]:
-    """Every (response, column), all columns of a response together: what it begins with is computed once a batch.
-=======
-def score_questions(
-    model: RewardModel, questions: Sequence[Question], batch_size: int, folder: Path, name: str
-) -> dict[Question, float]:
-    """The score of each question, where few responses are read under the same guidelines.
->>>>>>> following
-
-    Scores are kept as those of ``score_table``.
-
-    Args:
-        batch_size: inputs per forward pass.
-        name: of the questions, for the file.
-    """
-    read = {question: (question[0], question[1] if model.reads_principles else ()) for question in questions}
-    responses = list(dict.fromkeys(response for response, _ in read.values()))
-    columns = list(dict.fromkeys(column for _, column in read.values()))
-    row_of, column_of = ({key: n for n, key in enumerate(keys)} for keys in (responses, columns))
-    asked: dict[int, list[int]] = {}  # response -> columns
-    for response, column in dict.fromkeys(read.values()):
-        asked.setdefault(row_of[response], []).append(column_of[column])
-    cells = [(r, c) for r in _longest_first(model, responses) for c in asked[r]]
-    content = {**model.identity, "responses": responses, "columns": columns, "cells": cells}
-    key = fingerprint("scores", VERSION, content, {})
-    rows = _scored(model, responses, columns, cells, batch_size, folder / f"{name}_scores-{key}.jsonl")
-    scores = {(row["response"], row["column"]): row["score"] for row in rows}
-    return {question: scores[row_of[response], column_of[column]] for question, (response, column) in read.items()}
-
-
-def _scored(
-    model: RewardModel,
-    responses: Sequence[Response],
-    columns: Sequence[Column],
-    cells: Sequence[tuple[int, int]],
-    batch_size: int,
-    path: Path,
-) -> list[dict[str, Any]]:
-    """Rows ``{response, column, score}`` of cells (numbers of response and column), in their order."""
-
-    @torch.no_grad()
-    def work(cells: Sequence[tuple[int, int]]) -> list[dict[str, Any]]:
-        scores: list[float] = []
-        for start in range(0, len(cells), batch_size):
-            inputs = [model.ids(responses[r], columns[c]) for r, c in cells[start : start + batch_size]]
-            scores += score_forward(model.shared, model.head, inputs).tolist()
-        return [{"response": r, "column": c, "score": s} for (r, c), s in zip(cells, scores, strict=True)]
-
-    path.parent.mkdir(parents=True, exist_ok=True)
-    return map_resumable(path, cells, batch_size * FORWARDS_A_LINE, work, "scores")
 
 
 def _longest_first(model: RewardModel, responses: Sequence[Response]) -> list[int]:

@@ -28,6 +28,18 @@ class PretrainSettings:
 
 
 @dataclass
+class EditSettings:
+    """How two answers are made that differ in what a principle asks for."""
+
+    # Share that differ in a second feature too: what is longer or odder is then no sign of what is asked for.
+    crossed: float = probability()
+    two_answers: float = probability()  # share that are made of two answers, not of one
+    shortened: float = probability()  # share whose answers are cut to one to three sentences
+    # Edits of an answer that are tried; the one whose two answers differ most is taken. 1 = small differences too.
+    clearest_of: int = setting(at_least=1)
+
+
+@dataclass
 class LessonSettings:
     """One lesson on parametric principles: which of them, in which words, on which pairs."""
 
@@ -37,13 +49,7 @@ class LessonSettings:
     sentences: float = probability()  # share of the wordings that are whole sentences, not a topic in a frame
     absence: bool = MISSING  # topics may name what is absent too ("text without lists")
     unedited: float = probability()  # share of the pairs that are two answers as they are
-    # Of edited pairs, the share that differ in a second feature too: what is longer or odder is then no sign of what is
-    # asked for.
-    crossed: float = probability()
-    two_answers: float = probability()  # share of the edited pairs that are made of two answers, not of one
-    # Edits of an answer that are tried; the one whose two answers differ most is taken. 1 = small differences too.
-    clearest_of: int = setting(at_least=1)
-    shortened: float = probability()  # share of the edited pairs whose answers are cut to one to three sentences
+    edits: EditSettings = field(default_factory=EditSettings)  # of the others
     pairs: int = setting(at_least=1)  # most pairs trained on
     # Mean accuracy over 20 optimiser steps at which the lesson ends before its last pair; 1 = hardly ever.
     stop_at_accuracy: float = probability()

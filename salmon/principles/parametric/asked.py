@@ -78,7 +78,7 @@ def lesson_pairs(
             pair = draw_unedited(side, prompts, 2, rng)
         else:
             words = about_words if about_words and (rng.random() < lesson.words or not others) else others
-            pair = draw_pair(words[int(rng.integers(len(words)))], side, prompts, lesson, rng)
+            pair = draw_pair(words[int(rng.integers(len(words)))], side, prompts, lesson.edits, rng)
         if pair is not None:
             made = number
             yield AskedPair(pair, tuple(asked_of(pair, side, lesson, settings, rng)))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from salmon.config.reward import LessonSettings
+from salmon.config.reward import EditSettings
 from salmon.principles.parametric.answers import AnsweredPrompt
 from salmon.principles.parametric.editing import pick, split_sentences
 from salmon.principles.parametric.family import Family
@@ -39,7 +39,7 @@ def parameter_of(family: Family, side: Side, rng: np.random.Generator) -> str:
 
 
 def draw_pair(
-    family: Family, side: Side, prompts: Sequence[AnsweredPrompt], lesson: LessonSettings, rng: np.random.Generator
+    family: Family, side: Side, prompts: Sequence[AnsweredPrompt], edits: EditSettings, rng: np.random.Generator
 ) -> FeaturePair | None:
     """A pair that differs in the feature of ``family``; None where twenty tries make none.
 
@@ -49,7 +49,7 @@ def draw_pair(
     for _ in range(TRIES):
         asked = prompts[int(rng.integers(len(prompts)))]
         parameter = parameter_of(family, side, rng)
-        pair = _edited(family, parameter, asked, side, lesson, rng)
+        pair = _edited(family, parameter, asked, side, edits, rng)
         if pair is not None:
             return pair
     return None
@@ -90,18 +90,18 @@ def _edited(
     parameter: str,
     asked: AnsweredPrompt,
     side: Side,
-    lesson: LessonSettings,
+    edits: EditSettings,
     rng: np.random.Generator,
 ) -> FeaturePair | None:
     base = pick(asked.answers, rng)
-    other = pick(asked.answers, rng) if rng.random() < lesson.two_answers else base
-    if rng.random() < lesson.shortened:
+    other = pick(asked.answers, rng) if rng.random() < edits.two_answers else base
+    if rng.random() < edits.shortened:
         count = int(rng.integers(1, 4))
         base, other = (" ".join(split_sentences(text)[:count]) for text in (base, other))
-    drawn = [_two_edits(family, asked.prompt, base, other, parameter, rng) for _ in range(lesson.clearest_of)]
+    drawn = [_two_edits(family, asked.prompt, base, other, parameter, rng) for _ in range(edits.clearest_of)]
     first, second = max(drawn, key=lambda two: family.contrast(asked.prompt, *two, parameter))
     crossing: Feature | None = None
-    if rng.random() < lesson.crossed:
+    if rng.random() < edits.crossed:
         crossing, first, second = _crossed(family, parameter, asked.prompt, first, second, side, rng)
     if family.prefers(asked.prompt, first, second, parameter) != 1:
         return None

@@ -50,6 +50,15 @@ class Universe:
         """The families that nothing is trained on."""
         return unseen_families(self.rule, self.families, self.words)
 
+    @cached_property
+    def everything(self) -> Side:
+        """All families in all their texts."""
+        return trained_side(SplitRule(self.rule.seed, 0.0, ()), self.families, self.words)
+
+    def family(self, name: str) -> Family | None:
+        """The family in all its texts; None: there is none of this name."""
+        return next((family for family in self.families if family.name == name), None)
+
     def record(self) -> dict[str, Any]:
         """What is trained on and what is held out, as plain JSON."""
         return {

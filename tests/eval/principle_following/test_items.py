@@ -13,7 +13,7 @@ from eval.principle_following.contrast_sets import contrast_set
 from eval.principle_following.item_metrics import ItemFigures, measure_items
 from eval.principle_following.items import Item, ItemSet, item_table
 from eval.principle_following.parametric_sets import parametric_sets
-from eval.principle_following.universe import UniverseSettings, read_universe
+from eval.principle_following.universe import read_universe
 from salmon.errors import SalmonError
 from salmon.principles.bank import Bank, Principle, load_bank
 from salmon.principles.parametric.checks import family_of_check
@@ -31,7 +31,7 @@ def artifact(**reward: object) -> SimpleNamespace:
 
 @pytest.fixture(scope="module")
 def universe():
-    return read_universe(artifact())
+    return read_universe(artifact(parametric={"held_out_families": ["exclamation", "digits", "hashtag"]}))
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +67,7 @@ def blind(_prompt: str, response: str, _text: str) -> float:
 def measured(items: ItemSet, score) -> ItemFigures:
     """The figures of a scorer that reads one text; texts that are shown together add up, or do not matter at all."""
     scores = {}
-    for (prompt, response), column in items.questions():
+    for (prompt, response), column in items.cells():
         each = [score(prompt, response, text) for text in column]
         scores[(prompt, response), column] = each[0] if score is blind else sum(each)
     tokens = {text: len(text) for item in items.items for text in (item.first, item.second)}
@@ -159,13 +159,12 @@ def test_figures_of_margins_made_by_hand():
 
 
 def test_sets_are_of_their_side(universe):
-    settings = UniverseSettings()
     for items in parametric_sets(universe, 3, seed=0):
         trained = {family.name for family in universe.trained.families}
         groups = {item.group for item in items.items}
         assert groups and (groups <= trained) == (items.prefix != "unseen_families_"), items.prefix
         assert (groups == {"word"}) == (items.prefix == "heldout_words_")
-        answers = {asked.prompt: asked.answers for asked in universe.prompts}
+        answers = {asked.prompt: asked.answers for asked in universe.held_out}
         unedited = all({item.first, item.second} <= set(answers[item.prompt]) for item in items.items)
         assert unedited == (items.prefix == "unedited_")
         probed = [item for item in items.items if item.conflict]
@@ -173,8 +172,8 @@ def test_sets_are_of_their_side(universe):
         keys = [(item.group, item.prompt, item.first, item.second, item.asserted[0]) for item in items.items]
         assert len(set(keys)) == len(keys)
     for name in ("frames_for", "frames_against", "words"):
-        assert not set(getattr(universe.trained, name)) & set(getattr(universe.held_out, name))
-    assert {family.name for family in universe.unseen.families} == set(settings.held_out_families) & set(FAMILIES)
+        assert not set(getattr(universe.trained, name)) & set(getattr(universe.unread, name))
+    assert {family.name for family in universe.unseen.families} == set(universe.rule.families)
 
 
 def test_nothing_that_was_trained_on_is_asked_as_held_out(universe):
@@ -186,7 +185,7 @@ def test_nothing_that_was_trained_on_is_asked_as_held_out(universe):
     }
     assert any(
         known[family.name] & {*family.wanted} or known[family.name] & {*family.unwanted}
-        for family in universe.held_out.families
+        for family in universe.unread.families
     ), "there is such a family"
     for family in universe.everything.families:
         if family.name in known and family.parameters == ("",):
