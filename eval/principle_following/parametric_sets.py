@@ -26,33 +26,14 @@ EDITED = EditSettings(crossed=0.5, two_answers=0.3, shortened=0.4, clearest_of=1
 Draw = Callable[[Family, np.random.Generator], FeaturePair | None]
 
 
-@dataclass(frozen=True)
-class _Words:
-    """The texts that items of a set are asked about in.
-
-    Attributes:
-        side: the texts.
-        known: what a reward model was trained on, none of which may be asked; None: anything may.
-    """
-
-    side: Side
-    known: Side | None = None
-
-    def draw(self, feature: Feature, wanted: bool, number: int, rng: np.random.Generator) -> tuple[str, ...]:
-        """Up to ``number`` different wordings of a feature, or of its contrary, as a family has."""
-        found: dict[str, None] = {}
-        sentences = self._sentences(feature.family, wanted)
-        for _ in range(number * TRIES):
-            found.setdefault(worded(feature.family, feature.parameter, wanted, self.side, sentences, rng))
-            if len(found) == number:
-                break
-        return tuple(found)
-
-    def _sentences(self, family: Family, wanted: bool) -> float:
-        """Share of whole sentences; none where the split left this side of the family without sentences of its own."""
-        known = self.known.families if self.known else ()
-        texts = {text for f in known if f.name == family.name for text in (f.wanted if wanted else f.unwanted)}
-        return 0.0 if texts.intersection(family.wanted if wanted else family.unwanted) else SENTENCES
+def _wordings(side: Side, feature: Feature, wanted: bool, number: int, rng: np.random.Generator) -> tuple[str, ...]:
+    """Up to ``number`` different wordings of a feature, or of its contrary, as a family has."""
+    found: dict[str, None] = {}
+    for _ in range(number * TRIES):
+        found.setdefault(worded(feature.family, feature.parameter, wanted, side, SENTENCES, rng))
+        if len(found) == number:
+            break
+    return tuple(found)
 
 
 def parametric_sets(universe: Universe, number: int, seed: int) -> list[ItemSet]:
@@ -65,7 +46,6 @@ def parametric_sets(universe: Universe, number: int, seed: int) -> list[ItemSet]
     trained, held_out, unseen = universe.trained, universe.unread, universe.unseen
     words = [family for family in held_out.families if family.words]
     styles = [family for family in held_out.families if not family.words]
-    new = _Words(held_out, trained)
 
     def edited(side: Side) -> Draw:
         return lambda family, rng: draw_pair(family, side, universe.held_out, EDITED, rng)
@@ -76,16 +56,16 @@ def parametric_sets(universe: Universe, number: int, seed: int) -> list[ItemSet]
         return next((pair for pair in drawn if pair is not None), None)
 
     sets = [
-        _Set("trained_wordings", "trained wordings of trained families", _Words(trained), edited(trained)),
-        _Set("unseen_families", "families never trained on", _Words(unseen), edited(unseen)),
+        _Set("trained_wordings", "trained wordings of trained families", trained, edited(trained)),
+        _Set("unseen_families", "families never trained on", unseen, edited(unseen)),
     ]
     if set(trained.frames_for) & set(held_out.frames_for):
         log.warning("the reward model was trained on all frames (reward.parametric.held_out): no held-out wordings")
     else:
         sets += [
-            _Set("heldout_words", "held-out words in held-out wordings", new, edited(held_out), words, OF_WORDS),
-            _Set("heldout_wordings", "held-out wordings of trained families", new, edited(held_out), styles),
-            _Set("unedited", "unedited answers, held-out wordings", new, unedited),
+            _Set("heldout_words", "held-out words in held-out wordings", held_out, edited(held_out), words, OF_WORDS),
+            _Set("heldout_wordings", "held-out wordings of trained families", held_out, edited(held_out), styles),
+            _Set("unedited", "unedited answers, held-out wordings", held_out, unedited),
         ]
     return [items for made in sets if (items := made.items(number, seed)).items]
 
@@ -103,23 +83,23 @@ class _Set:
 
     name: str
     title: str
-    words: _Words
+    side: Side
     draw: Draw
     families: Sequence[Family] | None = None
     times: int = 1
 
     def items(self, number: int, seed: int) -> ItemSet:
         made: list[Item] = []
-        for family in self.words.side.families if self.families is None else self.families:
+        for family in self.side.families if self.families is None else self.families:
             rng = stream(seed, "principle_following", self.name, family.name)
-            found = list(_items(family, self.words, self.draw, number * self.times, rng))
+            found = list(_items(family, self.side, self.draw, number * self.times, rng))
             if not found:
                 log.warning("%s: no two answers differ in %s, so it is not measured", self.name, family.name)
             made += found
         return ItemSet(f"{self.name}_", self.title, tuple(made))
 
 
-def _items(family: Family, words: _Words, draw: Draw, number: int, rng: np.random.Generator) -> Iterator[Item]:
+def _items(family: Family, side: Side, draw: Draw, number: int, rng: np.random.Generator) -> Iterator[Item]:
     """Different items of a family; fewer where tries make no more."""
     seen: set[tuple[str, ...]] = set()
     for _ in range(number * TRIES):
@@ -130,20 +110,20 @@ def _items(family: Family, words: _Words, draw: Draw, number: int, rng: np.rando
             continue
         key = (pair.prompt, *sorted((pair.first, pair.second)), pair.features[0].parameter)
         if key not in seen:
-            yield _item(pair, words, probed=len(seen) % PROBED_EVERY == 0, rng=rng)
+            yield _item(pair, side, probed=len(seen) % PROBED_EVERY == 0, rng=rng)
             seen.add(key)
 
 
-def _item(pair: FeaturePair, words: _Words, probed: bool, rng: np.random.Generator) -> Item:
+def _item(pair: FeaturePair, side: Side, probed: bool, rng: np.random.Generator) -> Item:
     """The pair under its first feature; where it is probed, in several wordings and in conflict too."""
     feature = pair.features[0]
     number = WORDINGS if probed else 1
-    asserted, negated = (words.draw(feature, wanted, number, rng) for wanted in (True, False))
+    asserted, negated = (_wordings(side, feature, wanted, number, rng) for wanted in (True, False))
     disagreement = None
     if probed and len(pair.features) > 1:
         other = pair.features[1]
         wanted = other.prefers != feature.prefers  # what prefers the response that the first feature does not
-        disagreement = (asserted[0], *words.draw(other, wanted, 1, rng))
+        disagreement = (asserted[0], *_wordings(side, other, wanted, 1, rng))
     return Item(
         group=feature.family.name,
         prompt=pair.prompt,

@@ -25,7 +25,7 @@ from salmon.config.model import NO_DROPOUT, Quantization
 from salmon.config.ppo import ValueInit
 from salmon.config.preferences import PairJudge
 from salmon.config.register import CONF
-from salmon.config.reward import LessonSettings
+from salmon.config.reward import EditSettings, LessonSettings
 from salmon.config.run import Engine
 from salmon.config.sampling import RolloutBackend
 from salmon.config.schema import Config
@@ -171,9 +171,7 @@ LESSON = {
     "sentences": 0.5,
     "absence": True,
     "unedited": 0.3,
-    "crossed": 0.5,
-    "two_answers": 0.3,
-    "shortened": 1.0,
+    "edits": EditSettings(crossed=0.5, two_answers=0.3, shortened=1.0, clearest_of=1),
     "pairs": 8,
     "stop_at_accuracy": 0.9,
 }

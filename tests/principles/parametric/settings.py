@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from salmon.config.reward import LessonSettings, ParametricSettings
+from salmon.config.reward import EditSettings, LessonSettings, ParametricSettings
 
 HELD_OUT_FAMILIES = ("closing_question", "exclamation")
 
@@ -24,6 +24,12 @@ def parametric(**changes: Any) -> ParametricSettings:
     return ParametricSettings(**(given | changes))
 
 
+def edits(**changes: Any) -> EditSettings:
+    """Edits of which some are of each kind."""
+    given = {"crossed": 0.5, "two_answers": 0.4, "shortened": 0.5, "clearest_of": 1}
+    return EditSettings(**(given | changes))
+
+
 def lesson(**changes: Any) -> LessonSettings:
     """A lesson in which everything occurs."""
     given = {
@@ -33,10 +39,7 @@ def lesson(**changes: Any) -> LessonSettings:
         "sentences": 0.5,
         "absence": True,
         "unedited": 0.3,
-        "crossed": 0.5,
-        "two_answers": 0.4,
-        "clearest_of": 1,
-        "shortened": 0.5,
+        "edits": edits(),
         "pairs": 20,
         "stop_at_accuracy": 1.0,
     }

@@ -14,7 +14,7 @@ from salmon.principles.parametric.frames import AGAINST, FOR
 from salmon.principles.parametric.pairs import Feature, FeaturePair
 from salmon.principles.parametric.split import Side
 from tests.principles.parametric.all_texts import all_texts
-from tests.principles.parametric.settings import HELD_OUT_FAMILIES, lesson, parametric
+from tests.principles.parametric.settings import HELD_OUT_FAMILIES, edits, lesson, parametric
 
 TALK = parametric(together=1.0)
 
@@ -99,7 +99,7 @@ def test_equal_seeds_give_equal_pairs_whatever_their_number(universe, pairs):
 @pytest.mark.parametrize(("contraries", "expected"), [(True, {1, -1}), (False, {1})])
 def test_contraries_may_be_left_out(universe, contraries, expected):
     settings = parametric(contraries=contraries, together=0.0, paraphrased=0.0)
-    edited = lesson(unedited=0.0, crossed=0.0)
+    edited = lesson(unedited=0.0, edits=edits(crossed=0.0))
     found = list(islice(lesson_pairs(universe.trained, universe.training, edited, settings, 0), 30))
     assert all({asked.prefers for asked in p.asked} == expected for p in found)
     assert all(len(p.asked) == len(expected) for p in found)

@@ -11,7 +11,7 @@ from salmon.principles.parametric.family import Family
 from salmon.principles.parametric.pairs import draw_pair, draw_unedited
 from salmon.principles.parametric.split import Side
 from salmon.principles.parametric.universe import all_families
-from tests.principles.parametric.settings import lesson, parametric
+from tests.principles.parametric.settings import edits, lesson, parametric
 
 ODD_ANSWERS = (
     " ",
@@ -92,7 +92,7 @@ def test_an_edited_pair_has_more_of_its_feature_in_the_first(universe):
     for number, family in enumerate(universe.trained.families):
         for draw in range(4):
             rng = np.random.default_rng([number, draw])
-            pair = draw_pair(family, universe.trained, universe.training, lesson(crossed=1.0), rng)
+            pair = draw_pair(family, universe.trained, universe.training, edits(crossed=1.0), rng)
             assert pair is not None and pair.features[0].family.name == family.name
             for feature in pair.features:
                 found = sign(feature.family, pair.prompt, pair.first, pair.second, feature.parameter)
@@ -104,7 +104,7 @@ def test_second_features_point_both_ways(universe):
     """So that what is longer or odder tells nothing about the first."""
     family = next(f for f in universe.trained.families if f.words)
     rng = np.random.default_rng(0)
-    pairs = [draw_pair(family, universe.trained, universe.training, lesson(crossed=1.0), rng) for _ in range(150)]
+    pairs = [draw_pair(family, universe.trained, universe.training, edits(crossed=1.0), rng) for _ in range(150)]
     second = [pair.features[1].prefers for pair in pairs if pair is not None and len(pair.features) > 1]
     assert len(second) > 60 and 0.3 < second.count(1) / len(second) < 0.7
 
@@ -135,4 +135,4 @@ def test_shares_of_a_lesson(universe):
     assert all({p.pair.first, p.pair.second} <= answers for p in pairs(unedited=1.0))
     assert all(p.pair.features[0].family.words for p in pairs(unedited=0.0, words=1.0))
     assert not any(p.pair.features[0].family.words for p in pairs(unedited=0.0, words=0.0))
-    assert all(len(p.pair.features) == 1 for p in pairs(unedited=0.0, crossed=0.0))
+    assert all(len(p.pair.features) == 1 for p in pairs(unedited=0.0, edits=edits(crossed=0.0)))
