@@ -132,6 +132,9 @@ class PrincipleFollowingSettings:
     # name -> JSONL[.gz] of {prompt, chosen, rejected} or {chosen, rejected}
     real_pairs: dict[str, str] = setting(by_content=True)
     real_banks: list[str] = setting(by_content=True)  # banks whose principles are read while the real pairs are scored
+    # Pairs of each family of parametric principles, and contrast pairs of each principle of the banks
+    # (eval/principle_following/parametric_sets.py, contrast_sets.py); null = these are not measured.
+    parametric_items: int | None = setting(at_least=1, null="none")
     limit: int | None = setting(at_least=1, null="all pairs")  # pairs of each source
     # Inputs per forward pass; the beginning that inputs of one response share is computed once.
     batch_size: int = setting(cosmetic=True, at_least=1)

@@ -53,7 +53,7 @@ def _readers(evaluation: EvalConfig, cache: Path) -> Iterator[Callable[[], objec
 
         yield partial(read_probe_sources, evaluation)
     if "principle_following" in tasks:
-        from eval.principle_following.task import check_given
+        from eval.principle_following.inputs import check_given
 
         yield partial(check_given, evaluation.principle_following)
 

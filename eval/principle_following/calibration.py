@@ -30,11 +30,24 @@ class Calibration:
 
 
 def calibration(tables: Sequence[PrincipleTable], pairs: PairTable, bootstrap: PromptBootstrap) -> Calibration:
-    """Of the Bradley-Terry probability, on all pairs under each principle and under each negation.
+    """Of the Bradley-Terry probability, on all pairs under each principle and under each negation."""
+    return calibration_of(*_comparisons(tables, pairs), bootstrap)
+
+
+def calibration_of(
+    margin: np.ndarray, truth: np.ndarray, prompt: np.ndarray, bootstrap: PromptBootstrap
+) -> Calibration:
+    """Of M comparisons.
 
     The ECE of few comparisons is too large: chance alone moves the shares in the bins.
+
+    Args:
+        margin: [M] by how much response 1 is preferred.
+        truth: [M] 1 / -1 where response 1 / 2 is the better one.
+        prompt: [M] number of the prompt.
     """
-    probability, outcome, prompt = _comparisons(tables, pairs)
+    probability = 0.5 * (1 + np.tanh(margin / 2))  # the sigmoid, without overflow
+    outcome = (truth > 0).astype(float)
     bins = np.minimum((probability * BINS).astype(int), BINS - 1)
     inside = bins[:, None] == np.arange(BINS)  # [M, 10]
     total = bootstrap.sums(inside.astype(float), prompt)  # [1 + B, 10]
@@ -60,7 +73,7 @@ def calibration(tables: Sequence[PrincipleTable], pairs: PairTable, bootstrap: P
 
 
 def _comparisons(tables: Sequence[PrincipleTable], pairs: PairTable) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Probability that response 1 is better [M], whether it is [M] and the prompt [M], without ties."""
+    """Margin, truth and prompt of every comparison, each [M], without ties."""
     parts = [
         (margin[table.truth != 0], sign * table.truth[table.truth != 0], pairs.prompt[table.truth != 0])
         for table in tables
@@ -68,4 +81,4 @@ def _comparisons(tables: Sequence[PrincipleTable], pairs: PairTable) -> tuple[np
         if margin is not None
     ]
     margin, truth, prompt = (np.concatenate(part) for part in zip(*parts, strict=True))
-    return 0.5 * (1 + np.tanh(margin / 2)), (truth > 0).astype(float), prompt  # the sigmoid, without overflow
+    return margin, truth, prompt

@@ -6,35 +6,13 @@ turns; one that obeys has 1, 1 and turns always. Ties of the check are left out;
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from scipy.stats import rankdata
 
 from eval.principle_following.bootstrap import BootstrapEstimate, Draws, PromptBootstrap, mean_of, ratio
+from eval.principle_following.shares import Figures, Share, figures_of, share_of
 from eval.principle_following.tables import PairTable, PrincipleTable
-
-SHARES = ("accuracy_asserted", "accuracy_negated", "flip_rate", "opposite_flip_rate")  # from 0 to 1
-
-
-@dataclass(frozen=True)
-class Figures:
-    """All figures of one bank: of each principle, their mean over principles, and over all comparisons at once."""
-
-    by_principle: dict[str, dict[str, BootstrapEstimate]]  # metric -> principle -> figure
-    mean: dict[str, BootstrapEstimate]  # metric -> figure
-    pooled: dict[str, BootstrapEstimate]
-    tied: dict[str, int]  # principle -> pairs that its check does not tell apart
-
-
-@dataclass(frozen=True)
-class _Share:
-    """A weighted mean in the making."""
-
-    hits: Draws
-    total: Draws
-    n: int
-    prompts: int
 
 
 def correct(margin: np.ndarray, truth: np.ndarray) -> np.ndarray:
@@ -54,10 +32,13 @@ def measure(tables: Sequence[PrincipleTable], pairs: PairTable, bootstrap: Promp
     |margin| under each alone; its principle is the first of the two.
     """
     by_name = {table.name: table for table in tables}
-    shares: dict[str, dict[str, _Share]] = {}
+    shares: dict[str, dict[str, Share]] = {}
 
     def add(metric: str, table: PrincipleTable, hits: np.ndarray, weight: np.ndarray | None = None) -> None:
-        shares.setdefault(metric, {})[table.name] = _share(hits, weight, table, pairs, bootstrap)
+        known = table.truth != 0
+        shares.setdefault(metric, {})[table.name] = share_of(
+            hits[known], None if weight is None else weight[known], pairs.prompt[known], bootstrap
+        )
 
     for table in tables:
         add("accuracy_asserted", table, correct(table.asserted, table.truth))
@@ -70,36 +51,32 @@ def measure(tables: Sequence[PrincipleTable], pairs: PairTable, bootstrap: Promp
             if table.joint and table.opposite not in shares.get("conflict_ratio", {}):
                 alone = (np.abs(table.asserted) + np.abs(other.asserted)) / 2
                 add("conflict_ratio", table, np.mean(np.abs(table.joint), axis=0), alone)
-    by_principle = {
-        metric: {
-            name: bootstrap.estimate(ratio(s.hits, s.total), s.n, s.prompts, metric in SHARES)
-            for name, s in each.items()
-        }
-        for metric, each in shares.items()
-    }
-    mean = {metric: _mean(list(each.values()), bootstrap, metric in SHARES) for metric, each in shares.items()}
+    figures = figures_of(shares, bootstrap, {table.name: int((table.truth == 0).sum()) for table in tables})
     lengths = {table.name: length_correlation(table.scores, pairs, bootstrap) for table in tables}
     rated = len(pairs.lengths)
-    by_principle["length_correlation"] = {k: bootstrap.estimate(d, rated, pairs.prompts) for k, d in lengths.items()}
+    figures.by_principle["length_correlation"] = {
+        name: bootstrap.estimate(draws, rated, pairs.prompts) for name, draws in lengths.items()
+    }
     unrelated = [lengths[table.name] for table in tables if not table.about_length]
     if unrelated:
-        mean["length_correlation"] = bootstrap.estimate(mean_of(unrelated), rated, pairs.prompts)
-    return Figures(
-        by_principle,
-        mean,
-        {metric: _pooled(list(each.values()), bootstrap, metric in SHARES) for metric, each in shares.items()},
-        {table.name: int((table.truth == 0).sum()) for table in tables},
-    )
+        figures.mean["length_correlation"] = bootstrap.estimate(mean_of(unrelated), rated, pairs.prompts)
+    return figures
 
 
 def length_correlation(scores: np.ndarray, pairs: PairTable, bootstrap: PromptBootstrap) -> Draws:
-    """Spearman correlation of score and length over all responses, NaN where one of them does not vary.
+    """Spearman correlation of score and length over all responses, NaN where one of them does not vary."""
+    return spearman(scores, pairs.lengths, pairs.prompt_of_response, bootstrap)
 
-    Ranks are those of the whole sample in every resample.
+
+def spearman(one: np.ndarray, other: np.ndarray, prompt: np.ndarray, bootstrap: PromptBootstrap) -> Draws:
+    """Rank correlation of two quantities [N]; ranks are those of the whole sample in every resample.
+
+    Args:
+        prompt: [N] number of each one's prompt.
     """
-    x, y = rankdata(scores), rankdata(pairs.lengths)  # equal values share the mean of their ranks
+    x, y = rankdata(one), rankdata(other)  # equal values share the mean of their ranks
     moments = np.stack([np.ones_like(x), x, y, x * x, y * y, x * y], axis=1)
-    n, sx, sy, sxx, syy, sxy = bootstrap.sums(moments, pairs.prompt_of_response).T
+    n, sx, sy, sxx, syy, sxy = bootstrap.sums(moments, prompt).T
     with np.errstate(invalid="ignore"):
         below = np.sqrt((n * sxx - sx**2) * (n * syy - sy**2))
     return ratio(n * sxy - sx * sy, np.where(below > 1e-9 * n * n, below, 0.0))
@@ -139,24 +116,3 @@ def matrix(tables: Sequence[PrincipleTable]) -> tuple[np.ndarray, np.ndarray, np
         )
 
     return against([table.asserted for table in tables]), against(truths), counts
-
-
-def _share(
-    hits: np.ndarray, weight: np.ndarray | None, table: PrincipleTable, pairs: PairTable, bootstrap: PromptBootstrap
-) -> _Share:
-    """``sum(hits) / sum(weight)`` (weight None: 1) over the pairs that the principle's check tells apart."""
-    known = table.truth != 0
-    prompt, below = pairs.prompt[known], np.ones(known.sum()) if weight is None else weight[known]
-    return _Share(
-        bootstrap.sums(hits[known], prompt), bootstrap.sums(below, prompt), int(known.sum()), len(np.unique(prompt))
-    )
-
-
-def _mean(shares: Sequence[_Share], bootstrap: PromptBootstrap, share: bool) -> BootstrapEstimate:
-    draws = mean_of([ratio(s.hits, s.total) for s in shares])
-    return bootstrap.estimate(draws, sum(s.n for s in shares), max(s.prompts for s in shares), share)
-
-
-def _pooled(shares: Sequence[_Share], bootstrap: PromptBootstrap, share: bool) -> BootstrapEstimate:
-    hits, total = (np.sum(part, axis=0) for part in ([s.hits for s in shares], [s.total for s in shares]))
-    return bootstrap.estimate(ratio(hits, total), sum(s.n for s in shares), max(s.prompts for s in shares), share)

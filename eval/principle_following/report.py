@@ -10,7 +10,9 @@ from eval.principle_following import TASK
 from eval.principle_following.bootstrap import BootstrapEstimate
 from eval.principle_following.calibration import Calibration
 from eval.principle_following.figure import heat_map
-from eval.principle_following.metrics import Figures
+from eval.principle_following.item_report import ItemReport
+from eval.principle_following.report_tables import cell, overall_table, reliability_table
+from eval.principle_following.shares import Figures
 from eval.results import Row
 from salmon.runtime.files import write_json_atomic, write_text_atomic
 from salmon.runtime.tables import markdown_table
@@ -56,10 +58,12 @@ class Report:
     banks: dict[str, BankReport]  # prefix of its metrics -> bank
     matrix: Matrix
     real: list[RealReport]
+    items: list[ItemReport]
 
     def rows(self) -> list[Row]:
         """The figures to compare reward models by."""
         figures = [(metric, estimate, self.about) for metric, estimate in self._bank_figures()]
+        figures += [figure for items in self.items for figure in items.figures()]
         for real in self.real:
             note = (
                 f"human preferences of {real.source}, the first {real.shown} of {real.principles} principles of "
@@ -110,19 +114,21 @@ class Report:
                 _overall(bank),
                 _by_principle(bank),
                 "Reliability of sigmoid(margin):",
-                _reliability(bank.calibration),
+                reliability_table(bank.calibration),
             ]
         parts += [
             "## Principle given (line) x principle measured (column)",
             "![matrix](matrix.png)",
             _matrix(self.matrix),
         ]
+        for items in self.items:
+            parts += items.markdown()
         if self.real:
             parts += [
                 "## Human preferences",
                 markdown_table(
                     ["source", "bank", "principles shown", "accuracy"],
-                    [[r.source, r.bank, f"{r.shown} of {r.principles}", _cell(r.accuracy)] for r in self.real],
+                    [[r.source, r.bank, f"{r.shown} of {r.principles}", cell(r.accuracy)] for r in self.real],
                 ),
             ]
         return "\n\n".join(parts) + "\n"
@@ -135,7 +141,7 @@ def _row(checkpoint: str, metric: str, figure: BootstrapEstimate, note: str) -> 
 
 
 def _why(metric: str) -> str:
-    if metric.startswith("length_correlation"):
+    if "length_correlation" in metric:
         return "scores or lengths do not vary"
     if metric == "sensitivity":
         return "it takes two principles, and scores that vary"
@@ -151,35 +157,17 @@ def _counts(facts: dict[str, int]) -> str:
 
 
 def _overall(bank: BankReport) -> str:
-    rows = [
-        [metric, _cell(figure), _cell(bank.figures.pooled.get(metric))] for metric, figure in bank.figures.mean.items()
-    ]
     others = {"sensitivity": bank.sensitivity, "ece": bank.calibration.ece, "brier": bank.calibration.brier}
-    rows += [[metric, _cell(figure), ""] for metric, figure in others.items()]
-    return markdown_table(["metric", "mean over principles", "all comparisons at once"], rows)
+    return overall_table(bank.figures, others)
 
 
 def _by_principle(bank: BankReport) -> str:
     figures = bank.figures.by_principle
     rows = [
-        [name, str(tied), *(_cell(figures[metric].get(name)) for metric in figures)]
+        [name, str(tied), *(cell(figures[metric].get(name)) for metric in figures)]
         for name, tied in bank.figures.tied.items()
     ]
     return markdown_table(["principle", "tied", *figures], rows)
-
-
-def _reliability(calibration: Calibration) -> str:
-    return markdown_table(
-        ["probability", "n", "predicted", "observed"],
-        [
-            [
-                f"{row.low:.1f} to {row.high:.1f}",
-                str(row.n),
-                *("" if x is None else f"{x:.3f}" for x in (row.predicted, row.observed)),
-            ]
-            for row in calibration.reliability
-        ],
-    )
 
 
 def _matrix(matrix: Matrix) -> str:
@@ -188,12 +176,3 @@ def _matrix(matrix: Matrix) -> str:
         ["given", *(f"{name} (n={n})" for name, n in zip(matrix.names, matrix.counts, strict=True))],
         [[name, *row] for name, row in zip(matrix.names, cells, strict=True)],
     )
-
-
-def _cell(figure: BootstrapEstimate | None) -> str:
-    if figure is None:
-        return ""
-    if figure.value is None:
-        return "n/a (n=0)"
-    interval = "" if figure.low is None else f" [{figure.low:.3f}, {figure.high:.3f}]"
-    return f"{figure.value:.3f}{interval} (n={figure.n})"

@@ -2,10 +2,8 @@
 
 import logging
 import time
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -14,9 +12,10 @@ from eval.config import PrincipleFollowingSettings
 from eval.principle_following import TASK
 from eval.principle_following.bootstrap import PromptBootstrap, ratio
 from eval.principle_following.calibration import calibration
+from eval.principle_following.inputs import Inputs, read_inputs
+from eval.principle_following.item_report import measure_set
 from eval.principle_following.metrics import correct, matrix, measure, sensitivity
-from eval.principle_following.pairs import SETTING as PAIRS
-from eval.principle_following.pairs import RealPairs, find_pairs, read_pairs, read_real_pairs
+from eval.principle_following.pairs import RealPairs
 from eval.principle_following.report import TRAINED, BankReport, Matrix, RealReport, Report
 from eval.principle_following.scoring import RewardModel, loaded_reward_model, reward_identity, score_table
 from eval.principle_following.tables import (
@@ -29,11 +28,8 @@ from eval.principle_following.tables import (
     truths,
 )
 from eval.results import Row, load_rows, save_rows
-from eval.user_files import existing
-from salmon.errors import SalmonError
 from salmon.models.base import SharedModel
-from salmon.preferences.pairs import Pair
-from salmon.principles.bank import Bank, load_bank
+from salmon.principles.bank import Bank
 from salmon.runtime.files import storage_errors
 from salmon.runtime.fingerprint import semantic
 from salmon.runtime.progress import format_duration
@@ -41,27 +37,7 @@ from salmon.runtime.store import Artifact
 
 log = logging.getLogger("salmon")
 
-SETTINGS = "eval.principle_following"
 FEW_PROMPTS = 30  # below it intervals are rough
-
-
-@dataclass(frozen=True)
-class Inputs:
-    """Everything that is read from files, so that what is wrong with them shows before anything is computed."""
-
-    banks: dict[str, Bank]  # prefix of its metrics -> bank
-    pairs: list[Pair]
-    pairs_file: Path
-    real: dict[str, RealPairs]
-    real_banks: list[Bank]
-
-    def key(self) -> dict[str, Any]:
-        return {
-            "banks": [bank.content() for bank in self.banks.values()],
-            "pairs": [asdict(p) for p in self.pairs],
-            "real": {name: [asdict(p) for p in real.pairs] for name, real in self.real.items()},
-            "real_banks": [bank.content() for bank in self.real_banks] if self.real else [],
-        }
 
 
 def principle_following_benchmark(subject: RewardSubject) -> Measurement | None:
@@ -77,79 +53,6 @@ def principle_following_benchmark(subject: RewardSubject) -> Measurement | None:
     return lambda: evaluate_reward_model(
         subject.shared, subject.artifact, subject.name, settings, inputs, subject.seed, subject.work
     )
-
-
-def read_inputs(settings: PrincipleFollowingSettings, artifact: Artifact, seed: int) -> Inputs:
-    """Banks and pairs for a reward artifact.
-
-    Args:
-        seed: draws the pairs where ``settings.limit`` leaves some out.
-
-    Raises:
-        SalmonError: a file is missing or malformed, or a bank has no checks.
-    """
-    banks = read_banks(settings)
-    path = find_pairs(artifact, settings.pairs)
-    real, real_banks = read_real(settings, seed)
-    return Inputs(banks, read_pairs(path, settings.limit, seed), path, real, real_banks)
-
-
-def read_real(settings: PrincipleFollowingSettings, seed: int) -> tuple[dict[str, RealPairs], list[Bank]]:
-    """Pairs with a human preference, and the banks that are read while they are scored.
-
-    Raises:
-        SalmonError: a file is missing or malformed.
-    """
-    real = {
-        name: read_real_pairs(existing(f"{SETTINGS}.real_pairs.{name}", file), settings.limit, seed)
-        for name, file in settings.real_pairs.items()
-    }
-    return real, [load_bank(spec) for spec in settings.real_banks] if real else []
-
-
-def check_given(settings: PrincipleFollowingSettings) -> None:
-    """Read everything that does not hang on the reward model.
-
-    Raises:
-        SalmonError: a file is missing or malformed, or a bank has no checks.
-    """
-    read_banks(settings)
-    read_real(settings, 0)
-    if settings.pairs is not None:
-        read_pairs(existing(PAIRS, settings.pairs), settings.limit, 0)
-
-
-def read_banks(settings: PrincipleFollowingSettings) -> dict[str, Bank]:
-    """The banks by the prefix of their metrics; ``settings.untrained`` moves from the first two to the unseen one."""
-    untrained = settings.untrained
-    banks = {TRAINED: checked_bank(settings.trained, f"{SETTINGS}.trained", exclude=untrained)}
-    if settings.paraphrased:
-        banks["paraphrased_"] = checked_bank(settings.paraphrased, f"{SETTINGS}.paraphrased", exclude=untrained)
-    unseen = [checked_bank(settings.unseen, f"{SETTINGS}.unseen")] if settings.unseen else []
-    if untrained:
-        unseen.append(checked_bank(settings.trained, f"{SETTINGS}.untrained", include=untrained))
-    if unseen:
-        banks["unseen_"] = Bank(unseen[0].name, tuple(p for bank in unseen for p in bank.principles))
-    return banks
-
-
-def checked_bank(spec: str, setting: str, exclude: Sequence[str] = (), include: Sequence[str] = ()) -> Bank:
-    """The bank's principles that have a check.
-
-    Raises:
-        SalmonError: none has.
-    """
-    bank = load_bank(spec, exclude=exclude, include=include)
-    kept = tuple(principle for principle in bank.principles if principle.check is not None)
-    if not kept:
-        raise SalmonError(
-            f"{setting}={spec}: no principle of this bank has a `check`, so nobody can say which "
-            "response follows it; give a bank with checks, such as verifiable_11"
-        )
-    if len(kept) < len(bank.principles):
-        lacking = [principle.name for principle in bank.principles if principle.check is None]
-        log.warning("%s=%s: without a check, so not measured: %s", setting, spec, ", ".join(lacking))
-    return replace(bank, principles=kept)
 
 
 def evaluate_reward_model(
@@ -223,6 +126,10 @@ def measure_model(
             _real_report(model, *source, bank, settings, seed, folder)
             for source in inputs.real.items()
             for bank in inputs.real_banks
+        ],
+        [
+            measure_set(model, items, 2 * settings.batch_size, settings.bootstrap, seed, folder)
+            for items in inputs.items
         ],
     )
 

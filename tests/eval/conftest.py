@@ -115,6 +115,7 @@ def suite() -> EvalConfig:
             pairs=None,
             real_pairs={},
             real_banks=[],
+            parametric_items=None,
             limit=None,
             batch_size=8,
             bootstrap=20,

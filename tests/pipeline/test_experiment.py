@@ -14,7 +14,7 @@ pytestmark = pytest.mark.slow
 SMALL = """preferences.samples_per_prompt=2 preferences.pairs_per_prompt=4 preferences.aggregation.passes=6
     reward.layers=1 reward.pretrain.data=null reward.train.epochs=1 reward.train.batch_size=8 ppo.eval_every=9
     eval.principle_following.limit=3 eval.principle_following.bootstrap=10 eval.principle_following.paraphrased=null
-    eval.principle_following.unseen=null tracking=disabled
+    eval.principle_following.unseen=null eval.principle_following.parametric_items=null tracking=disabled
     reward.curriculum=[{principles:[],wordings:1,pairs:4,batch_size:2,stop_at_accuracy:1.0}]""".split()
 
 

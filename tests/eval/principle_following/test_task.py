@@ -12,7 +12,8 @@ from hydra import compose, initialize_config_dir
 from eval.__main__ import run, typed
 from eval.config import PrincipleFollowingSettings
 from eval.principle_following import task as module
-from eval.principle_following.pairs import drawn
+from eval.principle_following.inputs import checked_bank, read_banks
+from eval.principle_following.pairs import drawn, read_real_pairs
 from eval.results import Row
 from eval.stage import run as run_stage
 from salmon.config.register import CONF, register
@@ -104,6 +105,7 @@ def evaluate(tmp_path, tiny_cache):
             "eval.principle_following.paraphrased=null",
             "eval.principle_following.unseen=null",
             "eval.principle_following.bootstrap=50",
+            "eval.principle_following.parametric_items=null",
             *overrides,
             *([] if task is None else [f"task={task}"]),
         ]
@@ -260,12 +262,12 @@ def test_real_pairs_under_each_bank(evaluate, reward_folder, tmp_path):
 
 def test_hh_rlhf_as_published(real_data):
     file = real_data("hh_rlhf") / HH_RLHF
-    found = module.read_real_pairs(file, None, 0)
+    found = read_real_pairs(file, None, 0)
     assert (len(found.pairs), found.skipped) == (2308, 4)
     first = found.pairs[0]
     assert first.prompt.startswith("Human: what are some pranks") and first.prompt.endswith("to do with pens")
     assert first.response_1.startswith("No, sorry!") and first.response_2.startswith("There are lots")
-    assert len(module.read_real_pairs(file, 5, 0).pairs) == 5
+    assert len(read_real_pairs(file, 5, 0).pairs) == 5
 
 
 @pytest.mark.slow
@@ -334,13 +336,13 @@ def test_malformed_pairs(evaluate, reward_folder, tmp_path, lines, message):
 def test_malformed_real_pairs(tmp_path, line, message):
     (tmp_path / "real.jsonl").write_text(json.dumps(line))
     with pytest.raises(SalmonError, match=f"line 1: .*{message}"):
-        module.read_real_pairs(tmp_path / "real.jsonl", None, 0)
+        read_real_pairs(tmp_path / "real.jsonl", None, 0)
 
 
 def test_a_torn_archive(tmp_path):
     (tmp_path / "real.jsonl.gz").write_bytes(gzip.compress(b"{}")[:-6])
     with pytest.raises(SalmonError, match="cannot be read"):
-        module.read_real_pairs(tmp_path / "real.jsonl.gz", None, 0)
+        read_real_pairs(tmp_path / "real.jsonl.gz", None, 0)
 
 
 def test_files_that_are_not_there(evaluate, reward_folder, tmp_path):
@@ -365,7 +367,7 @@ def test_a_bank_without_checks(evaluate, reward_folder, tmp_path, caplog):
     with pytest.raises(SalmonError, match="trained=honest_8: no principle of this bank has a `check`"):
         evaluate(artifact, "eval.principle_following.trained=honest_8")
     (tmp_path / "half.yaml").write_text(BANK + "  - {name: Kind, definition: Be kind.}\n")
-    bank = module.checked_bank(str(tmp_path / "half.yaml"), "key")
+    bank = checked_bank(str(tmp_path / "half.yaml"), "key")
     assert "Kind" not in bank.names and len(bank.names) == 4
     assert "without a check, so not measured: Kind" in caplog.text
 
@@ -408,13 +410,13 @@ def test_what_was_not_trained_counts_as_unseen():
         unseen="verifiable_unseen_5",
         untrained=["Comprehensive", "Informal"],
     )
-    banks = module.read_banks(settings)
+    banks = read_banks(settings)
     assert len(banks[""].names) == len(banks["paraphrased_"].names) == 9 and "Informal" not in banks[""].names
     assert len(banks["unseen_"].names) == 7 and banks["unseen_"].names[-2:] == ("Comprehensive", "Informal")
-    alone = module.read_banks(replace(settings, paraphrased=None, unseen=None))
+    alone = read_banks(replace(settings, paraphrased=None, unseen=None))
     assert set(alone) == {"", "unseen_"} and alone["unseen_"].names == ("Comprehensive", "Informal")
     with pytest.raises(SalmonError, match="Informall"):
-        module.read_banks(replace(settings, untrained=["Informall"]))
+        read_banks(replace(settings, untrained=["Informall"]))
 
 
 def test_a_limit_draws_prompts_not_the_first_rows_of_the_file():

@@ -1,0 +1,248 @@
+"""Sets of items, with scorers of which it is known what they read: no model."""
+
+import zlib
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from pytest import approx
+
+from eval.principle_following import parametric_sets as sets_module
+from eval.principle_following.bootstrap import PromptBootstrap
+from eval.principle_following.contrast_sets import contrast_set
+from eval.principle_following.item_metrics import ItemFigures, measure_items
+from eval.principle_following.items import Item, ItemSet, item_table
+from eval.principle_following.parametric_sets import parametric_sets
+from eval.principle_following.universe import UniverseSettings, read_universe
+from salmon.errors import SalmonError
+from salmon.principles.bank import Bank, Principle, load_bank
+from salmon.principles.parametric.checks import family_of_check
+from salmon.principles.parametric.universe import all_families
+from salmon.principles.verifiers import compare
+
+FAMILIES = {family.name: family for family in all_families()}
+SHARES = ("accuracy_asserted", "accuracy_negated", "flip_rate")
+
+
+def artifact(**reward: object) -> SimpleNamespace:
+    return SimpleNamespace(manifest={"config": {"reward": reward, "prompts": {"held_out": 0.2}}})
+
+
+@pytest.fixture(scope="module")
+def universe():
+    return read_universe(artifact())
+
+
+@pytest.fixture(scope="module")
+def coded_sets(universe) -> list[ItemSet]:
+    """The parametric sets, with texts that name family, parameter and polarity, so that a program can read them."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            sets_module,
+            "worded",
+            lambda family, parameter, wanted, _side, _share, rng: (
+                f"{family.name}|{parameter}|{'+' if wanted else '-'}|{rng.integers(1000)}"
+            ),
+        )
+        return parametric_sets(universe, 4, seed=0)
+
+
+def obedient(prompt: str, response: str, text: str) -> float:
+    """Reads topic and polarity."""
+    family, parameter, sign, _ = text.split("|")
+    return float(f"{sign}1") * (FAMILIES[family].measure(prompt, response, parameter) or 0.0)
+
+
+def deaf_to_negation(prompt: str, response: str, text: str) -> float:
+    """Reads the topic only."""
+    return obedient(prompt, response, text.replace("|-|", "|+|"))
+
+
+def blind(_prompt: str, response: str, _text: str) -> float:
+    """Reads no principle."""
+    return zlib.crc32(response.encode())
+
+
+def measured(items: ItemSet, score) -> ItemFigures:
+    """The figures of a scorer that reads one text; texts that are shown together add up, or do not matter at all."""
+    scores = {}
+    for (prompt, response), column in items.questions():
+        each = [score(prompt, response, text) for text in column]
+        scores[(prompt, response), column] = each[0] if score is blind else sum(each)
+    tokens = {text: len(text) for item in items.items for text in (item.first, item.second)}
+    table = item_table(items.items, scores, tokens)
+    return measure_items(table, PromptBootstrap(table.prompts, 20, seed=0))
+
+
+def values(items: ItemSet, score) -> dict[str, float]:
+    return {metric: figure.value for metric, figure in measured(items, score).figures.mean.items()}
+
+
+def test_an_oracle_is_right_everywhere(coded_sets):
+    assert [items.prefix for items in coded_sets] == [
+        "trained_wordings_",
+        "heldout_words_",
+        "heldout_wordings_",
+        "unseen_families_",
+        "unedited_",
+    ]
+    for items in coded_sets:
+        found = values(items, obedient)
+        assert [found[metric] for metric in (*SHARES, "consistency")] == [1.0] * 4, items.prefix
+        assert found["conflict_ratio"] == 0.0
+        by_family = measured(items, obedient).figures.by_principle
+        assert set(by_family["flip_rate"]) == {item.group for item in items.items}
+        assert by_family["accuracy_asserted"][items.items[0].group].n >= 4
+
+
+def test_a_scorer_that_reads_no_principle(coded_sets):
+    for items in coded_sets:
+        found = values(items, blind)
+        assert found["accuracy_asserted"] + found["accuracy_negated"] == approx(1.0)
+        assert found["flip_rate"] == 0.0 and found["conflict_ratio"] == approx(1.0)
+        assert found["consistency"] == 1.0, "the same response wins in all words"
+        assert found.get("disagreement_ratio", 1.0) == approx(1.0)
+
+
+def test_a_scorer_that_reads_the_topic_and_not_the_polarity(coded_sets):
+    for items in coded_sets:
+        found = values(items, deaf_to_negation)
+        assert [found[metric] for metric in SHARES] == [1.0, 0.0, 0.0], items.prefix
+        assert found["conflict_ratio"] == approx(2.0), "both texts push the same way"
+
+
+def test_two_principles_that_disagree_cancel():
+    """Equal margins of different principles for different responses leave nothing, whatever is shown first."""
+    item = Item("a", "p", "x", "y", 1, ("A",), ("not A",), disagreement=("A", "B"))
+    scores = {}
+    for response, a, b in (("x", 1.0, 0.0), ("y", 0.0, 1.0)):
+        for column, score in (((("A",)), a), (("not A",), -a), (("B",), b), (("A", "B"), a + b), (("B", "A"), a + b)):
+            scores[("p", response), column] = score
+    figures = measure_items(item_table([item], scores, {"x": 1, "y": 2}), PromptBootstrap(1, 10, 0)).figures
+    assert figures.mean["disagreement_ratio"].value == 0.0 and "conflict_ratio" not in figures.mean
+
+
+def test_figures_of_margins_made_by_hand():
+    """Two families: the one has two items, of which one is right; consistency counts polarities with two wordings."""
+    items = [
+        Item("a", "p", "x", "y", 1, ("A", "A2"), ("N", "N2")),
+        Item("a", "q", "x", "y", -1, ("A",), ("N",)),
+        Item("b", "p", "x", "z", 1, ("B", "B2"), ()),
+    ]
+    margin = {"A": 1.0, "A2": -2.0, "N": -1.0, "N2": -3.0, "B": 2.0, "B2": 1.0}
+    scores = {
+        ((item.prompt, response), (text,)): margin[text] if response == item.first else 0.0
+        for item in items
+        for text in (*item.asserted, *item.negated)
+        for response in (item.first, item.second)
+    }
+    tokens = {"x": 3, "y": 2, "z": 9}
+    table = item_table(items, scores, tokens)
+    figures = measure_items(table, PromptBootstrap(2, 20, 0))
+    assert figures.figures.mean["accuracy_asserted"].value == approx((0.5 + 1.0) / 2)
+    assert figures.figures.pooled["accuracy_asserted"].value == approx(2 / 3)
+    assert figures.figures.mean["accuracy_negated"].value == 0.5 and figures.figures.mean["flip_rate"].value == 1.0
+    assert list(figures.figures.by_principle["flip_rate"]) == ["a"], "the other one has no contrary"
+    consistency = {name: figure.value for name, figure in figures.figures.by_principle["consistency"].items()}
+    assert consistency == {"a": 0.5, "b": 1.0}
+    # Margins 1, 1, 2, -1, -1 at differences in length of 1, 1, -6, 1, 1.
+    assert figures.length_correlation.value == approx(
+        np.corrcoef([3.5, 3.5, 5, 1.5, 1.5], [3.5, 3.5, 1, 3.5, 3.5])[0, 1]
+    )
+    assert figures.length_correlation.n == 5
+    squared = [(1 / (1 + np.exp(-m)) - t) ** 2 for m, t in ((1, 1), (1, 0), (2, 1), (-1, 0), (-1, 1))]
+    assert figures.calibration.brier.value == approx(np.mean(squared))
+
+
+# --- what the sets are made of -------------------------------------------------------------------
+
+
+def test_sets_are_of_their_side(universe):
+    settings = UniverseSettings()
+    for items in parametric_sets(universe, 3, seed=0):
+        trained = {family.name for family in universe.trained.families}
+        groups = {item.group for item in items.items}
+        assert groups and (groups <= trained) == (items.prefix != "unseen_families_"), items.prefix
+        assert (groups == {"word"}) == (items.prefix == "heldout_words_")
+        answers = {asked.prompt: asked.answers for asked in universe.prompts}
+        unedited = all({item.first, item.second} <= set(answers[item.prompt]) for item in items.items)
+        assert unedited == (items.prefix == "unedited_")
+        probed = [item for item in items.items if item.conflict]
+        assert len(probed) < len(items.items) and all(len(item.asserted) == 4 for item in probed)
+        keys = [(item.group, item.prompt, item.first, item.second, item.asserted[0]) for item in items.items]
+        assert len(set(keys)) == len(keys)
+    for name in ("frames_for", "frames_against", "words"):
+        assert not set(getattr(universe.trained, name)) & set(getattr(universe.held_out, name))
+    assert {family.name for family in universe.unseen.families} == set(settings.held_out_families) & set(FAMILIES)
+
+
+def test_sets_hang_on_the_seed_alone(universe):
+    assert parametric_sets(universe, 2, seed=1) == parametric_sets(universe, 2, seed=1)
+    assert parametric_sets(universe, 2, seed=1) != parametric_sets(universe, 2, seed=2)
+
+
+def test_the_manifest_decides_what_is_held_out():
+    given = {"answers": None, "held_out": 0.5, "held_out_families": ["length"], "split_seed": 3}
+    other = read_universe(artifact(parametric=given))
+    assert [family.name for family in other.unseen.families] == ["length"]
+    assert len(other.held_out.frames_for) > 2 * len(read_universe(artifact()).held_out.frames_for)
+
+
+def test_no_held_out_prompt_is_an_error():
+    config = {"reward": {}, "prompts": {"held_out": 0.0}}
+    with pytest.raises(SalmonError, match="prompts.held_out=0.0.*parametric_items=null"):
+        read_universe(SimpleNamespace(manifest={"config": config}))
+
+
+# --- banks on contrast pairs ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["verifiable_11", "verifiable_paraphrased_11", "verifiable_unseen_5"])
+def test_contrast_pairs_differ_as_the_check_says(universe, name):
+    bank = load_bank(name)
+    items = contrast_set("", bank, None, universe, 4, seed=0).items
+    checks = {principle.name: principle.check for principle in bank.principles}
+    for principle in bank.principles:
+        mine = [item for item in items if item.group == principle.name]
+        checked = family_of_check(principle.check)
+        assert checked is not None, principle.check
+        assert len(mine) == (4 if checked.family in FAMILIES else 0)
+        negative = (principle.negative_definition, *principle.negative_paraphrases)
+        for item in mine:
+            assert compare(checks[item.group], item.prompt, item.first, item.second) * item.truth > 0
+            assert {*item.asserted} <= {principle.definition, *principle.paraphrases}
+            assert {*item.negated} <= {*negative}
+        assert all(len(item.asserted) == 1 + len(principle.paraphrases) for item in mine[::3])
+    assert any(item.truth < 0 for item in items) and any(item.truth > 0 for item in items)
+
+
+def test_an_oracle_and_a_blind_scorer_on_a_bank(universe):
+    bank = load_bank("verifiable_11")
+    items = contrast_set("", bank, load_bank("verifiable_paraphrased_11"), universe, 3, seed=0)
+    signs = {}
+    for principle in (*bank.principles, *load_bank("verifiable_paraphrased_11").principles):
+        signs |= dict.fromkeys((principle.definition, *principle.paraphrases), (principle.check, 1))
+        signs |= dict.fromkeys((principle.negative_definition, *principle.negative_paraphrases), (principle.check, -1))
+
+    def oracle(prompt: str, response: str, text: str) -> float:
+        check, sign = signs[text]
+        return sign * compare(check, prompt, response, "A yardstick, which is the same for each response.")
+
+    found = values(items, oracle)
+    assert found["conflict_ratio"] == 0.0 and "disagreement_ratio" in found
+    assert [values(items, blind)[metric] for metric in ("flip_rate", "consistency")] == [0.0, 1.0]
+
+
+def test_wordings_of_the_reworded_bank_have_to_agree(universe):
+    def bank(definition: str, negative: str) -> Bank:
+        return Bank("b", (Principle("Short", definition, negative, check="concise"),))
+
+    (item, *_) = contrast_set("", bank("Be short.", "Be long."), bank("Terse!", "Wordy!"), universe, 1, 0).items
+    assert item.asserted == ("Be short.", "Terse!") and item.negated == ("Be long.", "Wordy!")
+
+
+def test_a_check_without_a_family_is_named(universe, caplog):
+    strange = Bank("mine", (Principle("Odd", "Be odd.", check="odd"), Principle("Short", "Be short.", check="concise")))
+    items = contrast_set("", strange, None, universe, 2, seed=0).items
+    assert {item.group for item in items} == {"Short"}
+    assert "mine: no family makes contrast pairs for Odd (odd)" in caplog.text
