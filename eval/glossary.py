@@ -48,10 +48,28 @@ METRICS = group(
                 "above 0.5",
             ),
             (
+                "<set>_consistency",
+                "share",
+                "pairs on which all wordings of a principle prefer the same response",
+                "near 1, with a high accuracy; 1 alone may mean that principles are ignored",
+            ),
+            (
+                "<set>_disagreement_ratio",
+                "1",
+                "conflict_ratio of two principles that prefer different responses",
+                "near 0; 1 if principles are ignored",
+            ),
+            (
+                "<set>_length_correlation",
+                "1",
+                "Spearman correlation of margin and difference in tokens, over asserted and negated comparisons",
+                "near 0",
+            ),
+            (
                 "<metric>",
                 "as the metric",
-                "paraphrased_ / unseen_: on that bank; _pooled: all pairs at once; n_: counts",
-                "near the trained bank's",
+                "<set>_: on that set or bank (eval/README.md); _pooled: all pairs at once; n_: counts",
+                "near the trained one's",
             ),
             ("<metric>/<principle>", "as the metric", "the same for one principle", "as the metric"),
         )

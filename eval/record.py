@@ -9,6 +9,7 @@ from eval.curves.files import draw_learning_curves
 from eval.mt_bench.figure import FILE as RADAR
 from eval.mt_bench.figure import radar
 from eval.principle_following import TASK as PRINCIPLE_FOLLOWING
+from eval.principle_following.seeds import write_seeds
 from eval.results import Row, metrics_by_step, metrics_of_rows, write_results
 from eval.unfinished import require_finished
 from salmon.config.schema import Config
@@ -28,6 +29,7 @@ def record(
         Unfinished: some figures are lacking that the same command may still get.
     """
     write_results(work, rows, _facts(cfg, checkpoints))
+    write_seeds(work, rows, checkpoints.reward_models)
     require_finished(rows, work)
     tracker.rewind(-1)  # what a run recorded that was killed after this line
     for step, figures in metrics_by_step(rows).items():
