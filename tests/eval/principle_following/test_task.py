@@ -21,6 +21,7 @@ from salmon.errors import SalmonError
 from salmon.models.heads import ScalarHead, save_scalar_model
 from salmon.models.loading import load_base
 from salmon.preferences.pairs import Pair
+from salmon.principles.parametric.universe import all_families
 from salmon.runtime.artifact import open_artifact, sealed
 from salmon.runtime.store import Store
 from salmon.tracking.glossary import find
@@ -305,6 +306,33 @@ def test_the_stage_evaluates_the_reward_model_and_shows_the_matrix(reward_folder
     assert 0 <= metrics["eval/reward/principle_following/accuracy_asserted/Concise"] <= 1
     assert all(find(name, "eval") is not None for name in metrics)
     assert tiny.adapters == [], "the base is left as it was"
+
+
+@pytest.mark.slow
+def test_parametric_sets_and_contrast_pairs_of_a_reward_model(evaluate, reward_folder, tmp_path, monkeypatch):
+    """The model gives every response of a set its score under few texts; of a finished run nothing is scored again."""
+    few = tuple(family for family in all_families() if family.name in ("length", "word", "exclamation", "digits"))
+    monkeypatch.setattr("eval.principle_following.universe.all_families", lambda: few)
+    artifact = make_store(tmp_path / "store", reward_folder)
+    rows = evaluate(artifact, "eval.principle_following.parametric_items=2")
+    sets = ("trained_wordings_", "heldout_words_", "heldout_wordings_", "unseen_families_", "contrast_")
+    for prefix in sets:
+        for metric in ("accuracy_asserted", "accuracy_negated", "flip_rate", "conflict_ratio", "ece", "brier"):
+            assert rows[prefix + metric].value is not None, prefix + metric
+    assert all(0 <= rows[f"{prefix}consistency"].value <= 1 for prefix in sets[:4])
+    assert rows["contrast_accuracy_asserted"].n == 2 * 2, "Concise and Avoids Zebra have a family, and one a negation"
+    assert rows["contrast_accuracy_negated"].n == 2
+    assert "of 2 principles or families" in rows["contrast_accuracy_asserted"].note
+    assert all(find(f"eval/reward/principle_following/{metric}", "eval") for metric in rows)
+    folder = tmp_path / "out" / "reward" / "principle_following"
+    assert "## heldout_words_...: held-out words" in (folder / "report.md").read_text(encoding="utf-8")
+    (file,) = folder.glob("trained_wordings_scores-*.jsonl")
+    scored = file.read_text(encoding="utf-8").splitlines()
+    responses, columns = (len({json.loads(line)[key] for line in scored}) for key in ("response", "column"))
+    assert len(scored) < responses * columns / 2, "no response is read under all texts"
+    monkeypatch.setattr("eval.principle_following.scoring.score_forward", None)
+    (tmp_path / "out" / "reward" / "principle_following.json").unlink()
+    assert evaluate(artifact, "eval.principle_following.parametric_items=2") == rows
 
 
 # --- what can be wrong -------------------------------------------------------------------------
