@@ -2,14 +2,14 @@
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from eval.principle_following.items import PROBED_EVERY, Item, ItemSet
 from eval.principle_following.universe import Universe
 from salmon.principles.parametric.family import Family
-from salmon.principles.parametric.pairs import FeaturePair, PairSettings, draw_pair, draw_unedited
+from salmon.principles.parametric.pairs import Feature, FeaturePair, PairSettings, draw_pair, draw_unedited
 from salmon.principles.parametric.split import Side
 from salmon.principles.parametric.wording import worded
 from salmon.runtime.seeding import stream
@@ -25,6 +25,35 @@ EDITED = PairSettings(unedited=0.0, crossed=0.5, two_answers=0.3, shortened=0.4)
 Draw = Callable[[Family, np.random.Generator], FeaturePair | None]
 
 
+@dataclass(frozen=True)
+class _Words:
+    """The texts that items of a set are asked about in.
+
+    Attributes:
+        side: the texts.
+        known: what a reward model was trained on, none of which may be asked; None: anything may.
+    """
+
+    side: Side
+    known: Side | None = None
+
+    def draw(self, feature: Feature, wanted: bool, number: int, rng: np.random.Generator) -> tuple[str, ...]:
+        """Up to ``number`` different wordings of a feature, or of its contrary, as a family has."""
+        found: dict[str, None] = {}
+        sentences = self._sentences(feature.family, wanted)
+        for _ in range(number * TRIES):
+            found.setdefault(worded(feature.family, feature.parameter, wanted, self.side, sentences, rng))
+            if len(found) == number:
+                break
+        return tuple(found)
+
+    def _sentences(self, family: Family, wanted: bool) -> float:
+        """Share of whole sentences; none where the split left this side of the family without sentences of its own."""
+        known = self.known.families if self.known else ()
+        texts = {text for f in known if f.name == family.name for text in (f.wanted if wanted else f.unwanted)}
+        return 0.0 if texts.intersection(family.wanted if wanted else family.unwanted) else SENTENCES
+
+
 def parametric_sets(universe: Universe, number: int, seed: int) -> list[ItemSet]:
     """All sets that are not empty.
 
@@ -35,6 +64,7 @@ def parametric_sets(universe: Universe, number: int, seed: int) -> list[ItemSet]
     trained, held_out, unseen = universe.trained, universe.held_out, universe.unseen
     words = [family for family in held_out.families if family.words]
     styles = [family for family in held_out.families if not family.words]
+    new = _Words(held_out, trained)
 
     def edited(side: Side) -> Draw:
         return lambda family, rng: draw_pair(family, side, universe.prompts, EDITED, rng)
@@ -45,34 +75,50 @@ def parametric_sets(universe: Universe, number: int, seed: int) -> list[ItemSet]
         return next((pair for pair in drawn if pair is not None), None)
 
     sets = [
-        _set("trained_wordings", "trained wordings of trained families", trained, trained.families, edited(trained)),
-        _set("heldout_words", "held-out words in held-out wordings", held_out, words, edited(held_out), OF_WORDS),
-        _set("heldout_wordings", "held-out wordings of trained families", held_out, styles, edited(held_out)),
-        _set("unseen_families", "families never trained on", unseen, unseen.families, edited(unseen)),
-        _set("unedited", "unedited answers, held-out wordings", held_out, held_out.families, unedited),
+        _Set("trained_wordings", "trained wordings of trained families", _Words(trained), edited(trained)),
+        _Set("unseen_families", "families never trained on", _Words(unseen), edited(unseen)),
     ]
-    return [made for make in sets if (made := make(number, seed)).items]
+    if set(trained.frames_for) & set(held_out.frames_for):
+        log.warning("the reward model was trained on all frames (reward.parametric.held_out): no held-out wordings")
+    else:
+        sets += [
+            _Set("heldout_words", "held-out words in held-out wordings", new, edited(held_out), words, OF_WORDS),
+            _Set("heldout_wordings", "held-out wordings of trained families", new, edited(held_out), styles),
+            _Set("unedited", "unedited answers, held-out wordings", new, unedited),
+        ]
+    return [items for made in sets if (items := made.items(number, seed)).items]
 
 
-def _set(
-    name: str, title: str, side: Side, families: Sequence[Family], draw: Draw, times: int = 1
-) -> Callable[[int, int], ItemSet]:
-    """A set of items of some families, in the words of one side."""
+@dataclass(frozen=True)
+class _Set:
+    """How a set is made.
 
-    def make(number: int, seed: int) -> ItemSet:
-        items: list[Item] = []
-        for family in families:
-            rng = stream(seed, "principle_following", name, family.name)
-            found = list(_items(family, side, draw, number * times, rng))
+    Attributes:
+        name: the beginning of its metrics.
+        title: what it is, for people.
+        families: which of the side's; None: all.
+        times: how many times as many items each family has.
+    """
+
+    name: str
+    title: str
+    words: _Words
+    draw: Draw
+    families: Sequence[Family] | None = None
+    times: int = 1
+
+    def items(self, number: int, seed: int) -> ItemSet:
+        made: list[Item] = []
+        for family in self.words.side.families if self.families is None else self.families:
+            rng = stream(seed, "principle_following", self.name, family.name)
+            found = list(_items(family, self.words, self.draw, number * self.times, rng))
             if not found:
-                log.warning("%s: no two answers differ in %s, so it is not measured", name, family.name)
-            items += found
-        return ItemSet(f"{name}_", title, tuple(items))
-
-    return make
+                log.warning("%s: no two answers differ in %s, so it is not measured", self.name, family.name)
+            made += found
+        return ItemSet(f"{self.name}_", self.title, tuple(made))
 
 
-def _items(family: Family, side: Side, draw: Draw, number: int, rng: np.random.Generator) -> Iterator[Item]:
+def _items(family: Family, words: _Words, draw: Draw, number: int, rng: np.random.Generator) -> Iterator[Item]:
     """Different items of a family; fewer where tries make no more."""
     seen: set[tuple[str, ...]] = set()
     for _ in range(number * TRIES):
@@ -83,23 +129,20 @@ def _items(family: Family, side: Side, draw: Draw, number: int, rng: np.random.G
             continue
         key = (pair.prompt, *sorted((pair.first, pair.second)), pair.features[0].parameter)
         if key not in seen:
-            yield _item(pair, side, probed=len(seen) % PROBED_EVERY == 0, rng=rng)
+            yield _item(pair, words, probed=len(seen) % PROBED_EVERY == 0, rng=rng)
             seen.add(key)
 
 
-def _item(pair: FeaturePair, side: Side, probed: bool, rng: np.random.Generator) -> Item:
+def _item(pair: FeaturePair, words: _Words, probed: bool, rng: np.random.Generator) -> Item:
     """The pair under its first feature; where it is probed, in several wordings and in conflict too."""
     feature = pair.features[0]
-
-    def texts(wanted: bool) -> tuple[str, ...]:
-        return _wordings(feature.family, feature.parameter, wanted, side, WORDINGS if probed else 1, rng)
-
-    asserted, negated = texts(True), texts(False)
+    number = WORDINGS if probed else 1
+    asserted, negated = (words.draw(feature, wanted, number, rng) for wanted in (True, False))
     disagreement = None
     if probed and len(pair.features) > 1:
         other = pair.features[1]
         wanted = other.prefers != feature.prefers  # what prefers the response that the first feature does not
-        disagreement = (asserted[0], *_wordings(other.family, other.parameter, wanted, side, 1, rng))
+        disagreement = (asserted[0], *words.draw(other, wanted, 1, rng))
     return Item(
         group=feature.family.name,
         prompt=pair.prompt,
@@ -111,15 +154,3 @@ def _item(pair: FeaturePair, side: Side, probed: bool, rng: np.random.Generator)
         conflict=(asserted[0], negated[0]) if probed else None,
         disagreement=disagreement,
     )
-
-
-def _wordings(
-    family: Family, parameter: str, wanted: bool, side: Side, number: int, rng: np.random.Generator
-) -> tuple[str, ...]:
-    """Up to ``number`` different wordings, as a family has."""
-    found: dict[str, None] = {}
-    for _ in range(number * TRIES):
-        found.setdefault(worded(family, parameter, wanted, side, SENTENCES, rng))
-        if len(found) == number:
-            break
-    return tuple(found)

@@ -17,6 +17,7 @@ from eval.principle_following.universe import UniverseSettings, read_universe
 from salmon.errors import SalmonError
 from salmon.principles.bank import Bank, Principle, load_bank
 from salmon.principles.parametric.checks import family_of_check
+from salmon.principles.parametric.frames import GAP
 from salmon.principles.parametric.universe import all_families
 from salmon.principles.verifiers import compare
 
@@ -81,9 +82,9 @@ def values(items: ItemSet, score) -> dict[str, float]:
 def test_an_oracle_is_right_everywhere(coded_sets):
     assert [items.prefix for items in coded_sets] == [
         "trained_wordings_",
+        "unseen_families_",
         "heldout_words_",
         "heldout_wordings_",
-        "unseen_families_",
         "unedited_",
     ]
     for items in coded_sets:
@@ -174,6 +175,33 @@ def test_sets_are_of_their_side(universe):
     for name in ("frames_for", "frames_against", "words"):
         assert not set(getattr(universe.trained, name)) & set(getattr(universe.held_out, name))
     assert {family.name for family in universe.unseen.families} == set(settings.held_out_families) & set(FAMILIES)
+
+
+def test_nothing_that_was_trained_on_is_asked_as_held_out(universe):
+    """Of a family whose few sentences all fell on the trained side, frames alone are asked."""
+    frames = [*universe.trained.frames_for, *universe.trained.frames_against]
+    known = {
+        family.name: {text for texts in (family.wanted, family.unwanted) for text in texts}
+        for family in universe.trained.families
+    }
+    assert any(
+        known[family.name] & {*family.wanted} or known[family.name] & {*family.unwanted}
+        for family in universe.held_out.families
+    ), "there is such a family"
+    for family in universe.everything.families:
+        if family.name in known and family.parameters == ("",):
+            filled = {frame.replace(GAP, topic) for frame in frames for topic in (*family.topics, *family.absence)}
+            known[family.name] |= {text[0].upper() + text[1:] for text in filled}
+    for items in parametric_sets(universe, 3, seed=0):
+        texts = {(item.group, text) for item in items.items for text in (*item.asserted, *item.negated)}
+        trained = [text for group, text in texts if text in known.get(group, ())]
+        assert bool(trained) == (items.prefix == "trained_wordings_"), (items.prefix, trained)
+
+
+def test_without_anything_held_out_there_are_no_sets_of_it(caplog):
+    universe = read_universe(artifact(parametric={"held_out": 0.0}))
+    assert [items.prefix for items in parametric_sets(universe, 1, 0)] == ["trained_wordings_", "unseen_families_"]
+    assert "reward.parametric.held_out" in caplog.text
 
 
 def test_sets_hang_on_the_seed_alone(universe):
