@@ -8,7 +8,8 @@ import numpy as np
 
 from eval.principle_following.items import PROBED_EVERY, Item, ItemSet
 from eval.principle_following.universe import Universe
-from salmon.principles.parametric.family import Family
+from salmon.principles.parametric.family import PARAMETER, Family
+from salmon.principles.parametric.frames import GAP
 from salmon.principles.parametric.pairs import Feature, FeaturePair, PairSettings, draw_pair, draw_unedited
 from salmon.principles.parametric.split import Side
 from salmon.principles.parametric.wording import worded
@@ -39,19 +40,32 @@ class _Words:
 
     def draw(self, feature: Feature, wanted: bool, number: int, rng: np.random.Generator) -> tuple[str, ...]:
         """Up to ``number`` different wordings of a feature, or of its contrary, as a family has."""
+        family, parameter = feature.family, feature.parameter
+        trained = [known for known in (self.known.families if self.known else ()) if known.name == family.name]
+        forbidden = {text for known in trained for text in _texts(known, parameter, wanted, self.known)}
         found: dict[str, None] = {}
-        sentences = self._sentences(feature.family, wanted)
         for _ in range(number * TRIES):
-            found.setdefault(worded(feature.family, feature.parameter, wanted, self.side, sentences, rng))
+            text = worded(family, parameter, wanted, self.side, SENTENCES, rng)
+            if text not in forbidden:
+                found.setdefault(text)
             if len(found) == number:
                 break
         return tuple(found)
 
-    def _sentences(self, family: Family, wanted: bool) -> float:
-        """Share of whole sentences; none where the split left this side of the family without sentences of its own."""
-        known = self.known.families if self.known else ()
-        texts = {text for f in known if f.name == family.name for text in (f.wanted if wanted else f.unwanted)}
-        return 0.0 if texts.intersection(family.wanted if wanted else family.unwanted) else SENTENCES
+
+def _texts(family: Family, parameter: str, wanted: bool, side: Side) -> Iterator[str]:
+    """Every wording that a side has of a family."""
+    yield from (_said(text, parameter) for text in (family.wanted if wanted else family.unwanted))
+    for topics, frames in (
+        (family.topics, side.frames_for if wanted else side.frames_against),
+        (family.absence, side.frames_against if wanted else side.frames_for),
+    ):
+        yield from (_said(frame.replace(GAP, topic), parameter) for frame in frames for topic in topics)
+
+
+def _said(text: str, parameter: str) -> str:
+    text = text.replace(PARAMETER, parameter)
+    return text[:1].upper() + text[1:]
 
 
 def parametric_sets(universe: Universe, number: int, seed: int) -> list[ItemSet]:
