@@ -20,7 +20,8 @@ log = logging.getLogger("salmon")
 WORDINGS = 4  # of a principle, and of its contrary, that have to agree
 SENTENCES = 0.5  # share of wordings that are whole sentences, not frames
 OF_WORDS = 8  # times as many items of a family in a set of which it is the only one
-TRIES = 10  # for each item or wording, to draw a new one
+TRIES = 10  # for each item, to draw a new one
+DRAWS = 40  # for each wording; half of them are frames, of which held-out ones are always new
 EDITED = PairSettings(unedited=0.0, crossed=0.5, two_answers=0.3, shortened=0.4)
 
 Draw = Callable[[Family, np.random.Generator], FeaturePair | None]
@@ -41,10 +42,9 @@ class _Words:
     def draw(self, feature: Feature, wanted: bool, number: int, rng: np.random.Generator) -> tuple[str, ...]:
         """Up to ``number`` different wordings of a feature, or of its contrary, as a family has."""
         family, parameter = feature.family, feature.parameter
-        trained = [known for known in (self.known.families if self.known else ()) if known.name == family.name]
-        forbidden = {text for known in trained for text in _texts(known, parameter, wanted, self.known)}
+        forbidden = set(_texts(family.name, parameter, wanted, self.known)) if self.known else set()
         found: dict[str, None] = {}
-        for _ in range(number * TRIES):
+        for _ in range(number * DRAWS):
             text = worded(family, parameter, wanted, self.side, SENTENCES, rng)
             if text not in forbidden:
                 found.setdefault(text)
@@ -53,14 +53,15 @@ class _Words:
         return tuple(found)
 
 
-def _texts(family: Family, parameter: str, wanted: bool, side: Side) -> Iterator[str]:
-    """Every wording that a side has of a family."""
-    yield from (_said(text, parameter) for text in (family.wanted if wanted else family.unwanted))
-    for topics, frames in (
-        (family.topics, side.frames_for if wanted else side.frames_against),
-        (family.absence, side.frames_against if wanted else side.frames_for),
-    ):
-        yield from (_said(frame.replace(GAP, topic), parameter) for frame in frames for topic in topics)
+def _texts(name: str, parameter: str, wanted: bool, side: Side) -> Iterator[str]:
+    """Every wording that a side has of a family, or of its contrary."""
+    for family in (family for family in side.families if family.name == name):
+        yield from (_said(text, parameter) for text in (family.wanted if wanted else family.unwanted))
+        for topics, frames in (
+            (family.topics, side.frames_for if wanted else side.frames_against),
+            (family.absence, side.frames_against if wanted else side.frames_for),
+        ):
+            yield from (_said(frame.replace(GAP, topic), parameter) for frame in frames for topic in topics)
 
 
 def _said(text: str, parameter: str) -> str:

@@ -67,7 +67,7 @@ def blind(_prompt: str, response: str, _text: str) -> float:
 def measured(items: ItemSet, score) -> ItemFigures:
     """The figures of a scorer that reads one text; texts that are shown together add up, or do not matter at all."""
     scores = {}
-    for (prompt, response), column in items.questions():
+    for (prompt, response), column in items.cells():
         each = [score(prompt, response, text) for text in column]
         scores[(prompt, response), column] = each[0] if score is blind else sum(each)
     tokens = {text: len(text) for item in items.items for text in (item.first, item.second)}
