@@ -1,11 +1,19 @@
 """Settings of the stage ``reward``: the instructable reward model."""
 
 from dataclasses import dataclass, field
+from enum import Enum
 
 from omegaconf import MISSING
 
 from salmon.config.setting import file, probability, setting
 from salmon.config.training import SupervisedSettings
+
+
+class RewardHead(Enum):
+    """How a score is read from the last token's hidden state."""
+
+    scalar = "scalar"  # a linear map that is trained; the input ends with "Quality:" (the paper)
+    yes_no = "yes_no"  # log-odds of " Yes" against " No" by the base's own output layer; it ends with a question
 
 
 @dataclass
@@ -47,11 +55,12 @@ class ProbeSettings:
 
 @dataclass
 class RewardConfig:
-    # folder of adapter and scalar head that training goes on from; null = new ones
+    # folder of adapter and head that training goes on from; null = new ones
     start: str | None = setting(by_content=True)
     pretrain: PretrainSettings = field(default_factory=PretrainSettings)
     curriculum: list[CurriculumStage] = MISSING  # stages in this order, before reward.train; [] = none
     probe: ProbeSettings = field(default_factory=ProbeSettings)
+    head: RewardHead = MISSING
     # Layers of the base, from the first, that reward and value model run through.
     layers: int | None = setting(at_least=1, null="all")
     principles: bool = MISSING  # false: trained and asked without principles (plain RLAIF, an ablation)

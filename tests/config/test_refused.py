@@ -25,7 +25,7 @@ from salmon.config.model import NO_DROPOUT, Quantization
 from salmon.config.ppo import ValueInit
 from salmon.config.preferences import PairJudge
 from salmon.config.register import CONF
-from salmon.config.reward import CurriculumStage
+from salmon.config.reward import CurriculumStage, RewardHead
 from salmon.config.run import Engine
 from salmon.config.sampling import RolloutBackend
 from salmon.config.schema import Config
@@ -299,6 +299,11 @@ RULES: list[tuple[Given, str]] = [
     (
         {"reward.start": "FOLDER", "reward.train.epochs": 0, "reward.pretrain.data": "mismatched"},
         "reward.train.epochs=0 takes reward.start as it is: set reward.pretrain.data=null and reward.curriculum=[]",
+    ),
+    (
+        {"ppo.value_init": ValueInit.reward, "reward.head": RewardHead.yes_no},
+        "ppo.value_init=reward copies the reward model's head, and reward.head=yes_no has no weights: set "
+        "ppo.value_init=reward_zero_head",
     ),
     (
         {"reward.consistency": 0.5, "reward.rows_together": 1},

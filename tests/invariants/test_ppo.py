@@ -114,6 +114,7 @@ def test_scores_are_those_of_the_reward_adapter_under_the_shown_principles(
                 prompt.prompt,
                 [p.definition for p in shown],
                 setup.ppo.reward_input,
+                ppo_models.reward_head.kind,
             ).ids
             alone = score_forward(ppo_models.shared, ppo_models.reward_head, [ids]).item()
             assert scored.scores[n].item() == pytest.approx(alone, abs=1e-4)

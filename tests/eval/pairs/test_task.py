@@ -16,7 +16,7 @@ from eval.pairs.files import Preference, read_preferences
 from eval.pairs.likelihood import encode_pair, messages_of, pair_likelihoods
 from eval.results import Row
 from salmon.config.register import CONF, register
-from salmon.config.reward import RewardConfig
+from salmon.config.reward import RewardConfig, RewardHead
 from salmon.errors import SalmonError
 from salmon.models.forward import response_logprobs, score_forward, token_batch
 from salmon.models.heads import ScalarHead, load_scalar_model, save_scalar_model
@@ -235,7 +235,9 @@ def test_a_reward_model_and_a_policy(command, weights, tiny, tmp_path):
     (file,) = (tmp_path / "out" / "reward" / "pairs").glob("*/items.jsonl")
     item = read_grown(file)[2]
     head = load_scalar_model(tiny, "reward", weights)
-    ids = reward_input(tiny.chat, item["chosen"], item["prompt"], ["Be kind.", "Be safe."], RewardConfig(**LIMITS)).ids
+    ids = reward_input(
+        tiny.chat, item["chosen"], item["prompt"], ["Be kind.", "Be safe."], RewardConfig(**LIMITS), RewardHead.scalar
+    ).ids
     with tiny.using("reward"), torch.no_grad():
         assert item["scores"]["reward_bank"]["chosen"] == approx(score_forward(tiny, head, [ids]).item(), abs=1e-4)
 
