@@ -150,7 +150,14 @@ def test_without_principles_the_reward_model_reads_its_generic_criteria(
     made = collect_rollout(blank, BATCH, step=1, kl_coefficient=0.05)
     assert not any(name.startswith("principle/") for name in made.metrics)
     inputs = [
-        reward_input(ppo_models.shared.chat, response.text, prompt.prompt, (), blank.ppo.reward_input).ids
+        reward_input(
+            ppo_models.shared.chat,
+            response.text,
+            prompt.prompt,
+            (),
+            blank.ppo.reward_input,
+            ppo_models.reward_head.kind,
+        ).ids
         for prompt, response in zip(PROMPTS, made.scored.responses, strict=True)
     ]
     with torch.no_grad(), ppo_models.shared.using(REWARD):

@@ -39,6 +39,6 @@ def test_each_score_computes_the_logits_of_a_token() -> None:
 
 
 def test_logits_are_held_where_they_are_more_than_the_layers_hold() -> None:
-    base = base_of(compose_config(["model=smollm2_135m"]), DEVICES["cpu"], 1)
+    base = base_of(compose_config(["model=smollm2_135m"]), DEVICES["h100"], 1)
     assert "logits" in base.scores({}, 8, 1, logits=1) and "logits" not in base.scores({}, 8, 400, logits=1)
     assert base.scores({}, 8, 400, logits=1) == base.scores({}, 8, 400)
