@@ -211,6 +211,7 @@ def test_numbers_have_these_limits() -> None:
             "TruthfulQAGenSettings": ["max_new_tokens"],
             "EndpointSettings": ["concurrent_calls", "calls_per_minute"],
             "HumanEvalSettings": ["max_new_tokens"],
+            "IFBenchSettings": ["max_new_tokens"],
             "TyDiQASettings": ["max_new_tokens"],
             "MTBenchSettings": ["max_new_tokens"],
             "EvalJudgeSettings": ["repeats"],

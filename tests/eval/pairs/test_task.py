@@ -295,7 +295,9 @@ def test_each_row_is_read_under_its_own_guidelines(command, weights, tiny, tmp_p
     for item, row in zip(items, TURNING, strict=True):
         for under, criterion in (("scores", row["criteria_x"]), ("contrary", row["criteria_y"])):
             for place, response in enumerate((row["response_a"], row["response_b"])):
-                ids = reward_input(tiny.chat, response, row["prompt"], [criterion], RewardConfig(**LIMITS)).ids
+                ids = reward_input(
+                    tiny.chat, response, row["prompt"], [criterion], RewardConfig(**LIMITS), RewardHead.scalar
+                ).ids
                 with tiny.using("reward"), torch.no_grad():
                     asked = score_forward(tiny, head, [ids]).item()
                 assert item["scores"]["reward_guideline"][under][place] == approx(asked, abs=1e-4)
