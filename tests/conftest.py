@@ -32,7 +32,7 @@ from salmon.config.ppo import (
     ShapingSettings,
     ValueInit,
 )
-from salmon.config.reward import PretrainSettings, RewardConfig
+from salmon.config.reward import PretrainSettings, RewardConfig, RewardHead
 from salmon.config.sampling import SamplingSettings
 from salmon.config.training import Optimizer, OptimSettings, Schedule
 from salmon.models.base import SharedModel
@@ -227,6 +227,7 @@ def reward_config() -> RewardConfig:
     limits = {"max_length": 1000, "max_instruction_tokens": 200, "max_response_tokens": 200}
     return RewardConfig(
         pretrain=PretrainSettings(data=None, limit=None, **limits),
+        head=RewardHead.scalar,
         layers=None,
         principles=True,
         rows_together=1,

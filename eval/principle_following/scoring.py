@@ -15,7 +15,7 @@ from salmon.config.reward import RewardConfig
 from salmon.errors import SalmonError
 from salmon.models.base import SharedModel
 from salmon.models.forward import score_forward
-from salmon.models.heads import HEAD_FILE, ScalarHead, load_scalar_model
+from salmon.models.heads import HEAD_FILE, Head, load_scalar_model
 from salmon.principles.bank import Bank
 from salmon.principles.encoding import EncodedRewardInput
 from salmon.principles.templates import reward_parts
@@ -39,7 +39,7 @@ class RewardModel:
     """A reward model on the shared base, with what it was trained to read."""
 
     shared: SharedModel
-    head: ScalarHead
+    head: Head
     limits: RewardConfig  # lengths, and whether principles are read
     reads_principles: bool  # False: it was trained, and is asked, under the generic criteria (an ablation)
     identity: dict[str, Any]  # everything that decides its scores
@@ -55,7 +55,8 @@ class RewardModel:
 
     def _input(self, response: Response, column: Column) -> EncodedRewardInput:
         prompt, text = response
-        return reward_input(self.shared.chat, text, prompt, column if self.reads_principles else (), self.limits)
+        shown = column if self.reads_principles else ()
+        return reward_input(self.shared.chat, text, prompt, shown, self.limits, self.head.kind)
 
     def tokens(self, text: str) -> int:
         return len(self.shared.chat.encode(text))
@@ -64,9 +65,8 @@ class RewardModel:
         """The bank's first K definitions that leave half of ``reward.max_length`` to response and prompt; K >= 1."""
         texts = [principle.definition for principle in bank.principles]
         room = self.limits.max_length // 2
-        fitting = [
-            k for k in range(1, len(texts) + 1) if self.tokens(reward_parts(texts[:k]).after_instruction) <= room
-        ]
+        ends = {k: reward_parts(texts[:k], self.head.kind).after_instruction for k in range(1, len(texts) + 1)}
+        fitting = [k for k, end in ends.items() if self.tokens(end) <= room]
         return tuple(texts[: max(fitting, default=1)])
 
 

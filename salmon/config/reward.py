@@ -1,6 +1,7 @@
 """Settings of the stage ``reward``: the instructable reward model."""
 
 from dataclasses import dataclass, field
+from enum import Enum
 
 from omegaconf import MISSING
 
@@ -10,6 +11,13 @@ from salmon.config.training import SupervisedSettings
 PARAMETRIC = "parametric"  # reward.pretrain.data: principles that a program can check
 MISMATCHED = "mismatched"  # reward.pretrain.data: answers against answers to other prompts
 MADE = (PARAMETRIC, MISMATCHED)  # values of reward.pretrain.data that are no files
+
+
+class RewardHead(Enum):
+    """How a score is read from the last token's hidden state."""
+
+    scalar = "scalar"  # a linear map that is trained; the input ends with "Quality:" (the paper)
+    yes_no = "yes_no"  # log-odds of " Yes" against " No" by the base's own output layer; it ends with a question
 
 
 @dataclass
@@ -86,11 +94,12 @@ class ProbeSettings:
 
 @dataclass
 class RewardConfig:
-    # folder of adapter and scalar head that training goes on from; null = new ones
+    # folder of adapter and head that training goes on from; null = new ones
     start: str | None = setting(by_content=True)
     pretrain: PretrainSettings = field(default_factory=PretrainSettings)
     parametric: ParametricSettings = field(default_factory=ParametricSettings)
     probe: ProbeSettings = field(default_factory=ProbeSettings)
+    head: RewardHead = MISSING
     # Layers of the base, from the first, that reward and value model run through.
     layers: int | None = setting(at_least=1, null="all")
     principles: bool = MISSING  # false: trained and asked without principles (plain RLAIF, an ablation)

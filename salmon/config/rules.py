@@ -9,7 +9,7 @@ from salmon.config.engine_rules import engine_rules, rollout_rules
 from salmon.config.extensions import extensions, stage_names
 from salmon.config.ppo import PPOConfig, ValueInit
 from salmon.config.preferences import PairJudge, PreferencesConfig
-from salmon.config.reward import PARAMETRIC, RewardConfig
+from salmon.config.reward import PARAMETRIC, RewardConfig, RewardHead
 from salmon.config.schema import Config
 from salmon.config.setting import unknown_names
 from salmon.config.sft import SFTConfig, SFTSource
@@ -31,6 +31,7 @@ def broken_rules(config: Any) -> Iterator[str]:
         yield from engine_rules(config)
         yield from rollout_rules(config)
         yield from _ppo_rules(config.ppo)
+        yield from _value_rules(config.ppo, config.reward)
 
 
 def _stages_rules(config: Config) -> Iterator[str]:
@@ -137,7 +138,6 @@ def _reward_rules(reward: RewardConfig) -> Iterator[str]:
 
 def _ppo_rules(ppo: PPOConfig) -> Iterator[str]:
     yield from _batch_rules(ppo)
-    yield from _value_rules(ppo)
     if ppo.sampling.temperature == 0:
         yield f"ppo.sampling.temperature={ppo.sampling.temperature} must be above 0: PPO needs samples"
     if ppo.sampling.top_p != 1:
@@ -154,7 +154,7 @@ def _ppo_rules(ppo: PPOConfig) -> Iterator[str]:
         yield f"ppo.kl.horizon={ppo.kl.horizon} must exceed 0.2 * ppo.rollout_batch={0.2 * ppo.rollout_batch}"
 
 
-def _value_rules(ppo: PPOConfig) -> Iterator[str]:
+def _value_rules(ppo: PPOConfig, reward: RewardConfig) -> Iterator[str]:
     """The reward model's head predicts returns only where a return is the reward model's score times a factor."""
     if ppo.value_init is not ValueInit.reward:
         return
@@ -168,6 +168,11 @@ def _value_rules(ppo: PPOConfig) -> Iterator[str]:
                 f"ppo.value_init=reward predicts the reward model's scores, and with {key} returns are in other units: "
                 "set ppo.value_init=reward_zero_head"
             )
+    if reward.head is RewardHead.yes_no:
+        yield (
+            "ppo.value_init=reward copies the reward model's head, and reward.head=yes_no has no weights: set "
+            "ppo.value_init=reward_zero_head"
+        )
 
 
 def _batch_rules(ppo: PPOConfig) -> Iterator[str]:

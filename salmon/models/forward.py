@@ -9,7 +9,7 @@ from torch import Tensor
 
 from salmon.models.base import SharedModel
 from salmon.models.chunked_head import logprobs_and_entropies, token_logprobs
-from salmon.models.heads import ScalarHead
+from salmon.models.heads import Head, ScalarHead
 from salmon.models.output_head import OutputHead
 from salmon.models.packing.forward import last_states
 
@@ -68,7 +68,7 @@ def value_forward(shared: SharedModel, head: ScalarHead, batch: TokenBatch) -> F
     return head(_states_before_responses(shared, batch, head.layers)) * batch.mask
 
 
-def score_forward(shared: SharedModel, head: ScalarHead, inputs: Sequence[Sequence[int]]) -> Float[Tensor, " B"]:
+def score_forward(shared: SharedModel, head: Head, inputs: Sequence[Sequence[int]]) -> Float[Tensor, " B"]:
     """Score read at the last token of each input; prefixes that inputs share are computed once."""
     return head(last_states(shared, inputs, head.layers))
 

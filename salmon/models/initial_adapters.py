@@ -2,9 +2,10 @@
 
 from pathlib import Path
 
+from salmon.config.reward import RewardHead
 from salmon.errors import SalmonError
 from salmon.models.base import SharedModel
-from salmon.models.heads import ScalarHead, load_scalar_model
+from salmon.models.heads import Head, load_scalar_model
 from salmon.runtime.adapter_files import CONFIG, HEAD_FILE, adapter_in, read_config
 
 
@@ -24,21 +25,27 @@ def load_initial_policy(shared: SharedModel, name: str, start: str) -> None:
     shared.load_adapter(name, folder)
 
 
-def load_initial_scalar_model(shared: SharedModel, name: str, start: str, layers: int | None) -> ScalarHead:
+def load_initial_scalar_model(shared: SharedModel, name: str, start: str, kind: RewardHead, layers: int | None) -> Head:
     """Load the adapter of the folder ``start`` under ``name``, and its head.
 
     Args:
+        kind: of the head, as the config has it.
         layers: how many layers of the base the config gives the model; None is all of them.
 
     Returns:
         The head.
 
     Raises:
-        SalmonError: they do not fit the base, ``model.lora`` or ``layers``.
+        SalmonError: they do not fit the base, ``model.lora``, ``kind`` or ``layers``.
     """
     folder = _folder(start)
     head = load_scalar_model(shared, name, folder)
     require_same_lora(shared, folder)
+    if head.kind is not kind:
+        raise SalmonError(
+            f"reward.head={kind.value}, but the model in {folder} has {head.kind.value}: set "
+            f"reward.head={head.kind.value}"
+        )
     if head.layers != layers:
         has = "null" if head.layers is None else head.layers
         raise SalmonError(

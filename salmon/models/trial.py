@@ -5,10 +5,11 @@ from contextlib import contextmanager
 
 import torch
 
+from salmon.config.reward import RewardHead
 from salmon.errors import SalmonError
 from salmon.models.base import SharedModel
 from salmon.models.forward import response_logprobs, score_forward, token_batch
-from salmon.models.heads import ScalarHead
+from salmon.models.heads import new_head
 from salmon.models.library_errors import refusing
 
 ADAPTER = "trial"
@@ -30,19 +31,19 @@ def try_training(shared: SharedModel) -> None:
         _require_gradient(shared)
 
 
-def try_scoring(shared: SharedModel, layers: int | None) -> None:
-    """The gradient of two scores in an adapter below a scalar head.
+def try_scoring(shared: SharedModel, kind: RewardHead, layers: int | None) -> None:
+    """The gradient of two scores in an adapter below a head.
 
     Args:
+        kind: of the head.
         layers: on the first so many layers; None is all.
 
     Raises:
-        SalmonError: it fails, or no gradient comes out.
+        SalmonError: it fails, no gradient comes out, or the tokenizer cannot tell "Yes" from "No".
     """
     inputs = [shared.chat.with_start_token(shared.chat.encode(f"{PROMPT} {answer}")) for answer in ANSWERS]
     with _adapter(shared, "training a reward model", layers):
-        head = ScalarHead(shared.hidden_size, 0, layers).to(shared.device)
-        score_forward(shared, head, inputs).sum().backward()
+        score_forward(shared, new_head(shared, kind, 0, layers), inputs).sum().backward()
         _require_gradient(shared)
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from salmon.config.schema import Config
 from salmon.plan import memory
+from salmon.plan.method import reads_logits
 from salmon.plan.phases import Base, Phase, total, total_bytes
 from salmon.plan.workload import Workload
 
@@ -65,7 +66,8 @@ def best_of_n_phases(cfg: Config, base: Base, work: Workload) -> Iterator[Phase]
     sampling, shape, n = cfg.ppo.sampling, base.shape, cfg.best_of_n.n
     depth = shape.depth(cfg.reward.layers)
     policy, value = shape.adapter_parameters(base.rank), shape.adapter_parameters(base.rank, cfg.reward.layers)
-    lasting, answers = base.resident(2 * policy + 2 * value, heads=2), work.held_out * n
+    logits, answers = reads_logits(cfg.reward), work.held_out * n
+    lasting = base.resident(2 * policy + 2 * value, heads=2 - logits)
     # Chunks of prompts, each in one process; a prompt's answers may take several batches.
     batch = min(sampling.batch_size, max(1, sampling.batch_size // n) * n, answers)
     yield Phase(
@@ -78,6 +80,6 @@ def best_of_n_phases(cfg: Config, base: Base, work: Workload) -> Iterator[Phase]
     yield Phase(
         "best_of_n",
         "score",
-        base.scores(lasting, micro, work.scored_input),
-        *base.reading_cost(answers, micro, work.scored_input, depth),
+        base.scores(lasting, micro, work.scored_input, logits),
+        *base.reading_cost(answers, micro, work.scored_input, depth, logits),
     )

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from salmon.config.reward import RewardConfig, RewardHead
 from salmon.config.schema import Config
 from salmon.config.sft import SFTSource
 from salmon.plan import memory
@@ -76,26 +77,34 @@ def reward_phases(cfg: Config, base: Base, work: Workload) -> Iterator[Phase]:
     """Training of adapter and head on pairs: each row is two inputs; those that begin alike share it."""
     reward, shape = cfg.reward, base.shape
     layers, trained = shape.depth(reward.layers), shape.adapter_parameters(base.rank, reward.layers)
-    together = reward.rows_together
+    together, logits = reward.rows_together, reads_logits(reward)
     own = work.reward_input // 2 if together > 1 else 0  # of each further row: instruction and response are shared
-    trainings = [("train", reward.train, work.reward_rows / together, work.reward_input + (together - 1) * own)]
+    columns = work.reward_input + (together - 1) * own
+    trainings = [("train", reward.train, work.reward_rows / together, columns, together)]
     if work.pretrain_rows:
-        trainings.insert(0, ("pretrain", reward.pretrain.train, work.pretrain_rows, work.pretrain_input))
-    for name, settings, rows, columns in trainings:
+        trainings.insert(0, ("pretrain", reward.pretrain.train, work.pretrain_rows, work.pretrain_input, 1))
+    for name, settings, rows, columns, scores in trainings:
         at_once = 2 * min(settings.micro_batch_size, base.sharing.rows(settings.batch_size))
         optimizer, steps = settings.optim.optimizer, rows * settings.epochs / settings.batch_size
-        lasting = base.resident(trained, trained, optimizer, heads=1) | {
+        lasting = base.resident(trained, trained, optimizer, heads=1 - logits) | {
             "masks": memory.packed_rows_mask(base.e, at_once, columns)
         }
         yield Phase(
             "reward",
             name,
-            base.trains(lasting, trained, optimizer, at_once, columns, layers),
+            base.trains(lasting, trained, optimizer, at_once, columns, layers, logits * scores),
             *total(
-                base.training_cost(2 * rows * settings.epochs, 2 * settings.batch_size, at_once, columns, layers),
+                base.training_cost(
+                    2 * rows * settings.epochs, 2 * settings.batch_size, at_once, columns, layers, logits * scores
+                ),
                 base.summing(steps, trained),
             ),
         )
+
+
+def reads_logits(reward: RewardConfig) -> int:
+    """Tokens of an input whose logits the reward model's head reads: 1, or 0 where it has weights of its own."""
+    return int(reward.head is RewardHead.yes_no)
 
 
 def ppo_phases(cfg: Config, base: Base, work: Workload) -> Iterator[Phase]:
@@ -104,7 +113,7 @@ def ppo_phases(cfg: Config, base: Base, work: Workload) -> Iterator[Phase]:
     layers = shape.depth(cfg.reward.layers)
     policy, value = shape.adapter_parameters(base.rank), shape.adapter_parameters(base.rank, cfg.reward.layers)
     trained, optimizer = policy + value, ppo.optim.optimizer
-    lasting = base.resident(2 * policy + 2 * value, trained, optimizer, heads=2)
+    lasting = base.resident(2 * policy + 2 * value, trained, optimizer, heads=2 - reads_logits(cfg.reward))
     response, micro = ppo.sampling.max_new_tokens, min(ppo.micro_batch_size, base.sharing.rows(ppo.rollout_batch))
     columns, rollouts = work.prompt + response, work.ppo_updates * ppo.rollout_batch
     batch = min(ppo.sampling.batch_size, base.sharing.rows(ppo.rollout_batch))
@@ -117,8 +126,8 @@ def ppo_phases(cfg: Config, base: Base, work: Workload) -> Iterator[Phase]:
     yield Phase(
         "ppo",
         "score",
-        base.scores(lasting, micro, work.scored_input),
-        *base.reading_cost(work.ppo_responses, micro, work.scored_input, layers),
+        base.scores(lasting, micro, work.scored_input, reads_logits(cfg.reward)),
+        *base.reading_cost(work.ppo_responses, micro, work.scored_input, layers, reads_logits(cfg.reward)),
     )
     logits = lasting | {"logits": memory.scoring_logits(shape, base.e, micro * response)}
     yield Phase(

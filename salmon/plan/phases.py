@@ -105,9 +105,11 @@ class Base:
             "unpacked layer": memory.unpacked_linear(self.shape, self.e, self.nf4),
         }
 
-    def scores(self, items: Items, rows: int, columns: int) -> Items:
-        """The reward model's pass over so many inputs."""
-        return self.reads(items, rows, columns) | {"masks": memory.packed_rows_mask(self.e, rows, columns)}
+    def scores(self, items: Items, rows: int, columns: int, logits: int = 0) -> Items:
+        """The reward model's pass over so many inputs; ``logits``: tokens of an input whose logits it reads."""
+        reading = self.reads({}, rows, columns) | {"masks": memory.packed_rows_mask(self.e, rows, columns)}
+        head = {"logits": memory.scoring_logits(self.shape, self.e, rows * logits)} if logits else {}
+        return items | max([reading, head], key=total_bytes)
 
     def samples(self, items: Items, rows: int, prompt: int, response: int, top_p: float, prefix: int = 0) -> Items:
         """Generation: the prefix's pass, the prompts' with the cache so far and its mask, or the last step with the

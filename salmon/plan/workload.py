@@ -106,7 +106,7 @@ def workload(cfg: Config, shape: ModelShape, prompts: int | None = None) -> Work
     at_rl = always + definitions[: cfg.ppo.principles.per_prompt]
 
     def reward_input(limits: RewardConfig | RewardInputSettings, guidelines: list[str], response: int) -> int:
-        parts = reward_parts((guidelines if reward.principles else None) or None)
+        parts = reward_parts((guidelines if reward.principles else None) or None, reward.head)
         fixed = texts.tokens(parts.before_response + parts.between + parts.after_instruction)
         instruction = min(limits.max_instruction_tokens, cfg.prompts.max_tokens)
         return min(limits.max_length, instruction + min(limits.max_response_tokens, response) + fixed)

@@ -7,8 +7,9 @@ import torch
 from torch import nn
 
 from salmon.config.ppo import ValueInit
+from salmon.errors import SalmonError
 from salmon.models.base import SharedModel
-from salmon.models.heads import ScalarHead, load_scalar_model
+from salmon.models.heads import Head, ScalarHead, load_scalar_model
 
 POLICY, REFERENCE, VALUE, REWARD = "policy", "reference", "value", "reward"
 
@@ -19,7 +20,7 @@ class PPOModels:
 
     shared: SharedModel
     value_head: ScalarHead
-    reward_head: ScalarHead
+    reward_head: Head
 
     @property
     def trained(self) -> dict[str, nn.Parameter]:
@@ -41,14 +42,21 @@ def load_ppo_models(
         scale: factor from the reward model's score to a return, in whose units a value is.
 
     Raises:
-        SalmonError: an adapter or a head is missing or does not fit the base.
+        SalmonError: an adapter or a head is missing or does not fit the base, or the reward model has no head to copy.
     """
     shared.load_adapter(POLICY, sft)
     shared.load_adapter(REFERENCE, sft)
     reward_head = load_scalar_model(shared, REWARD, reward)
-    value_head = load_scalar_model(shared, VALUE, reward)
-    with torch.no_grad():
-        for parameter in value_head.parameters():
-            parameter.mul_(0.0 if value_init is ValueInit.reward_zero_head else scale)
     reward_head.requires_grad_(False)
+    shared.load_adapter(VALUE, reward)
+    value_head = ScalarHead(shared.hidden_size, None, reward_head.layers).to(shared.device)
+    if value_init is ValueInit.reward:
+        if not isinstance(reward_head, ScalarHead):
+            raise SalmonError(
+                f"ppo.value_init=reward copies the reward model's head, and that in "
+                f"{reward} ({reward_head.kind.value}) has no weights: set ppo.value_init=reward_zero_head"
+            )
+        with torch.no_grad():
+            value_head.weight.copy_(reward_head.weight * scale)
+            value_head.bias.copy_(reward_head.bias * scale)
     return PPOModels(shared, value_head, reward_head)

@@ -31,7 +31,9 @@ def reward_has_room(cfg: Config, shared: SharedModel) -> None:
     elif cfg.ppo.reward_source == "model":
         drawn = sorted((p.definition for p in choice.bank.principles), key=len)[-choice.sampling.per_prompt :]
         always = [p.definition for p in choice.interventions]
-        reward_input(shared.chat, "", "", [*always, *(drawn if choice.sampling.per_prompt else ())], limits)
+        reward_input(
+            shared.chat, "", "", [*always, *(drawn if choice.sampling.per_prompt else ())], limits, cfg.reward.head
+        )
 
 
 CHECKS = (answers_can_be_sampled, adapter_trains, reward_has_room)

@@ -2,9 +2,13 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from os.path import commonprefix
 
+from salmon.config.reward import RewardHead
 from salmon.errors import SalmonError
-from salmon.principles.templates import reward_parts
+from salmon.principles.templates import CLOSING, NO, YES, reward_parts
+
+Encode = Callable[[str], list[int]]  # text -> tokens, without special tokens
 
 
 @dataclass(frozen=True)
@@ -18,10 +22,11 @@ def encode_reward_input(
     response: str,
     instruction: str,
     guidelines: Sequence[str] | None,
-    encode: Callable[[str], list[int]],
+    encode: Encode,
     max_length: int,
     max_instruction_tokens: int,
     max_response_tokens: int,
+    head: RewardHead,
     setting: str = "reward.max_length",
     start: Sequence[int] = (),
 ) -> EncodedRewardInput:
@@ -34,17 +39,18 @@ def encode_reward_input(
 
     Args:
         guidelines: texts [K]; ``None`` for the pre-training template.
-        encode: text -> tokens, without special tokens.
         max_length: tokens of the whole input.
+        head: decides the closing line.
         setting: name of the setting behind ``max_length``, for the message.
         start: tokens that begin every sequence; they count towards ``max_length``.
 
     Raises:
-        SalmonError: template and guidelines alone leave no room for a response.
+        SalmonError: template and guidelines alone leave no room for a response, or the tokenizer cannot tell the
+            answers to the closing question apart.
     """
-    parts = reward_parts(guidelines)
+    parts = reward_parts(guidelines, head)
     before, between = [*start, *encode(parts.before_response)], encode(parts.between)
-    after = encode(parts.after_instruction)
+    after = encode(parts.after_instruction) + (yes_no_tokens(encode).shared if head is RewardHead.yes_no else [])
     room = max_length - len(before) - len(between) - len(after)
     if room < 1:
         raise SalmonError(
@@ -61,3 +67,29 @@ def encode_reward_input(
         cut_instruction=len(asked) - len(question),
         cut_response=len(answered) - len(answer),
     )
+
+
+@dataclass(frozen=True)
+class YesNoTokens:
+    """How a tokenizer writes the answers to the closing question."""
+
+    shared: list[int]  # that both begin with, often none: the input ends with them
+    yes: int  # the first token in which they differ
+    no: int
+
+
+def yes_no_tokens(encode: Encode) -> YesNoTokens:
+    """The tokens of both answers, as they come behind the question.
+
+    Raises:
+        SalmonError: the tokenizer joins an answer with the question, or writes both with the same tokens.
+    """
+    question = CLOSING[RewardHead.yes_no].rpartition("\n")[2]
+    asked, (yes, no) = encode(question), (encode(question + answer) for answer in (YES, NO))
+    shared = commonprefix([yes, no])
+    if len(shared) < len(asked) or asked != shared[: len(asked)] or len(shared) == min(len(yes), len(no)):
+        raise SalmonError(
+            f"reward.head=yes_no: the tokenizer has no tokens of their own for {YES!r} and {NO!r} after {question!r} "
+            f"({yes} and {no}): set reward.head=scalar"
+        )
+    return YesNoTokens(yes[len(asked) : len(shared)], yes[len(shared)], no[len(shared)])

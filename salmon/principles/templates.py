@@ -14,6 +14,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from salmon.config.reward import RewardHead
 from salmon.errors import SalmonError
 from salmon.principles.bank import Bank
 from salmon.principles.exemplars import THOUGHT_OPENING, Exemplar, Turn
@@ -159,11 +160,20 @@ class RewardParts:
     after_instruction: str
 
 
-def reward_parts(guidelines: Sequence[str] | None) -> RewardParts:
+# What closes the reward model's input, and, for the question, how the two answers to it begin.
+CLOSING = {
+    RewardHead.scalar: "Quality:",
+    RewardHead.yes_no: "Does the response follow every guideline?\nAnswer:",
+}
+YES, NO = " Yes", " No"
+
+
+def reward_parts(guidelines: Sequence[str] | None, head: RewardHead) -> RewardParts:
     """The reward template, in the order response, instruction, guidelines, closing line (PAPER.md 2.4).
 
     Args:
         guidelines: texts [K]; ``None`` for the pre-training template.
+        head: decides the closing line.
 
     Raises:
         ValueError: no guidelines at all.
@@ -174,5 +184,5 @@ def reward_parts(guidelines: Sequence[str] | None) -> RewardParts:
     return RewardParts(
         before_response="Response:\n",
         between="\n\nInstruction:\n",
-        after_instruction=f"\n\nGuidelines:\n{listed}\n\nQuality:",
+        after_instruction=f"\n\nGuidelines:\n{listed}\n\n{CLOSING[head]}",
     )

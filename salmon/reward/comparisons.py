@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
-from salmon.config.reward import PretrainSettings, RewardConfig
+from salmon.config.reward import RewardConfig
 from salmon.data.rows import PreferencePair, PreferenceRow
 from salmon.models.chat import ChatFormat
 from salmon.reward.inputs import reward_input
@@ -35,7 +35,8 @@ def compare_row(chat: ChatFormat, row: PreferenceRow, settings: RewardConfig) ->
     """Encode both responses of a row under its guidelines."""
     guidelines = [g.text for g in row.guidelines]
     one, two = (
-        reward_input(chat, response, row.prompt, guidelines, settings) for response in (row.response_1, row.response_2)
+        reward_input(chat, response, row.prompt, guidelines, settings, settings.head)
+        for response in (row.response_1, row.response_2)
     )
     chosen, rejected = (one, two) if row.label == 1 else (two, one)
     names = [("not " if g.negated else "") + g.name for g in row.guidelines]
@@ -50,10 +51,11 @@ def compare_row(chat: ChatFormat, row: PreferenceRow, settings: RewardConfig) ->
     )
 
 
-def compare_pair(chat: ChatFormat, pair: PreferencePair, settings: PretrainSettings) -> RewardComparison:
+def compare_pair(chat: ChatFormat, pair: PreferencePair, settings: RewardConfig) -> RewardComparison:
     """Encode a pre-training pair under the generic criteria."""
     chosen, rejected = (
-        reward_input(chat, response, pair.prompt, (), settings) for response in (pair.chosen, pair.rejected)
+        reward_input(chat, response, pair.prompt, (), settings.pretrain, settings.head)
+        for response in (pair.chosen, pair.rejected)
     )
     cut = sum(e.cut_instruction + e.cut_response for e in (chosen, rejected))
     return RewardComparison(chosen.ids, rejected.ids, "", cut, pair.id)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from salmon.config.ppo import RewardInputSettings
-from salmon.config.reward import PretrainSettings, RewardConfig
+from salmon.config.reward import PretrainSettings, RewardConfig, RewardHead
 from salmon.models.chat import ChatFormat
 from salmon.principles.encoding import EncodedRewardInput, encode_reward_input
 
@@ -17,6 +17,7 @@ def reward_input(
     instruction: str,
     guidelines: Sequence[str],
     limits: RewardConfig | PretrainSettings | RewardInputSettings,
+    head: RewardHead,
 ) -> EncodedRewardInput:
     """A response to an instruction under guidelines.
 
@@ -27,9 +28,10 @@ def reward_input(
         guidelines: none at all means the generic criteria of pre-training. With the limits of a reward model without
             principles (``reward.principles=false``) they are not read.
         limits: lengths in tokens; of training, of pre-training or of RL.
+        head: that of the model which reads it.
 
     Raises:
-        SalmonError: the guidelines leave no room for a response.
+        SalmonError: the guidelines leave no room for a response, or the tokenizer has no tokens for the head.
     """
     if isinstance(limits, RewardConfig) and not limits.principles:
         guidelines = ()
@@ -41,6 +43,7 @@ def reward_input(
         limits.max_length,
         limits.max_instruction_tokens,
         limits.max_response_tokens,
+        head,
         f"{GROUP[type(limits)]}.max_length",
         chat.start_ids,
     )

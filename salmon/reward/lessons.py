@@ -50,7 +50,7 @@ def compare_asked(
     pair = asked_pair.pair
     for asked in asked_pair.asked:
         first, second = (
-            reward_input(chat, answer, pair.prompt, asked.guidelines, settings.pretrain)
+            reward_input(chat, answer, pair.prompt, asked.guidelines, settings.pretrain, settings.head)
             for answer in (pair.first, pair.second)
         )
         chosen, rejected = (first, second) if asked.prefers >= 0 else (second, first)

@@ -11,23 +11,23 @@ from salmon.reward.inputs import reward_input
 
 
 def _model_trains(cfg: Config, shared: SharedModel) -> None:
-    """An adapter below a scalar head can be trained, on as many layers as it is to have."""
+    """An adapter below the head can be trained, on as many layers as it is to have."""
     if problems := problems_of(shared, Needs(layers=cfg.reward.layers)):
         raise SalmonError(problems[0])
-    try_scoring(shared, cfg.reward.layers)
+    try_scoring(shared, cfg.reward.head, cfg.reward.layers)
 
 
 def _principles_fit(cfg: Config, shared: SharedModel) -> None:
     """The longest principle of the bank leaves room for a response."""
     longest = max((p.definition for p in reward_bank(cfg.principles).principles), key=len)
-    reward_input(shared.chat, "", "", [longest], cfg.reward)
+    reward_input(shared.chat, "", "", [longest], cfg.reward, cfg.reward.head)
 
 
 def _start_fits(cfg: Config, shared: SharedModel) -> None:
     """The reward model that training starts from fits the base."""
     if cfg.reward.start is not None:
         try:
-            load_initial_scalar_model(shared, ADAPTER, cfg.reward.start, cfg.reward.layers)
+            load_initial_scalar_model(shared, ADAPTER, cfg.reward.start, cfg.reward.head, cfg.reward.layers)
         finally:
             shared.clear()
 

@@ -30,7 +30,7 @@ def run(cfg: Config, ctx: StageContext) -> dict[str, float]:
         metrics |= _train_on_principles(cfg, ctx, model, training)
     elif settings.pretrain.data:
         pairs = pretraining_pairs(cfg, ctx.inputs["preferences"].path)
-        comparisons = [compare_pair(shared.chat, pair, settings.pretrain) for pair in pairs]
+        comparisons = [compare_pair(shared.chat, pair, settings) for pair in pairs]
         last = training.train(TrainingPhase("pretrain"), group_by_pair(comparisons, 1), settings.pretrain.train)
         metrics |= {"pretrain/rows": len(pairs)}
         metrics |= {name: last[name] for name in ("pretrain/loss", "pretrain/accuracy")}

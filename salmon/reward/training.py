@@ -11,7 +11,7 @@ from salmon.config.reward import RewardConfig
 from salmon.config.training import SupervisedSettings
 from salmon.models.base import SharedModel
 from salmon.models.forward import score_forward
-from salmon.models.heads import ScalarHead, save_scalar_model
+from salmon.models.heads import Head, new_head, save_scalar_model
 from salmon.models.initial_adapters import load_initial_scalar_model
 from salmon.reward.comparisons import RewardComparison
 from salmon.reward.objective import reward_objective
@@ -24,10 +24,10 @@ ADAPTER = "reward"
 
 @dataclass(frozen=True)
 class RewardAdapter:
-    """The adapter ``reward`` on the shared base, with its scalar head."""
+    """The adapter ``reward`` on the shared base, with its head."""
 
     shared: SharedModel
-    head: ScalarHead
+    head: Head
 
     @property
     def parameters(self) -> dict[str, nn.Parameter]:
@@ -48,9 +48,10 @@ class RewardAdapter:
 def new_reward_adapter(shared: SharedModel, settings: RewardConfig, seed: int) -> RewardAdapter:
     """The adapter and head that training begins with: those of ``reward.start``, else new ones."""
     if settings.start is not None:
-        return RewardAdapter(shared, load_initial_scalar_model(shared, ADAPTER, settings.start, settings.layers))
+        head = load_initial_scalar_model(shared, ADAPTER, settings.start, settings.head, settings.layers)
+        return RewardAdapter(shared, head)
     shared.add_adapter(ADAPTER, seed, settings.layers)
-    return RewardAdapter(shared, ScalarHead(shared.hidden_size, seed, settings.layers).to(shared.device))
+    return RewardAdapter(shared, new_head(shared, settings.head, seed, settings.layers))
 
 
 @dataclass(frozen=True)

@@ -264,6 +264,7 @@ PAPER = {
     "preferences.aggregation.language_veto": True,
     "preferences.aggregation.planted_bias": None,
     # 2.4
+    "reward.head": "scalar",
     "reward.layers": None,
     "reward.principles": True,
     "reward.rows_together": 1,

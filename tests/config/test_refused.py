@@ -25,7 +25,7 @@ from salmon.config.model import NO_DROPOUT, Quantization
 from salmon.config.ppo import ValueInit
 from salmon.config.preferences import PairJudge
 from salmon.config.register import CONF
-from salmon.config.reward import EditSettings, LessonSettings
+from salmon.config.reward import EditSettings, LessonSettings, RewardHead
 from salmon.config.run import Engine
 from salmon.config.sampling import RolloutBackend
 from salmon.config.schema import Config
@@ -309,6 +309,11 @@ RULES: list[tuple[Given, str]] = [
     (
         {"reward.start": "FOLDER", "reward.train.epochs": 0, "reward.pretrain.data": "mismatched"},
         "reward.train.epochs=0 reads no judged rows: set reward.pretrain.data to null or to parametric",
+    ),
+    (
+        {"ppo.value_init": ValueInit.reward, "reward.head": RewardHead.yes_no},
+        "ppo.value_init=reward copies the reward model's head, and reward.head=yes_no has no weights: set "
+        "ppo.value_init=reward_zero_head",
     ),
     (
         {"reward.train.epochs": 0, "reward.pretrain.data": None},

@@ -114,6 +114,7 @@ def test_scores_are_those_of_the_reward_adapter_under_the_shown_principles(
                 prompt.prompt,
                 [p.definition for p in shown],
                 setup.ppo.reward_input,
+                ppo_models.reward_head.kind,
             ).ids
             alone = score_forward(ppo_models.shared, ppo_models.reward_head, [ids]).item()
             assert scored.scores[n].item() == pytest.approx(alone, abs=1e-4)
@@ -149,7 +150,14 @@ def test_without_principles_the_reward_model_reads_its_generic_criteria(
     made = collect_rollout(blank, BATCH, step=1, kl_coefficient=0.05)
     assert not any(name.startswith("principle/") for name in made.metrics)
     inputs = [
-        reward_input(ppo_models.shared.chat, response.text, prompt.prompt, (), blank.ppo.reward_input).ids
+        reward_input(
+            ppo_models.shared.chat,
+            response.text,
+            prompt.prompt,
+            (),
+            blank.ppo.reward_input,
+            ppo_models.reward_head.kind,
+        ).ids
         for prompt, response in zip(PROMPTS, made.scored.responses, strict=True)
     ]
     with torch.no_grad(), ppo_models.shared.using(REWARD):

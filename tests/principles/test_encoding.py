@@ -1,15 +1,19 @@
 """Where the reward model's input is cut. A token is a character here, so everything can be counted."""
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from salmon.config.reward import RewardHead
 from salmon.errors import SalmonError
-from salmon.principles.encoding import EncodedRewardInput, encode_reward_input
+from salmon.principles.encoding import EncodedRewardInput, YesNoTokens, encode_reward_input, yes_no_tokens
 from salmon.principles.templates import reward_parts
 
 GUIDELINES = ["Be kind."]
-PARTS = reward_parts(GUIDELINES)
+SCALAR = RewardHead.scalar
+PARTS = reward_parts(GUIDELINES, SCALAR)
 FIXED = len(PARTS.before_response) + len(PARTS.between) + len(PARTS.after_instruction)
 
 
@@ -19,7 +23,7 @@ def characters(text: str) -> list[int]:
 
 def encode(response, instruction, room=1000, max_instruction=1000, max_response=1000) -> EncodedRewardInput:
     return encode_reward_input(
-        response, instruction, GUIDELINES, characters, FIXED + room, max_instruction, max_response
+        response, instruction, GUIDELINES, characters, FIXED + room, max_instruction, max_response, SCALAR
     )
 
 
@@ -71,12 +75,12 @@ def test_no_room_names_the_setting():
     with pytest.raises(SalmonError, match=rf"reward\.max_length={FIXED} .* take {FIXED} tokens"):
         encode("0123", "abcd", room=0)
     with pytest.raises(SalmonError, match=r"reward\.pretrain\.max_length=5 "):
-        encode_reward_input("r", "i", None, characters, 5, 9, 9, setting="reward.pretrain.max_length")
+        encode_reward_input("r", "i", None, characters, 5, 9, 9, SCALAR, setting="reward.pretrain.max_length")
 
 
 def test_the_pretraining_template():
-    parts = reward_parts(None)
-    encoded = encode_reward_input("r", "i", None, characters, 1000, 9, 9)
+    parts = reward_parts(None, SCALAR)
+    encoded = encode_reward_input("r", "i", None, characters, 1000, 9, 9, SCALAR)
     assert text(encoded) == f"{parts.before_response}r{parts.between}i{parts.after_instruction}"
 
 
@@ -95,3 +99,37 @@ def test_invariants(response, instruction, room, max_instruction, max_response):
         own = min(len(response), max_response) + min(len(instruction), max_instruction)
         assert len(encoded.ids) == FIXED + min(room, own)
     assert kept_response >= 1 or not response
+
+
+# --- the answers to the closing question ---------------------------------------------------------
+
+
+def words(text: str) -> list[int]:
+    """A space belongs to the word behind it, as in most vocabularies."""
+    return [sum(map(ord, word)) for word in re.findall(r" ?\w+|\S", text)]
+
+
+def test_the_answers_of_a_vocabulary_of_words_differ_at_once():
+    assert yes_no_tokens(words) == YesNoTokens([], words(" Yes")[0], words(" No")[0])
+
+
+def test_what_both_answers_begin_with_ends_the_input():
+    assert yes_no_tokens(characters) == YesNoTokens([ord(" ")], ord("Y"), ord("N"))
+    encoded = encode_reward_input("r", "i", GUIDELINES, characters, 1000, 9, 9, RewardHead.yes_no)
+    assert text(encoded).endswith("- Be kind.\n\nDoes the response follow every guideline?\nAnswer: ")
+
+
+def joined(text: str) -> list[int]:
+    """One token for all."""
+    return [hash(text)]
+
+
+def unknown(text: str) -> list[int]:
+    """A vocabulary without these words."""
+    return [word if word not in words(" Yes No") else 0 for word in words(text)]
+
+
+@pytest.mark.parametrize("encode", [joined, unknown])
+def test_a_tokenizer_that_cannot_tell_them_apart_is_refused(encode):
+    with pytest.raises(SalmonError, match=r"^reward.head=yes_no: the tokenizer has no tokens of their own"):
+        yes_no_tokens(encode)

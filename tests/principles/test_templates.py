@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from salmon.config.reward import RewardHead
 from salmon.errors import SalmonError
 from salmon.principles.bank import Bank, Principle, load_bank
 from salmon.principles.exemplars import Exemplar, Turn, load_exemplars
@@ -19,6 +20,7 @@ from salmon.principles.templates import (
     self_align_query,
 )
 
+SCALAR = RewardHead.scalar
 RULES = Bank("two", (Principle("kind", "Be kind."), Principle("brief", "Be short.")))
 TALK = Exemplar(
     (
@@ -146,15 +148,16 @@ def test_swapping_the_responses_swaps_only_them():
     assert one.reply_prefix == two.reply_prefix
 
 
-def test_reward_template_order():
-    parts = reward_parts(["Be kind.", "Be short."])
+@pytest.mark.parametrize(("head", "closing"), [(SCALAR, "\n\nQuality:"), (RewardHead.yes_no, "guideline?\nAnswer:")])
+def test_reward_template_order(head, closing):
+    parts = reward_parts(["Be kind.", "Be short."], head)
     text = f"{parts.before_response}THE RESPONSE{parts.between}THE INSTRUCTION{parts.after_instruction}"
     places = [text.index(piece) for piece in ("THE RESPONSE", "THE INSTRUCTION", "- Be kind.\n- Be short.\n")]
     assert places == sorted(places)
-    assert text.endswith("Quality:")
+    assert text.endswith(closing)
 
 
 def test_pretraining_template_differs_in_the_criteria_only():
-    assert reward_parts(None) == reward_parts(GENERIC_CRITERIA)
+    assert reward_parts(None, SCALAR) == reward_parts(GENERIC_CRITERIA, SCALAR)
     with pytest.raises(ValueError, match="at least one guideline"):
-        reward_parts([])
+        reward_parts([], SCALAR)

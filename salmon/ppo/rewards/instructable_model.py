@@ -53,7 +53,8 @@ class InstructableModelReward:
     def input_ids(self, prompt: Prompt, response: Response, shown: Sequence[Principle]) -> list[int]:
         """The tokens that the reward model reads."""
         guidelines = [principle.definition for principle in shown] if self.reads_principles else []
-        return reward_input(self.models.shared.chat, response.text, prompt.prompt, guidelines, self.limits).ids
+        chat, head = self.models.shared.chat, self.models.reward_head.kind
+        return reward_input(chat, response.text, prompt.prompt, guidelines, self.limits, head).ids
 
 
 def make_reward(cfg: Config, models: PPOModels) -> InstructableModelReward:

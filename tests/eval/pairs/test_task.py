@@ -16,7 +16,7 @@ from eval.pairs.files import Preference, read_preferences
 from eval.pairs.likelihood import encode_pair, messages_of, pair_likelihoods
 from eval.results import Row
 from salmon.config.register import CONF, register
-from salmon.config.reward import RewardConfig
+from salmon.config.reward import RewardConfig, RewardHead
 from salmon.errors import SalmonError
 from salmon.models.forward import response_logprobs, score_forward, token_batch
 from salmon.models.heads import ScalarHead, load_scalar_model, save_scalar_model
@@ -235,7 +235,9 @@ def test_a_reward_model_and_a_policy(command, weights, tiny, tmp_path):
     (file,) = (tmp_path / "out" / "reward" / "pairs").glob("*/items.jsonl")
     item = read_grown(file)[2]
     head = load_scalar_model(tiny, "reward", weights)
-    ids = reward_input(tiny.chat, item["chosen"], item["prompt"], ["Be kind.", "Be safe."], RewardConfig(**LIMITS)).ids
+    ids = reward_input(
+        tiny.chat, item["chosen"], item["prompt"], ["Be kind.", "Be safe."], RewardConfig(**LIMITS), RewardHead.scalar
+    ).ids
     with tiny.using("reward"), torch.no_grad():
         assert item["scores"]["reward_bank"]["chosen"] == approx(score_forward(tiny, head, [ids]).item(), abs=1e-4)
 
@@ -293,7 +295,9 @@ def test_each_row_is_read_under_its_own_guidelines(command, weights, tiny, tmp_p
     for item, row in zip(items, TURNING, strict=True):
         for under, criterion in (("scores", row["criteria_x"]), ("contrary", row["criteria_y"])):
             for place, response in enumerate((row["response_a"], row["response_b"])):
-                ids = reward_input(tiny.chat, response, row["prompt"], [criterion], RewardConfig(**LIMITS)).ids
+                ids = reward_input(
+                    tiny.chat, response, row["prompt"], [criterion], RewardConfig(**LIMITS), RewardHead.scalar
+                ).ids
                 with tiny.using("reward"), torch.no_grad():
                     asked = score_forward(tiny, head, [ids]).item()
                 assert item["scores"]["reward_guideline"][under][place] == approx(asked, abs=1e-4)

@@ -175,7 +175,7 @@ def test_the_scores_are_those_of_the_reward_model(evaluate, reward_folder, tmp_p
     """One cell of the score table against the model asked by hand."""
     import torch
 
-    from salmon.config.reward import RewardConfig
+    from salmon.config.reward import RewardConfig, RewardHead
     from salmon.models.forward import score_forward
     from salmon.models.heads import load_scalar_model
     from salmon.reward.inputs import reward_input
@@ -188,7 +188,7 @@ def test_the_scores_are_those_of_the_reward_model(evaluate, reward_folder, tmp_p
     head = load_scalar_model(tiny, "reward", reward_folder)
     limits = RewardConfig(max_length=900, max_instruction_tokens=200, max_response_tokens=90)
     for cell, response, texts in (((1, 1), WORDY, ["Be long."]), ((2, 2), LISTED, ["Be short.", "Cover much."])):
-        ids = reward_input(tiny.chat, response, PROMPTS[0], texts, limits).ids
+        ids = reward_input(tiny.chat, response, PROMPTS[0], texts, limits, RewardHead.scalar).ids
         with tiny.using("reward"), torch.no_grad():
             assert scores[cell] == pytest.approx(score_forward(tiny, head, [ids]).item(), abs=1e-4)
     # 4 prompts x 4 responses; 4 asserted, 3 negated, 2 orders of the two opposites
