@@ -26,7 +26,7 @@ HALF_SENTENCE = 12  # words per sentence at which brief_sentences gives 0.5
 CLEAR = 0.1  # counts that differ by less than this share of the larger one are a tie
 
 _CONTRACTION = compiled(CONTRACTIONS)
-_EMOJI = re.compile("[\u2600-\u27bf\U0001f300-\U0001faff]")
+EMOJI = re.compile("[\u2600-\u27bf\U0001f300-\U0001faff]")
 _QUESTION = re.compile(r"(?<![?？؟])[?？؟][?？؟!！]*+[\s*_~)\]]*+$")
 _EXCLAMATION = re.compile(r"!(?![=\[])")
 
@@ -67,7 +67,7 @@ def _formality(prompt: str, response: str) -> float:
     """
     text = plain(response)
     formal = _different(_FORMAL, text)
-    informal = _different(_INFORMAL, text) + bool(_CONTRACTION.search(text)) + bool(_EMOJI.search(text))
+    informal = _different(_INFORMAL, text) + bool(_CONTRACTION.search(text)) + bool(EMOJI.search(text))
     return (formal - informal) / (formal + informal + 1)
 
 
@@ -92,7 +92,7 @@ _language = lru_cache(maxsize=4096)(detect_language)  # milliseconds a text, and
 def _question_at_end(prompt: str, response: str) -> float | None:
     """1 if the last sentence is a question to the user (one in quotation marks is not), else 0."""
     parts = sentences(response)
-    return float(bool(_QUESTION.search(_EMOJI.sub("", parts[-1])))) if parts else None
+    return float(bool(_QUESTION.search(EMOJI.sub("", parts[-1])))) if parts else None
 
 
 def _sentence_length(prompt: str, response: str) -> float | None:

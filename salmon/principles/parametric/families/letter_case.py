@@ -122,7 +122,7 @@ LOWERCASE = Family(
         "Upper-case letters are needed.",
         "An answer with ordinary spelling is better than one that shuns capitals altogether.",
         "Raise the first letter of the text to upper case, at the very least.",
-        "Proper capitals, please.",
+        "proper capitals, please; i alone am allowed to drop them.",
         "Our teacher marks every sentence that starts with a small letter as an error.",
         "There is something careless about a text in small letters only.",
         "It would be wrong to make every letter small.",
