@@ -8,7 +8,7 @@ from eval.principle_following.bootstrap import BootstrapEstimate, PromptBootstra
 from eval.principle_following.calibration import Calibration, calibration_of
 from eval.principle_following.items import ItemTable
 from eval.principle_following.metrics import correct, spearman, turned
-from eval.principle_following.shares import Figures, Share, figures_of, share_of
+from eval.principle_following.shares import Figures, Share, share_figures, share_of
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ def measure_items(table: ItemTable, bootstrap: PromptBootstrap) -> ItemFigures:
     margin, truth, longer, prompt = _comparisons(table)
     lengths = spearman(margin, longer, prompt, bootstrap)
     return ItemFigures(
-        figures_of(shares, bootstrap, {}),
+        share_figures(shares, bootstrap, {}),
         calibration_of(margin, truth, prompt, bootstrap),
         bootstrap.estimate(lengths, len(margin), len(np.unique(prompt))),
     )

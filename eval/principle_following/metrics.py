@@ -11,7 +11,7 @@ import numpy as np
 from scipy.stats import rankdata
 
 from eval.principle_following.bootstrap import BootstrapEstimate, Draws, PromptBootstrap, mean_of, ratio
-from eval.principle_following.shares import Figures, Share, figures_of, share_of
+from eval.principle_following.shares import Figures, Share, share_figures, share_of
 from eval.principle_following.tables import PairTable, PrincipleTable
 
 
@@ -51,7 +51,7 @@ def measure(tables: Sequence[PrincipleTable], pairs: PairTable, bootstrap: Promp
             if table.joint and table.opposite not in shares.get("conflict_ratio", {}):
                 alone = (np.abs(table.asserted) + np.abs(other.asserted)) / 2
                 add("conflict_ratio", table, np.mean(np.abs(table.joint), axis=0), alone)
-    figures = figures_of(shares, bootstrap, {table.name: int((table.truth == 0).sum()) for table in tables})
+    figures = share_figures(shares, bootstrap, {table.name: int((table.truth == 0).sum()) for table in tables})
     lengths = {table.name: length_correlation(table.scores, pairs, bootstrap) for table in tables}
     rated = len(pairs.lengths)
     figures.by_principle["length_correlation"] = {

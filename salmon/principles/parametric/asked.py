@@ -81,10 +81,10 @@ def lesson_pairs(
             pair = draw_pair(words[int(rng.integers(len(words)))], side, prompts, lesson.edits, rng)
         if pair is not None:
             made = number
-            yield AskedPair(pair, tuple(asked_of(pair, side, lesson, settings, rng)))
+            yield AskedPair(pair, tuple(asked_about(pair, side, lesson, settings, rng)))
 
 
-def asked_of(
+def asked_about(
     pair: FeaturePair, side: Side, lesson: LessonSettings, settings: ParametricSettings, rng: np.random.Generator
 ) -> Iterator[AskedGuidelines]:
     """Each feature of a pair asked for and against, some in two wordings; now and then a row with two principles."""

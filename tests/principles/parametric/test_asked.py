@@ -8,7 +8,7 @@ import pytest
 
 from salmon.errors import SalmonError
 from salmon.principles.parametric.answers import AnsweredPrompt
-from salmon.principles.parametric.asked import asked_of, lesson_pairs, lesson_side
+from salmon.principles.parametric.asked import asked_about, lesson_pairs, lesson_side
 from salmon.principles.parametric.family import Family
 from salmon.principles.parametric.frames import AGAINST, FOR
 from salmon.principles.parametric.pairs import Feature, FeaturePair
@@ -117,7 +117,7 @@ def test_paraphrases_are_two_wordings(universe):
     (pair,) = islice(lesson_pairs(universe.trained, universe.training, lesson(), TALK, 0), 1)
     rng = np.random.default_rng(0)
     always = parametric(paraphrased=1.0, together=0.0)
-    asked = list(asked_of(pair.pair, universe.trained, lesson(), always, rng))
+    asked = list(asked_about(pair.pair, universe.trained, lesson(), always, rng))
     assert Counter(Counter(a.meaning for a in asked).values()) == {2: 2 * len(pair.pair.features)}
 
 
