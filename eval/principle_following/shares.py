@@ -41,7 +41,9 @@ def share_of(hits: np.ndarray, weight: np.ndarray | None, prompt: np.ndarray, bo
     return Share(bootstrap.sums(hits, prompt), bootstrap.sums(below, prompt), len(hits), len(np.unique(prompt)))
 
 
-def share_figures(shares: Mapping[str, Mapping[str, Share]], bootstrap: PromptBootstrap, tied: dict[str, int]) -> Figures:
+def share_figures(
+    shares: Mapping[str, Mapping[str, Share]], bootstrap: PromptBootstrap, tied: dict[str, int]
+) -> Figures:
     """All figures of metric -> principle -> share."""
     return Figures(
         {

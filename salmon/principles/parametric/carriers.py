@@ -1,10 +1,5 @@
 """Asides and openers that say next to nothing, for edits that put a mark around or behind them."""
 
-import numpy as np
-
-from salmon.principles.parametric.editing import insert_sentence, pick
-from salmon.principles.parametric.neutral import NEUTRAL
-
 # They stand between commas, in brackets, or between dashes.
 ASIDES = (
     "of course",
@@ -46,13 +41,3 @@ OPENERS = (
     "First things first",
     "On the whole",
 )
-
-
-def padded(text: str, rng: np.random.Generator, without: str = "\n") -> str:
-    """The text, in four of ten cases with a neutral sentence more: where a mark adds length, length must not tell.
-
-    Args:
-        without: a sign that the sentence must not have.
-    """
-    sentence = pick([plain for plain in NEUTRAL if without not in plain], rng)
-    return insert_sentence(text, sentence, rng) if rng.random() < 0.4 else text

@@ -61,7 +61,7 @@ def test_edits_make_pairs_that_the_checker_tells_apart(each):
             else:
                 assert more == answer, "what cannot be edited stays as it is"
             told.append(more != less)
-    assert sum(told) / len(told) >= 0.3
+    assert sum(told) / len(told) >= 0.2
 
 
 @pytest.mark.parametrize(

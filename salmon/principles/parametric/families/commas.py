@@ -4,9 +4,10 @@ import re
 
 import numpy as np
 
-from salmon.principles.parametric.carriers import ASIDES, padded
+from salmon.principles.parametric.carriers import ASIDES
 from salmon.principles.parametric.editing import pick
 from salmon.principles.parametric.family import Family
+from salmon.principles.parametric.restructuring import padded
 from salmon.principles.verifiers.text import num_words, plain
 
 _COMMA = re.compile(r",(?!\d)|(?<!\d),")
@@ -32,7 +33,8 @@ def _edit(_prompt: str, answer: str, _parameter: str, rng: np.random.Generator) 
             more = f"{more[: splices[i].start()]},{more[splices[i].start() :]}"
     if _too_close(more, less) or rng.random() < 0.2:
         more, less = _with_asides(more, less, rng)
-    return more, padded(less, rng, without=",")
+    longer = padded(less, rng)
+    return more, less if _too_close(more, longer) else longer  # a neutral sentence may have commas
 
 
 def _thinned(text: str, share: float, rng: np.random.Generator) -> str:

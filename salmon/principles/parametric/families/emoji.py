@@ -4,9 +4,9 @@ import re
 
 import numpy as np
 
-from salmon.principles.parametric.carriers import padded
 from salmon.principles.parametric.editing import pick
 from salmon.principles.parametric.family import Family
+from salmon.principles.parametric.restructuring import padded
 from salmon.principles.verifiers.checks import EMOJI
 from salmon.principles.verifiers.text import plain
 

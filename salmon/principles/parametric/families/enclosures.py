@@ -4,9 +4,10 @@ import re
 
 import numpy as np
 
-from salmon.principles.parametric.carriers import ASIDES, padded
+from salmon.principles.parametric.carriers import ASIDES
 from salmon.principles.parametric.editing import pick
 from salmon.principles.parametric.family import Family
+from salmon.principles.parametric.restructuring import padded
 from salmon.principles.verifiers.text import plain
 
 _QUOTED = re.compile(r'"[^"\n]*[^\W_][^"\n]*"')
