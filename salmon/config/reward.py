@@ -79,6 +79,8 @@ class ParametricSettings:
     contraries: bool = MISSING  # each pair is also shown with the contrary of its principle
     paraphrased: float = probability()  # probability that a principle is shown in two wordings on one pair
     together: float = probability()  # probability of a row with two principles, agreeing or opposed
+    # Share of a lesson's pairs that are like those of earlier lessons: what is new does not push out what was learned.
+    review: float = probability()
     lessons: list[LessonSettings] = MISSING  # in this order
 
 

@@ -7,7 +7,6 @@ are added. Features that real answers differ in by degrees come last.
 
 from collections.abc import Iterator
 from dataclasses import replace
-from itertools import islice
 
 from salmon.config.reward import LessonSettings, RewardConfig
 from salmon.config.training import Schedule, SupervisedSettings
@@ -16,6 +15,7 @@ from salmon.principles.parametric.asked import AskedPair, lesson_pairs, lesson_s
 from salmon.principles.parametric.universe import Universe
 from salmon.reward.comparisons import RewardComparison
 from salmon.reward.inputs import reward_input
+from salmon.runtime.seeding import stream
 from salmon.training.supervised import EarlyStop
 
 METRICS = "parametric"  # prefix of the metrics of all lessons
@@ -24,19 +24,33 @@ METRICS = "parametric"  # prefix of the metrics of all lessons
 def lesson_comparisons(
     chat: ChatFormat, universe: Universe, settings: RewardConfig, number: int, seed: int
 ) -> list[list[RewardComparison]]:
-    """The comparisons of a lesson, a list a pair.
+    """The comparisons of a lesson, a list a pair; some pairs are like those of earlier lessons.
 
     Args:
         number: the place of the lesson in ``reward.parametric.lessons``, from 0.
         seed: of all draws.
     """
-    lesson = settings.parametric.lessons[number]
-    side = lesson_side(universe.trained, lesson, seed)
-    pairs = lesson_pairs(side, universe.training, lesson, settings.parametric, seed, METRICS, number)
-    return [
-        list(compare_asked(chat, asked, settings, f"{number}-{place}"))
-        for place, asked in enumerate(islice(pairs, lesson.pairs))
+    parametric = settings.parametric
+    pairs_like = [
+        lesson_pairs(
+            lesson_side(universe.trained, lesson, seed),
+            universe.training,
+            lesson,
+            parametric,
+            seed,
+            METRICS,
+            number,
+            like,
+        )
+        for like, lesson in enumerate(parametric.lessons[: number + 1])
     ]
+    rng = stream(seed, METRICS, number, "review")
+    groups = []
+    for place in range(parametric.lessons[number].pairs):
+        reviewed = number > 0 and rng.random() < parametric.review
+        pair = next(pairs_like[int(rng.integers(number)) if reviewed else number])
+        groups.append(list(compare_asked(chat, pair, settings, f"{number}-{place}")))
+    return groups
 
 
 def compare_asked(

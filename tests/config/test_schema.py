@@ -243,7 +243,7 @@ def test_numbers_have_these_limits() -> None:
                 "stop_at_accuracy",
             ],
             "EditSettings": ["crossed", "two_answers", "shortened"],
-            "ParametricSettings": ["paraphrased", "together"],
+            "ParametricSettings": ["paraphrased", "together", "review"],
             "PPOConfig": ["gamma", "lam"],
         },
         "be between 1 and 86400": {"HumanEvalSettings": ["timeout_s"]},

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from salmon.config.training import Schedule, SupervisedSettings
-from salmon.principles.parametric.asked import AskedGuidelines, AskedPair
+from salmon.principles.parametric.asked import AskedGuidelines, AskedPair, lesson_side
 from salmon.principles.parametric.pairs import FeaturePair
 from salmon.principles.parametric.universe import load_universe
 from salmon.reward.lessons import (
@@ -123,3 +123,19 @@ def test_the_rate_is_constant_after_its_warm_up_but_in_the_last_lesson(settings,
 def test_a_lesson_ends_when_its_accuracy_is_high_enough():
     stop = lesson_end(lesson(stop_at_accuracy=0.9))
     assert (stop.metric, stop.level, stop.steps) == (f"{METRICS}/accuracy", 0.9, 20)
+
+
+@pytest.mark.parametrize("review", [0.0, 0.5, 1.0])
+def test_so_many_pairs_are_like_those_of_earlier_lessons(tiny, universe, settings, review):
+    """Told by the sentences: the first lesson has one frame of each polarity, the second whole sentences only."""
+    plain = {"unedited": 0.0, "families": ["word"], "words": 1.0}
+    lessons = [lesson(frames=1, sentences=0.0, **plain), lesson(pairs=40, sentences=1.0, **plain)]
+    many = replace(settings, parametric=parametric(lessons=lessons, review=review))
+    side = lesson_side(universe.trained, lessons[0], 0)
+    beginnings = [frame.split("{}")[0] for frame in (*side.frames_for, *side.frames_against)]
+    groups = lesson_comparisons(tiny.chat, universe, many, 1, seed=0)
+    texts = [tiny.tokenizer.decode(group[0].chosen).rpartition("Guidelines:\n- ")[2] for group in groups]
+    framed = sum(any(text.startswith(start) for start in beginnings) for text in texts) / len(texts)
+    assert abs(framed - review) < (0.25 if review == 0.5 else 0.01)
+    again = lesson_comparisons(tiny.chat, universe, many, 1, seed=0)
+    assert groups == again

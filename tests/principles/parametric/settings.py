@@ -19,6 +19,7 @@ def parametric(**changes: Any) -> ParametricSettings:
         "contraries": True,
         "paraphrased": 0.3,
         "together": 0.35,
+        "review": 0.4,
         "lessons": [lesson()],
     }
     return ParametricSettings(**(given | changes))
