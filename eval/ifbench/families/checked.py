@@ -55,7 +55,10 @@ def checked_family(
 
     def tried(prompt: str, answer: str, parameter: str, rng: np.random.Generator) -> tuple[str, str]:
         more, less = edit(prompt, answer, parameter, rng)
-        told_apart = less.strip() and (measure(prompt, more, parameter), measure(prompt, less, parameter)) == (1, 0)
+        told_apart = bool(less.strip()) and (measure(prompt, more, parameter), measure(prompt, less, parameter)) == (
+            1,
+            0,
+        )
         return (more, less) if told_apart else (answer, answer)
 
     return Family(

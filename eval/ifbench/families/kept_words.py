@@ -4,7 +4,7 @@ import numpy as np
 
 from eval.ifbench.constraints import CheckerError, Constraint
 from eval.ifbench.families.checked import Arguments, checked_family, nothing, number
-from salmon.principles.parametric.editing import pick
+from salmon.principles.parametric.editing import insert_between_words, pick
 from salmon.principles.parametric.family import Edit
 
 _LEAST, _MOST = 3, 40  # words of an answer
@@ -34,6 +34,20 @@ def _follows(asked: Constraint, text: str) -> bool:
         return False
 
 
+_unrepeated = _kept("words:repeats", number("small_n"))
+
+
+def _repeats(prompt: str, answer: str, parameter: str, rng: np.random.Generator) -> tuple[str, str]:
+    """The other answer is the words as they were, or the kept ones with one of them put in again and again."""
+    kept, own = _unrepeated(prompt, answer, parameter, rng)
+    if not kept.strip() or rng.random() < 0.5:
+        return kept, own
+    again, often = pick(kept.split(), rng), kept
+    for _ in range(int(parameter)):
+        often = insert_between_words(often, again, rng)
+    return kept, often
+
+
 _ALPHABET = {
     word[0]: word
     for word in (
@@ -56,6 +70,20 @@ def _alphabet(_prompt: str, answer: str, _parameter: str, rng: np.random.Generat
     if rng.random() < 0.5:
         return " ".join(words), " ".join(answer.split()[:length])
     return " ".join(words), " ".join(str(word) for word in rng.permutation(words))
+
+
+_unalike = _kept("words:no_consecutive")
+
+
+def _alike(prompt: str, answer: str, parameter: str, rng: np.random.Generator) -> tuple[str, str]:
+    """The other answer is the words as they were, or the kept ones with one put in that begins like its neighbour."""
+    kept, own = _unalike(prompt, answer, parameter, rng)
+    words = kept.split()
+    places = [place for place, word in enumerate(words) if word[0].lower() in _ALPHABET]
+    if not places or rng.random() < 0.5:
+        return kept, own
+    place = places[int(rng.integers(len(places)))]
+    return kept, " ".join([*words[:place], _ALPHABET[words[place][0].lower()], *words[place:]])
 
 
 KEPT_WORDS = (
@@ -149,7 +177,7 @@ KEPT_WORDS = (
     ),
     checked_family(
         "words:repeats",
-        _kept("words:repeats", number("small_n")),
+        _repeats,
         arguments=number("small_n"),
         parameters=("1", "2"),
         topics=(
@@ -173,7 +201,7 @@ KEPT_WORDS = (
     ),
     checked_family(
         "words:no_consecutive",
-        _kept("words:no_consecutive"),
+        _alike,
         topics=(
             "neighbouring words with different first letters",
             "text in which no two words in a row begin alike",
