@@ -3,18 +3,19 @@
 import logging
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
+from itertools import combinations
 from typing import Any
 
 from eval.config import PrincipleFollowingSettings
 from eval.principle_following.contrast_sets import contrast_set
 from eval.principle_following.items import ItemSet
 from eval.principle_following.pairs import SETTING as PAIRS
-from eval.principle_following.pairs import RealPairs, find_pairs, read_pairs, read_real_pairs
+from eval.principle_following.pairs import RealPairs, drawn, find_pairs, read_pairs, read_real_pairs
 from eval.principle_following.parametric_sets import parametric_sets
 from eval.principle_following.report import TRAINED
-from eval.principle_following.universe import read_universe
+from eval.principle_following.universe import read_universe, trained_alone
 from eval.user_files import existing
+from salmon.data.rows import content_id
 from salmon.errors import SalmonError
 from salmon.preferences.pairs import Pair
 from salmon.principles.bank import Bank, load_bank
@@ -33,7 +34,7 @@ class Inputs:
 
     banks: dict[str, Bank]  # prefix of its metrics -> bank
     pairs: list[Pair]
-    pairs_file: Path
+    pairs_source: str  # for people
     real: dict[str, RealPairs]
     real_banks: list[Bank]
     items: list[ItemSet]
@@ -58,10 +59,27 @@ def read_inputs(settings: PrincipleFollowingSettings, artifact: Artifact, seed: 
         SalmonError: a file is missing or malformed, or a bank has no checks.
     """
     banks = read_banks(settings)
-    path = find_pairs(artifact, settings.pairs)
     real, real_banks = read_real(settings, seed)
-    pairs = read_pairs(path, settings.limit, seed)
-    return Inputs(banks, pairs, path, real, real_banks, item_sets(settings.parametric_items, banks, artifact, seed))
+    pairs, source = _pairs(settings, artifact, seed)
+    return Inputs(banks, pairs, source, real, real_banks, item_sets(settings.parametric_items, banks, artifact, seed))
+
+
+def _pairs(settings: PrincipleFollowingSettings, artifact: Artifact, seed: int) -> tuple[list[Pair], str]:
+    """The pairs that banks are measured on, and where they are from.
+
+    A reward model of parametric principles alone has no preferences: its pairs are of the answers to held-out prompts
+    that its universe has.
+    """
+    if settings.pairs is None and trained_alone(artifact):
+        prompts = read_universe(artifact).held_out
+        pairs = [
+            Pair(content_id(asked.prompt), asked.prompt, *two)
+            for asked in prompts
+            for two in combinations(asked.answers, 2)
+        ]
+        return drawn(pairs, settings.limit, seed), "answers to held-out prompts as they were sampled"
+    path = find_pairs(artifact, settings.pairs)
+    return read_pairs(path, settings.limit, seed), str(path)
 
 
 def item_sets(number: int | None, banks: dict[str, Bank], artifact: Artifact, seed: int) -> list[ItemSet]:

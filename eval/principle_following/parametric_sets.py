@@ -126,7 +126,7 @@ def _item(pair: FeaturePair, side: Side, probed: bool, rng: np.random.Generator)
     if probed and len(pair.features) > 1:
         other = pair.features[1]
         wanted = other.prefers != feature.prefers  # what prefers the response that the first feature does not
-        disagreement = (asserted[0], *_wordings(side, other, wanted, 1, rng))
+        disagreement = (asserted[0], _wordings(side, other, wanted, 1, rng)[0])
     return Item(
         group=feature.family.name,
         prompt=pair.prompt,

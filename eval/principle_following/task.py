@@ -175,7 +175,7 @@ def _about(model: RewardModel, inputs: Inputs, settings: PrincipleFollowingSetti
     asked = "" if model.reads_principles else "this model was trained WITHOUT principles and is asked without; "
     few = f"FEW PROMPTS: intervals of {prompts} are rough; " if prompts < FEW_PROMPTS else ""
     return (
-        f"{limited}{few}{asked}banks {banks} on {inputs.pairs_file}; ties of a check are left out; a figure "
+        f"{limited}{few}{asked}banks {banks} on {inputs.pairs_source}; ties of a check are left out; a figure "
         "without a principle's name is the mean over principles (rare ones included, which widens its "
         f"interval); in brackets 95 % intervals by bootstrap over prompts ({settings.bootstrap} resamples)"
     )

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from salmon.config.reward import ParametricSettings
+from salmon.config.reward import PARAMETRIC, ParametricSettings
 from salmon.errors import SalmonError
 from salmon.principles.parametric.universe import Universe, all_families, load_universe
 from salmon.runtime.artifact import Artifact
@@ -30,6 +30,12 @@ def read_universe(artifact: Artifact) -> Universe:
             "eval.principle_following.parametric_items=null"
         )
     return universe
+
+
+def trained_alone(artifact: Artifact) -> bool:
+    """Whether a reward model was trained on parametric principles only, without any preferences."""
+    data = artifact.manifest.get("config", {}).get("reward", {}).get("pretrain", {}).get("data")
+    return data == PARAMETRIC and not artifact.manifest.get("upstream", {}).get("preferences")
 
 
 def _settings(saved: Mapping[str, Any]) -> ParametricSettings:

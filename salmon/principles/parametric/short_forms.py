@@ -1,6 +1,7 @@
 """English short forms made long ("it's" -> "it is") and long ones made short."""
 
 import re
+from functools import partial
 
 import numpy as np
 
@@ -50,9 +51,9 @@ def long_forms(text: str) -> str:
 def short_forms(text: str, rng: np.random.Generator, share: float = 1.0) -> str:
     """The text with contractions, where it can have some; about a share of them."""
 
-    def maybe(found: re.Match[str], short: str) -> str:
+    def maybe(short: str, found: re.Match[str]) -> str:
         return found.expand(short) if rng.random() < share else found[0]
 
     for pattern, short in _SHORT:
-        text = pattern.sub(lambda found, short=short: maybe(found, short), text)
+        text = pattern.sub(partial(maybe, short), text)
     return text

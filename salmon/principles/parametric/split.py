@@ -111,4 +111,10 @@ def _divided(rule: SplitRule, family: Family, held_out: bool) -> Family:
         texts[name] = tuple(text for text in texts[name] if text.casefold() not in framed)
     for name in TOPICS:
         texts[name] = texts[name] or getattr(family, name)
-    return replace(family, **texts)
+    return replace(
+        family,
+        topics=texts["topics"],
+        absence=texts["absence"],
+        wanted=texts["wanted"],
+        unwanted=texts["unwanted"],
+    )

@@ -7,10 +7,12 @@ import numpy as np
 import pytest
 from pytest import approx
 
+from eval.config import PrincipleFollowingSettings
 from eval.ifbench.families import IFBENCH_FAMILIES
 from eval.principle_following import parametric_sets as sets_module
 from eval.principle_following.bootstrap import PromptBootstrap
 from eval.principle_following.contrast_sets import contrast_set
+from eval.principle_following.inputs import read_inputs
 from eval.principle_following.item_metrics import ItemFigures, measure_items
 from eval.principle_following.items import Item, ItemSet, item_table
 from eval.principle_following.parametric_sets import parametric_sets
@@ -278,3 +280,26 @@ def test_a_check_without_a_family_is_named(universe, caplog):
     items = contrast_set("", strange, None, universe, 2, seed=0).items
     assert {item.group for item in items} == {"Short"}
     assert "mine: no family makes contrast pairs for Odd (odd)" in caplog.text
+
+
+# --- a reward model without preferences ----------------------------------------------------------
+
+
+def test_a_model_of_parametric_principles_alone_is_measured_on_answers_to_held_out_prompts(universe):
+    alone = artifact(pretrain={"data": "parametric"})
+    settings = PrincipleFollowingSettings(
+        trained="verifiable_11",
+        paraphrased=None,
+        unseen=None,
+        untrained=[],
+        pairs=None,
+        real_pairs={},
+        real_banks=[],
+        parametric_items=None,
+        limit=20,
+    )
+    pairs = read_inputs(settings, alone, seed=0).pairs
+    held_out = {asked.prompt: asked.answers for asked in universe.held_out}
+    assert len(pairs) == 20
+    assert all({pair.response_1, pair.response_2} <= set(held_out[pair.prompt]) for pair in pairs)
+    assert all(pair.response_1 != pair.response_2 for pair in pairs)

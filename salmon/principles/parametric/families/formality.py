@@ -95,7 +95,8 @@ def _measure(prompt: str, response: str, _parameter: str) -> float | None:
 def _reworded(text: str, words: tuple[tuple[str, str], ...], rng: np.random.Generator) -> str:
     fitting = [(pattern, new) for pattern, new in words if re.search(pattern, text)]
     for i in rng.permutation(len(fitting))[: int(rng.integers(1, 4))]:
-        text = re.sub(*fitting[i], text, count=1)
+        pattern, new = fitting[i]
+        text = re.sub(pattern, new, text, count=1)
     return text
 
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from salmon.principles.parametric.contrast import contrast, purged
+from salmon.principles.parametric.contrast import Place, contrast, purged
 from salmon.principles.parametric.editing import pick
 from salmon.principles.parametric.family import Family
 from salmon.principles.verifiers import CHECKS
@@ -81,7 +81,7 @@ def _edit(_prompt: str, answer: str, _parameter: str, rng: np.random.Generator) 
     praise = pick(PRAISE, rng)
     if rng.random() < 0.2:
         praise = f"{praise} {pick(PRAISE, rng)}"
-    place = "end" if rng.random() < 0.6 else "start" if rng.random() < 0.5 else "any"
+    place: Place = "end" if rng.random() < 0.6 else "start" if rng.random() < 0.5 else "any"
     if rng.random() < 0.25:
         return contrast(clean, praise, rng, place=place, plain=_OTHER_PRAISE)
     return contrast(clean, praise, rng, place=place)
