@@ -35,6 +35,12 @@ class Universe:
     code: tuple[str, ...]  # digests of the files of users' families
 
     @cached_property
+    def distinct(self) -> int:
+        """Distinct principles, a family with a parameter being one, that could be trained on."""
+        side = trained_side(self.rule, self.families, self.words)
+        return sum(len(side.parameters(family)) for family in side.families)
+
+    @cached_property
     def trained(self) -> Side:
         """What a reward model is trained on."""
         side = trained_side(self.rule, self.families, self.words)
@@ -142,4 +148,10 @@ def load_universe(settings: ParametricSettings, held_out_prompts: float) -> Univ
         raise SalmonError("\n  - ".join(["parametric principles:", *problems]))
     rule = SplitRule(settings.split_seed, settings.held_out, tuple(settings.held_out_families))
     code = tuple(map(file_digest, files))
-    return Universe(families, words, rule, tuple(split.training), tuple(split.held_out), settings.principles, code)
+    universe = Universe(families, words, rule, tuple(split.training), tuple(split.held_out), settings.principles, code)
+    if settings.principles is not None and settings.principles > universe.distinct:
+        raise SalmonError(
+            f"reward.parametric.principles={settings.principles}: there are {universe.distinct} distinct ones to train "
+            "on. Lower it, or set it to null for all"
+        )
+    return universe

@@ -81,3 +81,10 @@ def test_answers_must_come_in_twos(tmp_path):
     )
     said = refused(answers=str(file))
     assert "single.jsonl" in said and "two or more answers to each of some prompts" in said
+
+
+def test_more_principles_than_there_are():
+    everything = load_universe(parametric(), 0.2).distinct
+    assert load_universe(parametric(principles=everything), 0.2).record()["principles"] == everything
+    with pytest.raises(SalmonError, match=f"principles={everything + 1}: there are {everything} distinct ones"):
+        load_universe(parametric(principles=everything + 1), 0.2)
