@@ -176,7 +176,7 @@ DIGITS = Family(
         "There is nothing wrong with a digit in every sentence.",
     ),
     unwanted=(
-        "The response should not contain any digits.",
+        "The response should do without numbers in digits.",
         "Write numbers as words, if you must name them.",
         "Spare me figures: say three instead of 3, a few instead of 20.",
         "Digits are unwelcome.",
