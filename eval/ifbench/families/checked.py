@@ -55,11 +55,8 @@ def checked_family(
 
     def tried(prompt: str, answer: str, parameter: str, rng: np.random.Generator) -> tuple[str, str]:
         more, less = edit(prompt, answer, parameter, rng)
-        told_apart = bool(less.strip()) and (measure(prompt, more, parameter), measure(prompt, less, parameter)) == (
-            1,
-            0,
-        )
-        return (more, less) if told_apart else (answer, answer)
+        follows, breaks = measure(prompt, more, parameter) == 1, measure(prompt, less, parameter) == 0
+        return (more, less) if follows and breaks and less.strip() else (answer, answer)
 
     return Family(
         name="ifbench_" + re.sub(r"\W", "_", constraint),
