@@ -24,8 +24,9 @@ def _measure(prompt: str, response: str, _parameter: str) -> float | None:
 def _pool(answer: str, unit: str, rng: np.random.Generator) -> list[str]:
     """The answer's own whole sentences, or lines if items are wanted, then plain sentences."""
     own = [answer[start:end].strip(" *_") for start, end in sentence_spans(answer)]
-    own = [text for text in own if num_words(text) > 1 and len(sentences(text)) == 1]
-    own = [text for text in own if (text[-1] != ":" if unit == "item" else text[-1] in ".!?")]
+    own = [text for text in own if num_words(text) > 1 and text[-1] != ":"]
+    if unit != "item":  # "Dear Mr." ends no sentence
+        own = [text for text in own if len(sentences(f"{text} {NEUTRAL[0]}")) == 2]
     return own + [NEUTRAL[i] for i in rng.permutation(len(NEUTRAL))]
 
 
@@ -67,7 +68,7 @@ def _edit(prompt: str, answer: str, parameter: str, rng: np.random.Generator) ->
     own = _measure(prompt, answer, parameter)
     if own == 0 and rng.random() < 0.5:
         more = answer
-    elif own and rng.random() < 0.3:
+    elif own and own < (_measure(prompt, more, parameter) or 0) and rng.random() < 0.3:
         less = answer
     return more, less
 
