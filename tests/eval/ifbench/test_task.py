@@ -10,6 +10,7 @@ from eval.evaluate import evaluate_checkpoint
 from eval.generation import chat_answers
 from eval.ifbench import TASK, constraints
 from eval.ifbench.constraints import NLTK_DATA
+from eval.ifbench.families import IFBENCH_FAMILIES
 from eval.ifbench.task import followed_rows
 from eval.ifbench.verdicts import Verdict, as_rows
 from eval.inputs import check_files
@@ -99,8 +100,9 @@ def test_refused_before_anything_runs(tiny, suite, tmp_path, monkeypatch):
             check_files(replace(suite, tasks=[TASK], data_dir=data_dir), tmp_path)
 
 
-def test_the_docs_name_what_needs_data():
+def test_the_docs_name_what_needs_data_and_how_many_are_families():
     from pathlib import Path
 
     text = (Path(__file__).parents[3] / "eval" / "README.md").read_text(encoding="utf-8")
     assert all(f"`{name}`" in text for name in NLTK_DATA)
+    assert f"{len(IFBENCH_FAMILIES)} of the constraints are families" in text
