@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from eval.ifbench.families import IFBENCH_FAMILIES
 from eval.principle_following.items import PROBED_EVERY, Item, ItemSet
 from salmon.config.reward import EditSettings
 from salmon.principles.parametric.family import Family
@@ -44,6 +45,7 @@ def parametric_sets(universe: Universe, number: int, seed: int) -> list[ItemSet]
         seed: of every draw.
     """
     trained, held_out, unseen = universe.trained, universe.unread, universe.unseen
+    of_others = replace(unseen, families=IFBENCH_FAMILIES)
     words = [family for family in held_out.families if family.words]
     styles = [family for family in held_out.families if not family.words]
 
@@ -58,6 +60,7 @@ def parametric_sets(universe: Universe, number: int, seed: int) -> list[ItemSet]
     sets = [
         _Set("trained_wordings", "trained wordings of trained families", trained, edited(trained)),
         _Set("unseen_families", "families never trained on", unseen, edited(unseen)),
+        _Set("ifbench_families", "IFBench's constraints, never trained on", of_others, edited(of_others)),
     ]
     if set(trained.frames_for) & set(held_out.frames_for):
         log.warning("the reward model was trained on all frames (reward.parametric.held_out): no held-out wordings")

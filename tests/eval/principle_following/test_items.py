@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from pytest import approx
 
+from eval.ifbench.families import IFBENCH_FAMILIES
 from eval.principle_following import parametric_sets as sets_module
 from eval.principle_following.bootstrap import PromptBootstrap
 from eval.principle_following.contrast_sets import contrast_set
@@ -21,7 +22,8 @@ from salmon.principles.parametric.frames import GAP
 from salmon.principles.parametric.universe import all_families
 from salmon.principles.verifiers import compare
 
-FAMILIES = {family.name: family for family in all_families()}
+FAMILIES = {family.name: family for family in (*all_families(), *IFBENCH_FAMILIES)}
+NEVER_TRAINED = ("unseen_families_", "ifbench_families_")
 SHARES = ("accuracy_asserted", "accuracy_negated", "flip_rate")
 
 
@@ -50,7 +52,8 @@ def coded_sets(universe) -> list[ItemSet]:
 
 def obedient(prompt: str, response: str, text: str) -> float:
     """Reads topic and polarity."""
-    family, parameter, sign, _ = text.split("|")
+    family, _, rest = text.partition("|")
+    parameter, sign, _ = rest.rsplit("|", 2)
     return float(f"{sign}1") * (FAMILIES[family].measure(prompt, response, parameter) or 0.0)
 
 
@@ -83,6 +86,7 @@ def test_an_oracle_is_right_everywhere(coded_sets):
     assert [items.prefix for items in coded_sets] == [
         "trained_wordings_",
         "unseen_families_",
+        "ifbench_families_",
         "heldout_words_",
         "heldout_wordings_",
         "unedited_",
@@ -162,7 +166,10 @@ def test_sets_are_of_their_side(universe):
     for items in parametric_sets(universe, 3, seed=0):
         trained = {family.name for family in universe.trained.families}
         groups = {item.group for item in items.items}
-        assert groups and (groups <= trained) == (items.prefix != "unseen_families_"), items.prefix
+        assert groups and (groups <= trained) == (items.prefix not in NEVER_TRAINED), items.prefix
+        responses = {(item.prompt, text) for item in items.items for text in (item.first, item.second)}
+        columns = {column for item in items.items for column in item.columns()}
+        assert len(items.cells()) < len(responses) * len(columns) / 2, "no response is read under all texts"
         assert (groups == {"word"}) == (items.prefix == "heldout_words_")
         answers = {asked.prompt: asked.answers for asked in universe.held_out}
         unedited = all({item.first, item.second} <= set(answers[item.prompt]) for item in items.items)
@@ -194,7 +201,7 @@ def test_nothing_that_was_trained_on_is_asked_as_held_out(universe):
 
 def test_without_anything_held_out_there_are_no_sets_of_it(caplog):
     universe = read_universe(artifact(parametric={"held_out": 0.0, "held_out_families": ["digits"]}))
-    assert [items.prefix for items in parametric_sets(universe, 1, 0)] == ["trained_wordings_", "unseen_families_"]
+    assert [items.prefix for items in parametric_sets(universe, 1, 0)] == ["trained_wordings_", *NEVER_TRAINED]
     assert "reward.parametric.held_out" in caplog.text
 
 
