@@ -25,6 +25,7 @@ from salmon.principles.parametric.universe import all_families
 from salmon.principles.verifiers import compare
 
 FAMILIES = {family.name: family for family in (*all_families(), *IFBENCH_FAMILIES)}
+FEW = ("word", "length", "coverage", "structure", "formality", "self_praise", "exclamation", "digits", "hashtag")
 NEVER_TRAINED = ("unseen_families_", "ifbench_families_")
 SHARES = ("accuracy_asserted", "accuracy_negated", "flip_rate")
 
@@ -33,23 +34,36 @@ def artifact(**reward: object) -> SimpleNamespace:
     return SimpleNamespace(manifest={"config": {"reward": reward, "prompts": {"held_out": 0.2}}})
 
 
+@pytest.fixture(scope="module", autouse=True)
+def few_families():
+    """So that sets are made in a moment; the last test has all."""
+    few = tuple(FAMILIES[name] for name in FEW)
+    with pytest.MonkeyPatch.context() as patch:
+        for module in ("eval.principle_following.universe", "salmon.principles.parametric.universe"):
+            patch.setattr(f"{module}.all_families", lambda: few)
+        patch.setattr(sets_module, "IFBENCH_FAMILIES", IFBENCH_FAMILIES[:2])
+        yield
+
+
 @pytest.fixture(scope="module")
-def universe():
+def universe(few_families):
     return read_universe(artifact(parametric={"held_out_families": ["exclamation", "digits", "hashtag"]}))
+
+
+def coded(universe, number: int) -> list[ItemSet]:
+    """The parametric sets, with texts that name family, parameter and polarity, so that a program can read them."""
+
+    def said(family, parameter, wanted, _side, _share, rng):
+        return f"{family.name}|{parameter}|{'+' if wanted else '-'}|{rng.integers(1000)}"
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sets_module, "worded", said)
+        return parametric_sets(universe, number, seed=0)
 
 
 @pytest.fixture(scope="module")
 def coded_sets(universe) -> list[ItemSet]:
-    """The parametric sets, with texts that name family, parameter and polarity, so that a program can read them."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(
-            sets_module,
-            "worded",
-            lambda family, parameter, wanted, _side, _share, rng: (
-                f"{family.name}|{parameter}|{'+' if wanted else '-'}|{rng.integers(1000)}"
-            ),
-        )
-        return parametric_sets(universe, 4, seed=0)
+    return coded(universe, 4)
 
 
 def obedient(prompt: str, response: str, text: str) -> float:
@@ -237,7 +251,7 @@ def test_contrast_pairs_differ_as_the_check_says(universe, name):
         mine = [item for item in items if item.group == principle.name]
         checked = family_of_check(principle.check)
         assert checked is not None, principle.check
-        assert len(mine) == (4 if checked.family in FAMILIES else 0)
+        assert len(mine) == (4 if checked.family in FEW else 0)
         negative = (principle.negative_definition, *principle.negative_paraphrases)
         for item in mine:
             assert compare(checks[item.group], item.prompt, item.first, item.second) * item.truth > 0
@@ -303,3 +317,22 @@ def test_a_model_of_parametric_principles_alone_is_measured_on_answers_to_held_o
     assert len(pairs) == 20
     assert all({pair.response_1, pair.response_2} <= set(held_out[pair.prompt]) for pair in pairs)
     assert all(pair.response_1 != pair.response_2 for pair in pairs)
+
+
+@pytest.mark.slow
+def test_an_oracle_is_right_about_every_family(monkeypatch):
+    """All families, ours and IFBench's, make items; and all checks of the bundled banks make contrast pairs."""
+    for module in ("eval.principle_following.universe", "salmon.principles.parametric.universe"):
+        monkeypatch.setattr(f"{module}.all_families", all_families)
+    monkeypatch.setattr(sets_module, "IFBENCH_FAMILIES", IFBENCH_FAMILIES)
+    universe = read_universe(artifact(parametric={"held_out_families": ["exclamation", "digits", "hashtag"]}))
+    sets = {items.prefix: items for items in coded(universe, 1)}
+    made = {item.group for prefix in ("trained_wordings_", *NEVER_TRAINED) for item in sets[prefix].items}
+    assert made == set(FAMILIES)
+    for items in sets.values():
+        found = values(items, obedient)
+        assert [found[metric] for metric in (*SHARES, "consistency")] == [1.0] * 4, items.prefix
+    for name in ("verifiable_11", "verifiable_unseen_5"):
+        bank = load_bank(name)
+        groups = {item.group for item in contrast_set("", bank, None, universe, 1, seed=0).items}
+        assert groups == set(bank.names)
