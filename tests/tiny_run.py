@@ -29,6 +29,7 @@ SETTINGS = (
     "preferences.judge.kind=verifier",
     "preferences.num_prompts=64",
     "reward.pretrain.data=parametric",
+    "reward.pretrain.train.batch_size=4",
     "reward.probe.every=2",
     "ppo.num_prompts=12",
     "ppo.held_out_prompts=4",
