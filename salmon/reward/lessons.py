@@ -31,22 +31,23 @@ def lesson_comparisons(
         seed: of all draws.
     """
     parametric = settings.parametric
+    lesson = parametric.lessons[number]
     pairs_like = [
         lesson_pairs(
-            lesson_side(universe.trained, lesson, seed),
+            lesson_side(universe.trained, earlier, seed),
             universe.training,
-            lesson,
+            earlier,
             parametric,
             seed,
             METRICS,
             number,
             like,
         )
-        for like, lesson in enumerate(parametric.lessons[: number + 1])
+        for like, earlier in enumerate(parametric.lessons[: number + 1])
     ]
     rng = stream(seed, METRICS, number, "review")
     groups = []
-    for place in range(parametric.lessons[number].pairs):
+    for place in range(lesson.pairs):
         reviewed = number > 0 and rng.random() < parametric.review
         pair = next(pairs_like[int(rng.integers(number)) if reviewed else number])
         groups.append(list(compare_asked(chat, pair, settings, f"{number}-{place}")))

@@ -72,7 +72,8 @@ def test_the_arms_above_are_those_of_the_study(study: str) -> None:
 def test_every_arm_composes(study: str, name: str) -> None:
     config = arm(study, name)
     assert config.stages[:2] == ["sft", "preferences"] and config.tracking.group == study
-    assert config.preferences.judge.kind.value == "verifier" and config.principles.monitor == "verifiable_11"
+    assert config.preferences.judge.kind.value == "verifier"
+    assert config.principles.monitor == ("steering_5" if study == "controllability" else "verifiable_11")
 
 
 @pytest.mark.parametrize(("study", "name"), CASES)
@@ -103,8 +104,10 @@ def test_the_arms_of_controllability_differ_in_what_is_asked_for_only() -> None:
         name: (arm("controllability", name).principles.rl, arm("controllability", name).principles.include)
         for name in ARMS["controllability"][1]
     }
-    assert asked.pop("blank")[0] is None
-    assert asked == {name.lower(): ("verifiable_11", [name]) for name in ("Concise", "Comprehensive", "Structured")}
+    assert asked.pop("steer_blank")[0] is None
+    assert asked == {
+        f"steer_{name.lower().replace(' ', '_')}": ("steering_5", [name]) for name in load_bank("steering_5").names
+    }
     assert len({repr(arm("controllability", name).ppo) for name in ARMS["controllability"][1]}) == 1
 
 

@@ -50,9 +50,15 @@ WRONG: list[tuple[dict[str, Any], str]] = [
         "holds no key .* preferences.judge.server.base_url",
     ),
     ({"reward.pretrain.data": "pairs.jsonl"}, "pairs.jsonl, line 1"),
-    ({"reward.parametric.answers": "pairs.jsonl"}, "pairs.jsonl, line 1"),
-    ({"reward.parametric.families": ["./family.py"]}, "family.py has no tuple FAMILIES"),
-    ({"reward.parametric.held_out_families": ["lenght"]}, 'no family "lenght" .did you mean "length"'),
+    ({"reward.pretrain.data": "parametric", "reward.parametric.answers": "pairs.jsonl"}, "pairs.jsonl, line 1"),
+    (
+        {"reward.pretrain.data": "parametric", "reward.parametric.families": ["./family.py"]},
+        "family.py has no tuple FAMILIES",
+    ),
+    (
+        {"reward.pretrain.data": "parametric", "reward.parametric.held_out_families": ["lenght"]},
+        'no family "lenght" .did you mean "length"',
+    ),
     ({"reward.probe.every": 2, "reward.probe.reworded": "verifiable_paraphrased"}, "nothing bundled is named"),
     ({"prompts.ppo": "bad.jsonl"}, "bad.jsonl, line 2"),
     ({"principles.monitor": "verifiabel_11"}, "did you mean"),
