@@ -8,6 +8,8 @@ are added. Features that real answers differ in by degrees come last.
 from collections.abc import Iterator
 from dataclasses import replace
 
+import numpy as np
+
 from salmon.config.reward import LessonSettings, RewardConfig
 from salmon.config.training import Schedule, SupervisedSettings
 from salmon.models.chat import ChatFormat
@@ -46,12 +48,16 @@ def lesson_comparisons(
         for like, earlier in enumerate(parametric.lessons[: number + 1])
     ]
     rng = stream(seed, METRICS, number, "review")
-    groups = []
-    for place in range(lesson.pairs):
-        reviewed = number > 0 and rng.random() < parametric.review
-        pair = next(pairs_like[int(rng.integers(number)) if reviewed else number])
-        groups.append(list(compare_asked(chat, pair, settings, f"{number}-{place}")))
-    return groups
+    return [
+        list(compare_asked(chat, next(pairs_like[like]), settings, f"{number}-{place}"))
+        for place, like in enumerate(_reviewed(lesson, number, parametric.review, rng))
+    ]
+
+
+def _reviewed(lesson: LessonSettings, number: int, review: float, rng: np.random.Generator) -> list[int]:
+    """For each pair of a lesson: the place of the lesson that it is like, an earlier one in a share ``review``."""
+    earlier = rng.random(lesson.pairs) < review
+    return [int(rng.integers(number)) if number and reviewed else number for reviewed in earlier]
 
 
 def compare_asked(

@@ -70,8 +70,6 @@ class SettingReads(ast.NodeVisitor):
             return next((scope[node.id] for scope in reversed(self.scopes) if node.id in scope), set())
         if isinstance(node, ast.Attribute):
             return {t for owner in self.of(node.value) for t in self.types.get((owner, node.attr), ())} & self.classes
-        if isinstance(node, ast.Subscript):  # an element of a list is of the class that the list's annotation names
-            return self.of(node.value)
         return set()
 
     def visit_ClassDef(self, node: ast.ClassDef) -> None:
