@@ -67,3 +67,8 @@ def mean_row(rows: TaskRows, metric: str, strata: Sequence[Stratum]) -> Row:
     mean, stderr = weighted_mean(strata)
     low, high = share_interval(strata, mean, stderr) or (None, None)
     return Row(rows.checkpoint, rows.task, metric, float(mean), stderr, len(values), rows.how.text, low, high, rows.how)
+
+
+def finite_or_none(values: np.ndarray) -> list[float | None]:
+    """The values as JSON has them: null where one is not finite."""
+    return [value if np.isfinite(value) else None for value in values.tolist()]

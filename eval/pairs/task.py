@@ -10,7 +10,7 @@ import numpy as np
 from eval.benchmark_run import BenchmarkRun, Measurement, PolicySubject, RewardSubject, run_benchmark
 from eval.config import EvalConfig
 from eval.pairs import TASK
-from eval.pairs.figures import ScoredPairs, accuracy_rows
+from eval.pairs.figures import ScoredPairs, accuracy_rows, finite_or_none
 from eval.pairs.files import Preferences
 from eval.pairs.formats.detection import read_source
 from eval.pairs.likelihood import VERSION, pair_likelihoods
@@ -206,9 +206,9 @@ def _items(source: Preferences, scored: Sequence[ScoredPairs]) -> list[dict[str,
     """A row a pair: its texts, and both scores and the verdict of each kind (null: not finite)."""
     columns = {
         kind.label: {
-            "chosen": _finite(kind.chosen),
-            "rejected": _finite(kind.rejected),
-            "right": _finite(kind.right),
+            "chosen": finite_or_none(kind.chosen),
+            "rejected": finite_or_none(kind.rejected),
+            "right": finite_or_none(kind.right),
             "cut": kind.cut.tolist(),
         }
         for kind in scored
@@ -222,7 +222,3 @@ def _items(source: Preferences, scored: Sequence[ScoredPairs]) -> list[dict[str,
         }
         for n, pair in enumerate(source.pairs)
     ]
-
-
-def _finite(values: np.ndarray) -> list[float | None]:
-    return [value if np.isfinite(value) else None for value in values.tolist()]

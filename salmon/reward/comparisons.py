@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
-from salmon.config.reward import RewardConfig
+from salmon.config.reward import PretrainSettings, RewardConfig, RewardHead
 from salmon.data.rows import PreferencePair, PreferenceRow
 from salmon.models.chat import ChatFormat
 from salmon.reward.inputs import reward_input
@@ -31,34 +31,41 @@ class RewardComparison:
         return same and sorted((self.chosen, self.rejected)) != sorted((other.chosen, other.rejected))
 
 
+def encode_two(
+    chat: ChatFormat,
+    prompt: str,
+    responses: tuple[str, str],
+    guidelines: Sequence[str],
+    limits: RewardConfig | PretrainSettings,
+    head: RewardHead,
+) -> tuple[list[int], list[int], int]:
+    """The inputs of two responses to one prompt under the same guidelines, and the tokens that did not fit."""
+    one, two = (reward_input(chat, response, prompt, guidelines, limits, head) for response in responses)
+    return one.ids, two.ids, sum(e.cut_instruction + e.cut_response for e in (one, two))
+
+
 def compare_row(chat: ChatFormat, row: PreferenceRow, settings: RewardConfig) -> RewardComparison:
     """Encode both responses of a row under its guidelines."""
-    guidelines = [g.text for g in row.guidelines]
-    one, two = (
-        reward_input(chat, response, row.prompt, guidelines, settings, settings.head)
-        for response in (row.response_1, row.response_2)
-    )
-    chosen, rejected = (one, two) if row.label == 1 else (two, one)
+    ordered = (row.response_1, row.response_2) if row.label == 1 else (row.response_2, row.response_1)
+    texts = [g.text for g in row.guidelines]
+    chosen, rejected, cut = encode_two(chat, row.prompt, ordered, texts, settings, settings.head)
     names = [("not " if g.negated else "") + g.name for g in row.guidelines]
     return RewardComparison(
-        chosen.ids,
-        rejected.ids,
+        chosen,
+        rejected,
         guideline=names[0] if len(names) == 1 else "",
-        cut_tokens=sum(e.cut_instruction + e.cut_response for e in (one, two)),
+        cut_tokens=cut,
         pair=row.pair,
-        preferred=row.response_1 if row.label == 1 else row.response_2,
+        preferred=ordered[0],
         meaning="\x1f".join(sorted(names)),
     )
 
 
 def compare_pair(chat: ChatFormat, pair: PreferencePair, settings: RewardConfig) -> RewardComparison:
     """Encode a pre-training pair under the generic criteria."""
-    chosen, rejected = (
-        reward_input(chat, response, pair.prompt, (), settings.pretrain, settings.head)
-        for response in (pair.chosen, pair.rejected)
-    )
-    cut = sum(e.cut_instruction + e.cut_response for e in (chosen, rejected))
-    return RewardComparison(chosen.ids, rejected.ids, "", cut, pair.id)
+    ordered = (pair.chosen, pair.rejected)
+    chosen, rejected, cut = encode_two(chat, pair.prompt, ordered, (), settings.pretrain, settings.head)
+    return RewardComparison(chosen, rejected, "", cut, pair.id)
 
 
 def group_by_pair(comparisons: Sequence[RewardComparison], size: int) -> list[list[RewardComparison]]:

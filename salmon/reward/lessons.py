@@ -15,8 +15,7 @@ from salmon.config.training import Schedule, SupervisedSettings
 from salmon.models.chat import ChatFormat
 from salmon.principles.parametric.asked import AskedPair, lesson_pairs, lesson_side
 from salmon.principles.parametric.universe import Universe
-from salmon.reward.comparisons import RewardComparison
-from salmon.reward.inputs import reward_input
+from salmon.reward.comparisons import RewardComparison, encode_two
 from salmon.runtime.seeding import stream
 from salmon.training.supervised import EarlyStop
 
@@ -70,16 +69,12 @@ def compare_asked(
     """
     pair = asked_pair.pair
     for asked in asked_pair.asked:
-        first, second = (
-            reward_input(chat, answer, pair.prompt, asked.guidelines, settings.pretrain, settings.head)
-            for answer in (pair.first, pair.second)
+        ordered = (pair.first, pair.second) if asked.prefers >= 0 else (pair.second, pair.first)
+        chosen, rejected, cut = encode_two(
+            chat, pair.prompt, ordered, asked.guidelines, settings.pretrain, settings.head
         )
-        chosen, rejected = (first, second) if asked.prefers >= 0 else (second, first)
-        preferred = pair.first if asked.prefers >= 0 else pair.second
-        cut = sum(e.cut_instruction + e.cut_response for e in (first, second))
-        yield RewardComparison(
-            chosen.ids, rejected.ids, "", cut, name, preferred, tie=asked.prefers == 0, meaning=asked.meaning
-        )
+        tie = asked.prefers == 0
+        yield RewardComparison(chosen, rejected, "", cut, name, ordered[0], tie=tie, meaning=asked.meaning)
 
 
 def unread_pairs(universe: Universe, settings: RewardConfig, seed: int) -> Iterator[AskedPair]:

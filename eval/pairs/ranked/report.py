@@ -5,8 +5,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
+from eval.pairs.figures import finite_or_none
 from eval.pairs.ranked.figures import RankedFigures
 from eval.pairs.ranked.rows import Benchmark
 from eval.pairs.ranked.verdicts import RankedScores, best_shares, right_pairs
@@ -27,14 +26,10 @@ def _items(benchmark: Benchmark, scored: Sequence[RankedScores]) -> list[dict[st
         right, best = right_pairs(benchmark.rows, kind.scores), best_shares(benchmark.rows, kind.scores)
         for n, item in enumerate(items):
             item["scores"][kind.label] = {
-                "scores": _finite(kind.scores[n]),
-                "contrary": _finite(kind.contrary[n]),
-                "right": _finite(right[n : n + 1])[0],
-                "best": _finite(best[n : n + 1])[0],
+                "scores": finite_or_none(kind.scores[n]),
+                "contrary": finite_or_none(kind.contrary[n]),
+                "right": finite_or_none(right[n : n + 1])[0],
+                "best": finite_or_none(best[n : n + 1])[0],
                 "cut": bool(kind.cut[n]),
             }
     return items
-
-
-def _finite(values: np.ndarray) -> list[float | None]:
-    return [value if np.isfinite(value) else None for value in values.tolist()]

@@ -37,8 +37,3 @@ def insert_sentence(text: str, sentence: str, rng: np.random.Generator) -> str:
 def append(text: str, sentence: str) -> str:
     """The text with a sentence behind it."""
     return f"{text.rstrip()} {sentence}".strip()
-
-
-def prepend(text: str, sentence: str) -> str:
-    """The text with a sentence in front of it."""
-    return f"{sentence} {text.lstrip()}".strip()

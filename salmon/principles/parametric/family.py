@@ -1,6 +1,6 @@
 """What a family of principles is: one feature of an answer, how it is measured, made and talked about."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -45,18 +45,24 @@ class Family:
     clear: float = 0.0
     words: bool = False
 
+    def values(self, words: Sequence[str]) -> Sequence[str]:
+        """What the gap in its texts may stand for.
+
+        Args:
+            words: the universe's.
+        """
+        return words if self.words and self.parameters == NO_PARAMETER else self.parameters
+
     def prefers(self, prompt: str, first: str, second: str, parameter: str) -> int:
         """1 / -1 where the first / second response has more of the feature; 0 at a tie or where either is blank."""
-        if not first.strip() or not second.strip():
-            return 0
-        one, two = self.measure(prompt, first, parameter), self.measure(prompt, second, parameter)
-        if one is None or two is None or one == two or abs(one - two) < self.clear * max(abs(one), abs(two)):
-            return 0
-        return 1 if one > two else -1
+        difference = self.contrast(prompt, first, second, parameter)
+        return (difference > 0) - (difference < 0)
 
     def contrast(self, prompt: str, first: str, second: str, parameter: str) -> float:
-        """By how much the first response has more of the feature, as a share of the larger measure; 0 where not."""
-        if self.prefers(prompt, first, second, parameter) != 1:
+        """By how much more of the feature the first response has, as a share of the larger measure; 0 at a tie."""
+        if not first.strip() or not second.strip():
             return 0.0
-        one, two = self.measure(prompt, first, parameter) or 0.0, self.measure(prompt, second, parameter) or 0.0
+        one, two = self.measure(prompt, first, parameter), self.measure(prompt, second, parameter)
+        if one is None or two is None or one == two or abs(one - two) < self.clear * max(abs(one), abs(two)):
+            return 0.0
         return (one - two) / max(abs(one), abs(two))

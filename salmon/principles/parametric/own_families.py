@@ -56,7 +56,7 @@ def family_problems(family: Family, prompts: Sequence[AnsweredPrompt], words: Se
     rng = stream(0, "family", family.name)
     for number in rng.permutation(len(prompts))[:TRIED]:
         prompt, answer = prompts[number].prompt, prompts[number].answers[0]
-        parameter = pick(words if family.words and family.parameters == NO_PARAMETER else family.parameters, rng)
+        parameter = pick(family.values(words), rng)
         try:
             first, second = family.edit(prompt, answer, parameter, rng)
             if family.prefers(prompt, first, second, parameter) == 1:

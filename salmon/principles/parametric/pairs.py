@@ -99,7 +99,7 @@ def _edited(
         count = int(rng.integers(1, 4))
         base, other = (" ".join(split_sentences(text)[:count]) for text in (base, other))
     drawn = [_two_edits(family, asked.prompt, base, other, parameter, rng) for _ in range(edits.clearest_of)]
-    first, second = max(drawn, key=lambda two: family.contrast(asked.prompt, two[0], two[1], parameter))
+    first, second = max(drawn, key=lambda two: max(0.0, family.contrast(asked.prompt, two[0], two[1], parameter)))
     crossing: Feature | None = None
     if rng.random() < edits.crossed:
         crossing, first, second = _crossed(family, parameter, asked.prompt, first, second, side, rng)

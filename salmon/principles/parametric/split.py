@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from salmon.principles.parametric import frames
-from salmon.principles.parametric.family import NO_PARAMETER, SENTENCES, TEXTS, TOPICS, Family
+from salmon.principles.parametric.family import SENTENCES, TEXTS, TOPICS, Family
 from salmon.runtime.seeding import stream
 
 
@@ -21,9 +21,9 @@ class Side:
     frames_against: tuple[str, ...]
     words: tuple[str, ...]  # parameters of the families about words
 
-    def parameters(self, family: Family) -> tuple[str, ...]:
+    def parameters(self, family: Family) -> Sequence[str]:
         """What a family's gap may stand for."""
-        return self.words if family.words and family.parameters == NO_PARAMETER else family.parameters
+        return family.values(self.words)
 
 
 @dataclass(frozen=True)

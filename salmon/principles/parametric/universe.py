@@ -35,15 +35,19 @@ class Universe:
     code: tuple[str, ...]  # digests of the files of users' families
 
     @cached_property
+    def _trainable(self) -> Side:
+        """What could be trained on, without the limit."""
+        return trained_side(self.rule, self.families, self.words)
+
+    @cached_property
     def distinct(self) -> int:
-        """Distinct principles, a family with a parameter being one, that could be trained on."""
-        side = trained_side(self.rule, self.families, self.words)
-        return sum(len(side.parameters(family)) for family in side.families)
+        """Distinct principles that could be trained on."""
+        return _principles(self._trainable)
 
     @cached_property
     def trained(self) -> Side:
         """What a reward model is trained on."""
-        side = trained_side(self.rule, self.families, self.words)
+        side = self._trainable
         return side if self.principles is None else limited(side, self.principles, self.rule.seed)
 
     @cached_property
@@ -69,7 +73,7 @@ class Universe:
         """What is trained on and what is held out, as plain JSON."""
         return {
             "split": asdict(self.rule),
-            "principles": sum(len(self.trained.parameters(family)) for family in self.trained.families),
+            "principles": _principles(self.trained),
             "trained": _plain(self.trained),
             "held_out": _plain(self.unread),
             "unseen": [family.name for family in self.unseen.families],
@@ -84,6 +88,11 @@ class Universe:
             "words": self.words,
             "training": [asdict(asked) for asked in self.training],
         }
+
+
+def _principles(side: Side) -> int:
+    """The distinct principles of a side, a family with a parameter being one."""
+    return sum(len(side.parameters(family)) for family in side.families)
 
 
 def _plain(side: Side) -> dict[str, Any]:
