@@ -1,5 +1,7 @@
 """Answers like those of a small model, and how often the edit of a family makes two of one that differ in it."""
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from salmon.principles.parametric.family import Family
@@ -17,25 +19,21 @@ ANSWERS = (
 )
 
 
-def share_that_differs(family: Family, seeds: int = 6) -> float:
-    """The share of answers whose two edits the family's measure tells apart in the right direction."""
-    right = []
+def _edited(family: Family, seeds: int) -> Iterator[tuple[str, str, str]]:
+    """The parameter, the answer with more of the feature and the one with less, for every answer and seed."""
     for seed in range(seeds):
         for number, answer in enumerate(ANSWERS):
             rng = np.random.default_rng((seed, number))
             parameter = family.parameters[int(rng.integers(len(family.parameters)))]
-            more, less = family.edit(PROMPT, answer, parameter, rng)
-            right.append(family.prefers(PROMPT, more, less, parameter) == 1)
+            yield parameter, *family.edit(PROMPT, answer, parameter, rng)
+
+
+def share_that_differs(family: Family, seeds: int = 6) -> float:
+    """The share of answers whose two edits the family's measure tells apart in the right direction."""
+    right = [family.prefers(PROMPT, more, less, parameter) == 1 for parameter, more, less in _edited(family, seeds)]
     return sum(right) / len(right)
 
 
 def share_where_more_is_longer(family: Family, seeds: int = 6) -> float:
     """The share of edits whose answer with more of the feature has more characters, ties counted half."""
-    longer = []
-    for seed in range(seeds):
-        for number, answer in enumerate(ANSWERS):
-            rng = np.random.default_rng((seed, number))
-            parameter = family.parameters[int(rng.integers(len(family.parameters)))]
-            more, less = family.edit(PROMPT, answer, parameter, rng)
-            longer.append((np.sign(len(more) - len(less)) + 1) / 2)
-    return float(np.mean(longer))
+    return float(np.mean([(np.sign(len(more) - len(less)) + 1) / 2 for _, more, less in _edited(family, seeds)]))

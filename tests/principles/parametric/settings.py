@@ -3,6 +3,7 @@
 from typing import Any
 
 from salmon.config.reward import EditSettings, LessonSettings, ParametricSettings
+from salmon.principles.parametric.family import Family
 
 HELD_OUT_FAMILIES = ("closing_question", "exclamation")
 
@@ -45,3 +46,16 @@ def lesson(**changes: Any) -> LessonSettings:
         "stop_at_accuracy": 1.0,
     }
     return LessonSettings(**(given | changes))
+
+
+def never_edited(name: str) -> Family:
+    """A family with a single text of each kind, whose edit changes nothing."""
+    return Family(
+        name=name,
+        measure=lambda prompt, response, parameter: 0.0,
+        edit=lambda prompt, answer, parameter, rng: (answer, answer),
+        topics=("tea",),
+        absence=("coffee",),
+        wanted=("Serve tea.",),
+        unwanted=("Serve coffee.",),
+    )

@@ -9,12 +9,11 @@ import pytest
 from salmon.errors import SalmonError
 from salmon.principles.parametric.answers import AnsweredPrompt
 from salmon.principles.parametric.asked import asked_about, lesson_pairs, lesson_side
-from salmon.principles.parametric.family import Family
 from salmon.principles.parametric.frames import AGAINST, FOR
 from salmon.principles.parametric.pairs import Feature, FeaturePair
 from salmon.principles.parametric.split import Side
 from tests.principles.parametric.all_texts import all_texts
-from tests.principles.parametric.settings import HELD_OUT_FAMILIES, edits, lesson, parametric
+from tests.principles.parametric.settings import HELD_OUT_FAMILIES, edits, lesson, never_edited, parametric
 
 TALK = parametric(together=1.0)
 
@@ -139,15 +138,7 @@ def test_without_absence_topics_name_what_is_there(universe):
 
 def test_what_can_make_no_pair_is_refused():
     """Instead of a search without end."""
-    same = Family(
-        name="same",
-        measure=lambda prompt, response, parameter: 0.0,
-        edit=lambda prompt, answer, parameter, rng: (answer, answer),
-        topics=("tea",),
-        absence=("coffee",),
-        wanted=("Serve tea.",),
-        unwanted=("Serve coffee.",),
-    )
+    same = never_edited("same")
     side, prompts = Side((same,), FOR, AGAINST, ("tea",)), (AnsweredPrompt("Why?", ("One.", "Two.")),)
     with pytest.raises(SalmonError, match="made no pair of answers under same"):
         next(lesson_pairs(side, prompts, lesson(), parametric(), 0))

@@ -48,7 +48,7 @@ def sign(family: Family, prompt: str, first: str, second: str, parameter: str) -
 @pytest.mark.parametrize("family", all_families(), ids=lambda family: family.name)
 def test_no_answer_is_too_odd_to_be_edited_and_measured(family: Family):
     rng = np.random.default_rng(0)
-    parameter = "river" if family.words and family.parameters == ("",) else family.parameters[0]
+    parameter = family.values(("river",))[0]
     for number, answer in enumerate(ODD_ANSWERS):
         prompt = ("Why?", "")[number % 2]
         first, second = family.edit(prompt, answer, parameter, rng)
@@ -58,7 +58,7 @@ def test_no_answer_is_too_odd_to_be_edited_and_measured(family: Family):
 
 @pytest.mark.parametrize("family", all_families(), ids=lambda family: family.name)
 def test_which_is_better_turns_with_their_places(family: Family):
-    parameter = "with" if family.words and family.parameters == ("",) else family.parameters[0]
+    parameter = family.values(("with",))[0]
     for asked in load_answers(None)[:20]:
         first, second = asked.answers[0], asked.answers[-1]
         found = family.prefers(asked.prompt, first, second, parameter)

@@ -15,6 +15,7 @@ from salmon.principles.parametric.split import (
 )
 from salmon.principles.parametric.universe import all_families
 from tests.principles.parametric.all_texts import all_texts
+from tests.principles.parametric.settings import never_edited
 
 RULE = SplitRule(seed=0, share=0.15, families=("closing_question", "exclamation"))
 WORDS = tuple(f"word{number}" for number in range(1000))
@@ -69,15 +70,7 @@ def test_no_held_out_text_can_be_made_of_trained_ones(family: Family):
 
 
 def test_a_family_with_few_texts_has_no_sentences_on_one_side_but_topics_on_both():
-    few = Family(
-        name="few",
-        measure=lambda prompt, response, parameter: 0.0,
-        edit=lambda prompt, answer, parameter, rng: (answer, answer),
-        topics=("tea",),
-        absence=("coffee",),
-        wanted=("Serve tea.",),
-        unwanted=("Serve coffee.",),
-    )
+    few = never_edited("few")
     one, other = (side(RULE, [few], WORDS).families[0] for side in (trained_side, held_out_side))
     assert {one.wanted, other.wanted} == {("Serve tea.",), ()}
     assert {one.unwanted, other.unwanted} == {("Serve coffee.",), ()}
