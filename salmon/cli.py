@@ -22,7 +22,7 @@ from salmon.config.typed import to_typed
 from salmon.distributed.launch import folder_overrides, leave, only_in_one_process, started_rank
 from salmon.distributed.termination import end_on_sigterm, exit_status, signal_of
 from salmon.errors import SalmonError
-from salmon.pipeline.help import help_text, plan_help, store_help
+from salmon.pipeline.help import help_text, plan_help, store_help, view_help
 from salmon.pipeline.isolation import run_isolated
 from salmon.runtime.console import configure_console, escape_unprintable
 from salmon.runtime.exit_hooks import exit_hooks
@@ -107,6 +107,13 @@ def plan_text(words: list[str]) -> str:
     return render(words)
 
 
+def view_text(words: list[str]) -> str:
+    """What ``salmon view`` prints."""
+    from salmon.view.command import run_view_command
+
+    return run_view_command(words)
+
+
 def leave_interrupted(interruption: KeyboardInterrupt, program: str, advice: str) -> NoReturn:
     """End the process that a signal stopped: one message from the first process of a job, and the signal's status."""
     if not started_rank():
@@ -119,7 +126,7 @@ def main() -> None:
     """Entry point of the console script and of ``python -m salmon``."""
     escape_unprintable()
     if {"-h", "--help"} & set(sys.argv[1:]):
-        command = {"plan": plan_help, "store": store_help}
+        command = {"plan": plan_help, "store": store_help, "view": view_help}
         print(command.get(sys.argv[1], help_text)())
         return
     if sys.argv[1:] == ["--version"]:
@@ -128,6 +135,9 @@ def main() -> None:
     said_clearly(check_words, sys.argv[1:])
     if sys.argv[1:2] == ["plan"]:
         print(said_clearly(plan_text, sys.argv[2:]))
+        return
+    if sys.argv[1:2] == ["view"]:
+        print(said_clearly(view_text, sys.argv[2:]))
         return
     if sys.argv[1:2] == ["store"]:
         sys.exit(said_clearly(store_command, sys.argv[2:]))

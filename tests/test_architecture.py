@@ -37,6 +37,7 @@ LAYERS = (
     ("reward",),
     ("ppo",),
     ("baselines",),
+    ("view",),
     ("pipeline",),
     ("cli", "convert", "__main__", ""),
 )
@@ -55,6 +56,8 @@ HEAVY = {
     "deepspeed",
     "matplotlib",
     "vllm",
+    "jinja2",
+    "plotly",
 }
 FILES = sorted(p for top in PACKAGES for p in (ROOT / top).rglob("*.py"))
 OURS = [path.relative_to(ROOT).as_posix() for path in FILES]

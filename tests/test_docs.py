@@ -27,6 +27,7 @@ from salmon.errors import SalmonError
 from salmon.pipeline.store_command import COMMANDS as STORE_COMMANDS
 from salmon.plan.command import parse as parse_plan
 from salmon.tracking.glossary import find, glossary_markdown, metrics
+from salmon.view.command import parse_view
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = sorted(
@@ -209,6 +210,8 @@ def check(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
         check_salmon([re.sub("^suite=", "eval=", word) for word in rest], "eval_app")
     elif rest[:1] == ["store"]:
         assert rest[1] in STORE_COMMANDS, command
+    elif rest[:1] == ["view"]:
+        parse_view(rest[1:])
     elif rest[:1] == ["plan"]:
         asked = parse_plan(rest[1:])
         _composed("config", tuple(asked.overrides))

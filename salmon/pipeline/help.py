@@ -16,6 +16,7 @@ salmon: self-alignment with instructable reward models
   salmon +experiment=NAME                      a recipe, or an experiment with its report
   salmon +sweeps=NAME                          a study: {studies}
   salmon plan [...] [gpu=NAME] [processes=N]   memory, FLOPs and time of each phase, without running it
+  salmon view [FOLDER ...] [--open]            the page of a job, a sweep or an artifact, as one HTML file
   salmon store list|verify|repair [FOLDER]     the artifacts of a store: are their files as they were made?
   salmon --cfg job [...]                       show the whole config of a command, without running it
   salmon --version                             the name of the package and its version
@@ -51,10 +52,24 @@ The finished artifacts in FOLDER: a store (paths.store; not given: runs/store), 
   repair  verify, and set what was changed aside (FINGERPRINT.damaged_N): the job that needs it makes it again
 """
 
+VIEW = """\
+salmon view [FOLDER ...] [--open]
+
+Write one HTML file for each folder of a job (runs/jobs/DATE/TIME-NAME), a sweep (runs/sweeps/DATE/TIME) or an artifact
+(STORE/STAGE/FINGERPRINT), and print its path; without a folder, for the job or sweep in runs/ that started last. The
+file has everything in it and opens without a network. A job and a sweep write theirs when they end.
+  --open  show it in the browser too
+"""
+
 
 def store_help() -> str:
     """Usage of ``salmon store``."""
     return STORE
+
+
+def view_help() -> str:
+    """Usage of ``salmon view``."""
+    return VIEW
 
 
 def plan_help() -> str:
