@@ -6,7 +6,7 @@ from pathlib import Path
 
 from salmon.errors import Findings, SalmonError
 from salmon.runtime.files import storage_errors, write_text_atomic
-from salmon.view.kinds import kind_of
+from salmon.view.kinds import page_kind_of
 from salmon.view.render import html_of
 
 RUNS = Path("runs")  # where jobs and sweeps are by default
@@ -47,7 +47,7 @@ def write_page(folder: Path) -> Path:
     Raises:
         SalmonError: the folder has no page, something in it is damaged, or the page cannot be written.
     """
-    kind = kind_of(folder)
+    kind = page_kind_of(folder)
     file = kind.file(folder)
     html = html_of(kind.page(folder))
     with storage_errors(file.parent):

@@ -19,7 +19,7 @@ def page_kinds() -> tuple[PageKind, ...]:
     return (*(point.load() for point in entry_points(group="salmon.pages")), JOB, ARTIFACT)
 
 
-def kind_of(folder: Path) -> PageKind:
+def page_kind_of(folder: Path) -> PageKind:
     """Raises ``SalmonError`` where the folder is of no kind that has a page."""
     if not folder.is_dir():
         raise SalmonError(f"{folder}: there is no such folder; give that of a job, a sweep or an artifact")

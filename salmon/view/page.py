@@ -35,7 +35,7 @@ class ChartAxis:
 class Chart:
     """A figure of plotly's: traces and layout as its JSON has them.
 
-    Wherever a trace takes a list, ``column(NAME)`` stands for a column of the page, which is then there once.
+    Wherever a trace takes a list, ``column_ref(NAME)`` stands for a column of the page, which is then there once.
     """
 
     title: str
@@ -85,7 +85,7 @@ class PageKind:
     file: Callable[[Path], Path]  # where the page of a folder is written
 
 
-def column(name: str) -> dict[str, str]:
+def column_ref(name: str) -> dict[str, str]:
     """A reference to a column of the page, within a trace."""
     return {"column": name}
 

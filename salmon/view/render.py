@@ -10,7 +10,6 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from salmon import __version__
 from salmon.view.page import Page
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -59,7 +58,6 @@ def html_of(page: Page) -> str:
             style=Markup(_text("page.css")),
             plotly=Markup(get_plotlyjs()),
             scripts=[Markup(_text("page.js")), *(Markup(script) for script in page.scripts)],
-            version=__version__,
             made=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         )
     )

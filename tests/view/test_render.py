@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from salmon.view.page import Chart, ChartAxis, Page, PageSection, PageTable, column, numbers
+from salmon.view.page import Chart, ChartAxis, Page, PageSection, PageTable, column_ref, numbers
 from salmon.view.render import fragment, html_of
 
 EVIL = "</script><script>alert(1)</script><img src=x onerror=alert(2)> \u2028 & \"'"
@@ -47,7 +47,7 @@ def page(tmp_path: Path) -> Page:
     )
     content = PageTable(EVIL, ["a", EVIL], [["b", EVIL]], frozenset({1}))
     figure = Chart(
-        EVIL, EVIL, [{"y": column("y"), "name": EVIL}], axes=[ChartAxis("update", "updates", ["x"])], table=content
+        EVIL, EVIL, [{"y": column_ref("y"), "name": EVIL}], axes=[ChartAxis("update", "updates", ["x"])], table=content
     )
     section = PageSection("One & two", fragment(tmp_path, "part.html", content=content, figure=figure))
     return Page(EVIL, EVIL, [section], notices=[EVIL], columns={"x": numbers([1, 2]), "y": [EVIL, None]})

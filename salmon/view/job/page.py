@@ -5,13 +5,13 @@ from pathlib import Path
 
 from salmon.runtime.artifact import open_artifact
 from salmon.view.job.pipeline import pipeline_section
-from salmon.view.job.record import JobRecord, StageRecord, read_job
+from salmon.view.job.record import JobRecord, StageRecord, read_job_record
 from salmon.view.page import Page
 
 
 def job_page(folder: Path) -> Page:
     """Raises ``SalmonError`` where a file of the job's folder is damaged."""
-    job = read_job(folder)
+    job = read_job_record(folder)
     return Page(
         title=str(job.config.get("name", folder.name)),
         subtitle=f"Job {folder}",

@@ -58,7 +58,7 @@ class JobRecord:
         return next((s for s in self.stages if s.stage == stage and s.artifact is not None), None)
 
 
-def read_job(folder: Path) -> JobRecord:
+def read_job_record(folder: Path) -> JobRecord:
     """Raises ``SalmonError`` where a file of the job's folder is damaged; damage in the store is said per stage."""
     status = read_status(folder / STATUS) or {"state": "not started"}
     links = read_state(folder / ARTIFACTS) or {}
