@@ -32,7 +32,11 @@ class Arm:
         return {seed: job.artifacts[label] for seed, job in self.finished.items() if label in job.artifacts}
 
     def measure(self, metric: str, stage: str = "ppo") -> "ArmMetric":
-        curves = {seed: read_curve(path, metric) for seed, path in self.artifacts(stage).items()}
+        """Seeds that share an artifact, since the stage does not depend on the seed, are one measurement."""
+        of_path: dict[Path, int] = {}
+        for seed, path in self.artifacts(stage).items():
+            of_path.setdefault(path, seed)
+        curves = {seed: read_curve(path, metric) for path, seed in of_path.items()}
         return ArmMetric(metric, {seed: curve for seed, curve in curves.items() if curve.values})
 
 

@@ -21,6 +21,7 @@ from salmon.runtime.console import configure_console
 from salmon.runtime.exit_hooks import exit_hooks
 from salmon.runtime.files import storage_errors, write_json_atomic
 from sweeps.collect import FAILED
+from sweeps.seeds import NO_SEEDS
 from sweeps.settings import read_settings
 
 log = logging.getLogger("salmon")
@@ -52,6 +53,8 @@ class SweepCallback(Callback):
             log.error(
                 "these jobs of the sweep have the same settings, so an axis of it changes nothing: %s", "; ".join(cells)
             )
+        if not grid.seeded:
+            log.warning("%s", NO_SEEDS)
         exit_hooks.append(partial(self.report, folder, last=True))
 
     def on_job_start(self, config: DictConfig, **kwargs: Any) -> None:

@@ -1,5 +1,6 @@
 """The cells of a study's grid: jobs that differ in nothing but a seed, and the figures that each ended with."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,13 +8,21 @@ from pathlib import Path
 import pandas as pd
 
 from salmon.runtime.store import open_artifact
-from salmon.tracking.metrics_file import METRICS, read_metrics
 from sweeps.collect import SweepJob
-from sweeps.curves import Curve, read_curve
+from sweeps.curves import Curve, read_curve, read_curves
 from sweeps.renamed_metrics import current_names
+from sweeps.seeds import is_seed, seed_of, split_override
 from sweeps.statistics import Estimate, mean_interval
 
 POLICIES = ("ppo", "dpo", "best_of_n")  # stages that make a policy; a job has one of them
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A figure, and the artifact that it was read from."""
+
+    value: float
+    source: Path
 
 
 @dataclass(frozen=True)
@@ -22,7 +31,7 @@ class Cell:
 
     axes: Mapping[str, str]
     jobs: tuple[SweepJob, ...]
-    figures: tuple[Mapping[str, float], ...]  # of each job, where it ended; none where it did not finish
+    figures: tuple[Mapping[str, Measured], ...]  # of each job, where it ended; none where it did not finish
 
     @property
     def name(self) -> str:
@@ -37,27 +46,44 @@ class Cell:
         """How many of its jobs the figures are about."""
         return f"{self.finished} of {len(self.jobs)}"
 
-    def estimate(self, figure: str) -> Estimate:
-        """Mean and interval over the jobs that have the figure."""
-        return mean_interval([each.get(figure) for each in self.figures])
+    @property
+    def finished_seeds(self) -> list[str]:
+        return [seed_of(job) for job in self.jobs if job.finished]
 
-    def curves(self, metric: str) -> dict[int, Curve]:
-        """Of each finished job, by its place in the cell."""
-        found = {
-            number: read_curve(path, metric)
-            for number, job in enumerate(self.jobs)
-            if job.finished and (path := policy(job.artifacts)) is not None
-        }
-        return {number: curve for number, curve in found.items() if curve.values}
+    def by_seed(self, figure: str) -> dict[str, Measured]:
+        """The figure of every job that has it, also where jobs share what was measured."""
+        return {seed_of(job): each[figure] for job, each in zip(self.jobs, self.figures, strict=True) if figure in each}
+
+    def distinct(self, figure: str) -> list[float]:
+        """A value for each artifact that was measured: seeds that share one, as all share an SFT policy, count once."""
+        return list({one.source: one.value for one in self.by_seed(figure).values()}.values())
+
+    def estimate(self, figure: str) -> Estimate:
+        """Mean and interval over the measurements of the figure."""
+        return mean_interval(self.distinct(figure))
+
+    @property
+    def policies(self) -> dict[str, Path]:
+        """Of each finished job the policy, by its seed; one that several seeds share once."""
+        found: dict[Path, str] = {}
+        for job in self.jobs:
+            if job.finished and (path := policy(job.artifacts)) is not None:
+                found.setdefault(path, seed_of(job))
+        return {seed: path for path, seed in found.items()}
+
+    def curves(self, metric: str) -> dict[str, Curve]:
+        """Of each policy that logged the metric, by seed."""
+        found = {seed: read_curve(path, metric) for seed, path in self.policies.items()}
+        return {seed: curve for seed, curve in found.items() if curve.values}
 
 
 def cells_of(jobs: Sequence[SweepJob]) -> list[Cell]:
     """All cells, those too of which no job has begun, in the order of their first jobs."""
-    settings = [dict(_setting(override) for override in job.overrides) for job in jobs]
+    settings = [dict(map(split_override, job.overrides)) for job in jobs]
     swept = [
         key
         for key in dict.fromkeys(key for each in settings for key in each)
-        if len({each.get(key) for each in settings}) > 1 and key.rpartition(".")[2] != "seed"
+        if len({each.get(key) for each in settings}) > 1 and not is_seed(key)
     ]
     members: dict[tuple[str, ...], list[SweepJob]] = {}
     for job, each in zip(jobs, settings, strict=True):
@@ -68,20 +94,24 @@ def cells_of(jobs: Sequence[SweepJob]) -> list[Cell]:
     ]
 
 
-def figures_of(job: SweepJob) -> dict[str, float]:
-    """Where the job ended: the last value of each held-out metric of its policy, and the figures of its evaluations."""
+def figures_of(job: SweepJob) -> dict[str, Measured]:
+    """Where the job ended: the last value of each held-out metric of its policy, and the figures of its evaluations.
+
+    What was not finite in the end is missing.
+    """
     if not job.finished:
         return {}
-    found: dict[str, float] = {}
+    found: dict[str, Measured] = {}
     path = policy(job.artifacts)
-    for row in map(current_names, read_metrics(path / METRICS)) if path is not None else []:
-        found |= {name: value for name, value in row.items() if name.startswith("held_out/") and value is not None}
+    for name, curve in (read_curves(path) if path is not None else {}).items():
+        if name.startswith("held_out/") and curve.end is not None and math.isfinite(curve.end):
+            found[name] = Measured(curve.end, path)
     for label, artifact in job.artifacts.items():
         if label.startswith("eval of "):
             found |= {
-                name: value
+                name: Measured(value, artifact)
                 for name, value in current_names(open_artifact(artifact).metrics).items()
-                if name.startswith("eval/") and value is not None
+                if name.startswith("eval/") and value is not None and math.isfinite(value)
             }
     return found
 
@@ -94,13 +124,14 @@ def policy(artifacts: Mapping[str, Path]) -> Path | None:
 def frame(cells: Sequence[Cell]) -> pd.DataFrame:
     """A row a job: axes, job, state, error, and every figure that any job has (empty where this one has not)."""
     rows = [
-        {**cell.axes, "job": job.name, "state": job.state, "error": job.error, **figures}
+        {
+            **cell.axes,
+            "job": job.name,
+            "state": job.state,
+            "error": job.error,
+            **{name: one.value for name, one in figures.items()},
+        }
         for cell in cells
         for job, figures in zip(cell.jobs, cell.figures, strict=True)
     ]
     return pd.DataFrame(rows)
-
-
-def _setting(override: str) -> tuple[str, str]:
-    key, _, value = override.partition("=")
-    return key.lstrip("+~"), value

@@ -38,9 +38,17 @@ class Curve:
 
 def read_curve(artifact: Path, metric: str) -> Curve:
     """The curve of a metric, empty where the artifact did not log it."""
-    rows = map(current_names, read_metrics(artifact / METRICS))
-    found = {row["step"]: row[metric] for row in rows if metric in row}
-    return Curve({step: math.nan if value is None else float(value) for step, value in sorted(found.items())})
+    return read_curves(artifact).get(metric, Curve({}))
+
+
+def read_curves(artifact: Path) -> dict[str, Curve]:
+    """The curves of all metrics that the artifact logged."""
+    found: dict[str, dict[int, float]] = {}
+    for row in map(current_names, read_metrics(artifact / METRICS)):
+        for name, value in row.items():
+            if name not in ("step", "time"):
+                found.setdefault(name, {})[row["step"]] = math.nan if value is None else float(value)
+    return {name: Curve(dict(sorted(values.items()))) for name, values in found.items()}
 
 
 def read_table(artifact: Path, name: str, last: bool) -> list[dict[str, Any]]:

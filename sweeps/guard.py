@@ -15,6 +15,7 @@ from salmon.errors import SalmonError
 from salmon.runtime.files import storage_errors
 from salmon.runtime.fingerprint import recorded
 from sweeps.collect import planned_overrides, read_plan
+from sweeps.seeds import sweeps_a_seed
 
 _NO_MATTER = ("name", "launch", "paths", "tracking")  # to what a job makes
 _held: dict[Path, FileLock] = {}  # until the process ends
@@ -53,6 +54,7 @@ class Grid:
 
     impossible: dict[str, str]  # cell -> why its config is refused
     equal: list[list[str]]  # cells with the same stages and settings: an axis changes nothing
+    seeded: bool  # whether a seed is swept, or there is one cell only
 
 
 def check_grid(config: DictConfig) -> Grid:
@@ -70,4 +72,5 @@ def check_grid(config: DictConfig) -> Grid:
         else:
             settings = {key: value for key, value in recorded(cfg).items() if key not in _NO_MATTER}
             by_config.setdefault(json.dumps(settings, sort_keys=True), []).append(name)
-    return Grid(impossible, [names for names in by_config.values() if len(names) > 1])
+    seeded = len(cells) < 2 or sweeps_a_seed(cells)
+    return Grid(impossible, [names for names in by_config.values() if len(names) > 1], seeded)

@@ -54,6 +54,22 @@ def paired_difference(values: dict[int, float | None], others: dict[int, float |
     return mean_interval([None if x is None or y is None else x - y for x, y in pairs])
 
 
+def unpaired_difference(values: Sequence[float], others: Sequence[float]) -> Estimate:
+    """Mean of ``values`` minus mean of ``others`` with Welch's interval; ``n`` is the smaller number of the two."""
+    mine, theirs = mean_interval(values), mean_interval(others)
+    n = min(mine.n, theirs.n)
+    if mine.mean is None or theirs.mean is None:
+        return Estimate(None, None, 0)
+    if n == 1:
+        return Estimate(mine.mean - theirs.mean, None, 1)
+    if mine.half_width == theirs.half_width == 0:  # without spread there are no degrees of freedom
+        return Estimate(mine.mean - theirs.mean, 0.0, n)
+    from scipy.stats import ttest_ind
+
+    found = ttest_ind(values, others, equal_var=False).confidence_interval(0.95)
+    return Estimate(mine.mean - theirs.mean, float(found.high - found.low) / 2, n)
+
+
 def direction(change: Estimate) -> str:
     """What an estimate says about "it rose": ``yes`` and ``no`` where the interval leaves 0 out, else ``unclear``.
 

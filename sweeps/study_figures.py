@@ -17,7 +17,7 @@ from salmon.tracking.plot_style import (
     say_no_data,
 )
 from sweeps.cells import Cell
-from sweeps.curves import KL, REWARD
+from sweeps.frontier import frontier_paths
 from sweeps.statistics import Estimate
 
 if TYPE_CHECKING:
@@ -38,13 +38,12 @@ def draw_frontier(path: Path, cells: Sequence[Cell]) -> list[Path]:
     for cell in cells:
         colour = line_style(groups.index(without_model(cell)))["color"]
         marker = line_style(models.index(cell.axes.get("model", "")))["marker"]
-        rewards, kls = cell.curves(REWARD), cell.curves(KL)
         label: str | None = cell.name
-        for number in rewards.keys() & kls.keys():
-            steps = sorted(rewards[number].values.keys() & kls[number].values.keys())
-            x, y = ([curve[number].values[step] for step in steps] for curve in (kls, rewards))
-            axes.plot(x, y, color=colour, linewidth=1, alpha=0.5)
-            axes.plot(x[-1:], y[-1:], color=colour, marker=marker, linestyle="", markersize=7, label=label)
+        for path in frontier_paths(cell):
+            axes.plot(path.kl, path.reward, color=colour, linewidth=1, alpha=0.5)
+            axes.plot(
+                path.kl[-1:], path.reward[-1:], color=colour, marker=marker, linestyle="", markersize=7, label=label
+            )
             label = None  # once a cell
     axes.set_xlabel("KL from the SFT policy (nats/response)")
     axes.set_ylabel("held-out reward, under the cell's own principles")

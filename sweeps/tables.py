@@ -10,18 +10,21 @@ from sweeps.statistics import Estimate
 MISSING = "n/a"
 LEGEND = (
     "`a → b (c ± d)`: mean over seeds before training, after the last update, and of the change (last minus "
-    "first of the same seed) with its 95 % interval by Student's t. A single seed has no interval (`± ?`); `n=` "
-    f"stands where not every finished seed has the figure, `{MISSING}` where none has."
+    "first of the same seed) with its 95 % interval by Student's t. `n = 1`: one measurement, so chance is not "
+    "excluded. `n = …` also stands where the figure has another number of measurements than finished seeds: a seed "
+    f"lacks it, or seeds share what was measured. `{MISSING}`: none has it."
 )
 
 
 def interval(estimate: Estimate, digits: int, sign: bool = False, seeds: int | None = None) -> str:
-    """``0.512 ± 0.031``; with ``seeds``, says when the mean is over another number of them."""
+    """``0.512 ± 0.031``, or ``0.512, n = 1``; with ``seeds``, says when the mean is over another number of them."""
     if estimate.mean is None:
         return MISSING
     mean = f"{estimate.mean:+.{digits}f}" if sign else f"{estimate.mean:.{digits}f}"
-    half = "?" if estimate.half_width is None else f"{estimate.half_width:.{digits}f}"
-    return f"{mean} ± {half}" + (f", n={estimate.n}" if seeds is not None and estimate.n != seeds else "")
+    if estimate.half_width is None:
+        return f"{mean}, n = {estimate.n}"
+    other = seeds is not None and estimate.n != seeds
+    return f"{mean} ± {estimate.half_width:.{digits}f}" + (f", n = {estimate.n}" if other else "")
 
 
 def change_cell(measured: ArmMetric, digits: int, seeds: int) -> str:

@@ -14,6 +14,7 @@ from sweeps.curves import KL, LENGTH, SCORE
 from sweeps.figures import CurvePanel
 from sweeps.renamed_metrics import current_names
 from sweeps.reports.document import Document, jobs_of, numbers_of
+from sweeps.seeds import seed_notes
 from sweeps.settings import ReportSettings
 from sweeps.statistics import mean_interval
 from sweeps.tables import LEGEND, MISSING, change_cell, interval, jobs_section
@@ -72,7 +73,12 @@ def ablations(jobs: Sequence[SweepJob], settings: ReportSettings) -> Document:
     )
     return Document(
         "Ablations",
-        [jobs_section(jobs), markdown_table(header, rows), f"{LEGEND} {notes}"],
+        [
+            jobs_section(jobs),
+            *seed_notes(jobs, {arm.name: [str(seed) for seed in arm.finished] for arm in arms}),
+            markdown_table(header, rows),
+            f"{LEGEND} {notes}",
+        ],
         ["The picture has the PPO arms only: other policies have no updates."],
         {"jobs": jobs_of(jobs), "arms": numbers},
         panels,

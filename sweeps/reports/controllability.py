@@ -10,6 +10,7 @@ from sweeps.curves import KL, LENGTH, SCORE
 from sweeps.figures import CurvePanel
 from sweeps.reports.document import Document, jobs_of, numbers_of
 from sweeps.reports.samples import samples_section
+from sweeps.seeds import seed_notes
 from sweeps.settings import ReportSettings
 from sweeps.statistics import apart, direction, paired_difference
 from sweeps.tables import LEGEND, MISSING, change_cell, interval, jobs_section
@@ -31,6 +32,7 @@ def controllability(jobs: Sequence[SweepJob], settings: ReportSettings) -> Docum
     lengths = _lengths(arms, table)
     sections = [
         jobs_section(jobs),
+        *seed_notes(jobs, {arm.name: [str(seed) for seed in arm.finished] for arm in arms}),
         markdown_table(
             [
                 "arm",

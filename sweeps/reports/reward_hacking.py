@@ -9,8 +9,9 @@ from sweeps.collect import SweepJob
 from sweeps.figures import CurvePanel
 from sweeps.reports.document import Document, jobs_of, numbers_of
 from sweeps.reports.samples import samples_section
+from sweeps.seeds import seed_notes
 from sweeps.settings import ReportSettings
-from sweeps.statistics import paired_difference
+from sweeps.statistics import direction, paired_difference
 from sweeps.tables import LEGEND, change_cell, interval, jobs_section
 
 QUALITY = {
@@ -29,6 +30,7 @@ def reward_hacking(jobs: Sequence[SweepJob], settings: ReportSettings) -> Docume
     ends = _ends(table.get(settings.without, {}).get(rate), table.get(settings.told, {}).get(rate), settings)
     sections = [
         jobs_section(jobs),
+        *seed_notes(jobs, {arm.name: [str(seed) for seed in arm.finished] for arm in arms}),
         markdown_table(
             ["arm", "seeds", "hack rate, held out", "hack rate, last rollouts", *quality.values()],
             [
@@ -94,8 +96,13 @@ def _ends(without: ArmMetric | None, told: ArmMetric | None, settings: ReportSet
         }
     ratio = kept.mean / plain.mean
     answer = "yes" if ratio <= TARGET else "no"
+    chance = {
+        "yes": "The difference by seed goes the other way, beyond its interval.",
+        "no": "The difference by seed is beyond its interval.",
+        "unclear": "**Chance is not excluded**: the difference by seed has an interval that holds 0, or n = 1.",
+    }[direction(difference)]
     return {
-        "text": f"{text}Ratio {ratio:.2f}. At most half with the intervention? **{answer}**.",
+        "text": f"{text}Ratio {ratio:.2f}. At most half with the intervention, by the means? **{answer}**. {chance}",
         "ratio": ratio,
         **numbers,
     }

@@ -1,6 +1,6 @@
 """The report of any study: what each cell of the grid ended with, over its seeds."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 import pandas as pd
@@ -10,17 +10,22 @@ from sweeps.cells import Cell, cells_of, frame
 from sweeps.collect import SweepJob
 from sweeps.curves import KL, LENGTH, REWARD, UNITS
 from sweeps.figures import CurvePanel
+from sweeps.ranking import ranking
 from sweeps.reports.document import Document, jobs_of
+from sweeps.seeds import seed_notes
 from sweeps.settings import ReportSettings
 from sweeps.statistics import Estimate
 from sweeps.study_figures import draw_frontier, draw_heat_map, draw_scaling
 from sweeps.tables import interval, jobs_section
 
 NOTE = (
-    "Mean over the cell's finished seeds ± its 95 % interval by Student's t (`± ?`: one seed; `n=`: seeds that "
-    "have the figure, where not all do; `n/a`: none has). Rewards are scores under the cell's own principles: "
-    "compare them between cells only where principles and reward model are the same."
+    "Mean over the cell's finished seeds ± its 95 % interval by Student's t. `n = 1`: one measurement, so chance is "
+    "not excluded; `n = …` also where a figure has another number of measurements than finished seeds, since a seed "
+    "lacks it or the seeds share what was measured (one SFT policy, one reward model); `n/a`: none has it. Rewards are "
+    "scores under the cell's own principles: compare them between cells only where principles and reward model are "
+    "the same."
 )
+RANKS = "## Highest means, and what the intervals allow to say"
 
 
 def study(jobs: Sequence[SweepJob], settings: ReportSettings) -> Document:
@@ -28,11 +33,7 @@ def study(jobs: Sequence[SweepJob], settings: ReportSettings) -> Document:
     table = frame(cells)
     shown = columns(table)
     estimates = {cell.name: {figure: cell.estimate(figure) for figure in shown} for cell in cells}
-    rows = [
-        [*cell.axes.values(), cell.seeds, *(_text(estimates[cell.name][figure], cell) for figure in shown)]
-        for cell in cells
-    ]
-    header = [*cells[0].axes, "seeds", *map(short, shown)]
+    header, rows = cell_table(cells, shown)
     curves = {metric: {cell.name: cell.curves(metric) for cell in cells} for metric in UNITS}
     benchmarks = [figure for figure in shown if figure.startswith("eval/")]
     pictures = {"frontier": partial(draw_frontier, cells=cells)}
@@ -42,7 +43,13 @@ def study(jobs: Sequence[SweepJob], settings: ReportSettings) -> Document:
         pictures["scaling"] = partial(draw_scaling, cells=cells, figures=benchmarks or [REWARD, KL, LENGTH])
     return Document(
         "Study: " + ", ".join(cells[0].axes or ["one cell"]),
-        [jobs_section(jobs), markdown_table(header, rows), NOTE],
+        [
+            jobs_section(jobs),
+            *seed_notes(jobs, {cell.name: cell.finished_seeds for cell in cells}),
+            markdown_table(header, rows),
+            NOTE,
+            *_rank_section(estimates, shown),
+        ],
         [],
         {
             "jobs": jobs_of(jobs),
@@ -50,8 +57,36 @@ def study(jobs: Sequence[SweepJob], settings: ReportSettings) -> Document:
         },
         [CurvePanel(short(metric), unit, curves[metric]) for metric, unit in UNITS.items()],
         pictures,
-        {"report.csv": table.to_csv(index=False), "report.tex": latex_table(header, rows) + "\n"},
+        study_files(cells),
     )
+
+
+def cell_table(cells: Sequence[Cell], shown: Sequence[str]) -> tuple[list[str], list[list[str]]]:
+    """Header and rows: what was swept, the seeds, and the figures over them."""
+    rows = [
+        [*cell.axes.values(), cell.seeds, *(figure_text(cell.estimate(figure), cell) for figure in shown)]
+        for cell in cells
+    ]
+    return [*cells[0].axes, "seeds", *map(short, shown)], rows
+
+
+def study_files(cells: Sequence[Cell]) -> dict[str, str]:
+    """``report.csv``: every figure of every job; ``report.tex``: the table of cells."""
+    table = frame(cells)
+    header, rows = cell_table(cells, columns(table))
+    return {"report.csv": table.to_csv(index=False), "report.tex": latex_table(header, rows) + "\n"}
+
+
+def rank_sentences(estimates: Mapping[str, Mapping[str, Estimate]], shown: Sequence[str]) -> list[str]:
+    """The highest cell of each figure of which more may be better; none where no two cells have one."""
+    figures = [name for name in shown if name not in (KL, LENGTH)]
+    said = [ranking(short(name), {cell: row[name] for cell, row in estimates.items()}) for name in figures]
+    return [sentence for sentence in said if sentence]
+
+
+def _rank_section(estimates: Mapping[str, Mapping[str, Estimate]], shown: Sequence[str]) -> list[str]:
+    lines = [f"- {sentence}" for sentence in rank_sentences(estimates, shown)]
+    return [RANKS, "\n".join(lines)] if lines else []
 
 
 def columns(table: pd.DataFrame) -> list[str]:
@@ -74,5 +109,6 @@ def short(name: str) -> str:
     return name.removeprefix("held_out/").removeprefix("eval/").replace("principle_following/", "")
 
 
-def _text(estimate: Estimate, cell: Cell) -> str:
+def figure_text(estimate: Estimate, cell: Cell) -> str:
+    """A figure of a cell, as all tables have it."""
     return interval(estimate, 3, seeds=cell.finished)

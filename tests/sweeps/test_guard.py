@@ -105,6 +105,14 @@ def test_axes_that_change_nothing_are_named(axes, equal):
         assert check_grid(plan("model=tiny", **axes)).equal == equal
 
 
+def test_a_grid_without_a_swept_seed_is_told_apart():
+    with initialize_config_dir(CONF, version_base="1.3"):
+        assert not check_grid(plan("model=tiny", principles="paper,honest")).seeded
+        assert not check_grid(plan("model=tiny", "ppo.seed=3", principles="paper,honest")).seeded
+        assert check_grid(plan("model=tiny", ppo__seed="0,1")).seeded
+        assert check_grid(plan("model=tiny")).seeded, "one job is no study"
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "file",
@@ -118,7 +126,7 @@ def test_every_grid_of_ours_can_run_and_each_axis_changes_something(file):
     axes = {key: str(value) for key, value in sweeper.items()}
     with initialize_config_dir(CONF, version_base="1.3"):
         grid = check_grid(plan(f"+{file.parent.name}={file.stem}", **axes))
-    assert (grid.impossible, grid.equal) == ({}, [])
+    assert (grid.impossible, grid.equal, grid.seeded) == ({}, [], True)
 
 
 def test_job_folders_are_readable_distinct_and_short():

@@ -97,7 +97,7 @@ def test_a_failed_seed_is_named_and_leaves_no_interval(tmp_path):
     made = report(steered(tmp_path, failed={("concise", 1)}))
     assert "Jobs: 5 of 6 finished." in made.summary
     assert cells(made.summary, "concise1") == ["concise1", "failed", "NaN at step 3"]
-    assert cells(made.summary, "concise")[1:3] == ["1 of 2", "**0.500 → 0.900 (+0.400 ± ?)**"]
+    assert cells(made.summary, "concise")[1:3] == ["1 of 2", "**0.500 → 0.900 (+0.400, n = 1)**"]
     assert made.numbers["lengths"]["apart"] is None
     assert made.numbers["arms"]["concise"]["metrics"]["held_out/length"]["end"] == Estimate(10.0, None, 1)
 

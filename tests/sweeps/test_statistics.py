@@ -4,7 +4,16 @@ import math
 
 import pytest
 
-from sweeps.statistics import Estimate, apart, direction, mean_interval, paired_difference, t_quantile
+from sweeps.ranking import ranking
+from sweeps.statistics import (
+    Estimate,
+    apart,
+    direction,
+    mean_interval,
+    paired_difference,
+    t_quantile,
+    unpaired_difference,
+)
 
 
 def test_three_seeds():
@@ -59,3 +68,28 @@ def test_apart_takes_both_intervals_and_the_order():
     assert apart(long, short) is False, "the wrong way round"
     assert apart(short, Estimate(15.0, 3.0, 3)) is False, "they touch"
     assert apart(short, Estimate(15.0, None, 1)) is None
+
+
+def test_an_unpaired_difference_has_welchs_interval():
+    """Variances 1 and 9 of three each: standard error sqrt(1/3 + 3); (10/3)^2 / ((1/3)^2 / 2 + 3^2 / 2) = 2.4390."""
+    found = unpaired_difference([1.0, 2.0, 3.0], [7.0, 10.0, 13.0])
+    assert (found.mean, found.n) == (-8.0, 3)
+    assert found.half_width == pytest.approx(6.6446, abs=1e-4)  # t quantile 3.6394 at 2.4390 degrees
+    assert unpaired_difference([1.0, 1.0], [3.0, 3.0]) == Estimate(-2.0, 0.0, 2), "no spread, no degrees of freedom"
+    assert unpaired_difference([1.0], [3.0, 4.0]) == Estimate(-2.5, None, 1)
+    assert unpaired_difference([], [3.0]) == Estimate(None, None, 0)
+
+
+def test_the_highest_mean_is_not_called_higher_than_intervals_allow():
+    estimates = {
+        "a": Estimate(0.9, 0.1, 3),
+        "b": Estimate(0.75, 0.1, 3),
+        "c": Estimate(0.2, 0.1, 3),
+        "d": Estimate(0.1, None, 1),
+        "e": Estimate(None, None, 0),
+    }
+    assert ranking("x", estimates) == (
+        "x: a has the highest mean; above, by more than both intervals, c; not told apart, since the intervals "
+        "overlap, from b; not told apart, since one of the two has n = 1, from d."
+    )
+    assert ranking("x", {"a": estimates["a"], "e": estimates["e"]}) is None

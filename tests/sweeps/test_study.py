@@ -77,15 +77,27 @@ def test_cells_are_the_grid_without_its_seeds(sweep):
         ("big, honest", "0 of 2"),
     ]
     assert list(cells[0].axes) == ["model", "principles"], "what all jobs share is no axis, nor is the seed"
-    assert cells[0].figures[1] == {"held_out/reward": 3.0, "held_out/kl": 6.0, "held_out/length": 20.0}
+    assert {name: one.value for name, one in cells[0].figures[1].items()} == {
+        "held_out/reward": 3.0,
+        "held_out/kl": 6.0,
+        "held_out/length": 20.0,
+    }
 
 
 def test_means_have_intervals_and_missing_cells_are_missing(sweep):
     made = REPORTS["study"](read_sweep(sweep), settings_of(sweep))
     # 1 and 3: mean 2, t(1) = 12.706, deviation sqrt(2) / sqrt(2)
     assert table_row(made.summary, "small", "paper") == ["2 of 2", "2.000 ± 12.706", "4.000 ± 25.412", "20.000 ± 0.000"]
-    assert table_row(made.summary, "small", "honest") == ["1 of 2", "2.000 ± ?", "4.000 ± ?", "20.000 ± ?"]
+    assert table_row(made.summary, "small", "honest") == ["1 of 2", "2.000, n = 1", "4.000, n = 1", "20.000, n = 1"]
     assert table_row(made.summary, "big", "honest") == ["0 of 2", "n/a", "n/a", "n/a"]
+    assert "The finished seeds differ: 0, 1 (small, paper); 0 (small, honest; big, paper); none (big, honest)" in (
+        made.summary
+    )
+    assert (
+        "reward: big, paper has the highest mean; not told apart, since one of the two has n = 1, from "
+        "small, paper; small, honest." in made.summary
+    )
+    assert "kl: " not in made.summary, "more of it is not better"
     assert "Jobs: 4 of 8 finished." in made.summary and "| broken | failed | NaN at step 3 |" in made.summary
 
 
