@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pandas as pd
 
+from salmon.config.overrides import is_seed, split_override
 from salmon.runtime.store import open_artifact
 from sweeps.collect import SweepJob
 from sweeps.curves import Curve, read_curve, read_curves
 from sweeps.renamed_metrics import current_names
-from sweeps.seeds import is_seed, seed_of, split_override
+from sweeps.seeds import seed_of
 from sweeps.statistics import Estimate, mean_interval
 
 POLICIES = ("ppo", "dpo", "best_of_n")  # stages that make a policy; a job has one of them

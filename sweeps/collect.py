@@ -61,7 +61,7 @@ def read_sweep(folder: Path) -> list[SweepJob]:
     """Jobs in the order in which they were planned; a job without a folder is ``not started``.
 
     Raises:
-        SalmonError: the folder is not one of a multirun.
+        SalmonError: the folder is not one of a multirun, or no job of it is known.
     """
     multirun = read_plan(folder)
     jobs = {
@@ -76,6 +76,8 @@ def read_sweep(folder: Path) -> list[SweepJob]:
         for overrides in planned
         if frozenset(overrides) not in started
     ]
+    if not jobs and not waiting:
+        raise SalmonError(f"{folder}: no job of this multirun has begun, and multirun.yaml does not say which it has")
     order = {frozenset(overrides): place for place, overrides in enumerate(planned)}
     return sorted([*jobs.values(), *waiting], key=lambda job: order.get(frozenset(job.overrides), len(order)))
 

@@ -16,10 +16,12 @@ os.environ.setdefault("WANDB_DISABLE_WEAVE", "true")  # else it advertises itsel
 import wandb
 from omegaconf import OmegaConf
 
+from salmon.config.overrides import is_seed
 from salmon.config.register import CONF, ROOT
 from salmon.errors import SalmonError
 from salmon.runtime.console import configure_console, escape_unprintable
 from salmon.runtime.files import storage_errors, write_text_atomic
+from salmon.tracking.run_description import CELL
 from sweeps.curves import UNITS
 from sweeps.job_files import read_composed
 
@@ -46,17 +48,18 @@ BENCHMARKS = {
 
 
 def axes_of(study: str) -> list[str]:
-    """Config keys that the study sweeps, without seeds; the principle set where nothing is known of it."""
+    """Config keys that the study sweeps, without seeds; where nothing is known of it, the key that has all of them."""
     for path in (ROOT / "sweeps" / f"{study}.yaml", Path(CONF) / "experiment" / f"{study}.yaml"):
         if path.is_file():
             params = OmegaConf.select(read_composed(path, "Correct it"), "hydra.sweeper.params") or {}
-            keys = [str(key).lstrip("+") for key in params if str(key).rpartition(".")[2] != "seed"]
+            keys = [key for key in (str(key).lstrip("+") for key in params) if not is_seed(key)]
             return [NAMED_BY.get(key, key) for key in keys]
-    return ["principles.name"]
+    return [CELL]
 
 
-def sections(axis: str) -> list[ws.Section]:
-    """Panels in the order in which a PPO study is read; a line is a choice of ``axis``, its band the seeds'."""
+def sections(axes: Sequence[str]) -> list[ws.Section]:
+    """Panels in the order in which a PPO study is read; a line is a choice on the first axis, its band the seeds'."""
+    axis = axes[0]
 
     def line(title: str, metric: str) -> wr.LinePlot:
         return wr.LinePlot(
@@ -90,6 +93,13 @@ def sections(axis: str) -> list[ws.Section]:
                 line("KL, held-out prompts", "held_out/kl"),
                 wr.ScatterPlot(
                     title="reward against KL", x=wr.SummaryMetric("held_out/kl"), y=wr.SummaryMetric("held_out/reward")
+                ),
+                wr.ParallelCoordinatesPlot(
+                    title="what was swept, and what came of it",
+                    columns=[
+                        wr.ParallelCoordinatesPlotColumn(metric=metric)
+                        for metric in (*map(wr.Config, axes), *map(wr.SummaryMetric, UNITS))
+                    ],
                 ),
                 line("score in rollouts", "objective/score"),
                 line("KL in rollouts", "objective/kl"),
@@ -139,13 +149,19 @@ def study_workspace(study: str, entity: str, project: str) -> ws.Workspace:
         entity=entity,
         project=project,
         name=f"Study {study}",
-        sections=sections(axes[0]),
+        sections=sections(axes),
         runset_settings=ws.RunsetSettings(
             filters=[ws.Metric("Group") == study],
             groupby=[ws.Config(axis) for axis in axes],
-            pinned_columns=[f"summary:{metric}" for metric in UNITS],
+            pinned_columns=[*map(config_column, axes), *(f"summary:{metric}" for metric in UNITS)],
         ),
     )
+
+
+def config_column(key: str) -> str:
+    """The column of a setting in W&B's table of runs, where ``.value`` stands behind the first part of the key."""
+    first, _, rest = key.partition(".")
+    return f"config:{first}.value{f'.{rest}' if rest else ''}"
 
 
 def study_report(study: str, entity: str, project: str) -> wr.Report:
@@ -159,7 +175,7 @@ def study_report(study: str, entity: str, project: str) -> wr.Report:
         groupby=[f"config.{axis}" for axis in axes],
     )
     blocks: list = [wr.P(f"Runs of the W&B group {study}, by {', '.join(axes)}. Lines are means over seeds.")]
-    for section in sections(axes[0]):
+    for section in sections(axes):
         blocks += [wr.H2(section.name), wr.PanelGrid(runsets=[runs], panels=list(section.panels))]
     return wr.Report(entity=entity, project=project, title=f"Study {study}", blocks=blocks)
 

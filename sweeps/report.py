@@ -3,51 +3,35 @@
 import argparse
 import logging
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-
-from omegaconf import OmegaConf
 
 from salmon.errors import SalmonError
 from salmon.runtime.console import configure_console, escape_unprintable
-from sweeps.collect import SweepJob, read_plan, read_sweep
-from sweeps.reports.ablations import ablations
-from sweeps.reports.controllability import controllability
-from sweeps.reports.document import Document
-from sweeps.reports.reward_hacking import reward_hacking
-from sweeps.reports.study import study
-from sweeps.settings import ReportSettings, read_settings
+from salmon.view.command import write_page
+from sweeps.cells import cells_of
+from sweeps.collect import read_sweep
+from sweeps.page.study import STUDY
+from sweeps.reports.kinds import REPORTS, settings_of
+from sweeps.reports.study import study_files
+from sweeps.settings import ReportSettings
 
 log = logging.getLogger("salmon")
-
-REPORTS: dict[str, Callable[[Sequence[SweepJob], ReportSettings], Document]] = {
-    "study": study,
-    "controllability": controllability,
-    "reward_hacking": reward_hacking,
-    "ablations": ablations,
-}
 
 
 def write_report(folder: Path, settings: ReportSettings, last: bool) -> None:
     """Write the report into the sweep's folder.
 
     Args:
-        last: no job is left to run; then with pictures, which take seconds, and with its table on the console.
+        last: no job is left to run; then with pictures and the page, which take seconds, and its table on the console.
     """
-    document = REPORTS[settings.kind](read_sweep(folder), settings)
+    jobs = read_sweep(folder)
+    document = replace(REPORTS[settings.kind](jobs, settings), files=study_files(cells_of(jobs)))
     path = document.write(folder, pictures=last)
     if last:
         log.info("\n%s\n\nreport: %s", document.summary, path)
-
-
-def settings_of(folder: Path) -> ReportSettings:
-    """The options of the callback with which the sweep ran.
-
-    Raises:
-        SalmonError: the folder is no multirun's.
-    """
-    callback = OmegaConf.select(read_plan(folder), "hydra.callbacks.sweep") or {}
-    return read_settings({key: value for key, value in callback.items() if key != "_target_"})
+        log.info("page:   %s", write_page(folder, STUDY))
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

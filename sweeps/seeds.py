@@ -2,23 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 
+from salmon.config.overrides import is_seed, split_override
 from sweeps.collect import SweepJob
 
 NO_SEEDS = (
     "No seed is swept, so every cell is one run (n = 1): no interval tells what the settings did from chance. "
     "Sweep one as well, for instance ppo.seed=0,1,2; finished jobs of the same seed are found in the store"
 )
-
-
-def is_seed(key: str) -> bool:
-    """Whether a setting is what a study repeats, not what it varies: ``seed``, ``ppo.seed``."""
-    return key.rpartition(".")[2] == "seed"
-
-
-def split_override(override: str) -> tuple[str, str]:
-    """Key and value of an override of Hydra's."""
-    key, _, value = override.partition("=")
-    return key.lstrip("+~"), value
 
 
 def seed_of(job: SweepJob) -> str:

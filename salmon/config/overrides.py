@@ -81,3 +81,14 @@ def _misspelt(words: Sequence[str]) -> Iterator[str]:
                 close = get_close_matches(name, known, n=1, cutoff=0.5)
                 hint = f" (did you mean {close[0]}?)" if close else ""
                 yield f"{shown(word)} names no choice of {group}{hint}; there are {', '.join(known)}"
+
+
+def split_override(override: str) -> tuple[str, str]:
+    """Key and value of an override of Hydra's."""
+    key, _, value = override.partition("=")
+    return key.lstrip("+~"), value
+
+
+def is_seed(key: str) -> bool:
+    """Whether a setting is what a study repeats, not what it varies: ``seed``, ``ppo.seed``."""
+    return key.rpartition(".")[2] == "seed"

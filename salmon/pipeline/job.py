@@ -23,8 +23,10 @@ from salmon.pipeline.preflight import preflight
 from salmon.pipeline.registry import STAGES
 from salmon.pipeline.report import closing_report
 from salmon.runtime.files import storage_errors, write_json_atomic
+from salmon.runtime.foreign import read_yaml
 from salmon.runtime.status import StatusFile
 from salmon.sampling.sampler import Sampler, transformers_sampler
+from salmon.tracking.run_description import cell_of
 from salmon.tracking.wandb_environment import check_environment
 
 if TYPE_CHECKING:
@@ -61,7 +63,7 @@ def run_job(cfg: Config, resolved: dict[str, Any], folder: Path) -> None:
 
 def _run_and_report(cfg: Config, resolved: dict[str, Any], sampler: Sampler, folder: Path) -> None:
     resolved = {key: value for key, value in resolved.items() if key != "paths"}  # local paths concern nobody else
-    pipeline = Pipeline(cfg, resolved, lambda: _base(cfg), sampler, partial(preflight, cfg))
+    pipeline = Pipeline(cfg, resolved, lambda: _base(cfg), sampler, partial(preflight, cfg), cell_of(overrides(folder)))
     status = StatusFile(folder / "status.json")
     log.addHandler(status)
     began = time.perf_counter()
@@ -93,6 +95,12 @@ def _show(cfg: Config, executions: list[Execution], folder: Path, seconds: float
     for stage in dict.fromkeys(name for name in made_by if made_by.count(name) > 1):
         STAGES[stage].draw_overview(folder)
     print(closing_report(cfg, executions, folder, seconds))
+
+
+def overrides(folder: Path) -> list[str]:
+    """What the job was asked for, as Hydra wrote it down; nothing where it was started without Hydra."""
+    file = folder / ".hydra" / "overrides.yaml"
+    return [str(word) for word in read_yaml(file, list)] if file.exists() else []
 
 
 @contextmanager

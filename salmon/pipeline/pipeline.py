@@ -20,7 +20,7 @@ from salmon.runtime.fingerprint import fingerprint
 from salmon.runtime.progress import format_duration
 from salmon.runtime.store import Artifact, Store
 from salmon.stage.spec import StageSpec
-from salmon.tracking.run_description import RunDescription
+from salmon.tracking.run_description import CELL, RunDescription
 from salmon.tracking.tracker import Tracker, start_tracking
 
 if TYPE_CHECKING:
@@ -49,6 +49,7 @@ class Pipeline:
     sampler: "Sampler"
     # Tries the base for the stages that will be made, before the first of them.
     preflight: Callable[[Sequence[str], Callable[[], "SharedModel"]], None] = lambda stages, base: None
+    cell: str = ""  # what was asked of the job, without its seeds; for trackers
     executions: list[Execution] = field(default_factory=list)
     unfinished: list[str] = field(default_factory=list)  # what lacks in stages that no other one waits for
     _shared: "SharedModel | None" = None
@@ -260,7 +261,7 @@ class Pipeline:
         run = RunDescription(
             spec.name,
             work,
-            self.resolved,
+            {**self.resolved, CELL: self.cell},
             group=cfg.tracking.group or cfg.name,
             name=f"{cfg.name}-s{cfg.seed}-{label}".replace(" ", "-"),
             tags=[cfg.model.name, cfg.principles.name, *cfg.tracking.tags],

@@ -1,8 +1,12 @@
 """Removes from a config what must not leave this machine: absolute paths and passwords in URLs."""
 
+import re
 from pathlib import Path, PurePath
 from typing import Any
 from urllib.parse import urlsplit
+
+_STOP = r"\s/,;'\"\[\](){}<>&"  # what a folder's name is not expected to have
+_PATH = re.compile(rf"(?<![\w./:])(?:~|/[^{_STOP}]+)(?:/[^{_STOP}]+)*/(?=[^{_STOP}])")
 
 
 def redact(value: Any) -> Any:
@@ -24,6 +28,11 @@ def redact(value: Any) -> Any:
     if "://" in value and "@" in urlsplit(value).netloc:
         return value.replace(urlsplit(value).netloc.rpartition("@")[0], "***", 1)
     return value
+
+
+def redact_within(text: str) -> str:
+    """The text with every absolute path in it cut to its last part (``.../name``)."""
+    return _PATH.sub(".../", text)
 
 
 def _is_absolute(value: str) -> bool:

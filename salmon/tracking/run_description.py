@@ -1,11 +1,23 @@
 """What a tracker is told of the stage execution that it records."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from salmon.config.overrides import is_seed, split_override
 from salmon.runtime.store import Artifact
+from salmon.tracking.redaction import redact_within
+
+CELL = "cell"  # key of a run's config in W&B, by which runs are grouped over their seeds
+WHERE = ("paths", "hydra", "tracking", "launch")  # of overrides: where files lie and who is told, not what is done
+
+
+def cell_of(overrides: Sequence[str]) -> str:
+    """What was asked of a job, without its seeds, as one text: equal for all jobs of a cell of a study."""
+    asked = [(key, value) for key, value in map(split_override, overrides) if not is_seed(key)]
+    kept = [f"{key}={redact_within(value)}" for key, value in asked if key.partition(".")[0] not in WHERE]
+    return ", ".join(kept) or "default"
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from pathlib import Path
 from salmon.errors import Findings, SalmonError
 from salmon.runtime.files import storage_errors, write_text_atomic
 from salmon.view.kinds import page_kind_of
+from salmon.view.page import PageKind
 from salmon.view.render import html_of
 
 RUNS = Path("runs")  # where jobs and sweeps are by default
@@ -41,13 +42,16 @@ def run_view_command(arguments: Sequence[str]) -> str:
     return shown
 
 
-def write_page(folder: Path) -> Path:
+def write_page(folder: Path, kind: PageKind | None = None) -> Path:
     """Write the page of a folder; the file.
+
+    Args:
+        kind: of the folder, where it is known.
 
     Raises:
         SalmonError: the folder has no page, something in it is damaged, or the page cannot be written.
     """
-    kind = page_kind_of(folder)
+    kind = kind or page_kind_of(folder)
     file = kind.file(folder)
     html = html_of(kind.page(folder))
     with storage_errors(file.parent):

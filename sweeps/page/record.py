@@ -6,13 +6,12 @@ from pathlib import Path
 
 from omegaconf import OmegaConf
 
-from salmon.errors import SalmonError
+from salmon.config.overrides import is_seed
 from sweeps.cells import Cell, cells_of, frame
 from sweeps.collect import SweepJob, read_plan, read_sweep
 from sweeps.compare import flat
-from sweeps.report import REPORTS, settings_of
+from sweeps.reports.kinds import REPORTS, settings_of
 from sweeps.reports.study import columns, rank_sentences, study_files
-from sweeps.seeds import is_seed
 from sweeps.statistics import Estimate
 
 NO_SETTING = ("paths", "hydra", "name", "tracking", "launch")  # where files lie and what runs are called
@@ -34,11 +33,9 @@ class StudyRecord:
 
 
 def read_study(folder: Path) -> StudyRecord:
-    """Raises ``SalmonError`` where the folder is no multirun's, or has no job that was planned or begun."""
+    """Raises ``SalmonError`` where the folder is no multirun's, or has no job."""
     plan = read_plan(folder)
     jobs = read_sweep(folder)
-    if not jobs:
-        raise SalmonError(f"{folder}: no job was planned or begun here, so there is nothing to show")
     cells = cells_of(jobs)
     figures = columns(frame(cells))
     task, own = (list(OmegaConf.select(plan, f"hydra.overrides.{key}") or ()) for key in ("task", "hydra"))

@@ -57,7 +57,6 @@ def study(jobs: Sequence[SweepJob], settings: ReportSettings) -> Document:
         },
         [CurvePanel(short(metric), unit, curves[metric]) for metric, unit in UNITS.items()],
         pictures,
-        study_files(cells),
     )
 
 

@@ -17,7 +17,7 @@ from sweeps.dashboard import axes_of, study_report, study_workspace
         ("principles_by_size", ["model.name", "principles.name"]),
         ("controllability", ["principles.name"]),
         ("ablations", ["name"]),
-        ("a group of mine", ["principles.name"]),
+        ("a group of mine", ["cell"]),
     ],
 )
 def test_axes_are_those_of_the_study_without_its_seeds(study, axes):
@@ -31,8 +31,27 @@ def test_the_workspace_has_the_studys_runs_by_its_axes():
         assert key in text, "nested config, as W&B stores it"
 
 
+def test_what_was_swept_is_chosen_already():
+    workspace = study_workspace("principles_by_size", "team", "salmon")
+    assert workspace.runset_settings.pinned_columns[:3] == [
+        "run:displayName",
+        "config:model.value.name",
+        "config:principles.value.name",
+    ]
+    panels = [panel for section in workspace.sections for panel in section.panels]
+    (plot,) = [panel for panel in panels if isinstance(panel, dashboard.wr.ParallelCoordinatesPlot)]
+    assert [column.metric.name for column in plot.columns] == [
+        "model.name",
+        "principles.name",
+        "held_out/reward",
+        "held_out/kl",
+        "held_out/length",
+    ]
+    assert dashboard.config_column("cell") == "config:cell.value"
+
+
 def test_panels_are_about_metrics_that_exist():
-    panels = [panel for section in dashboard.sections("principles.name") for panel in section.panels]
+    panels = [panel for section in dashboard.sections(["principles.name"]) for panel in section.panels]
     lines = [panel for panel in panels if isinstance(panel, dashboard.wr.LinePlot)]
     assert {line.x for line in lines} == {"ppo/step"}
     assert [name for line in lines for name in line.y if find(name, "ppo") is None] == []

@@ -8,7 +8,8 @@ from salmon.errors import SalmonError
 from sweeps.collect import read_sweep
 from sweeps.curves import Curve
 from sweeps.figures import band
-from sweeps.report import REPORTS, main, settings_of
+from sweeps.report import main
+from sweeps.reports.kinds import REPORTS, settings_of
 from sweeps.statistics import Estimate
 from tests.sweeps.sweep_folders import add_artifact, add_job, arm_config, make_sweep
 

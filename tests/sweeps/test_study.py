@@ -10,7 +10,8 @@ from PIL import Image
 
 from sweeps.cells import cells_of
 from sweeps.collect import read_sweep
-from sweeps.report import REPORTS, main, settings_of
+from sweeps.report import main
+from sweeps.reports.kinds import REPORTS, settings_of
 from sweeps.reports.study import columns, short
 from tests.sweeps.sweep_folders import add_artifact, add_job, arm_config, make_sweep
 

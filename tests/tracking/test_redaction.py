@@ -2,7 +2,9 @@
 
 from pathlib import Path
 
-from salmon.tracking.redaction import redact
+import pytest
+
+from salmon.tracking.redaction import redact, redact_within
 
 
 def test_the_config_tells_no_paths_and_no_passwords(monkeypatch, tmp_path: Path) -> None:
@@ -27,3 +29,15 @@ def test_the_config_tells_no_paths_and_no_passwords(monkeypatch, tmp_path: Path)
         "mail": "a@b",
         "n": 3,
     }
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ("prompts.files=[/data/a.jsonl,~/b/c.jsonl]", "prompts.files=[.../a.jsonl,.../c.jsonl]"),
+        ("failed: /home/me/run/x.json: no such file", "failed: .../x.json: no such file"),
+        ("runs/store/sft, https://host/a/b and /no_think", "runs/store/sft, https://host/a/b and /no_think"),
+    ],
+)
+def test_paths_within_a_text_are_cut_to_their_last_part(text, kept):
+    assert redact_within(text) == kept
