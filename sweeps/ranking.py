@@ -8,9 +8,9 @@ SHOWN = 3  # names in a list of cells
 
 
 def ranking(title: str, estimates: Mapping[str, Estimate]) -> str | None:
-    """A sentence on the highest mean; None where fewer than two cells have the figure."""
+    """A sentence on the highest mean; None where fewer than two cells have the figure, or all the same."""
     known = {name: each for name, each in estimates.items() if each.mean is not None}
-    if len(known) < 2:
+    if len({each.mean for each in known.values()}) < 2:
         return None
     best = max(known, key=lambda name: known[name].mean or 0.0)
     answers = {name: apart(each, known[best]) for name, each in known.items() if name != best}

@@ -64,7 +64,7 @@ def frontier_chart(cells: Sequence[Cell]) -> Chart:
     layout = {
         "showlegend": False,
         "xaxis": {"title": {"text": "KL from the SFT policy (nats/response)"}, "rangemode": "tozero"},
-        "yaxis": {"title": {"text": "held-out reward, under the cell's own principles"}},
+        "yaxis": {"title": {"text": "held-out reward (score)"}},
     }
     summary = (
         "Held-out reward against KL: a line for each policy, from its start to the large mark where it ended. "

@@ -93,3 +93,4 @@ def test_the_highest_mean_is_not_called_higher_than_intervals_allow():
         "overlap, from b; not told apart, since one of the two has n = 1, from d."
     )
     assert ranking("x", {"a": estimates["a"], "e": estimates["e"]}) is None
+    assert ranking("x", {"a": estimates["a"], "b": estimates["a"]}) is None, "nothing is higher"
