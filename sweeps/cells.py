@@ -12,7 +12,7 @@ from salmon.runtime.store import open_artifact
 from sweeps.collect import SweepJob
 from sweeps.curves import Curve, read_curve, read_curves
 from sweeps.renamed_metrics import current_names
-from sweeps.seeds import seed_of
+from sweeps.seeds import seed_label
 from sweeps.statistics import Estimate, mean_interval
 
 POLICIES = ("ppo", "dpo", "best_of_n")  # stages that make a policy; a job has one of them
@@ -49,11 +49,13 @@ class Cell:
 
     @property
     def finished_seeds(self) -> list[str]:
-        return [seed_of(job) for job in self.jobs if job.finished]
+        return [seed_label(job) for job in self.jobs if job.finished]
 
     def by_seed(self, figure: str) -> dict[str, Measured]:
         """The figure of every job that has it, also where jobs share what was measured."""
-        return {seed_of(job): each[figure] for job, each in zip(self.jobs, self.figures, strict=True) if figure in each}
+        return {
+            seed_label(job): each[figure] for job, each in zip(self.jobs, self.figures, strict=True) if figure in each
+        }
 
     def distinct(self, figure: str) -> list[float]:
         """A value for each artifact that was measured: seeds that share one, as all share an SFT policy, count once."""
@@ -69,7 +71,7 @@ class Cell:
         found: dict[Path, str] = {}
         for job in self.jobs:
             if job.finished and (path := policy(job.artifacts)) is not None:
-                found.setdefault(path, seed_of(job))
+                found.setdefault(path, seed_label(job))
         return {seed: path for path, seed in found.items()}
 
     def curves(self, metric: str) -> dict[str, Curve]:

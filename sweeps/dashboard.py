@@ -94,13 +94,7 @@ def sections(axes: Sequence[str]) -> list[ws.Section]:
                 wr.ScatterPlot(
                     title="reward against KL", x=wr.SummaryMetric("held_out/kl"), y=wr.SummaryMetric("held_out/reward")
                 ),
-                wr.ParallelCoordinatesPlot(
-                    title="what was swept, and what came of it",
-                    columns=[
-                        wr.ParallelCoordinatesPlotColumn(metric=metric)
-                        for metric in (*map(wr.Config, axes), *map(wr.SummaryMetric, UNITS))
-                    ],
-                ),
+                _parallel_coordinates(axes),
                 line("score in rollouts", "objective/score"),
                 line("KL in rollouts", "objective/kl"),
             ],
@@ -140,6 +134,15 @@ def sections(axes: Sequence[str]) -> list[ws.Section]:
         ),
         ws.Section(name="6. Samples", panels=[wr.WeavePanelSummaryTable(table_name=SAMPLES)], is_open=False),
     ]
+
+
+def _parallel_coordinates(axes: Sequence[str]) -> wr.ParallelCoordinatesPlot:
+    """The swept settings, then what any two policies are compared by."""
+    metrics = (*map(wr.Config, axes), *map(wr.SummaryMetric, UNITS))
+    return wr.ParallelCoordinatesPlot(
+        title="what was swept, and what came of it",
+        columns=[wr.ParallelCoordinatesPlotColumn(metric=metric) for metric in metrics],
+    )
 
 
 def study_workspace(study: str, entity: str, project: str) -> ws.Workspace:

@@ -11,7 +11,7 @@ NO_SEEDS = (
 )
 
 
-def seed_of(job: SweepJob) -> str:
+def seed_label(job: SweepJob) -> str:
     """The seeds that the job was given, as one text; empty where it was given none."""
     seeds = sorted((key, value) for key, value in map(split_override, job.overrides) if is_seed(key))
     return seeds[0][1] if len(seeds) == 1 else ", ".join(f"{key}={value}" for key, value in seeds)

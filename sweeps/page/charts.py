@@ -47,7 +47,7 @@ def frontier_chart(cells: Sequence[Cell]) -> Chart:
                 {
                     "type": "scatter",
                     "mode": "lines+markers",
-                    "name": plain(cell.name),
+                    "name": chart_label(cell.name),
                     "meta": place,
                     "x": numbers(path.kl),
                     "y": numbers(path.reward),
@@ -87,7 +87,7 @@ def curve_chart(cells: Sequence[Cell]) -> Chart:
             | {
                 "y": {"column": f"curve/{place}/mean"},
                 "mode": "lines+markers",
-                "name": plain(cell.name),
+                "name": chart_label(cell.name),
                 "line": line,
                 "marker": {"color": style["color"], "symbol": style["symbol"], "size": 5, "maxdisplayed": 12},
             },
@@ -100,6 +100,6 @@ def curve_chart(cells: Sequence[Cell]) -> Chart:
     return Chart("Curves: mean of the seeds, and their range", summary, traces, layout)
 
 
-def plain(name: str) -> str:
+def chart_label(name: str) -> str:
     """A name as plotly shows it: its labels read a little HTML."""
     return name.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

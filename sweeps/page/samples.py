@@ -12,7 +12,7 @@ LONGEST = 2000  # characters shown of a response
 
 
 @dataclass(frozen=True)
-class Sample:
+class ShownResponse:
     """One response, with the score and the principles that it was scored by, where the stage recorded them."""
 
     response: str
@@ -29,7 +29,7 @@ class Sample:
 @dataclass(frozen=True)
 class Samples:
     prompts: Sequence[str]
-    answers: Mapping[str, Mapping[int, Sample]]  # who answered -> place of the prompt -> response
+    answers: Mapping[str, Mapping[int, ShownResponse]]  # who answered -> place of the prompt -> response
     seeds: Mapping[str, str]  # who answered -> the seed whose responses these are
 
     @property
@@ -48,7 +48,7 @@ class Samples:
 
 def samples_of(cells: Sequence[Cell]) -> Samples:
     """The last responses of each cell's first finished seed, and those of the first cell before training."""
-    answers: dict[str, Mapping[str, Sample]] = {}
+    answers: dict[str, Mapping[str, ShownResponse]] = {}
     seeds: dict[str, str] = {}
     for cell in cells:
         for seed, path in list(cell.policies.items())[:1]:
@@ -64,11 +64,11 @@ def samples_of(cells: Sequence[Cell]) -> Samples:
     return Samples(prompts, numbered, seeds)
 
 
-def _by_prompt(rows: Sequence[Mapping[str, Any]]) -> dict[str, Sample]:
+def _by_prompt(rows: Sequence[Mapping[str, Any]]) -> dict[str, ShownResponse]:
     return {str(row["prompt"]): _sample(row) for row in rows}
 
 
-def _sample(row: Mapping[str, Any]) -> Sample:
+def _sample(row: Mapping[str, Any]) -> ShownResponse:
     text, score = str(row["response"]), row.get("score")
     cut = text if len(text) <= LONGEST else f"{text[:LONGEST]} […]"
-    return Sample(cut, score if isinstance(score, int | float) else None, str(row.get("principles", "")))
+    return ShownResponse(cut, score if isinstance(score, int | float) else None, str(row.get("principles", "")))

@@ -9,7 +9,7 @@ from salmon.config.register import CONF
 from sweeps.cells import cells_of
 from sweeps.collect import NOT_STARTED, SweepJob, read_sweep
 from sweeps.differences import Difference, Pairing, difference
-from sweeps.seeds import seed_notes, seed_of
+from sweeps.seeds import seed_label, seed_notes
 from sweeps.statistics import Estimate
 from tests.sweeps.sweep_folders import add_artifact, add_job, arm_config, make_sweep
 
@@ -28,9 +28,9 @@ def test_every_study_declares_seeds(file):
 
 
 def test_the_seed_of_a_job():
-    assert seed_of(job("principles=a", "ppo.seed=3")) == "3"
-    assert seed_of(job("seed=1", "ppo.seed=3")) == "ppo.seed=3, seed=1"
-    assert seed_of(job("ppo.seeded=1")) == ""
+    assert seed_label(job("principles=a", "ppo.seed=3")) == "3"
+    assert seed_label(job("seed=1", "ppo.seed=3")) == "ppo.seed=3, seed=1"
+    assert seed_label(job("ppo.seeded=1")) == ""
 
 
 def test_a_study_without_seeds_and_different_seeds_are_said():
