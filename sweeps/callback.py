@@ -13,8 +13,9 @@ from typing import Any
 
 from hydra.core.utils import JobReturn, JobStatus
 from hydra.experimental.callback import Callback
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
+from salmon.config.run import TrackingConfig, WandbMode
 from salmon.distributed.launch import started_rank
 from salmon.errors import SalmonError
 from salmon.runtime.console import configure_console
@@ -56,6 +57,7 @@ class SweepCallback(Callback):
         if not grid.seeded:
             log.warning("%s", NO_SEEDS)
         exit_hooks.append(partial(self.report, folder, last=True))
+        exit_hooks.append(partial(self.show, folder, config))
 
     def on_job_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Forget how the job went when the sweep ran in this folder before."""
@@ -79,6 +81,26 @@ class SweepCallback(Callback):
             log.error("no report: %s. %s", str(error).rstrip("."), again)
         except Exception:
             log.error("no report, by a fault of the report:\n%s%s", traceback.format_exc(), again)
+
+    def show(self, folder: Path, config: DictConfig) -> None:
+        """Give W&B the study's page, in the group of its runs; as with the report, every error ends here."""
+        from salmon.tracking.page_run import show_page
+        from salmon.view.portable import without_places
+        from salmon.view.render import html_of
+        from sweeps.page.study import study_page
+
+        tracking = OmegaConf.to_object(config.tracking)
+        assert isinstance(tracking, TrackingConfig)
+        if tracking.wandb is WandbMode.disabled:
+            return
+        try:
+            html = html_of(without_places(study_page(folder)))
+            place = Path(config.paths.wandb).expanduser()
+            show_page(tracking, tracking.group or config.name, f"study-{folder.name}", folder, html, place)
+        except SalmonError as error:
+            log.error("W&B has no page of this study: %s", error)
+        except Exception:
+            log.error("W&B has no page of this study, by a fault of this program:\n%s", traceback.format_exc())
 
 
 def keep_error(folder: Path, job_return: JobReturn) -> None:

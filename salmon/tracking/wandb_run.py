@@ -100,6 +100,11 @@ class WandbRun:
     def image(self, name: str, path: Path, step: int) -> None:
         self._send(lambda run: run.log({f"samples/{name}": wandb.Image(str(path)), f"{self.stage}/step": step}))
 
+    def html(self, name: str, text: str) -> None:
+        """Show a page as ``samples/<name>``."""
+        page = wandb.Html(text, inject=False)  # the page brings its own style
+        self._send(lambda run: run.log({f"samples/{name}": page}))
+
     def summary(self, values: Mapping[str, float]) -> None:
         self._send(lambda run: run.summary.update(dict(values)))
 

@@ -112,7 +112,8 @@
       axes: {},
       traces: [{
         type: "parcoords", dimensions, labelangle: dimensions.length > 6 ? -20 : 0,
-        line: { color: colour, colorscale: [[0, "#0072B2"], [1, "#E69F00"]] },
+        labelfont: { size: 13 }, tickfont: { size: 12 }, rangefont: { size: 11 },
+        line: { color: colour, colorscale: [[0, "#56B4E9"], [1, "#D55E00"]] },
       }],
       layout: { xaxis: { visible: false }, yaxis: { visible: false }, margin: { l: 70, r: 50, t: 70, b: 20 } },
     });
@@ -127,6 +128,14 @@
       salmon.choose("hide", [...hidden].join(","));
     });
   }
+  for (const button of document.querySelectorAll("button[data-show]"))
+    button.addEventListener("click", () => {
+      const all = button.dataset.show === "all";
+      hidden.clear();
+      if (!all) for (const place of study.cells.keys()) hidden.add(place);
+      for (const box of document.querySelectorAll("input[data-shown]")) box.checked = all;
+      salmon.choose("hide", [...hidden].join(","));
+    });
   for (const box of boxes)
     box.addEventListener("change", () => {
       salmon.choose("dimensions", boxes.filter((each) => each.checked).map((each) => each.dataset.dimension).join(","));
