@@ -186,15 +186,15 @@ def test_what_can_be_downloaded_is_what_the_report_wrote(tmp_path):
 
 
 def test_the_figures_are_those_of_the_report(tmp_path):
-    sweep = study(tmp_path, ENDS, failed={("b", 1)})
+    sweep = study(tmp_path, ENDS, failed={("a", 1)})
     page = html_of(study_page(sweep))
     tex = (downloads(page)["report.tex"]).replace(r"$\pm$", "±")
     values = re.findall(r'<span class="value">([^<]*)</span>', page)
-    assert values == ["2.000 ± 12.706", "4.000 ± 25.412", "2.000, n = 1", "4.000, n = 1"]
+    assert values == ["1.000, n = 1", "2.000, n = 1", "3.000 ± 12.706", "6.000 ± 25.412"]
     assert all(value in tex for value in values)
-    assert "The finished seeds differ: 0, 1 (a); 0 (b)." in page
+    assert "The finished seeds differ: 0 (a); 0, 1 (b)." in page
     assert "3 of 4 jobs finished" in page
-    assert "reward: a has the highest mean; not told apart, since one of the two has n = 1, from b." in page
+    assert "reward: b has the highest mean; not told apart, since one of the two has n = 1, from a." in page
 
 
 def test_what_failed_is_shown_with_its_error_as_text(tmp_path):
