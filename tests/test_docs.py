@@ -47,7 +47,7 @@ LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 STARTS = re.compile(r"(?:\w+=\S+ )*(?:\S*/)?(?:salmon|python -m \S+|python -c|torchrun|srun)(?: |$)")
 KEY = re.compile(r"(?<![\w./+-])[a-z_]+(?:\.[a-z_]\w*)+(?![\w./]*/)")
 METRIC = re.compile(r"([a-z_]+)/([\w<>*][\w<>* /-]*)")
-FILES = (".py", ".yaml", ".json", ".jsonl", ".md", ".csv", ".tex", ".png", ".svg", ".gz")
+FILES = (".py", ".yaml", ".json", ".jsonl", ".md", ".csv", ".tex", ".html", ".png", ".svg", ".gz")
 OWN_OPTIONS = {"--help", "--version", "--hydra-help"}  # of ``salmon``: nothing is composed
 
 register()

@@ -63,7 +63,9 @@ def run_job(cfg: Config, resolved: dict[str, Any], folder: Path) -> None:
 
 def _run_and_report(cfg: Config, resolved: dict[str, Any], sampler: Sampler, folder: Path) -> None:
     resolved = {key: value for key, value in resolved.items() if key != "paths"}  # local paths concern nobody else
-    pipeline = Pipeline(cfg, resolved, lambda: _base(cfg), sampler, partial(preflight, cfg), cell_of(overrides(folder)))
+    pipeline = Pipeline(
+        cfg, resolved, lambda: _base(cfg), sampler, partial(preflight, cfg), cell=cell_of(overrides(folder))
+    )
     status = StatusFile(folder / "status.json")
     log.addHandler(status)
     began = time.perf_counter()
