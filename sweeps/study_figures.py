@@ -113,7 +113,7 @@ def draw_heat_map(path: Path, table: Mapping[str, Mapping[str, Estimate]], figur
         fontsize=SMALL,
     )
     axes.set_yticks(range(len(table)), list(table), fontsize=SMALL)
-    axes.set_title("Cells and figures (colour: from the lowest to the highest of a column)", fontsize=PANEL_TITLE)
+    axes.set_title("Means (colour: lowest to highest of a column; intervals are in the table)", fontsize=PANEL_TITLE)
     return save_figure(figure, path)
 
 
