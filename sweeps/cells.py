@@ -106,9 +106,10 @@ def figures_of(job: SweepJob) -> dict[str, Measured]:
         return {}
     found: dict[str, Measured] = {}
     path = policy(job.artifacts)
-    for name, curve in (read_curves(path) if path is not None else {}).items():
-        if name.startswith("held_out/") and curve.end is not None and math.isfinite(curve.end):
-            found[name] = Measured(curve.end, path)
+    if path is not None:
+        for name, curve in read_curves(path).items():
+            if name.startswith("held_out/") and curve.end is not None and math.isfinite(curve.end):
+                found[name] = Measured(curve.end, path)
     for label, artifact in job.artifacts.items():
         if label.startswith("eval of "):
             found |= {

@@ -138,7 +138,7 @@ def sections(axes: Sequence[str]) -> list[ws.Section]:
 
 def _parallel_coordinates(axes: Sequence[str]) -> wr.ParallelCoordinatesPlot:
     """The swept settings, then what any two policies are compared by."""
-    metrics = (*map(wr.Config, axes), *map(wr.SummaryMetric, UNITS))
+    metrics: list[wr.Config | wr.SummaryMetric] = [*map(wr.Config, axes), *map(wr.SummaryMetric, UNITS)]
     return wr.ParallelCoordinatesPlot(
         title="what was swept, and what came of it",
         columns=[wr.ParallelCoordinatesPlotColumn(metric=metric) for metric in metrics],

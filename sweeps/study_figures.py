@@ -39,10 +39,10 @@ def draw_frontier(path: Path, cells: Sequence[Cell]) -> list[Path]:
         colour = line_style(groups.index(without_model(cell)))["color"]
         marker = line_style(models.index(cell.axes.get("model", "")))["marker"]
         label: str | None = cell.name
-        for path in frontier_paths(cell):
-            axes.plot(path.kl, path.reward, color=colour, linewidth=1, alpha=0.5)
+        for way in frontier_paths(cell):
+            axes.plot(way.kl, way.reward, color=colour, linewidth=1, alpha=0.5)
             axes.plot(
-                path.kl[-1:], path.reward[-1:], color=colour, marker=marker, linestyle="", markersize=7, label=label
+                way.kl[-1:], way.reward[-1:], color=colour, marker=marker, linestyle="", markersize=7, label=label
             )
             label = None  # once a cell
     axes.set_xlabel("KL from the SFT policy (nats/response)")
