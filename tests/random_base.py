@@ -7,27 +7,29 @@ import torch
 from accelerate import init_empty_weights
 from bitsandbytes.nn import Linear4bit, Params4bit
 from torch import nn
-from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
+from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
 from salmon.config.model import ModelConfig, Quantization
 from salmon.models import weights
 from salmon.models.base import SharedModel
 from salmon.models.device import pick_device, pick_dtype
 from salmon.models.loading import as_shared, keep_nf4_layout
-from salmon.plan.shapes import ModelShape, shape_of
+from salmon.plan.shapes import config_of, from_config
 
-SPREAD = 0.02  # of the weights; transformers' own for Llama
+SPREAD = 0.02  # of the weights; transformers' own
 WORDS = (" w{}", " w{}.", "\n- w{}", " w{}?", " w {}", "\n\nw{}", " w{}!")  # random answers then differ in form
 
 
 def random_base(model: ModelConfig, cache: Path) -> SharedModel:
     """What ``load_base`` gives, but for the numbers and the tokenizer: that of ``random:tiny``, with a word for each
     further row of the vocabulary."""
-    shape, device = shape_of(model.path, model.revision), pick_device(model.device)
+    config, device = config_of(model.path, model.revision), pick_device(model.device)
+    shape = from_config(config, model.path)
     dtype = pick_dtype(model.dtype, device)
     # 1. The modules, without weights.
     with init_empty_weights(include_buffers=False):
-        base = LlamaForCausalLM(config_of(shape, model.context)).to(dtype)
+        own = AutoConfig.for_model(**config | {"max_position_embeddings": model.context})
+        base = AutoModelForCausalLM.from_config(own).to(dtype)
     # 2. Weights, one module at a time; quantised at once.
     torch.manual_seed(0)
     if model.quantization is Quantization.nf4:
@@ -48,20 +50,6 @@ def random_base(model: ModelConfig, cache: Path) -> SharedModel:
     tokenizer.add_tokens([WORDS[number % len(WORDS)].format(number) for number in range(len(tokenizer), shape.vocab)])
     keep_nf4_layout(base)
     return as_shared(base, tokenizer, model, {"base": "random weights"})
-
-
-def config_of(shape: ModelShape, context: int) -> LlamaConfig:
-    return LlamaConfig(
-        vocab_size=shape.vocab,
-        hidden_size=shape.hidden,
-        intermediate_size=shape.intermediate,
-        num_hidden_layers=shape.layers,
-        num_attention_heads=shape.heads,
-        num_key_value_heads=shape.kv_heads,
-        head_dim=shape.head_dim,
-        tie_word_embeddings=shape.tied,
-        max_position_embeddings=context,
-    )
 
 
 def packed(module: nn.Linear, dtype: torch.dtype, device: torch.device) -> Linear4bit:

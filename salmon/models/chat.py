@@ -129,8 +129,13 @@ class ChatFormat:
         """
         system = [{"role": "system", "content": self.system_prompt}] if self.system_prompt else []
         try:
+            # Templates of models that can think aloud know the last one, the others ignore it: what is judged, rewarded
+            # and trained on is the answer.
             text: str = self.tokenizer.apply_chat_template(
-                [*system, *messages], tokenize=False, add_generation_prompt=add_generation_prompt
+                [*system, *messages],
+                tokenize=False,
+                add_generation_prompt=add_generation_prompt,
+                enable_thinking=False,
             )
         except Exception as error:  # a template is a program of others: it may raise anything
             roles = ", ".join(message["role"] for message in [*system, *messages])

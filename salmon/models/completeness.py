@@ -6,6 +6,7 @@ transformers draws what a file lacks at random, and leaves out what it has no pl
 import logging
 import re
 from collections.abc import Iterable, Mapping
+from functools import partial
 from typing import Any
 
 import torch
@@ -14,6 +15,7 @@ from transformers import AutoModelForCausalLM, PretrainedConfig, PreTrainedModel
 
 from salmon.config.model import ModelConfig
 from salmon.errors import SalmonError
+from salmon.models.hub_access import access_problem
 from salmon.models.library_errors import refusing
 
 log = logging.getLogger("salmon")
@@ -27,7 +29,8 @@ def skeleton(folder: str, model: ModelConfig, config: PretrainedConfig) -> PreTr
     Raises:
         SalmonError: the file cannot be read, or is not that of the model.
     """
-    with refusing("its weights cannot be read"):
+    known = partial(access_problem, repository=folder, revision=model.revision)
+    with refusing("its weights cannot be read", known=known):
         if getattr(config, "quantization_config", None) is not None:  # names and shapes are those of packed weights
             with torch.device("meta"):
                 return AutoModelForCausalLM.from_config(config)

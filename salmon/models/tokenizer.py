@@ -1,5 +1,6 @@
 """The base's tokenizer, and whether its tokens are those of the weights."""
 
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ from transformers import AutoTokenizer, PreTrainedModel
 
 from salmon.config.model import ModelConfig
 from salmon.errors import SalmonError
+from salmon.models.hub_access import access_problem
 from salmon.models.library_errors import refusing
 
 # Any of these holds a vocabulary.
@@ -33,6 +35,7 @@ def load_tokenizer(folder: str, model: ModelConfig) -> Any:
     with refusing(
         "its tokenizer cannot be read",
         f"Here are {newest}: if the files are whole, they may need newer ones (pip install -U tokenizers transformers)",
+        partial(access_problem, repository=folder, revision=model.revision),
     ):
         return AutoTokenizer.from_pretrained(folder, revision=model.revision)
 

@@ -63,12 +63,15 @@ def saved_per_token(shape: ModelShape, e: int, rank: int, columns: int) -> float
       serves gate and up; in bf16 each casts its own
     - attention: q, k, v and the output (in fp32 the output is what enters o), e * A each; log-sum-exp, 4 * heads
     - the MLP's gate before and after its activation, and up: 3 * eI; what enters down: 4I
+    - queries and keys before their norms, if there are such norms, in fp32: 4 * (heads + key heads) * head size
     - LoRA's A x of seven maps: 7 * 4r; two norms' 1/rms: 8
     - attention's mask, cast to the compute dtype: e * L, L the ``columns`` of a row
     """
     hidden, inner, attended = shape.hidden, shape.intermediate, shape.heads * shape.head_dim
     inputs = 2 * FP32 * hidden + FP32 * attended if e == FP32 else FP32 * (5 * hidden + attended)
     attention = (3 if e == FP32 else 4) * e * attended + FP32 * shape.heads
+    if shape.qk_norm:
+        attention += FP32 * (shape.heads + shape.kv_heads) * shape.head_dim
     return (
         2 * FP32 * hidden + inputs + attention + 3 * e * inner + FP32 * inner + 7 * FP32 * rank + 2 * FP32 + e * columns
     )

@@ -6,59 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from salmon.errors import SalmonError
+from salmon.plan.published import KNOWN
 from salmon.runtime.foreign import read_json
 
-LLAMA_LIKE = ("llama", "mistral", "qwen2")  # gated MLP, RMSNorm, rotary positions, no other parameters
+# Gated MLP, two RMSNorms a layer, rotary positions; no other parameters but those that ModelShape names.
+LLAMA_LIKE = ("llama", "mistral", "qwen2", "qwen3", "olmo2")
 ASK = "Give a folder with its config.json: model.path=FOLDER (config.json alone will do for a plan)"
-
-_LLAMA_2 = {"model_type": "llama", "vocab_size": 32000, "tie_word_embeddings": False}
-# config.json of bases that this machine need not have: facts of the models' own files.
-KNOWN: dict[str, dict[str, Any]] = {
-    "meta-llama/Llama-2-7b-hf": _LLAMA_2
-    | {
-        "hidden_size": 4096,
-        "intermediate_size": 11008,
-        "num_hidden_layers": 32,
-        "num_attention_heads": 32,
-        "num_key_value_heads": 32,
-    },
-    "meta-llama/Llama-2-13b-hf": _LLAMA_2
-    | {
-        "hidden_size": 5120,
-        "intermediate_size": 13824,
-        "num_hidden_layers": 40,
-        "num_attention_heads": 40,
-        "num_key_value_heads": 40,
-    },
-    "meta-llama/Llama-2-70b-hf": _LLAMA_2
-    | {
-        "hidden_size": 8192,
-        "intermediate_size": 28672,
-        "num_hidden_layers": 80,
-        "num_attention_heads": 64,
-        "num_key_value_heads": 8,
-    },
-    "wheel:smollm2-135m-instruct": {
-        "model_type": "llama",
-        "vocab_size": 49152,
-        "hidden_size": 576,
-        "intermediate_size": 1536,
-        "num_hidden_layers": 30,
-        "num_attention_heads": 9,
-        "num_key_value_heads": 3,
-        "tie_word_embeddings": True,
-    },
-    "random:tiny": {
-        "model_type": "llama",
-        "vocab_size": 259,
-        "hidden_size": 128,
-        "intermediate_size": 256,
-        "num_hidden_layers": 2,
-        "num_attention_heads": 4,
-        "num_key_value_heads": 2,
-        "tie_word_embeddings": True,
-    },
-}
 
 
 @dataclass(frozen=True)
@@ -87,6 +40,7 @@ class ModelShape:
     head_dim: int
     tied: bool  # the language-model head is the embedding matrix
     qkv_bias: bool = False
+    qk_norm: int = 0  # weights of a layer's norms of queries and keys; 0: it has none
 
     @property
     def linears(self) -> tuple[Linear, ...]:
@@ -114,9 +68,9 @@ class ModelShape:
 
     @property
     def small(self) -> int:
-        """Weights of norms and biases: two norms a layer and a last one."""
+        """Weights of norms and biases: two norms of the hidden size a layer and a last one, and those of attention."""
         biases = sum(linear.outputs for linear in self.linears if linear.bias)
-        return self.layers * (2 * self.hidden + biases) + self.hidden
+        return self.layers * (2 * self.hidden + self.qk_norm + biases) + self.hidden
 
     @property
     def parameters(self) -> int:
@@ -141,24 +95,31 @@ class ModelShape:
 
 
 def shape_of(path: str, revision: str | None) -> ModelShape:
-    """The shape of ``model.path``: of the known ones, of a folder's config.json, or of the hub's.
+    """The shape of ``model.path``.
 
     Raises:
         SalmonError: it is unknown here, or no Llama-like decoder; says what to give.
     """
+    return from_config(config_of(path, revision), path)
+
+
+def config_of(path: str, revision: str | None) -> Mapping[str, Any]:
+    """The config.json of ``model.path``: of the known ones, of a folder, or of the hub.
+
+    Raises:
+        SalmonError: it is not here; says what to give.
+    """
     if path in KNOWN:
-        return from_config(KNOWN[path], path)
+        return KNOWN[path]
     if path.startswith(("wheel:", "random:")):
         raise SalmonError(f"model.path={path}: unknown; known are {', '.join(KNOWN)}")
     if path.startswith(("/", "./", "../", "~")):
         file = Path(path).expanduser() / "config.json"
         try:
-            config = read_json(file)
+            return read_json(file)
         except SalmonError as error:
             raise SalmonError(f"the shape of model.path={path} is unknown: {error}. {ASK}") from error
-    else:
-        config = _from_hub(path, revision)
-    return from_config(config, path)
+    return _from_hub(path, revision)
 
 
 def from_config(config: Mapping[str, Any], path: str) -> ModelShape:
@@ -174,16 +135,20 @@ def from_config(config: Mapping[str, Any], path: str) -> ModelShape:
         )
     try:
         hidden, heads = int(config["hidden_size"]), int(config["num_attention_heads"])
+        kv_heads = int(config.get("num_key_value_heads") or heads)
+        head_dim = int(config.get("head_dim") or hidden // heads)
         return ModelShape(
             vocab=int(config["vocab_size"]),
             hidden=hidden,
             intermediate=int(config["intermediate_size"]),
             layers=int(config["num_hidden_layers"]),
             heads=heads,
-            kv_heads=int(config.get("num_key_value_heads") or heads),
-            head_dim=int(config.get("head_dim") or hidden // heads),
+            kv_heads=kv_heads,
+            head_dim=head_dim,
             tied=bool(config.get("tie_word_embeddings", False)),
             qkv_bias=kind == "qwen2",
+            # Qwen3 shares one norm between the heads; OLMo-2 norms all heads together.
+            qk_norm={"qwen3": 2 * head_dim, "olmo2": (heads + kv_heads) * head_dim}.get(kind, 0),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise SalmonError(

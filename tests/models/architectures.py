@@ -9,6 +9,7 @@ from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedConfig, Pre
 from salmon.config.model import ModelConfig
 from salmon.models.base import SharedModel
 from salmon.models.loading import as_shared
+from salmon.plan.published import KNOWN, Published
 
 WINDOW = 16  # tokens, where a layer sees a window
 SPREAD = 0.2  # of weights: attention, caps and scales then show in every number
@@ -121,12 +122,24 @@ CLASSIC: dict[str, dict[str, Any]] = {
 # Refused.
 OTHERS: dict[str, dict[str, Any]] = {"bert": {}}
 ARCHITECTURES = MODERN | CLASSIC
+# Of the bases that conf/model names: those whose layers differ in more than their sizes.
+OPEN = (
+    "allenai/OLMo-2-1124-7B",
+    "allenai/OLMo-2-0325-32B",
+    "Qwen/Qwen3-0.6B-Base",
+    "Qwen/Qwen3-8B-Base",
+    "meta-llama/Llama-3.1-8B",
+    "HuggingFaceTB/SmolLM2-360M-Instruct",
+    "HuggingFaceTB/SmolLM2-1.7B-Instruct",
+)
 LAYERS = ("num_hidden_layers", "n_layer", "n_layers", "num_layers")  # names for their number
 PER_LAYER = ("layer_types", "block_types")
 
 
 def config_of(name: str, layers: int = 2) -> PreTrainedConfig:
-    """Of an architecture, with its first layers."""
+    """Of an architecture, or of a known base in small, with its first layers."""
+    if name in KNOWN:
+        return AutoConfig.for_model(**shrunk(KNOWN[name]) | {"num_hidden_layers": layers})
     given = dict(CLASSIC[name] if name in CLASSIC else SIZES | (MODERN | OTHERS)[name])
     for key in LAYERS:
         if key in given:
@@ -137,6 +150,19 @@ def config_of(name: str, layers: int = 2) -> PreTrainedConfig:
     if "attention_types" in given:
         given["attention_types"] = [[[kind], 1] for kind in given["attention_types"][0][0][:layers]]
     return AutoConfig.for_model(name, **given)
+
+
+def shrunk(published: Published) -> dict[str, Any]:
+    """A base's config in small: its tied matrices, norms, rotary scaling and grouped heads stay as they are."""
+    heads, keys = published["num_attention_heads"], published["num_key_value_heads"]
+    few = 4 if heads == keys else 2
+    small = SIZES | {"num_key_value_heads": few, "num_attention_heads": heads // keys * few}
+    width = small["num_attention_heads"] * small["head_dim"]
+    wide = heads * published.get("head_dim", 0) > published["hidden_size"]  # attention is wider than the layers' states
+    small["hidden_size"] = width // 2 if wide else width
+    if "rope_scaling" in published:
+        small["rope_scaling"] = published["rope_scaling"] | {"original_max_position_embeddings": WINDOW}
+    return published | small
 
 
 def random_model(

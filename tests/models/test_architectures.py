@@ -26,14 +26,14 @@ from salmon.models.probe import abilities_of
 from salmon.runtime.adapter_files import WEIGHTS
 from salmon.sampling.token_loop import generate, generate_after
 from tests.models.architecture_table import HEAD, rows
-from tests.models.architectures import ARCHITECTURES, WINDOW, random_model
+from tests.models.architectures import ARCHITECTURES, OPEN, WINDOW, random_model
 
 FAST = ("gemma2", "gpt_neo", "gpt2", "opt")  # capped, with a window, Conv1D, projected
 NO_SAMPLING = ("mamba",)
 REFUSED = ("recurrent_gemma",)  # transformers itself computes other states for a prompt that is padded on the left
 EACH = pytest.mark.parametrize(
     "name",
-    [pytest.param(n, marks=() if n in FAST else pytest.mark.slow) for n in ARCHITECTURES if n not in REFUSED],
+    [pytest.param(n, marks=() if n in FAST else pytest.mark.slow) for n in (*ARCHITECTURES, *OPEN) if n not in REFUSED],
 )
 CLOSE = {"atol": 2e-4, "rtol": 2e-4}
 
@@ -218,6 +218,12 @@ def test_adapters_are_saved_and_loaded(base: SharedModel, tmp_path: Path) -> Non
 def test_a_llama_can_do_everything(tiny: SharedModel) -> None:
     """What is found by trying would be missed if a trial itself were broken."""
     assert tiny.can == Abilities(state_size=128, cache=True, chunk=True, pack=True, cut=True)
+
+
+@pytest.mark.parametrize("name", OPEN)
+def test_the_open_bases_can_do_everything(name: str, make: Make) -> None:
+    base = make(name)
+    assert base.can == Abilities(state_size=base.hidden_size, cache=True, chunk=True, pack=True, cut=True)
 
 
 @pytest.mark.slow

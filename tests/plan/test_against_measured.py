@@ -1,12 +1,13 @@
 """The plan's peaks beside what torch's allocator reports, on a model that is small but not trivial."""
 
+import shutil
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
-from transformers import LlamaConfig, LlamaForCausalLM
+from transformers import AutoConfig, AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM
 
 from salmon.config.schema import Config
 from salmon.models.base import SharedModel
@@ -101,6 +102,25 @@ def test_so_it_is_with_gradient_checkpointing_and_lower(base_config: Config, tmp
         {p.name: p.peak for p in plan(c, this_device())[2] if p.stage == "reward"}["train"] for c in (base_config, cfg)
     )
     assert recomputed < kept
+
+
+@pytest.mark.parametrize("kind", ["qwen3", "olmo2"])
+def test_so_it_is_where_queries_and_keys_are_normed(
+    kind: str, base_config: Config, folder: Path, tmp_path: Path
+) -> None:
+    """Training keeps them; attention is wider than the states here, as in Qwen3's small models."""
+    llama = LlamaConfig.from_pretrained(folder)
+    sizes = {
+        key: getattr(llama, key) for key in ("vocab_size", "hidden_size", "intermediate_size", "num_hidden_layers")
+    }
+    heads = {"num_attention_heads": 8, "num_key_value_heads": 4, "tie_word_embeddings": True}
+    wide = {"head_dim": 96} if kind == "qwen3" else {}
+    made = AutoModelForCausalLM.from_config(AutoConfig.for_model(kind, **sizes, **heads, **wide))
+    shutil.copytree(folder, tmp_path / "base")
+    made.save_pretrained(tmp_path / "base")
+    cfg = replace(base_config, model=replace(base_config.model, path=str(tmp_path / "base"), context=2048))
+    ratios = compared(cfg, tmp_path, TRAINING)
+    assert {name: ratio for name, ratio in ratios.items() if not 0.85 < ratio < 1.15} == {}
 
 
 @pytest.mark.parametrize(("rows", "dtype"), [(100, torch.float32), (700, torch.float32), (700, torch.bfloat16)])

@@ -7,7 +7,8 @@ from torch.utils.flop_counter import FlopCounterMode
 from transformers import AutoConfig, AutoModelForCausalLM
 
 from salmon.plan.compute import forward_flops, head_flops, training_flops
-from salmon.plan.shapes import KNOWN, from_config
+from salmon.plan.published import KNOWN
+from salmon.plan.shapes import from_config
 
 RANK, TOKENS = 8, 20
 CONFIG = KNOWN["random:tiny"]

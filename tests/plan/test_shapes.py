@@ -8,7 +8,8 @@ import torch
 from transformers import AutoConfig, AutoModelForCausalLM
 
 from salmon.errors import SalmonError
-from salmon.plan.shapes import KNOWN, from_config, shape_of
+from salmon.plan.published import KNOWN
+from salmon.plan.shapes import from_config, shape_of
 
 OTHERS = {
     "qwen2": {
@@ -46,6 +47,22 @@ def test_parameters_are_those_of_the_model(name: str) -> None:
 def test_llama_2_has_the_parameters_that_its_paper_says() -> None:
     counts = [shape_of(f"meta-llama/Llama-2-{size}-hf", None).parameters for size in ("7b", "13b", "70b")]
     assert counts == [6_738_415_616, 13_015_864_320, 68_976_648_192]
+
+
+@pytest.mark.parametrize(
+    ("path", "count"),
+    [
+        ("meta-llama/Llama-3.1-8B", 8_030_261_248),
+        ("meta-llama/Llama-3.1-70B", 70_553_706_496),
+        ("allenai/OLMo-2-1124-7B", 7_298_617_344),
+        ("Qwen/Qwen3-0.6B-Base", 596_049_920),
+        ("Qwen/Qwen3-8B-Base", 8_190_735_360),
+        ("HuggingFaceTB/SmolLM2-360M-Instruct", 361_821_120),
+        ("HuggingFaceTB/SmolLM2-1.7B-Instruct", 1_711_376_384),
+    ],
+)
+def test_open_bases_have_the_parameters_that_their_pages_say(path: str, count: int) -> None:
+    assert shape_of(path, None).parameters == count
 
 
 @pytest.mark.parametrize("layers", [None, 1])
