@@ -34,8 +34,7 @@ def access_problem(error: BaseException, repository: str, revision: str | None) 
         if isinstance(cause, GatedRepoError):
             return (
                 f"its files are gated: ask for access on {page}, then log in here with `hf auth login` (or set "
-                "HF_TOKEN). Models that nobody needs to be asked for: model=olmo2_7b, qwen3_8b, smollm2_1_7b and others "
-                "of `salmon --help`"
+                "HF_TOKEN). Open to all are model=olmo2_7b, qwen3_8b, smollm2_1_7b and others of `salmon --help`"
             )
         if isinstance(cause, RevisionNotFoundError):
             return f"it has no revision {revision}: {page} lists its branches and tags, for model.revision"
@@ -47,8 +46,8 @@ def access_problem(error: BaseException, repository: str, revision: str | None) 
         if isinstance(cause, UNREACHED):
             return (
                 f"its files are not on this machine, and the hub cannot be reached ({_in_short(cause)}). Where there "
-                f"is a network, `hf download {repository}` fetches them into the cache (HF_HOME); or give a folder that "
-                "has them: model.path=FOLDER"
+                f"is a network, `hf download {repository}` fetches them into the cache (HF_HOME); or give a folder "
+                "that has them: model.path=FOLDER"
             )
     return None
 

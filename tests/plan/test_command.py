@@ -2,10 +2,12 @@
 
 import json
 import math
+from pathlib import Path
 
 import pytest
 
 from salmon.config.model import Quantization
+from salmon.config.register import CONF
 from salmon.config.schema import Config
 from salmon.config.training import Optimizer
 from salmon.errors import SalmonError
@@ -188,3 +190,23 @@ def test_refusals(arguments: list[str], said: str) -> None:
 
 def test_devices_are_sensible() -> None:
     assert all(device.memory > 20 * GIB and math.isfinite(device.flops) for device in DEVICES.values())
+
+
+def test_the_rows_of_other_bases_on_the_page_are_those_of_the_plan() -> None:
+    page = (Path(CONF) / "engine" / "README.md").read_text(encoding="utf-8")
+    lines = page.partition("<!-- bases -->\n")[2].partition("<!-- /bases -->")[0].splitlines()[2:]
+    assert len(lines) == 11
+    for line in lines:
+        command, *shown = (cell.strip() for cell in line.strip("|").split("|"))
+        prompts = ["sft.num_prompts=150000", "preferences.num_prompts=9800", "ppo.num_prompts=157500"]
+        overrides = command.strip("`").removeprefix("salmon plan ").split()
+        made = json.loads(render([*overrides, "--json", *prompts]))
+        phases = made["phases"]
+        assert all(phase["fits"] for phase in phases), command
+        peak = max(phase["peak"] for phase in phases) / 2**30
+        ppo, whole = (
+            sum(p["seconds"] for p in phases if p["stage"] in stages) / 86400
+            for stages in (["ppo"], [p["stage"] for p in phases])
+        )
+        context = compose_config([word for word in overrides if not word.startswith("gpu=")]).model.context
+        assert shown == [str(context), f"{peak:.0f} GiB", f"{ppo:.1f} days", f"{whole:.1f} days"], command
