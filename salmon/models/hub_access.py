@@ -1,6 +1,5 @@
 """Why a model of the Hugging Face hub cannot be had here, and where to ask for it."""
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +13,8 @@ from huggingface_hub.errors import (
     RepositoryNotFoundError,
     RevisionNotFoundError,
 )
+
+from salmon.runtime.foreign import read_json
 
 UNREACHED = (LocalEntryNotFoundError, OfflineModeIsEnabled, HfHubHTTPError, httpx.TransportError)
 WEIGHTS = "model.safetensors"
@@ -70,7 +71,7 @@ def _in_cache(repository: str, revision: str | None) -> bool:
     index = try_to_load_from_cache(repository, INDEX, revision=revision)
     names = {WEIGHTS}
     if isinstance(index, str):
-        names = set(json.loads(Path(index).read_text(encoding="utf-8"))["weight_map"].values())
+        names = set(read_json(Path(index))["weight_map"].values())
     return all(isinstance(try_to_load_from_cache(repository, name, revision=revision), str) for name in names)
 
 
