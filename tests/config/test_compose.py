@@ -450,4 +450,4 @@ def test_slurm_has_memory_for_a_bases_files(name: str) -> None:
 @pytest.mark.parametrize("name", LARGE)
 def test_another_base_takes_the_recipes(name: str) -> None:
     config = typed("+experiment=dromedary2_7b", f"model={name}")
-    assert config.model.name == name and config.ppo.rollout_batch == 576 and config.prompts.sft == "hub_sft"
+    assert config.model.name == name and config.ppo.rollout_batch == 576 and config.prompts.sft.startswith("hub:")
