@@ -19,6 +19,38 @@ class KLEstimator(Enum):
     k3 = "k3"  # exp(-log ratio) - 1 + log ratio: unbiased, never negative
 
 
+class AdvantageEstimator(Enum):
+    """What a sampled token's reward is compared with (salmon/ppo/learning_signal.py)."""
+
+    gae = "gae"  # the predictions of a value model
+    rloo = "rloo"  # the mean reward of the other answers to the prompt
+    grpo = "grpo"  # the mean of all answers to the prompt, in units of their standard deviation
+    reinforce_pp = "reinforce_pp"  # the mean return of all tokens of the rollout, in units of its standard deviation
+
+    @property
+    def has_value_model(self) -> bool:
+        return self is AdvantageEstimator.gae
+
+    @property
+    def compares_answers(self) -> bool:
+        """Whether a prompt must be answered more than once; a response then has one advantage for all of its tokens."""
+        return self in (AdvantageEstimator.rloo, AdvantageEstimator.grpo)
+
+
+class LossMean(Enum):
+    """What the policy's loss is a mean over."""
+
+    tokens = "tokens"  # all tokens of the minibatch: each weighs the same
+    responses = "responses"  # its responses, of each the mean over its tokens: each response weighs the same
+
+
+class KLPlace(Enum):
+    """Where the KL from the reference policy is charged."""
+
+    reward = "reward"  # in the reward of each token; no gradient flows through it
+    loss = "loss"  # beside the policy's loss; its gradient is followed
+
+
 class ValueInit(Enum):
     """What the value model starts from."""
 
@@ -62,8 +94,10 @@ class ShapingSettings:
 class KLSettings:
     """The penalty for leaving the reference policy."""
 
+    place: KLPlace = MISSING
     estimator: KLEstimator = MISSING
-    coefficient: float = setting(at_least=0)  # reward lost per nat; where adaptive, at the start
+    # Reward (in the loss: advantage) lost per nat; where adaptive, at the start.
+    coefficient: float = setting(at_least=0)
     adaptive: bool = MISSING  # proportional controller of Ziegler et al. 2019
     target: float = setting(at_least=0)  # nats per response that the controller aims at
     horizon: float = setting(at_least=0)  # responses over which the controller reacts
@@ -72,11 +106,14 @@ class KLSettings:
 @dataclass
 class PPOConfig:
     seed: int = setting(at_least=0)  # of prompts, principles and sampling; ${seed} unless PPO alone is repeated
+    advantage: AdvantageEstimator = MISSING  # a group of choices, conf/ppo/advantage: each brings what belongs to it
+    answers_per_prompt: int = setting(at_least=1)  # to each prompt of a rollout, under one set of principles
     reward_source: str = MISSING  # name of a reward function (salmon/ppo/rewards/registry.py)
     reward_input: RewardInputSettings = field(default_factory=RewardInputSettings)
     num_prompts: int | None = setting(at_least=1, null="all")  # prompts taken from the source
     held_out_prompts: int = setting(at_least=1)  # how many of these are held out: they choose the best checkpoint
     epochs: int = setting(at_least=1)  # passes over the training prompts
+    max_updates: int | None = setting(at_least=1, null="all that the epochs give")  # the first so many are made
     rollout_batch: int = setting(at_least=1)  # responses sampled per update
     minibatch: int = setting(at_least=1)  # responses per optimiser step
     inner_epochs: int = setting(at_least=1)  # passes over the responses of an update
@@ -86,12 +123,14 @@ class PPOConfig:
     shaping: ShapingSettings = field(default_factory=ShapingSettings)
     kl: KLSettings = field(default_factory=KLSettings)
     gamma: float = probability()  # discount per token
-    lam: float = probability()  # lambda of generalised advantage estimation
     clip_range: float = setting(above=0)  # the policy's ratio is clipped to 1 - clip_range .. 1 + clip_range
+    loss_mean: LossMean = MISSING
+    whiten_advantages: bool = MISSING  # give the advantages of a rollout's tokens mean 0 and standard deviation 1
+    # The next five are of the value model, so for advantage=gae only.
+    lam: float = probability()  # lambda of generalised advantage estimation
     # Most that a value may move from that of the rollout, in units of the score; a return is shaping.scale times that.
     clip_range_value: float = setting(above=0)
     value_coefficient: float = setting(at_least=0)  # weight of the value loss
-    whiten_advantages: bool = MISSING  # give advantages mean 0 and standard deviation 1
     value_init: ValueInit = MISSING
     critic_warmup_updates: int = setting(at_least=0)  # first updates that train the value model only
     # An update's inner epochs stop where approx_kl (nats per token) exceeds this.
@@ -102,3 +141,6 @@ class PPOConfig:
     # policies has a fingerprint of its own all the same (salmon/ppo/spec.py).
     keep_every: int | None = setting(cosmetic=True, at_least=1, null="none")
     optim: OptimSettings = field(default_factory=OptimSettings)
+
+
+OF_VALUE_MODEL = ("lam", "clip_range_value", "value_coefficient", "value_init", "critic_warmup_updates")

@@ -6,6 +6,7 @@ from typing import Any
 
 from salmon.config.data import QUESTION_TYPES
 from salmon.config.engine_rules import engine_rules, rollout_rules
+from salmon.config.estimator_rules import estimator_rules
 from salmon.config.extensions import extensions, stage_names
 from salmon.config.ppo import PPOConfig, ValueInit
 from salmon.config.preferences import PairJudge, PreferencesConfig
@@ -31,6 +32,7 @@ def broken_rules(config: Any) -> Iterator[str]:
         yield from engine_rules(config)
         yield from rollout_rules(config)
         yield from _ppo_rules(config.ppo)
+        yield from estimator_rules(config.ppo)
         yield from _value_rules(config.ppo, config.reward)
 
 
@@ -156,7 +158,7 @@ def _ppo_rules(ppo: PPOConfig) -> Iterator[str]:
 
 def _value_rules(ppo: PPOConfig, reward: RewardConfig) -> Iterator[str]:
     """The reward model's head predicts returns only where a return is the reward model's score times a factor."""
-    if ppo.value_init is not ValueInit.reward:
+    if ppo.value_init is not ValueInit.reward or not ppo.advantage.has_value_model:
         return
     for key, other in {
         f"ppo.reward_source={ppo.reward_source}": ppo.reward_source != "model",
@@ -181,10 +183,12 @@ def _batch_rules(ppo: PPOConfig) -> Iterator[str]:
             f"ppo.rollout_batch={ppo.rollout_batch} is not divisible by ppo.minibatch={ppo.minibatch}; "
             f"nearest divisors: {_nearest_divisors(ppo.rollout_batch, ppo.minibatch)}"
         )
-    if ppo.num_prompts and (ppo.num_prompts - ppo.held_out_prompts) * ppo.epochs < ppo.rollout_batch:
+    answers = ppo.answers_per_prompt
+    if ppo.num_prompts and (ppo.num_prompts - ppo.held_out_prompts) * ppo.epochs * answers < ppo.rollout_batch:
+        times = f", times ppo.answers_per_prompt={answers}" if answers > 1 else ""
         yield (
             f"ppo.num_prompts={ppo.num_prompts} less ppo.held_out_prompts={ppo.held_out_prompts}, times ppo.epochs="
-            f"{ppo.epochs}, do not fill one rollout of ppo.rollout_batch={ppo.rollout_batch}"
+            f"{ppo.epochs}{times}, do not fill one rollout of ppo.rollout_batch={ppo.rollout_batch}"
         )
 
 

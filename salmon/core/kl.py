@@ -4,9 +4,10 @@ import math
 from typing import Literal
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Shaped
 from torch import Tensor
 
+from salmon.core.masked import zero_outside
 from salmon.core.shapes import require_positive, require_same_shape
 
 Estimator = Literal["k1", "k2", "k3"]
@@ -39,6 +40,27 @@ def kl_estimate(
             return torch.expm1(-difference) + difference
         case _:
             raise ValueError(f"unknown KL estimator {estimator!r}")
+
+
+def kl_loss(
+    new_logprobs: Float[Tensor, "B R"],
+    ref_logprobs: Float[Tensor, "B R"],
+    mask: Shaped[Tensor, "B R"],
+    estimator: Estimator,
+    num_tokens: int,
+    weights: Float[Tensor, "B R"] | None = None,
+) -> Float[Tensor, ""]:
+    """The KL as a term of the loss (GRPO, arXiv 2402.03300, eq. 3 and 4): the mean estimate over the tokens, 0-dim.
+
+    The gradient flows through ``new_logprobs``. That of k1 is ``grad new_logprobs``, whose expectation is 0, so k1 does
+    not hold a policy back. ``num_tokens`` and ``weights`` as in ``salmon.core.ppo.policy_loss``.
+    """
+    require_same_shape(new=new_logprobs, ref=ref_logprobs, mask=mask)
+    require_positive(num_tokens=num_tokens)
+    # Masked before the exponential: whatever padding holds, its estimate and its gradient are then exactly 0.
+    new, ref = zero_outside(new_logprobs, mask), zero_outside(ref_logprobs, mask).detach()
+    estimates = kl_estimate(new, ref, estimator)
+    return (estimates if weights is None else weights * estimates).sum() / num_tokens
 
 
 def next_kl_coefficient(

@@ -43,12 +43,15 @@ def policy_loss(
     mask: Shaped[Tensor, "B R"],
     clip_range: float,
     num_tokens: int,
+    weights: Float[Tensor, "B R"] | None = None,
 ) -> tuple[Float[Tensor, ""], PolicyStats]:
     """The clipped surrogate objective, negated: to be minimised (eq. 7).
 
     ``ratio = exp(new - old)``; a token's loss is
     ``max(-A * ratio, -A * clip(ratio, 1 - clip_range, 1 + clip_range))``. Both log-probs must be of the
     sampled tokens at the sampling temperature. The gradient flows through ``new_logprobs`` only.
+
+    ``weights`` (see ``response_weights``) multiply the tokens' losses, and nothing else that is reported; None: all 1.
     """
     require_same_shape(new=new_logprobs, old=old_logprobs, advantages=advantages, mask=mask)
     require_positive(num_tokens=num_tokens)
@@ -58,7 +61,8 @@ def policy_loss(
     ratio = log_ratio.exp()
     unclipped = -advantages.detach() * ratio
     clipped = -advantages.detach() * ratio.clamp(1 - clip_range, 1 + clip_range)
-    loss = _per_token(torch.maximum(unclipped, clipped), mask, num_tokens)
+    losses = torch.maximum(unclipped, clipped)
+    loss = _per_token(losses if weights is None else weights * losses, mask, num_tokens)
 
     with torch.no_grad():
         stats = PolicyStats(
@@ -68,6 +72,17 @@ def policy_loss(
             ratio=_per_token(ratio, mask, num_tokens),
         )
     return loss, stats
+
+
+def response_weights(mask: Shaped[Tensor, "B R"], num_tokens: int, num_responses: int) -> Float[Tensor, "B R"]:
+    """Weights of tokens that make a mean over tokens one over responses; 0 in padding.
+
+    With them ``sum(w * x) / num_tokens`` is GRPO's (arXiv 2402.03300, eq. 3) ``1/G sum_i 1/|o_i| sum_t x_it``: the
+    mean over the minibatch's ``num_responses`` responses of the mean over each one's tokens.
+    """
+    require_positive(num_tokens=num_tokens, num_responses=num_responses)
+    real = mask.bool().float()
+    return real * (num_tokens / num_responses) / real.sum(-1, keepdim=True)
 
 
 def value_loss(

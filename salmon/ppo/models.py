@@ -1,4 +1,4 @@
-"""The four models of PPO as adapters on one base: policy, reference, value, reward (PAPER.md 2.0)."""
+"""PPO's models as adapters on one base: policy, reference, reward, and value where it is used (PAPER.md 2.0)."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,26 +19,28 @@ class PPOModels:
     """Policy and reference start as the same SFT adapter; the value model starts with the reward model's."""
 
     shared: SharedModel
-    value_head: ScalarHead
+    value_head: ScalarHead | None  # None: there is no value model
     reward_head: Head
 
     @property
     def trained(self) -> dict[str, nn.Parameter]:
-        """What PPO updates: policy adapter, value adapter, value head."""
+        """What PPO updates: policy adapter; value adapter and value head, where there are."""
+        if self.value_head is None:
+            return self.shared.parameters_of(POLICY)
         heads = {f"value_head.{name}": parameter for name, parameter in self.value_head.named_parameters()}
         return self.shared.parameters_of(POLICY) | self.shared.parameters_of(VALUE) | heads
 
 
 def load_ppo_models(
-    shared: SharedModel, sft: Path, reward: Path, value_init: ValueInit, scale: float = 1.0
+    shared: SharedModel, sft: Path, reward: Path, value_init: ValueInit | None, scale: float = 1.0
 ) -> PPOModels:
-    """Put the four adapters on the base; the base's weights are held once.
+    """Put the adapters on the base; the base's weights are held once.
 
     Args:
         shared: the base, without adapters.
         sft: folder of the SFT policy's adapter.
         reward: folder of the reward model's adapter and head.
-        value_init: whether the value model also takes the reward model's head.
+        value_init: whether the value model also takes the reward model's head; None: no value model is loaded.
         scale: factor from the reward model's score to a return, in whose units a value is.
 
     Raises:
@@ -48,6 +50,8 @@ def load_ppo_models(
     shared.load_adapter(REFERENCE, sft)
     reward_head = load_scalar_model(shared, REWARD, reward)
     reward_head.requires_grad_(False)
+    if value_init is None:
+        return PPOModels(shared, None, reward_head)
     shared.load_adapter(VALUE, reward)
     value_head = ScalarHead(shared.hidden_size, None, reward_head.layers).to(shared.device)
     if value_init is ValueInit.reward:

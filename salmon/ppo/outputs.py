@@ -42,9 +42,11 @@ def kept_folder(step: int) -> str:
 
 
 def save_last(ctx: StageContext, models: PPOModels) -> None:
-    """Write the policy and the value model as they are after the last update."""
+    """Write the policy and, where there is one, the value model as they are after the last update."""
     ctx.write(lambda: save_policy(models, ctx.work / "last" / "policy"))
-    ctx.write(lambda: save_scalar_model(models.shared, VALUE, models.value_head, ctx.work / "last" / "value"))
+    value_head = models.value_head
+    if value_head is not None:
+        ctx.write(lambda: save_scalar_model(models.shared, VALUE, value_head, ctx.work / "last" / "value"))
 
 
 def name_checkpoints(ctx: StageContext, state: TrainingState, keep_every: int | None) -> None:
@@ -71,11 +73,11 @@ def final_metrics(work: Path, state: TrainingState) -> dict[str, float]:
         "objective/entropy",
         "objective/unfinished_rate",
         "response/length",
-        "value/explained_variance",
+        "value/explained_variance",  # with a value model
         "perf/tokens_per_second",
     )
     return (
-        {key: rows[-1][key] for key in keys}
+        {key: rows[-1][key] for key in keys if key in rows[-1]}
         | reward_change(state.start, state.last)
         | {
             "held_out/reward_best": state.best,

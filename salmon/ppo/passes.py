@@ -21,17 +21,20 @@ class ModelOutputs:
     logprobs: Float[Tensor, "B R"]  # of the policy that sampled, recomputed by the trainer
     entropies: Float[Tensor, "B R"]  # of that policy, in nats
     reference_logprobs: Float[Tensor, "B R"]
-    values: Float[Tensor, "B R"]  # of the state before the token
+    values: Float[Tensor, "B R"] | None  # of the state before the token; None: there is no value model
 
 
 def model_outputs(models: PPOModels, batch: TokenBatch, ppo: PPOConfig) -> ModelOutputs:
     """Log-probs of policy and reference, and values, on exactly the sampled tokens; without gradient."""
     shared, size, temperature = models.shared, ppo.micro_batch_size, ppo.sampling.temperature
+    value_head = models.value_head
     logprobs, entropies = by_row(
         shared, batch, POLICY, size, lambda rows: logprobs_and_entropy(shared, rows, temperature)
     )
     reference_logprobs = policy_logprobs(shared, batch, REFERENCE, ppo)
-    (values,) = by_row(shared, batch, VALUE, size, lambda rows: (value_forward(shared, models.value_head, rows),))
+    if value_head is None:
+        return ModelOutputs(logprobs, entropies, reference_logprobs, None)
+    (values,) = by_row(shared, batch, VALUE, size, lambda rows: (value_forward(shared, value_head, rows),))
     return ModelOutputs(logprobs, entropies, reference_logprobs, values)
 
 

@@ -23,6 +23,13 @@ class PromptBatch:
     prompts: list[Prompt]
     keys: list[tuple]
 
+    def repeated(self, answers: int) -> "PromptBatch":
+        """Each prompt ``answers`` times, one after the other, every time with another key; the first keeps its own."""
+        return PromptBatch(
+            [prompt for prompt in self.prompts for _ in range(answers)],
+            [(*key, "answer", number) if number else key for key in self.keys for number in range(answers)],
+        )
+
 
 def select_ppo_prompts(cfg: Config, chat: "ChatFormat") -> Split[Prompt]:
     """Load PPO's prompts; ``ppo.held_out_prompts`` of them are of the held-out side, which no stage trains on.
@@ -46,17 +53,17 @@ def held_out_batch(prompts: Sequence[Prompt], seed: int) -> PromptBatch:
 def schedule(prompts: Split[Prompt], ppo: PPOConfig) -> list[PromptBatch]:
     """The prompts of every update of a run, in an order shuffled anew each epoch.
 
-    Prompts at the end that do not fill a rollout are left out.
+    Prompts at the end that do not fill a rollout are left out, and those of updates after ``ppo.max_updates``.
 
     Raises:
         SalmonError: there are not enough prompts for one rollout.
     """
-    training, size = prompts.training, ppo.rollout_batch
+    training, size = prompts.training, ppo.rollout_batch // ppo.answers_per_prompt
     if len(training) * ppo.epochs < size:
         raise SalmonError(
             f"ppo: {len(training)} training prompts (after {len(prompts.held_out)} held out) x {ppo.epochs} "
-            f"epochs do not fill one rollout of ppo.rollout_batch={size}. Lower it, or "
-            "raise ppo.num_prompts or ppo.epochs"
+            f"epochs do not fill one rollout of ppo.rollout_batch={ppo.rollout_batch}, which has {size} prompts. Lower "
+            "it, or raise ppo.num_prompts or ppo.epochs"
         )
     sequence = [
         (training[i], epoch)
@@ -68,5 +75,5 @@ def schedule(prompts: Split[Prompt], ppo: PPOConfig) -> list[PromptBatch]:
         PromptBatch(
             [prompt for prompt, _ in batch], [(ppo.seed, "rollout", prompt.id, epoch) for prompt, epoch in batch]
         )
-        for batch in batches
+        for batch in batches[: ppo.max_updates]
     ]

@@ -37,10 +37,11 @@ class UpdateReporter:
         for diagnosis in self._health.check(step, metrics, [r.text for r in rollout.scored.responses]):
             log.warning(diagnosis.message)
         self._tracker.log(step, metrics | self._health.metrics)
+        value = {"value_error": metrics["value/error"]} if "value/error" in metrics else {}
         self._progress.advance(
             score=metrics["objective/score"],
             kl=metrics["objective/kl"],
-            value_error=metrics["value/error"],
+            **value,
             clip=metrics.get("policy/clip_fraction", 0.0),
             length=metrics["response/length"],
         )

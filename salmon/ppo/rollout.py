@@ -8,12 +8,12 @@ from torch import Tensor
 
 from salmon.core.masked import masked_whiten
 from salmon.models.forward import TokenBatch, token_batch
-from salmon.ppo.learning_signal import learning_signal
+from salmon.ppo.learning_signal import ValueTargets, learning_signal
 from salmon.ppo.models import POLICY
 from salmon.ppo.monitor import check_metrics
 from salmon.ppo.passes import model_outputs
 from salmon.ppo.prompts import PromptBatch
-from salmon.ppo.rollout_metrics import rollout_metrics
+from salmon.ppo.rollout_metrics import group_metrics, rollout_metrics
 from salmon.ppo.setup import RolloutSetup
 from salmon.ppo.shaping import ScoredResponses
 from salmon.runtime.health import require_finite
@@ -27,20 +27,21 @@ class Rollout:
     scored: ScoredResponses
     batch: TokenBatch
     logprobs: Float[Tensor, "B R"]  # of the policy that sampled, recomputed by the trainer
-    values: Float[Tensor, "B R"]
+    reference_logprobs: Float[Tensor, "B R"]
     advantages: Float[Tensor, "B R"]
-    returns: Float[Tensor, "B R"]
+    targets: ValueTargets | None  # None: there is no value model
+    kl_coefficient: float  # weight of the KL penalty, wherever it is charged
     metrics: dict[str, float]
 
 
 def collect_rollout(
     setup: RolloutSetup, prompts: PromptBatch, step: int, kl_coefficient: float, baseline: float = 0.0
 ) -> Rollout:
-    """Sample responses, score them, and compute advantages.
+    """Sample ``ppo.answers_per_prompt`` responses to each prompt, score them, and compute advantages.
 
     Args:
         setup: models, sampler, principles and reward.
-        prompts: the prompts with their random keys.
+        prompts: the prompts with their random keys; all answers to a prompt are under its principles.
         step: number of the update, for error messages.
         kl_coefficient: weight of the KL penalty.
         baseline: subtracted from every response's reward.
@@ -50,30 +51,41 @@ def collect_rollout(
     """
     ppo, shared, clock = setup.ppo, setup.models.shared, _Clock()
     # 1. Responses from the policy.
-    responses = sample_sharded(setup.sampler, shared, POLICY, prompts.prompts, ppo.sampling, prompts.keys)
+    asked = prompts.repeated(ppo.answers_per_prompt)
+    responses = sample_sharded(setup.sampler, shared, POLICY, asked.prompts, ppo.sampling, asked.keys)
     clock.lap("rollout")
 
     # 2. Scores under principles drawn for each prompt.
-    scored = setup.score(prompts.prompts, responses, setup.principles_of(prompts))
+    principles = [shown for shown in setup.principles_of(prompts) for _ in range(ppo.answers_per_prompt)]
+    scored = setup.score(asked.prompts, responses, principles)
     require_finite(step, score=scored.scores)
     clock.lap("score")
 
     # 3. Log-probs of policy and reference, and values, on exactly the sampled tokens.
     batch = token_batch([r.prompt_ids for r in responses], [r.ids for r in responses], shared.pad_id, shared.device)
     outputs = model_outputs(setup.models, batch, ppo)
-    require_finite(
-        step, logprobs=outputs.logprobs, reference_logprobs=outputs.reference_logprobs, values=outputs.values
-    )
+    values = {} if outputs.values is None else {"values": outputs.values}
+    require_finite(step, logprobs=outputs.logprobs, reference_logprobs=outputs.reference_logprobs, **values)
     clock.lap("logprobs")
 
-    # 4. Rewards, advantages, returns.
+    # 4. Rewards and advantages.
     signal = learning_signal(scored, batch, outputs, ppo, kl_coefficient, baseline)
     metrics = rollout_metrics(scored, batch, outputs, signal, kl_coefficient)
-    metrics |= check_metrics(setup.monitor, prompts.prompts, [response.text for response in responses])
+    metrics |= group_metrics(scored, ppo.answers_per_prompt)
+    metrics |= check_metrics(setup.monitor, asked.prompts, [response.text for response in responses])
     advantages = signal.advantages
     if ppo.whiten_advantages:
         advantages = masked_whiten(advantages, batch.mask, shift_mean=True)
-    return Rollout(scored, batch, outputs.logprobs, outputs.values, advantages, signal.returns, metrics | clock.metrics)
+    return Rollout(
+        scored,
+        batch,
+        outputs.logprobs,
+        outputs.reference_logprobs,
+        advantages,
+        signal.targets,
+        kl_coefficient,
+        metrics | clock.metrics,
+    )
 
 
 class _Clock:

@@ -4,6 +4,7 @@ from collections import defaultdict
 
 import torch
 
+from salmon.core.critic_free import equal_groups
 from salmon.core.kl import kl_estimate
 from salmon.core.masked import masked_mean, masked_var
 from salmon.models.forward import TokenBatch
@@ -35,7 +36,7 @@ def rollout_metrics(
         "objective/unfinished_rate": scored.unfinished.mean(),
         "objective/empty_rate": scored.empty.mean(),
         "objective/shaped_reward": signal.rewards.sum(-1).mean(),
-        "objective/non_score_reward": (-kl_coefficient * signal.kl).sum(-1).mean(),
+        "objective/non_score_reward": (-signal.kl_in_reward * signal.kl).sum(-1).mean(),
         "advantage/mean": masked_mean(signal.advantages, mask),
         "advantage/std": masked_var(signal.advantages, mask).sqrt(),
         "response/length": mask.sum(-1).mean(),
@@ -43,6 +44,13 @@ def rollout_metrics(
         "sampler/logprob_difference": masked_mean((sampled - logprobs).abs(), mask),
     }
     return {name: float(value) for name, value in metrics.items()} | principle_scores(scored)
+
+
+def group_metrics(scored: ScoredResponses, answers: int) -> dict[str, float]:
+    """What is reported of the answers to one prompt, where there are several."""
+    if answers == 1:
+        return {}
+    return {"advantage/equal_groups": equal_groups(scored.total, answers).float().mean().item()}
 
 
 def principle_scores(scored: ScoredResponses) -> dict[str, float]:

@@ -46,7 +46,7 @@ class RolloutSetup:
         return shape_scores(prompts, responses, principles, scores, ppo.shaping, ppo.sampling.max_new_tokens)
 
 
-def load_rollout_setup(cfg: Config, ctx: StageContext) -> RolloutSetup:
+def load_rollout_setup(cfg: Config, ctx: StageContext, with_value_model: bool) -> RolloutSetup:
     """Load the models from the stage's inputs ``sft`` and ``reward``, and make the reward.
 
     Raises:
@@ -56,7 +56,7 @@ def load_rollout_setup(cfg: Config, ctx: StageContext) -> RolloutSetup:
         ctx.shared(),
         ctx.inputs["sft"].checkpoints["sft"],
         ctx.inputs["reward"].path / "reward",
-        cfg.ppo.value_init,
+        cfg.ppo.value_init if with_value_model else None,
         cfg.ppo.shaping.scale,
     )
     principles = principle_choice(cfg)

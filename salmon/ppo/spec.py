@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from salmon.config.ppo import OF_VALUE_MODEL
 from salmon.config.schema import Config
 from salmon.ppo.prompts import wanted_ppo_prompts
 from salmon.ppo.rewards.registry import check_reward
@@ -16,12 +17,16 @@ from salmon.stage.spec import StageSpec
 def settings(cfg: Config) -> dict[str, Any]:
     """Everything that decides the policies, besides the SFT policy and the reward model.
 
+    Settings of the value model decide nothing where there is none.
+
     Raises:
         SalmonError: ``ppo.reward_source`` names no reward, or one that cannot score by the principles that are shown.
     """
     check_reward(cfg)
     monitor, keep_every = monitor_bank(cfg.principles), cfg.ppo.keep_every
-    identity = prompts_identity(cfg, cfg.prompts.ppo) | {"ppo": semantic(cfg.ppo)}
+    unused = () if cfg.ppo.advantage.has_value_model else OF_VALUE_MODEL
+    ppo = {key: value for key, value in semantic(cfg.ppo).items() if key not in unused}
+    identity = prompts_identity(cfg, cfg.prompts.ppo) | {"ppo": ppo}
     identity |= shown_identity(cfg) | rollout_identity(cfg)
     # keep_every changes no policy, but an artifact without kept policies must not be reused where they are asked for.
     identity |= {"keep_every": keep_every} if keep_every else {}

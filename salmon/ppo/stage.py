@@ -28,12 +28,12 @@ from salmon.training.trainer import Trainer
 
 
 def run(cfg: Config, ctx: StageContext) -> dict[str, float]:
-    """Train the policy; writes ``best/policy`` (by held-out reward), ``last/policy`` and ``last/value``.
+    """Train the policy; writes ``best/policy`` (by held-out reward), ``last/policy`` and, if any, ``last/value``.
 
     ``checkpoints/step_N`` is the policy after N updates, for every multiple N of ``ppo.keep_every``.
     """
     # 1. Models, principles and reward; the prompts of every update.
-    ppo, setup = cfg.ppo, load_rollout_setup(cfg, ctx)
+    ppo, setup = cfg.ppo, load_rollout_setup(cfg, ctx, cfg.ppo.advantage.has_value_model)
     models = setup.models
     prompts = select_ppo_prompts(cfg, models.shared.chat)
     held_out, batches = held_out_batch(prompts.held_out, ppo.seed), schedule(prompts, ppo)

@@ -6,8 +6,9 @@ from dataclasses import fields
 
 import torch
 
-from salmon.config.ppo import PPOConfig
-from salmon.core.ppo import PolicyStats, ValueStats, explained_variance, policy_loss, value_loss
+from salmon.config.ppo import KLPlace, LossMean, PPOConfig
+from salmon.core.kl import kl_loss
+from salmon.core.ppo import PolicyStats, ValueStats, explained_variance, policy_loss, response_weights, value_loss
 from salmon.distributed.world import world
 from salmon.models.forward import response_logprobs, value_forward
 from salmon.ppo.models import POLICY, VALUE, PPOModels
@@ -26,7 +27,7 @@ def update(
     optimiser step follows.
 
     Args:
-        models: policy and value model are trained.
+        models: policy and value model (if any) are trained.
         trainer: of ``models.trained``.
         rollout: what is learned from.
         ppo: settings.
@@ -51,9 +52,10 @@ def update(
             continue
         break
     means = {name: sum(row[name] for row in history) / len(history) for name in history[0]}
-    explained = explained_variance(rollout.values, rollout.returns, rollout.batch.mask)
+    if (targets := rollout.targets) is not None:
+        explained = explained_variance(targets.old, targets.returns, rollout.batch.mask)
+        means["value/explained_variance"] = explained.item()
     return means | {
-        "value/explained_variance": explained.item(),
         "policy/optimiser_steps": float(len(history)),
         "time/update_s": time.perf_counter() - began,
     }
@@ -72,32 +74,67 @@ def minibatch_gradients(
     rows = sorted(rows, key=lambda i: lengths[i])
     num_tokens = int(rollout.batch.mask[rows].sum())
     totals: dict[str, float] = {}
-    value_clip = ppo.clip_range_value * ppo.shaping.scale  # values are in the units of returns
     own_rows = world().shard(rows)
     for start in range(0, len(own_rows), ppo.micro_batch_size):
         index = own_rows[start : start + ppo.micro_batch_size]
-        batch = rollout.batch.rows(index)
-        width = batch.mask.shape[1]
-        old_logprobs, advantages, old_values, returns = (
-            tensor[index, :width] for tensor in (rollout.logprobs, rollout.advantages, rollout.values, rollout.returns)
-        )
         if train_policy:
-            with models.shared.using(POLICY):
-                logprobs = response_logprobs(models.shared, batch, ppo.sampling.temperature)
-                loss, policy = policy_loss(logprobs, old_logprobs, advantages, batch.mask, ppo.clip_range, num_tokens)
-                loss.backward()
-            _add(totals, "policy", policy)
-        with models.shared.using(VALUE):
-            values = value_forward(models.shared, models.value_head, batch)
-            loss, value = value_loss(values, old_values, returns, batch.mask, value_clip, num_tokens)
-            (ppo.value_coefficient * loss).backward()
-        _add(totals, "value", value)
+            _add(totals, policy_gradients(models, rollout, index, ppo, num_tokens, len(rows)))
+        if models.value_head is not None:
+            _add(totals, value_gradients(models, rollout, index, ppo, num_tokens))
     return world().all_reduce_sum(totals)
 
 
-def _add(totals: dict[str, float], family: str, stats: PolicyStats | ValueStats) -> None:
-    """Add the statistics of a micro-batch to the sums ``family/name``."""
-    for field in fields(stats):
-        value: torch.Tensor = getattr(stats, field.name)
-        name = f"{family}/{field.name}"
-        totals[name] = totals.get(name, 0.0) + value.item()
+def policy_gradients(
+    models: PPOModels, rollout: Rollout, index: Sequence[int], ppo: PPOConfig, num_tokens: int, num_responses: int
+) -> dict[str, float]:
+    """Accumulate the policy's gradient of some rows of a minibatch.
+
+    Args:
+        index: the rows.
+        num_tokens: of the whole minibatch.
+        num_responses: of the whole minibatch.
+    """
+    batch = rollout.batch.rows(index)
+    width = batch.mask.shape[1]
+    old, reference, advantages = (
+        tensor[index, :width] for tensor in (rollout.logprobs, rollout.reference_logprobs, rollout.advantages)
+    )
+    by_response = ppo.loss_mean is LossMean.responses
+    weights = response_weights(batch.mask, num_tokens, num_responses) if by_response else None
+    with models.shared.using(POLICY):
+        logprobs = response_logprobs(models.shared, batch, ppo.sampling.temperature)
+        loss, stats = policy_loss(logprobs, old, advantages, batch.mask, ppo.clip_range, num_tokens, weights)
+        totals = _named("policy", stats)
+        if ppo.kl.place is KLPlace.loss:
+            kl = kl_loss(logprobs, reference, batch.mask, ppo.kl.estimator.value, num_tokens, weights)
+            loss = loss + rollout.kl_coefficient * kl
+            totals["policy/reference_kl"] = kl.item()
+        loss.backward()
+    return totals
+
+
+def value_gradients(
+    models: PPOModels, rollout: Rollout, index: Sequence[int], ppo: PPOConfig, num_tokens: int
+) -> dict[str, float]:
+    """Accumulate the value model's gradient of some rows of a minibatch, which has ``num_tokens`` tokens."""
+    assert models.value_head is not None and rollout.targets is not None, "there is a value model"
+    batch = rollout.batch.rows(index)
+    width = batch.mask.shape[1]
+    old, returns = (tensor[index, :width] for tensor in (rollout.targets.old, rollout.targets.returns))
+    clip = ppo.clip_range_value * ppo.shaping.scale  # values are in the units of returns
+    with models.shared.using(VALUE):
+        values = value_forward(models.shared, models.value_head, batch)
+        loss, stats = value_loss(values, old, returns, batch.mask, clip, num_tokens)
+        (ppo.value_coefficient * loss).backward()
+    return _named("value", stats)
+
+
+def _named(family: str, stats: PolicyStats | ValueStats) -> dict[str, float]:
+    """Statistics of a micro-batch as ``family/name``."""
+    values: dict[str, torch.Tensor] = {field.name: getattr(stats, field.name) for field in fields(stats)}
+    return {f"{family}/{name}": value.item() for name, value in values.items()}
+
+
+def _add(totals: dict[str, float], stats: dict[str, float]) -> None:
+    for name, value in stats.items():
+        totals[name] = totals.get(name, 0.0) + value

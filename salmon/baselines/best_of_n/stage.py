@@ -36,8 +36,8 @@ def run(cfg: Config, ctx: StageContext) -> dict[str, float]:
 
     Logged as PPO's held-out metrics are: step 0 is the first sample (the SFT policy), step 1 the best of n.
     """
-    # 1. Models and reward, as PPO has them (the value model is not used), and the held-out prompts.
-    setup, n = load_rollout_setup(cfg, ctx), cfg.best_of_n.n
+    # 1. Models and reward, as PPO has them, and the held-out prompts.
+    setup, n = load_rollout_setup(cfg, ctx, with_value_model=False), cfg.best_of_n.n
     prompts = select_ppo_prompts(cfg, setup.models.shared.chat).held_out
 
     # 2. The candidates of each prompt.
