@@ -24,8 +24,11 @@ check_annotations()  # before the imports below
 
 from salmon.config.model import Dtype, LoraSettings, ModelConfig, Quantization
 from salmon.config.ppo import (
+    AdvantageEstimator,
     KLEstimator,
+    KLPlace,
     KLSettings,
+    LossMean,
     PPOConfig,
     PrincipleSamplingSettings,
     RewardInputSettings,
@@ -241,11 +244,14 @@ def ppo_config(optim_settings: Callable[..., OptimSettings]) -> Callable[..., PP
     def make(**changes: Any) -> PPOConfig:
         ppo = PPOConfig(
             seed=0,
+            advantage=AdvantageEstimator.gae,
+            answers_per_prompt=1,
             reward_source="model",
             reward_input=RewardInputSettings(max_length=1000, max_instruction_tokens=200, max_response_tokens=200),
             num_prompts=None,
             held_out_prompts=1,
             epochs=1,
+            max_updates=None,
             rollout_batch=6,
             minibatch=3,
             inner_epochs=2,
@@ -261,12 +267,15 @@ def ppo_config(optim_settings: Callable[..., OptimSettings]) -> Callable[..., PP
                 scale=1.0,
                 whiten=False,
             ),
-            kl=KLSettings(KLEstimator.k1, coefficient=0.05, adaptive=False, target=6.0, horizon=10000.0),
+            kl=KLSettings(
+                KLPlace.reward, KLEstimator.k1, coefficient=0.05, adaptive=False, target=6.0, horizon=10000.0
+            ),
             gamma=1.0,
             lam=0.95,
             clip_range=0.2,
             clip_range_value=0.2,
             value_coefficient=0.1,
+            loss_mean=LossMean.tokens,
             whiten_advantages=True,
             value_init=ValueInit.reward,
             critic_warmup_updates=0,

@@ -46,9 +46,7 @@ def equal_groups(rewards: Float[Tensor, " B"], answers: int) -> Bool[Tensor, " P
     return _are_equal(_groups(rewards, answers))[:, 0]
 
 
-def returns_to_go(
-    rewards: Float[Tensor, "B R"], mask: Shaped[Tensor, "B R"], gamma: float
-) -> Float[Tensor, "B R"]:
+def returns_to_go(rewards: Float[Tensor, "B R"], mask: Shaped[Tensor, "B R"], gamma: float) -> Float[Tensor, "B R"]:
     """The discounted sum of the rewards from each token on, ``[B, R]`` and 0 in padding.
 
     REINFORCE++ (Hu et al. 2025, arXiv 2501.03262) takes it, whitened over the whole batch, as the advantage::

@@ -62,12 +62,12 @@ def dpo_phases(cfg: Config, base: Base, work: Workload) -> Iterator[Phase]:
 
 
 def best_of_n_phases(cfg: Config, base: Base, work: Workload) -> Iterator[Phase]:
-    """n answers to each held-out prompt, scored; PPO's four adapters are loaded, nothing is trained."""
+    """n answers to each held-out prompt, scored; policy, reference and reward are loaded, nothing is trained."""
     sampling, shape, n = cfg.ppo.sampling, base.shape, cfg.best_of_n.n
     depth = shape.depth(cfg.reward.layers)
-    policy, value = shape.adapter_parameters(base.rank), shape.adapter_parameters(base.rank, cfg.reward.layers)
+    policy, reward = shape.adapter_parameters(base.rank), shape.adapter_parameters(base.rank, cfg.reward.layers)
     logits, answers = reads_logits(cfg.reward), work.held_out * n
-    lasting = base.resident(2 * policy + 2 * value, heads=2 - logits)
+    lasting = base.resident(2 * policy + reward, heads=1 - logits)
     # Chunks of prompts, each in one process; a prompt's answers may take several batches.
     batch = min(sampling.batch_size, max(1, sampling.batch_size // n) * n, answers)
     yield Phase(

@@ -108,12 +108,14 @@ def reads_logits(reward: RewardConfig) -> int:
 
 
 def ppo_phases(cfg: Config, base: Base, work: Workload) -> Iterator[Phase]:
-    """Policy, reference, value and reward adapters stay; the optimiser's state of policy and value too."""
+    """Policy, reference, reward and (if any) value adapters stay; so does the optimiser's state of what is trained."""
     ppo, shape = cfg.ppo, base.shape
-    layers = shape.depth(cfg.reward.layers)
-    policy, value = shape.adapter_parameters(base.rank), shape.adapter_parameters(base.rank, cfg.reward.layers)
+    layers, critics = shape.depth(cfg.reward.layers), int(ppo.advantage.has_value_model)
+    policy, reward = shape.adapter_parameters(base.rank), shape.adapter_parameters(base.rank, cfg.reward.layers)
+    value = critics * reward
     trained, optimizer = policy + value, ppo.optim.optimizer
-    lasting = base.resident(2 * policy + 2 * value, trained, optimizer, heads=2 - reads_logits(cfg.reward))
+    heads = critics + 1 - reads_logits(cfg.reward)
+    lasting = base.resident(2 * policy + reward + value, trained, optimizer, heads)
     response, micro = ppo.sampling.max_new_tokens, min(ppo.micro_batch_size, base.sharing.rows(ppo.rollout_batch))
     columns, rollouts = work.prompt + response, work.ppo_updates * ppo.rollout_batch
     batch = min(ppo.sampling.batch_size, base.sharing.rows(ppo.rollout_batch))
@@ -136,7 +138,7 @@ def ppo_phases(cfg: Config, base: Base, work: Workload) -> Iterator[Phase]:
         max(base.reads(lasting, micro, columns), logits, key=total_bytes),
         *total(
             *[base.reading_cost(rollouts, micro, columns, shape.layers, response)] * 2,
-            base.reading_cost(rollouts, micro, columns, layers),
+            *[base.reading_cost(rollouts, micro, columns, layers)] * critics,
         ),
     )
     rows, at_once = rollouts * ppo.inner_epochs, min(ppo.micro_batch_size, base.sharing.rows(ppo.minibatch))
@@ -146,7 +148,7 @@ def ppo_phases(cfg: Config, base: Base, work: Workload) -> Iterator[Phase]:
         base.trains(lasting, trained, optimizer, at_once, columns, shape.layers, response),
         *total(
             base.training_cost(rows, ppo.minibatch, at_once, columns, shape.layers, response),
-            base.training_cost(rows, ppo.minibatch, at_once, columns, layers),
+            *[base.training_cost(rows, ppo.minibatch, at_once, columns, layers)] * critics,
             base.summing(rows / ppo.minibatch, trained),
         ),
     )

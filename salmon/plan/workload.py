@@ -113,7 +113,9 @@ def workload(cfg: Config, shape: ModelShape, prompts: int | None = None) -> Work
 
     ppo = cfg.ppo
     ppo_prompts = counting.prompts("prompts.ppo", cfg.prompts.ppo, ppo.num_prompts, ppo.held_out_prompts)
-    updates = max(0, ppo_prompts - ppo.held_out_prompts) * ppo.epochs // ppo.rollout_batch
+    prompts_of_update = ppo.rollout_batch // ppo.answers_per_prompt
+    updates = max(0, ppo_prompts - ppo.held_out_prompts) * ppo.epochs // prompts_of_update
+    updates = min(updates, ppo.max_updates or updates)
     evaluations = 1 + -(-updates // ppo.eval_every)
     return Workload(
         sft_prompts=answers,

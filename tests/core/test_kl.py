@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pytest import approx
 
-from salmon.core.kl import kl_estimate, next_kl_coefficient
+from salmon.core.kl import kl_estimate, kl_loss, next_kl_coefficient
 
 # Token 1: the policy gives 1/2, the reference 1/4, d = ln 2 = 0.693147. Token 2: the reverse, d = -ln 2.
 LOGPROBS = torch.tensor([[0.5, 0.25]], dtype=torch.float64).log()
@@ -33,6 +33,43 @@ def test_estimator_literals(estimator):
 def test_wrong_estimators_are_rejected(estimator):
     wrong = MUTANTS[estimator](LOGPROBS - REF_LOGPROBS)[0].tolist()
     assert wrong != approx(LITERALS[estimator], abs=1e-6)
+
+
+# The two tokens above, one of 40 nats to check the exponential, and padding that would overflow.
+LOSS_NEW = torch.cat([LOGPROBS, torch.tensor([[-5.0, 0.0]])], 1)
+LOSS_REF = torch.cat([REF_LOGPROBS, torch.tensor([[-45.0, 1000.0]])], 1)
+LOSS_MASK = torch.tensor([[1, 1, 1, 0]])
+
+
+def test_kl_loss_literals_and_its_gradient():
+    """k3: (0.193147 + 0.306853 + 39) / 3. d k3 / d new = 1 - exp(ref - new): 1 - 1/2, 1 - 2, 1; over 3."""
+    new = LOSS_NEW.clone().requires_grad_()
+    loss = kl_loss(new, LOSS_REF, LOSS_MASK, "k3", 3)
+    assert loss.item() == approx(39.5 / 3)
+    loss.backward()
+    assert new.grad[0].tolist() == approx([0.5 / 3, -1 / 3, 1 / 3, 0.0])
+    weights = torch.tensor([[2.0, 0.0, 1.0, 5.0]])
+    assert kl_loss(LOSS_NEW, LOSS_REF, LOSS_MASK, "k3", 3, weights).item() == approx((2 * 0.193147 + 39) / 3, abs=1e-6)
+
+
+@settings(deadline=None)
+@given(seed=st.integers(0, 10_000))
+def test_the_gradient_of_k1_is_0_on_average_and_that_of_k2_is_the_kls(seed):
+    """Over the policy's own distribution of six tokens: why a KL in the loss refuses k1."""
+    generator = torch.Generator().manual_seed(seed)
+    logits, reference = torch.randn(2, 1, 6, generator=generator, dtype=torch.float64)
+
+    def gradient(estimator):
+        free = logits.clone().requires_grad_()
+        new, weights = free.log_softmax(-1), logits.softmax(-1)
+        kl_loss(new, reference.log_softmax(-1), torch.ones(1, 6), estimator, 1, weights).backward()
+        return free.grad[0]
+
+    exact = logits.clone().requires_grad_()
+    (exact.softmax(-1) * (exact.log_softmax(-1) - reference.log_softmax(-1))).sum().backward()
+    assert gradient("k2").tolist() == approx(exact.grad[0].tolist(), abs=1e-9)
+    assert gradient("k1").tolist() == approx([0.0] * 6, abs=1e-9)
+    assert gradient("k3").norm() > 1e-3 * exact.grad.norm()
 
 
 @settings(deadline=None)

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pytest import approx
 
-from salmon.core.ppo import entropy, explained_variance, policy_loss, value_loss
+from salmon.core.ppo import entropy, explained_variance, policy_loss, response_weights, value_loss
 
 CLIP = 0.2
 # One token a column; the last one is padding.
@@ -61,6 +61,23 @@ def test_policy_gradient():
     # d(-A * ratio)/d(new) = -A * ratio where unclipped, 0 where clipped or padding; divided by 6.
     assert new.grad is not None
     assert new.grad[0].tolist() == approx([0.0, -1.0 / 6, 1.5 / 6, 0.0, -4.4 / 6, 0.0, 0.0])
+
+
+# A response of four tokens and one of two, with losses 1, 2, 3, 6 (mean 3) and 5, 7 (mean 6); the last are padding.
+ROWS_MASK = torch.tensor([[1, 1, 1, 1], [1, 1, 0, 0]])
+ROWS_ADVANTAGES = -torch.tensor([[1.0, 2.0, 3.0, 6.0], [5.0, 7.0, 90.0, 90.0]])
+
+
+def test_weights_of_responses_literals():
+    weights = response_weights(ROWS_MASK, num_tokens=6, num_responses=2)
+    assert weights.tolist() == [[0.75] * 4, [1.5, 1.5, 0.0, 0.0]]  # 6 / (2 * 4) and 6 / (2 * 2)
+    assert weights.sum().item() == 6.0
+    still = torch.zeros(2, 4)
+    loss, stats = policy_loss(still, still, ROWS_ADVANTAGES, ROWS_MASK, CLIP, 6, weights)
+    assert loss.item() == stats.loss.item() == approx(4.5)  # (3 + 6) / 2
+    assert policy_loss(still, still, ROWS_ADVANTAGES, ROWS_MASK, CLIP, 6)[0].item() == approx(4.0), "24 / 6: of tokens"
+    moved = still + torch.tensor([[0.0], [math.log(1.1)]])
+    assert policy_loss(moved, still, ROWS_ADVANTAGES, ROWS_MASK, CLIP, 6, weights)[1].ratio.item() == approx(6.2 / 6)
 
 
 def test_before_the_first_update():

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from salmon.core.gae import gae
-from salmon.core.kl import kl_estimate
+from salmon.core.kl import kl_estimate, kl_loss
 from salmon.core.masked import zero_outside
 from salmon.core.ppo import explained_variance, policy_loss, value_loss
 from salmon.core.preference import bradley_terry_loss, consistency_loss, dpo_loss, implicit_reward, pairwise_accuracy
@@ -30,6 +30,7 @@ CALLS: dict[str, tuple[Callable[..., object], tuple[Tensor, ...], str]] = {
     "gae": (lambda *x: gae(*x, 1.0, 1.0), (TOKENS,) * 3, "rewards"),
     "implicit_reward": (lambda *x: implicit_reward(*x, 0.5), (ROWS,) * 2, "logprobs"),
     "kl_estimate": (lambda *x: kl_estimate(*x, "k1"), (TOKENS,) * 2, "logprobs"),
+    "kl_loss": (lambda *x: kl_loss(*x, "k3", 6), (TOKENS,) * 3, "new"),
     "length_bonus": (
         lambda lengths, multipliers: length_bonus(lengths, 8, multipliers, 1.0, 1.0),
         (ROWS,) * 2,

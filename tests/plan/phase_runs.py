@@ -173,7 +173,7 @@ def phase_runs(cfg: Config, shared: SharedModel, base: Base, work: Workload) -> 
         )
 
     def best_of_n() -> Run:
-        fresh(POLICY, REFERENCE, VALUE, REWARD, layers=cfg.reward.layers)
+        fresh(POLICY, REFERENCE, REWARD, layers=cfg.reward.layers)
         rows = min(cfg.ppo.sampling.batch_size, cfg.best_of_n.n * work.held_out)
         return sampling(POLICY, rows, work.prompt, cfg.ppo.sampling)
 

@@ -22,7 +22,7 @@ def planned(head: str) -> tuple[Workload, dict[str, Phase]]:
 
 def test_only_the_value_model_has_a_head() -> None:
     (_, scalar), (_, yes_no) = planned("scalar"), planned("yes_no")
-    for name, heads in (("reward train", 1), ("ppo train", 2), ("best_of_n score", 2)):
+    for name, heads in (("reward train", 1), ("ppo train", 2), ("best_of_n score", 1)):
         assert scalar[name].items["heads"] == heads * FP32 * (HIDDEN + 1)
         assert yes_no[name].items.get("heads", 0) == (heads - 1) * FP32 * (HIDDEN + 1)
 

@@ -6,7 +6,7 @@ from torch import Tensor
 
 from salmon.data.rows import Prompt
 from salmon.models.forward import TokenBatch
-from salmon.ppo.learning_signal import LearningSignal
+from salmon.ppo.learning_signal import LearningSignal, ValueTargets
 from salmon.ppo.passes import ModelOutputs
 from salmon.ppo.rollout_metrics import rollout_metrics
 from salmon.ppo.shaping import ScoredResponses
@@ -44,9 +44,10 @@ def metrics() -> dict[str, float]:
     )
     signal = LearningSignal(
         kl=torch.tensor([[1.0, -1.0, 0.0], [2.0, 0.0, 0.0]]),
+        kl_in_reward=0.5,
         rewards=torch.tensor([[-0.5, 0.5, 3.0], [3.0, 0.0, 0.0]]),
         advantages=at([1.0, 2.0, 3.0], 2.0),
-        returns=torch.zeros(2, 3),
+        targets=ValueTargets(torch.zeros(2, 3), torch.zeros(2, 3)),
     )
     return rollout_metrics(scored, batch, outputs, signal, kl_coefficient=0.5)
 

@@ -29,7 +29,7 @@ def first_update(load_tiny, ppo_folders, ppo_config, rollout_setup):
         with torch.no_grad():
             models.value_head.bias.add_(moved * scale)
         stats = minibatch_gradients(models, rollout, range(2), ppo, train_policy=False)
-        return stats | {"mean_return": rollout.returns[rollout.batch.mask.bool()].abs().mean().item()}
+        return stats | {"mean_return": rollout.targets.returns[rollout.batch.mask.bool()].abs().mean().item()}
 
     return run
 

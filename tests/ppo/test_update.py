@@ -9,6 +9,7 @@ import torch
 from salmon.data.rows import Prompt
 from salmon.errors import SalmonError
 from salmon.models.forward import TokenBatch
+from salmon.ppo.learning_signal import ValueTargets
 from salmon.ppo.passes import ModelOutputs
 from salmon.ppo.prompts import PromptBatch
 from salmon.ppo.rollout import Rollout, collect_rollout
@@ -52,7 +53,7 @@ def walked(monkeypatch: pytest.MonkeyPatch, ppo_config):
         monkeypatch.setattr("salmon.ppo.update.minibatch_gradients", gradients)
         trainer, batch = Steps(), TokenBatch(ONES[:, :1].long(), ONES[:, :1].long(), ONES.long(), ONES)
         returns = torch.arange(12.0).view(6, 2)
-        rollout = Rollout(None, batch, logprobs=ONES, values=ONES, advantages=ONES, returns=returns, metrics={})
+        rollout = Rollout(None, batch, ONES, ONES, ONES, ValueTargets(ONES, returns), kl_coefficient=0.05, metrics={})
         metrics = update(None, trainer, rollout, ppo_config(**changes), step, total_steps=10)  # type: ignore[arg-type]
         return metrics, trainer.asked, minibatches
 
