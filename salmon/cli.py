@@ -15,7 +15,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from salmon import __version__
-from salmon.config.overrides import check_words
+from salmon.config.overrides import check_words, with_choices
 from salmon.config.register import CONF, register
 from salmon.config.schema import Config
 from salmon.config.typed import to_typed
@@ -132,6 +132,7 @@ def main() -> None:
     if sys.argv[1:] == ["--version"]:
         print(f"salmon-align {__version__}")
         return
+    sys.argv[1:] = with_choices(sys.argv[1:])
     said_clearly(check_words, sys.argv[1:])
     if sys.argv[1:2] == ["plan"]:
         print(said_clearly(plan_text, sys.argv[2:]))

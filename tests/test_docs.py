@@ -20,6 +20,7 @@ from omegaconf import DictConfig, OmegaConf
 from eval.config import EvalApp
 from eval.extension import register_app
 from eval.score.command import parse_score_options
+from salmon.config.overrides import with_choices
 from salmon.config.register import CONF, register, root_schema
 from salmon.config.schema import Config
 from salmon.config.typed import to_typed
@@ -203,7 +204,7 @@ def check(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
     if words[0] == "python" and (words[2] not in ("salmon", "eval") or not words[3:]):
         check_module(words[2], words[3:], monkeypatch)
         return
-    program, rest = (words[2], words[3:]) if words[0] == "python" else ("salmon", words[1:])
+    program, rest = (words[2], words[3:]) if words[0] == "python" else ("salmon", with_choices(words[1:]))
     if program == "eval" and rest[:1] == ["score"]:
         parse_score_options(rest[1:])
     elif program == "eval":

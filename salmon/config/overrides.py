@@ -28,6 +28,19 @@ def check_words(words: Sequence[str]) -> None:
         raise SalmonError("\n".join(found))
 
 
+def with_choices(words: Sequence[str]) -> list[str]:
+    """The words, in which a group inside another may be named like a setting: ``ppo.advantage=rloo`` takes the choice
+    ``ppo/advantage=rloo``, with all that the choice brings.
+    """
+    nested = {f"{path.parent.name}.{path.name}" for path in Path(CONF).glob("*/*") if path.is_dir()}
+    taken = []
+    for word in words:
+        key, _, choice = word.partition("=")
+        is_choice = key in nested and re.fullmatch(r"\w+(,\w+)*", choice) is not None
+        taken.append(f"{key.replace('.', '/')}={choice}" if is_choice else word)
+    return taken
+
+
 def word_problem(word: str) -> str | None:
     """Why a word cannot be an override; None where Hydra can say what is wrong with it, if anything is."""
     if problem := text_problem(word):

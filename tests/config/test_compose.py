@@ -28,7 +28,12 @@ ADDED = ("experiment", "ablation")  # groups that are in no defaults list
 OF_EVAL = ("eval", "model", "tracking")  # groups of ``python -m eval``
 EXPERIMENTS = {"dromedary2_7b": "7b", "dromedary2_13b": "13b", "dromedary2_70b": "70b"}
 ONE_GPU = {f"{name}_one_gpu": name for name in EXPERIMENTS}
-STUDIES = {"controllability": "Judge:", "reward_hacking": "Fault:", "ablations": "Arms:"}  # and a part of their own
+STUDIES = {  # and a part of their own
+    "controllability": "Judge:",
+    "reward_hacking": "Fault:",
+    "ablations": "Arms:",
+    "estimators": "Expected:",
+}
 
 
 @cache
@@ -318,6 +323,10 @@ PAPER = {
     "ppo.minibatch": 288,
     "ppo.inner_epochs": 2,
     "ppo.micro_batch_size": 3,
+    "ppo.advantage": "gae",
+    "ppo.answers_per_prompt": 1,
+    "ppo.loss_mean": "tokens",
+    "ppo.kl.place": "reward",
     "ppo.kl.estimator": "k1",
     "ppo.kl.coefficient": 0.01,
     "ppo.kl.adaptive": False,
@@ -345,6 +354,52 @@ PAPER = {
     "ppo.reward_input.max_instruction_tokens": 256,
     "ppo.reward_input.max_response_tokens": 1024,
 }
+
+
+LITERATURE = {
+    "rloo": {
+        "ppo.answers_per_prompt": 4,
+        "ppo.inner_epochs": 1,
+        "ppo.minibatch": 576,
+        "ppo.loss_mean": "tokens",
+        "ppo.whiten_advantages": False,
+        "ppo.kl.place": "reward",
+        "ppo.kl.estimator": "k1",
+        "ppo.kl.coefficient": 0.01,
+    },
+    "grpo": {
+        "ppo.answers_per_prompt": 8,
+        "ppo.inner_epochs": 1,
+        "ppo.minibatch": 576,
+        "ppo.loss_mean": "responses",
+        "ppo.whiten_advantages": False,
+        "ppo.kl.place": "loss",
+        "ppo.kl.estimator": "k3",
+        "ppo.kl.coefficient": 0.04,
+    },
+    "reinforce_pp": {
+        "ppo.answers_per_prompt": 1,
+        "ppo.inner_epochs": 2,
+        "ppo.minibatch": 288,
+        "ppo.loss_mean": "tokens",
+        "ppo.whiten_advantages": True,
+        "ppo.gamma": 1.0,
+        "ppo.kl.place": "reward",
+        "ppo.kl.estimator": "k1",
+        "ppo.kl.coefficient": 0.01,
+    },
+}
+
+
+@pytest.mark.parametrize("advantage", LITERATURE)
+def test_an_estimator_brings_the_literatures_settings(advantage: str) -> None:
+    """Over every choice of ``ppo``; what is in units of the score stays that choice's."""
+    expected = LITERATURE[advantage] | {"ppo.advantage": advantage}
+    assert values(composed("ppo=paper", f"ppo/advantage={advantage}"), expected) == expected
+    for choice in ("laptop", "short"):
+        config = typed(f"ppo={choice}", f"ppo/advantage={advantage}")
+        assert config.ppo.kl.place.value == expected["ppo.kl.place"]
+        assert config.ppo.kl.estimator.value == expected["ppo.kl.estimator"]
 
 
 @pytest.mark.parametrize("name", EXPERIMENTS)

@@ -26,6 +26,7 @@ ARMS = {
         "principles",
         [f"steer_{name}" for name in ("concise", "comprehensive", "structured", "lively", "asks_back", "blank")],
     ),
+    "estimators": ("ppo/advantage", ["gae", "rloo", "grpo", "reinforce_pp"]),
     "reward_hacking": ("principles", ["hacking_plain", "hacking_told"]),
     "ablations": (
         "ablation",
@@ -64,7 +65,7 @@ def test_the_arms_above_are_those_of_the_study(study: str) -> None:
     assert hydra.mode == "MULTIRUN"
     assert hydra.sweeper.params[key].split(",") == names
     options = {k: v for k, v in OmegaConf.to_container(hydra.callbacks.sweep).items() if k != "_target_"}
-    assert options["kind"] == study
+    assert options["kind"] == ("study" if study == "estimators" else study)
     read_settings(options)  # what the report refuses, it refuses before the first job
 
 
@@ -73,7 +74,9 @@ def test_every_arm_composes(study: str, name: str) -> None:
     config = arm(study, name)
     assert config.stages[:2] == ["sft", "preferences"] and config.tracking.group == study
     assert config.preferences.judge.kind.value == "verifier"
-    assert config.principles.monitor == ("steering_5" if study == "controllability" else "verifiable_11")
+    assert config.principles.monitor == (
+        "steering_5" if study in ("controllability", "estimators") else "verifiable_11"
+    )
 
 
 @pytest.mark.parametrize(("study", "name"), CASES)
@@ -92,7 +95,7 @@ def test_every_arm_has_a_name_of_its_own(study: str) -> None:
     assert len(set(names)) == len(names)
 
 
-@pytest.mark.parametrize("study", ["controllability", "reward_hacking"])
+@pytest.mark.parametrize("study", ["controllability", "reward_hacking", "estimators"])
 def test_arms_share_all_but_ppo(study: str) -> None:
     """One policy, one set of preferences, one reward model: what the studies' questions rest on."""
     for one, other in itertools.combinations(ARMS[study][1], 2):
@@ -143,3 +146,17 @@ def test_an_ablation_changes_what_it_is_named_for(name: str, changed: list[str],
     assert differing("ablations", "full", name) == changed
     assert arm("ablations", name).stages == stages
     assert arm("ablations", "full").stages == ["sft", "preferences", "reward", "ppo", "eval"]
+
+
+@pytest.mark.parametrize("more", [(), ("model=tiny",)])
+def test_the_arms_of_estimators_sample_equally_much(more: tuple[str, ...]) -> None:
+    """Answers of an update, their longest length, and updates; prompts make way for further answers to a prompt."""
+    arms = {name: arm("estimators", name, *more) for name in ARMS["estimators"][1]}
+    assert len({(a.ppo.rollout_batch, a.ppo.sampling.max_new_tokens, a.ppo.max_updates) for a in arms.values()}) == 1
+    for config in arms.values():
+        ppo = config.ppo
+        prompts = (ppo.num_prompts - ppo.held_out_prompts) * ppo.epochs
+        assert prompts * ppo.answers_per_prompt // ppo.rollout_batch >= ppo.max_updates == 10
+    assert [a.ppo.advantage.value for a in arms.values()] == list(arms)
+    assert [a.ppo.answers_per_prompt for a in arms.values()] == [1, 4, 8, 1]
+    assert len({a.principles.include[0] for a in arms.values()}) == 1

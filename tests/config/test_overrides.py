@@ -2,7 +2,7 @@
 
 import pytest
 
-from salmon.config.overrides import check_words
+from salmon.config.overrides import check_words, with_choices
 from salmon.errors import SalmonError
 
 REFUSED = [
@@ -55,3 +55,16 @@ def test_taken() -> None:
     )
     check_words(["hydra.searchpath=[file:///mine]", "scale=mine"])
     check_words(["--config-dir", "mine", "scale=mine"])
+
+
+def test_a_group_inside_another_may_be_named_like_a_setting() -> None:
+    """A choice brings its settings; a value alone would not. What is no choice of a group stays as it is."""
+    assert with_choices(["ppo.advantage=rloo", "ppo.advantage=gae,grpo", "hydra.launcher=slurm"]) == [
+        "ppo/advantage=rloo",
+        "ppo/advantage=gae,grpo",
+        "hydra/launcher=slurm",
+    ]
+    same = ["ppo=paper", "ppo.gamma=1", "++ppo.advantage=rloo", "hydra.launcher.n_jobs=4", "hydra.launcher={a:1}", "-m"]
+    assert with_choices(same) == same
+    with pytest.raises(SalmonError, match="ppo/advantage=null names no choice of ppo/advantage"):
+        check_words(with_choices(["ppo.advantage=null"]))

@@ -19,10 +19,10 @@ from omegaconf.errors import OmegaConfBaseException
 from eval import rules as eval_rules
 from eval.config import JudgeKind, MTBenchMode
 from eval.extension import register_app
-from salmon.config import engine_rules, rules
+from salmon.config import engine_rules, estimator_rules, rules
 from salmon.config import setting as setting_module
 from salmon.config.model import NO_DROPOUT, Quantization
-from salmon.config.ppo import ValueInit
+from salmon.config.ppo import AdvantageEstimator, KLEstimator, KLPlace, ValueInit
 from salmon.config.preferences import PairJudge
 from salmon.config.register import CONF
 from salmon.config.reward import EditSettings, LessonSettings, RewardHead
@@ -450,6 +450,44 @@ RULES: list[tuple[Given, str]] = [
     ({"ppo.kl.coefficient": -0.1}, "ppo.kl.coefficient=-0.1 must not be negative"),
     ({"ppo.kl.adaptive": True, "ppo.kl.target": 0.0}, "ppo.kl.adaptive needs ppo.kl.target and ppo.kl.horizon above 0"),
     ({"ppo.kl.adaptive": True, "ppo.kl.horizon": 3.0}, "ppo.kl.horizon=3.0 must exceed 0.2 * ppo.rollout_batch=3.2"),
+    *(
+        (
+            {"ppo.advantage": estimator},
+            f"ppo.advantage={estimator.value} compares the answers to one prompt, and ppo.answers_per_prompt=1 gives "
+            f"one: set ppo.answers_per_prompt to at least 2, or take the choice ppo/advantage={estimator.value}, which "
+            "does",
+        )
+        for estimator in (AdvantageEstimator.rloo, AdvantageEstimator.grpo)
+    ),
+    ({"ppo.answers_per_prompt": 0}, "ppo.answers_per_prompt=0 must be at least 1"),
+    (
+        {"ppo.answers_per_prompt": 3},
+        "ppo.rollout_batch=16 is not divisible by ppo.answers_per_prompt=3: a rollout has all answers to its prompts",
+    ),
+    (
+        {"ppo.answers_per_prompt": 2, "ppo.rollout_batch": 176},
+        "ppo.num_prompts=48 less ppo.held_out_prompts=8, times ppo.epochs=2, times ppo.answers_per_prompt=2, do not "
+        "fill one rollout of ppo.rollout_batch=176",
+    ),
+    (
+        {"ppo.advantage": AdvantageEstimator.rloo, "ppo.answers_per_prompt": 4, "ppo.gamma": 0.9},
+        "ppo.advantage=rloo has one advantage for a whole response, with no discount: set ppo.gamma=1",
+    ),
+    (
+        {"ppo.advantage": AdvantageEstimator.reinforce_pp, "ppo.whiten_advantages": False},
+        "ppo.advantage=reinforce_pp compares returns with those of the whole rollout: set ppo.whiten_advantages=true, "
+        "which does that",
+    ),
+    (
+        {"ppo.advantage": AdvantageEstimator.reinforce_pp, "ppo.critic_warmup_updates": 2},
+        "ppo.critic_warmup_updates=2 trains a value model, and ppo.advantage=reinforce_pp has none: set "
+        "ppo.critic_warmup_updates=0",
+    ),
+    (
+        {"ppo.kl.place": KLPlace.loss},
+        "ppo.kl.place=loss needs ppo.kl.estimator=k3 (or k2): the gradient of k1 is 0 on average, whatever the KL",
+    ),
+    ({"ppo.max_updates": 0}, "ppo.max_updates=0 must be at least 1, or null for all that the epochs give"),
     # evaluation
     ({"eval.tasks": []}, "eval.tasks is empty, which measures nothing; name tasks, or leave eval out of stages"),
     *(
@@ -560,7 +598,7 @@ RULES: list[tuple[Given, str]] = [
 
 RULES_IN = {
     module.__file__: [name for name in vars(module) if name.endswith("_rules")]
-    for module in (rules, engine_rules, eval_rules)
+    for module in (rules, engine_rules, estimator_rules, eval_rules)
 } | {setting_module.__file__: ["problems", "unknown_names"]}
 
 
@@ -633,6 +671,15 @@ def test_broken_rules(with_values: Callable[[Given], Config], given: Given, said
         {"engine.kind": Engine.zero2, "model.quantization": Quantization.nf4},
         {"engine.kind": Engine.ddp, "ppo.optim.optimizer": Optimizer.paged_adamw_8bit},
         {"eval.principle_following.real_pairs": {"hh": "hh.jsonl"}},
+        {"ppo.advantage": AdvantageEstimator.rloo, "ppo.answers_per_prompt": 2},
+        {"ppo.answers_per_prompt": 16},  # gae, and one prompt an update
+        {  # no value model starts from the reward model's head
+            "ppo.advantage": AdvantageEstimator.reinforce_pp,
+            "ppo.value_init": ValueInit.reward,
+            "ppo.shaping.center": True,
+            "ppo.gamma": 0.9,
+        },
+        {"ppo.kl.place": KLPlace.loss, "ppo.kl.estimator": KLEstimator.k2},
         {"eval.principle_following.limit": None},
         {"eval.tasks": ["pairs", "probes"], "eval.data_dir": "mini"},  # the bundled smoke test
         {"eval.tasks": ["pairs"], "eval.data_dir": None, "eval.pairs.files": {"hh": "hh.jsonl"}},

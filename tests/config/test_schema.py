@@ -195,9 +195,11 @@ def test_numbers_have_these_limits() -> None:
             "ParametricSettings": ["principles"],
             "ProbeSettings": ["every", "pairs"],
             "PPOConfig": [
+                "answers_per_prompt",
                 "num_prompts",
                 "held_out_prompts",
                 "epochs",
+                "max_updates",
                 "rollout_batch",
                 "minibatch",
                 "inner_epochs",

@@ -210,6 +210,21 @@ def test_ppo_continues_in_another_number_of_processes(
     assert_same_training(artifacts(alone)["ppo"], (tmp_path / "job/artifacts/ppo").resolve())
 
 
+@pytest.mark.parametrize("engine", ["ddp", "zero3"])
+def test_ppo_without_a_value_model_reaches_the_same(alone: Path, tmp_path: Path, engine: str) -> None:
+    """The answers to a prompt are sampled in different processes, and compared all the same."""
+    grpo = ["ppo/advantage=grpo", "ppo.answers_per_prompt=2", "ppo.rollout_batch=6", "ppo.minibatch=6"]
+    for size in (1, 2):
+        shutil.copytree(alone / "store", tmp_path / f"{size}/store", ignore=shutil.ignore_patterns(*SECOND))
+        cache = f"paths.cache={alone.parent / 'cache'}"
+        assert run(tmp_path / str(size), size, "stages=[ppo]", "ppo.max_updates=2", *grpo, cache, engine=engine) == (
+            [None] * size
+        )
+    one, two = (artifacts(tmp_path / str(size))["ppo"] for size in (1, 2))
+    assert one.name == two.name and not (two / "last/value").exists()
+    assert_same_training(one, two)
+
+
 def test_any_process_may_be_the_one_that_makes_the_model(tmp_path: Path) -> None:
     """transformers' ``save_pretrained`` writes nothing where torch.distributed says that it is not the first."""
     fresh = f"paths.cache={tmp_path / 'fresh'}"

@@ -60,6 +60,35 @@ def test_the_paper_s_70b_recipe() -> None:
     assert all(p["fits"] for p in result["phases"]) and result["lower"] == []
 
 
+@pytest.mark.parametrize("advantage", ["rloo", "grpo", "reinforce_pp"])
+def test_without_a_value_model_none_is_held_or_trained(advantage: str) -> None:
+    """Also in best of n, which trains nothing."""
+    stages = "stages=[sft,preferences,reward,ppo,best_of_n]"
+    gae, other = (planned(LLAMA_70B, stages, "gpu=h200", *more) for more in ((), (f"ppo/advantage={advantage}",)))
+    before, after = (phase(result, "ppo", "train") for result in (gae, other))
+    adapter, head = gae["adapter_parameters"], 4 * (8192 + 1)
+    held = {"adapters": 4 * adapter, "optimizer state": 8 * adapter, "gradients": 4 * adapter, "heads": head}
+    assert {item: before["bytes"][item] - after["bytes"][item] for item in held} == held
+    assert after["bytes"]["adapters"] == 3 * 4 * adapter, "policy, reference, reward"
+    for name in ("log-probs", "train"):
+        assert (
+            phase(other, "ppo", name)["flops"] < 0.9 * phase(gae, "ppo", name)["flops"] or advantage != "reinforce_pp"
+        )
+    for name in ("rollout", "score"):
+        assert phase(other, "ppo", name)["peak"] < phase(gae, "ppo", name)["peak"]
+    best_of_n = [phase(result, "best_of_n", "sample") for result in (gae, other)]
+    assert best_of_n[0] == best_of_n[1] and best_of_n[0]["bytes"]["adapters"] == 3 * 4 * adapter
+
+
+def test_answers_to_a_prompt_make_more_updates_and_a_limit_makes_fewer() -> None:
+    """Ten thousand prompts, twice; 576 answers an update."""
+    work = planned("+experiment=dromedary2_70b", "gpu=h200")["workload"]
+    four = planned("+experiment=dromedary2_70b", "gpu=h200", "ppo.answers_per_prompt=4")["workload"]
+    limited = planned("+experiment=dromedary2_70b", "gpu=h200", "ppo.max_updates=7")["workload"]
+    assert work["ppo_updates"] == (10_000 - 96) * 2 // 576 and four["ppo_updates"] == (10_000 - 96) * 2 // 144
+    assert limited["ppo_updates"] == 7 and limited["ppo_responses"] == 7 * 576 + 2 * 96
+
+
 def test_what_does_not_fit_is_lowered_until_it_does() -> None:
     result = planned(LLAMA_70B, "gpu=h100")
     (misfit,) = result["lower"]

@@ -1,88 +1,14 @@
 """``ppo.keep_every``: policies of several moments of one run, the same ones after a kill."""
 
-import json
-from collections.abc import Mapping
-from pathlib import Path
-from typing import SupportsFloat
-
 import pytest
-from hydra import compose, initialize_config_dir
 from safetensors import safe_open
 from safetensors.torch import load_file
 
-from salmon.config.register import CONF, register
-from salmon.config.schema import Config
-from salmon.config.typed import to_typed
 from salmon.errors import SalmonError
 from salmon.pipeline.registry import STAGES
-from salmon.ppo import stage as ppo
-from salmon.runtime.files import file_digest
-from salmon.runtime.store import Artifact
-from salmon.sampling.sampler import transformers_sampler
-from salmon.stage.context import StageContext
-from salmon.tracking.metrics_file import MetricsFile
-from salmon.tracking.tracker import Tracker
+from tests.ppo.five_updates import adapters, config
 
 pytestmark = pytest.mark.slow
-
-FIVE_UPDATES = (
-    "ppo.num_prompts=12",
-    "ppo.held_out_prompts=2",
-    "ppo.epochs=1",
-    "ppo.rollout_batch=2",
-    "ppo.minibatch=2",
-    "ppo.inner_epochs=1",
-    "ppo.sampling.max_new_tokens=4",
-    "ppo.save_every=3",
-    "ppo.eval_every=9",
-)
-
-
-def config(*overrides: str) -> Config:
-    register()
-    with initialize_config_dir(CONF, version_base="1.3"):
-        return to_typed(compose("config", overrides=["model=tiny", *FIVE_UPDATES, *overrides]), Config)
-
-
-class KilledTracker(Tracker):
-    """Ends the run where it would log an update."""
-
-    at = 0
-
-    def log(self, step: int, metrics: Mapping[str, SupportsFloat]) -> None:
-        if step == self.at:
-            raise KeyboardInterrupt
-        super().log(step, metrics)
-
-
-@pytest.fixture
-def train(load_tiny, ppo_folders, tmp_path):
-    """Runs the stage in a folder of that name, with a fresh base; its context."""
-    sft, reward = ppo_folders
-    (tmp_path / "manifest.json").write_text(
-        json.dumps(
-            {"stage": "sft", "fingerprint": "0" * 16, "files": {}, "metrics": {}, "checkpoints": {"sft": str(sft)}}
-        )
-    )
-    inputs = {"sft": Artifact("sft", "0" * 16, tmp_path), "reward": Artifact("reward", "1" * 16, reward.parent)}
-
-    def run(name: str, *overrides: str, killed_at: int | None = None) -> StageContext:
-        work = tmp_path / name
-        work.mkdir(exist_ok=True)
-        tracker = KilledTracker("ppo", MetricsFile(work), None)
-        tracker.at = -1 if killed_at is None else killed_at
-        context = StageContext(work, inputs, tracker, load_tiny, transformers_sampler, 0)
-        try:
-            ppo.run(config(*overrides), context)
-        except KeyboardInterrupt:
-            assert killed_at is not None
-        return context
-
-    return run
-
-
-def adapters(work: Path) -> dict[str, str]:
-    return {str(file.parent.relative_to(work)): file_digest(file) for file in work.rglob("adapter_model.safetensors")}
 
 
 def test_policies_are_kept_with_their_steps_and_a_kill_changes_none(train):
