@@ -18,7 +18,7 @@ from eval.pairs.ranked.report import ranked_rows
 from eval.pairs.ranked.rows import Benchmark
 from eval.pairs.ranked.scores import policy_ranked_scores, reward_ranked_scores
 from eval.pairs.ranked.verdicts import RankedScores
-from eval.principle_following.scoring import RewardModel, loaded_reward_model, reward_identity, score_table
+from eval.principle_following.scoring import score_table
 from eval.principle_following.tables import Column
 from eval.provenance import Provenance
 from eval.results import Row, TaskRows
@@ -26,6 +26,7 @@ from eval.sources import BUNDLED, MINI
 from eval.user_files import existing
 from salmon.data.rows import content_id
 from salmon.principles.bank import Bank, load_bank
+from salmon.reward.trained_model import RewardModel, loaded_reward_model, reward_identity
 from salmon.runtime.fingerprint import fingerprint
 from salmon.runtime.jsonl import rewrite_records
 

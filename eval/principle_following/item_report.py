@@ -8,7 +8,8 @@ from eval.principle_following.bootstrap import BootstrapEstimate, PromptBootstra
 from eval.principle_following.item_metrics import ItemFigures, measure_items
 from eval.principle_following.items import ItemSet, item_table
 from eval.principle_following.report_tables import cell, overall_table, reliability_table
-from eval.principle_following.scoring import RewardModel, score_cells
+from eval.principle_following.scoring import score_cells
+from salmon.reward.trained_model import RewardModel
 from salmon.runtime.tables import markdown_table
 
 

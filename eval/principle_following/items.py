@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from eval.principle_following.scoring import Cell
 from eval.principle_following.tables import Column
+from salmon.reward.scorer import Cell
 
 PROBED_EVERY = 3  # of a principle's items: the first, the fourth, ... are asked about in all wordings and in conflict
 

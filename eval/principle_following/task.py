@@ -17,7 +17,7 @@ from eval.principle_following.item_report import measure_set
 from eval.principle_following.metrics import correct, matrix, measure, sensitivity
 from eval.principle_following.pairs import RealPairs
 from eval.principle_following.report import TRAINED, BankReport, Matrix, RealReport, Report
-from eval.principle_following.scoring import RewardModel, loaded_reward_model, reward_identity, score_table
+from eval.principle_following.scoring import score_table
 from eval.principle_following.tables import (
     PairTable,
     PrincipleTable,
@@ -30,6 +30,7 @@ from eval.principle_following.tables import (
 from eval.results import Row, load_rows, save_rows
 from salmon.models.base import SharedModel
 from salmon.principles.bank import Bank
+from salmon.reward.trained_model import RewardModel, loaded_reward_model, reward_identity
 from salmon.runtime.files import storage_errors
 from salmon.runtime.fingerprint import semantic
 from salmon.runtime.progress import format_duration

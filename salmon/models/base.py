@@ -203,10 +203,16 @@ class SharedModel:
             layers: as for ``hidden_states``.
         """
         decoder = decoder_of(self.model)
+        with self._running(decoder, layers), gradient_checkpointing(decoder, torch.is_grad_enabled()):
+            return run_decoder(decoder, ids, mask, position_ids)
+
+    @contextmanager
+    def _running(self, decoder: nn.Module, layers: int | None) -> Iterator[None]:
+        """Within the context the decoder runs its first ``layers`` only; None is all of them."""
         if layers is not None and not self.can.cut:
             raise SalmonError(self.cannot_cut(layers))
-        with first_layers(decoder, layers), gradient_checkpointing(decoder, torch.is_grad_enabled()):
-            return run_decoder(decoder, ids, mask, position_ids)
+        with first_layers(decoder, layers):
+            yield
 
     def cannot_cut(self, layers: int) -> str:
         """Why ``reward.layers`` is refused."""
@@ -221,6 +227,7 @@ class SharedModel:
         mask: Real[Tensor, "B T"] | Float[Tensor, "B 1 L T"],
         position_ids: Int[Tensor, "B L"],
         cache: DynamicCache,
+        layers: int | None = None,
     ) -> Float[Tensor, "B L D"]:
         """Last hidden states of tokens that follow those in a cache; their keys and values are added to it.
 
@@ -229,8 +236,11 @@ class SharedModel:
             mask: of all T tokens, the cached ones first, 1 = real token; or additive, of each new token and key.
             position_ids: of the new tokens.
             cache: keys and values of T - L tokens in each row.
+            layers: as for ``hidden_states``; of every call with the same cache.
         """
-        return run_decoder(decoder_of(self.model), ids, mask, position_ids, cache)
+        decoder = decoder_of(self.model)
+        with self._running(decoder, layers):
+            return run_decoder(decoder, ids, mask, position_ids, cache)
 
     def new_cache(self) -> DynamicCache:
         """An empty cache for sequences that the model masks itself, with a window where a layer has one."""

@@ -6,7 +6,7 @@ from os.path import commonprefix
 
 from salmon.config.reward import RewardHead
 from salmon.errors import SalmonError
-from salmon.principles.templates import CLOSING, NO, YES, reward_parts
+from salmon.principles.templates import CLOSING, GUIDELINES_OPENING, NO, YES, reward_parts
 
 Encode = Callable[[str], list[int]]  # text -> tokens, without special tokens
 
@@ -16,6 +16,7 @@ class EncodedRewardInput:
     ids: list[int]  # without padding
     cut_instruction: int  # tokens dropped from the instruction's start
     cut_response: int  # tokens dropped from the response's end
+    before_guidelines: int  # tokens at the start that do not depend on the words of the guidelines
 
 
 def encode_reward_input(
@@ -51,6 +52,7 @@ def encode_reward_input(
     parts = reward_parts(guidelines, head)
     before, between = [*start, *encode(parts.before_response)], encode(parts.between)
     after = encode(parts.after_instruction) + (yes_no_tokens(encode).shared if head is RewardHead.yes_no else [])
+    opening = len(commonprefix([encode(GUIDELINES_OPENING), after[:-1]]))
     room = max_length - len(before) - len(between) - len(after)
     if room < 1:
         raise SalmonError(
@@ -66,6 +68,7 @@ def encode_reward_input(
         ids=[*before, *answer, *between, *question, *after],
         cut_instruction=len(asked) - len(question),
         cut_response=len(answered) - len(answer),
+        before_guidelines=len(before) + len(answer) + len(between) + len(question) + opening,
     )
 
 

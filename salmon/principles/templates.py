@@ -160,6 +160,9 @@ class RewardParts:
     after_instruction: str
 
 
+# What comes behind the instruction, whatever the guidelines are.
+GUIDELINES_OPENING = "\n\nGuidelines:\n- "
+
 # What closes the reward model's input, and, for the question, how the two answers to it begin.
 CLOSING = {
     RewardHead.scalar: "Quality:",
@@ -180,9 +183,9 @@ def reward_parts(guidelines: Sequence[str] | None, head: RewardHead) -> RewardPa
     """
     if guidelines is not None and not guidelines:
         raise ValueError("at least one guideline is needed; None means the pre-training template")
-    listed = "\n".join(f"- {text}" for text in (GENERIC_CRITERIA if guidelines is None else guidelines))
+    listed = "\n- ".join(GENERIC_CRITERIA if guidelines is None else guidelines)
     return RewardParts(
         before_response="Response:\n",
         between="\n\nInstruction:\n",
-        after_instruction=f"\n\nGuidelines:\n{listed}\n\n{CLOSING[head]}",
+        after_instruction=f"{GUIDELINES_OPENING}{listed}\n\n{CLOSING[head]}",
     )

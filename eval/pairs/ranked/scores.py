@@ -8,9 +8,11 @@ import numpy as np
 from eval.pairs.likelihood import choice_likelihoods
 from eval.pairs.ranked.rows import Ranked
 from eval.pairs.ranked.verdicts import RankedScores
-from eval.principle_following.scoring import Cell, RewardModel, score_cells
+from eval.principle_following.scoring import score_cells
 from eval.principle_following.tables import Column
 from salmon.models.base import SharedModel
+from salmon.reward.scorer import Cell
+from salmon.reward.trained_model import RewardModel
 
 GUIDELINE = "reward_guideline"  # label of scores under the rows' own guidelines
 EMPTY = np.zeros(0)

@@ -13,6 +13,7 @@ own, up to rounding.
 * ``mask``: from sequence ids to the additive attention mask.
 * ``forward``: last hidden states of many sequences: with gradient in a batch of packed rows, or behind a cached prefix.
 * ``cached_prefix``: a prefix's keys and values, and sequences that grow behind them (sampling).
+* ``kept_prefixes``: keys and values of many prefixes, kept for sequences that come later (edited guidelines).
 * ``continuations``: contexts and their continuations behind a cached prefix (likelihoods).
 * ``unpacked``: the same numbers without packing, for a base that cannot (``SharedModel.can``).
 """

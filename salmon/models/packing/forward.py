@@ -41,10 +41,10 @@ def packed_last_states(
     """
     device = shared.device
     rows = pack_by_prefix(sequences)
-    ids = _padded([row.ids for row in rows], [shared.pad_id] * len(rows), device)
-    position_ids = _padded([row.positions for row in rows], [0] * len(rows), device)
+    ids = padded_rows([row.ids for row in rows], [shared.pad_id] * len(rows), device)
+    position_ids = padded_rows([row.positions for row in rows], [0] * len(rows), device)
     # Padding is a sequence of its own: it sees the prefix and itself, and nothing sees it.
-    sequence_ids = _padded([row.sequence_ids for row in rows], [len(row.members) for row in rows], device)
+    sequence_ids = padded_rows([row.sequence_ids for row in rows], [len(row.members) for row in rows], device)
     mask = additive_mask([sequence_ids], ids.shape[1], shared.model.dtype)
     hidden = shared.decoder_forward(ids, mask, position_ids, layers)  # [rows, T, D]
     row_of = torch.tensor([number for number, row in enumerate(rows) for _ in row.ends], device=device)
@@ -75,7 +75,7 @@ def next_token_logits(
     return shared.head(hidden).float()[:, list(candidates)]
 
 
-def _padded(rows: Sequence[Sequence[int]], fills: Sequence[int], device: torch.device) -> Int[Tensor, "B T"]:
+def padded_rows(rows: Sequence[Sequence[int]], fills: Sequence[int], device: torch.device) -> Int[Tensor, "B T"]:
     """Rows, each padded on the right with its own number."""
     width = max(map(len, rows))
     return torch.tensor(

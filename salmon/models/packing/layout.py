@@ -43,12 +43,19 @@ def pack_by_prefix(sequences: Sequence[Sequence[int]]) -> list[PackedRow]:
             groups[-1].append(index)
         else:
             groups.append([index])
-    return [_packed_row(members, [list(sequences[i]) for i in members]) for members in groups]
+    rows = [[sequences[i] for i in members] for members in groups]
+    return [packed_row(m, row, common_prefix_length(row)) for m, row in zip(groups, rows, strict=True)]
 
 
-def _packed_row(members: list[int], sequences: list[list[int]]) -> PackedRow:
-    prefix = common_prefix_length(sequences)
-    ids, positions, sequence_ids, ends = sequences[0][:prefix], list(range(prefix)), [PREFIX] * prefix, []
+def packed_row(members: list[int], sequences: Sequence[Sequence[int]], prefix: int) -> PackedRow:
+    """Pack sequences into one row.
+
+    Args:
+        members: their places in the caller's order.
+        sequences: token ids.
+        prefix: tokens at the start that all share, fewer than any has.
+    """
+    ids, positions, sequence_ids, ends = list(sequences[0][:prefix]), list(range(prefix)), [PREFIX] * prefix, []
     for number, tokens in enumerate(sequences):
         ids += tokens[prefix:]
         positions += range(prefix, len(tokens))

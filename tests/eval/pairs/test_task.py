@@ -247,7 +247,7 @@ def test_finished_scores_of_a_reward_model_are_kept(command, weights, tmp_path, 
     first = command(str(path))
     row = first["reward", "accuracy_reward"]
     assert row.n == 9 and "WITHOUT principles" in row.note
-    monkeypatch.setattr("eval.principle_following.scoring.score_forward", None)
+    monkeypatch.setattr("salmon.reward.scorer.GuidelineScorer.score_cells", None)
     assert command(str(path)) == first
     (tmp_path / "out" / "reward" / "pairs.json").unlink()
     assert command(str(path)) == first, "from the scores"
@@ -255,8 +255,8 @@ def test_finished_scores_of_a_reward_model_are_kept(command, weights, tmp_path, 
 
 def test_scores_that_are_not_numbers_are_counted(command, weights, tmp_path, monkeypatch):
     monkeypatch.setattr(
-        "eval.principle_following.scoring.score_forward",
-        lambda shared, head, inputs: torch.full((len(inputs),), float("nan")),
+        "salmon.reward.scorer.GuidelineScorer.score_cells",
+        lambda self, cells: torch.full((len(cells),), float("nan")),
     )
     rows = command(str(artifact(tmp_path / "store", weights)))
     assert rows["reward", "accuracy_reward_bank"].value is None
@@ -305,7 +305,7 @@ def test_each_row_is_read_under_its_own_guidelines(command, weights, tiny, tmp_p
     (items,) = [read_grown(found) for found in (tmp_path / "out" / "base" / "pairs").glob("*/items.jsonl")]
     assert items[0]["scores"]["sum"]["contrary"] == approx([found.chosen, found.rejected], abs=1e-3)
     (tmp_path / "out" / "reward" / "pairs.json").unlink()
-    monkeypatch.setattr("eval.principle_following.scoring.score_forward", None)
+    monkeypatch.setattr("salmon.reward.scorer.GuidelineScorer.score_cells", None)
     assert command(f"{path},base", f"+eval.pairs.files.rpr={file}") == rows, "from the scores"
 
 

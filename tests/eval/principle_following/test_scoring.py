@@ -2,11 +2,11 @@
 
 import pytest
 
-from eval.principle_following.scoring import RewardModel
 from salmon.config.reward import RewardConfig, RewardHead
 from salmon.models.base import SharedModel
 from salmon.models.heads import new_head
 from salmon.principles.bank import Bank, Principle
+from salmon.reward.trained_model import RewardModel
 
 ENDS = {RewardHead.scalar: "Quality:", RewardHead.yes_no: "Does the response follow every guideline?\nAnswer: "}
 

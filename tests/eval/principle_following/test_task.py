@@ -12,7 +12,6 @@ from hydra import compose, initialize_config_dir
 from eval.__main__ import run, typed
 from eval.config import PrincipleFollowingSettings
 from eval.ifbench.families import IFBENCH_FAMILIES
-from eval.principle_following import task as module
 from eval.principle_following.inputs import checked_bank, read_banks
 from eval.principle_following.pairs import drawn, read_real_pairs
 from eval.results import Row
@@ -23,6 +22,8 @@ from salmon.models.heads import ScalarHead, save_scalar_model
 from salmon.models.loading import load_base
 from salmon.preferences.pairs import Pair
 from salmon.principles.parametric.universe import all_families
+from salmon.reward.scorer import GuidelineScorer
+from salmon.reward.trained_model import loaded_reward_model
 from salmon.runtime.artifact import open_artifact, sealed
 from salmon.runtime.store import Store
 from salmon.tracking.glossary import find
@@ -215,10 +216,9 @@ def test_finished_and_interrupted_work_is_not_redone(evaluate, reward_folder, tm
     (file,) = (out / "principle_following").glob("scores-*.jsonl")
     whole = file.read_text()
     scored = []
-    forward = module.score_table.__globals__["score_forward"]
+    score_cells = GuidelineScorer.score_cells
     monkeypatch.setattr(
-        "eval.principle_following.scoring.score_forward",
-        lambda shared, head, inputs: scored.append(len(inputs)) or forward(shared, head, inputs),
+        GuidelineScorer, "score_cells", lambda self, cells: scored.append(len(cells)) or score_cells(self, cells)
     )
     assert evaluate(artifact) == first and scored == []
     # Killed in the middle: one chunk of 2 x 8 x 16 scores was not yet reached, so a smaller batch is used here.
@@ -330,7 +330,7 @@ def test_parametric_sets_and_contrast_pairs_of_a_reward_model(evaluate, reward_f
     assert all(find(f"eval/reward/principle_following/{metric}", "eval") for metric in rows)
     folder = tmp_path / "out" / "reward" / "principle_following"
     assert "## heldout_words_...: held-out words" in (folder / "report.md").read_text(encoding="utf-8")
-    monkeypatch.setattr("eval.principle_following.scoring.score_forward", None)
+    monkeypatch.setattr(GuidelineScorer, "score_cells", None)
     (tmp_path / "out" / "reward" / "principle_following.json").unlink()
     assert evaluate(artifact, "eval.principle_following.parametric_items=2") == rows
 
@@ -409,7 +409,7 @@ def test_reward_artifacts_that_are_not_whole(evaluate, reward_folder, tmp_path, 
     manifest = json.loads((artifact / "manifest.json").read_text())
     del manifest["config"]["reward"]["max_length"]
     (artifact / "manifest.json").write_text(json.dumps(sealed(manifest)))
-    loading = module.loaded_reward_model(tiny, open_artifact(artifact))
+    loading = loaded_reward_model(tiny, open_artifact(artifact))
     with pytest.raises(SalmonError, match="lacks config.reward.max_length"), loading:
         pass
 
