@@ -22,7 +22,7 @@ from salmon.config.typed import to_typed
 from salmon.distributed.launch import folder_overrides, leave, only_in_one_process, started_rank
 from salmon.distributed.termination import end_on_sigterm, exit_status, signal_of
 from salmon.errors import SalmonError
-from salmon.pipeline.help import help_text, plan_help, store_help, view_help
+from salmon.pipeline.help import help_text, plan_help, play_help, store_help, view_help
 from salmon.pipeline.isolation import run_isolated
 from salmon.runtime.console import configure_console, escape_unprintable
 from salmon.runtime.exit_hooks import exit_hooks
@@ -114,6 +114,17 @@ def view_text(words: list[str]) -> str:
     return run_view_command(words)
 
 
+def play_command(words: list[str]) -> None:
+    """Serve the page of ``salmon play``."""
+    from salmon.play.command import play
+
+    configure_console()
+    try:
+        play(words)
+    except KeyboardInterrupt as interruption:
+        leave_interrupted(interruption, "salmon play", "Nothing was written, so nothing is lost.")
+
+
 def leave_interrupted(interruption: KeyboardInterrupt, program: str, advice: str) -> NoReturn:
     """End the process that a signal stopped: one message from the first process of a job, and the signal's status."""
     if not started_rank():
@@ -126,7 +137,7 @@ def main() -> None:
     """Entry point of the console script and of ``python -m salmon``."""
     escape_unprintable()
     if {"-h", "--help"} & set(sys.argv[1:]):
-        command = {"plan": plan_help, "store": store_help, "view": view_help}
+        command = {"play": play_help, "plan": plan_help, "store": store_help, "view": view_help}
         print(command.get(sys.argv[1], help_text)())
         return
     if sys.argv[1:] == ["--version"]:
@@ -139,6 +150,9 @@ def main() -> None:
         return
     if sys.argv[1:2] == ["view"]:
         print(said_clearly(view_text, sys.argv[2:]))
+        return
+    if sys.argv[1:2] == ["play"]:
+        said_clearly(play_command, sys.argv[2:])
         return
     if sys.argv[1:2] == ["store"]:
         sys.exit(said_clearly(store_command, sys.argv[2:]))

@@ -38,6 +38,7 @@ LAYERS = (
     ("ppo",),
     ("baselines",),
     ("view",),
+    ("play",),
     ("pipeline",),
     ("cli", "convert", "__main__", ""),
 )
@@ -55,6 +56,7 @@ HEAVY = {
     "accelerate",
     "deepspeed",
     "matplotlib",
+    "gradio",
     "vllm",
     "jinja2",
     "plotly",

@@ -27,6 +27,7 @@ from salmon.config.typed import to_typed
 from salmon.errors import SalmonError
 from salmon.pipeline.store_command import COMMANDS as STORE_COMMANDS
 from salmon.plan.command import parse as parse_plan
+from salmon.play.command import parse_play
 from salmon.tracking.glossary import find, glossary_markdown, metrics
 from salmon.view.command import parse_view
 
@@ -213,6 +214,8 @@ def check(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
         assert rest[1] in STORE_COMMANDS, command
     elif rest[:1] == ["view"]:
         parse_view(rest[1:])
+    elif rest[:1] == ["play"]:
+        parse_play(rest[1:])
     elif rest[:1] == ["plan"]:
         asked = parse_plan(rest[1:])
         _composed("config", tuple(asked.overrides))

@@ -17,6 +17,7 @@ salmon: self-alignment with instructable reward models
   salmon +sweeps=NAME                          a study: {studies}
   salmon plan [...] [gpu=NAME] [processes=N]   memory, FLOPs and time of each phase, without running it
   salmon view [FOLDER ...] [--open]            the page of a job, a sweep or an artifact, as one HTML file
+  salmon play [CHECKPOINT ...]                 edit a principle and watch the ranking turn, in the browser
   salmon store list|verify|repair [FOLDER]     the artifacts of a store: are their files as they were made?
   salmon --cfg job [...]                       show the whole config of a command, without running it
   salmon --version                             the name of the package and its version
@@ -60,6 +61,26 @@ Write one HTML file for each folder of a job (runs/jobs/DATE/TIME-NAME), a sweep
 file has everything in it and opens without a network. A job and a sweep write theirs when they end.
   --open  show it in the browser too
 """
+
+
+PLAY = """\
+salmon play [CHECKPOINT ...] [--answers N] [--tokens N] [--port N] [--share] [--open]
+
+Serve a page on this machine (http://127.0.0.1:7860/): a prompt, sampled answers, principles in your own words, and the
+reward model's scores while you write. Needs pip install 'salmon-align[play]'.
+  CHECKPOINT  folders of artifacts: a policy (STORE/ppo/FINGERPRINT; the SFT policy that it was made from is shown
+              beside it), two policies, a reward model; not given: the newest PPO policy in runs/store
+  --answers   of each policy at first, 1 to 16; not given: 8
+  --tokens    longest answer; not given: 64
+  --port      not given: 7860
+  --share     a public link through gradio's tunnel too; without it nothing leaves this machine
+  --open      show it in the browser
+"""
+
+
+def play_help() -> str:
+    """Usage of ``salmon play``."""
+    return PLAY
 
 
 def store_help() -> str:

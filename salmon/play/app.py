@@ -1,0 +1,134 @@
+"""The page itself: gradio's components around the functions that do the work."""
+
+import os
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from salmon.config.sampling import SamplingSettings
+from salmon.errors import SalmonError
+from salmon.play.playground import Playground, Wish
+from salmon.play.principles import Written, examples
+from salmon.play.ranking import Answer
+from salmon.play.view import TEMPLATES, Known, about_html, lines_of, message_html, ranking_html
+
+if TYPE_CHECKING:
+    import gradio
+
+LINES = 3  # boxes for principles
+FOR, AGAINST = "for", "against"
+MOST_ANSWERS = 16  # of each policy
+SILENCE = {"GRADIO_ANALYTICS_ENABLED": "False", "HF_HUB_DISABLE_TELEMETRY": "1"}
+HOST = "127.0.0.1"
+
+
+def silent_gradio() -> Any:
+    """gradio, told before its import to report nothing to anybody."""
+    os.environ.update(SILENCE)
+    import gradio
+
+    return gradio
+
+
+class Page:
+    """What the page's events do: values of its components in, HTML out."""
+
+    def __init__(self, playground: Playground, known: Known, max_new_tokens: int) -> None:
+        """``max_new_tokens``: of an answer."""
+        self._playground, self._known, self._max_new_tokens = playground, known, max_new_tokens
+
+    def sample(
+        self, prompt: str, number: float, temperature: float, seed: float | None, *boxes: str
+    ) -> tuple[tuple[str, list[Answer]], str]:
+        """New answers, kept for the session, and their ranking."""
+        sampling = SamplingSettings(temperature, 1.0, self._max_new_tokens, MOST_ANSWERS)
+        try:
+            answers = self._playground.answer(Wish(prompt, int(number), sampling, int(seed or 0)))
+        except SalmonError as error:
+            return (prompt, []), message_html(str(error))
+        return (prompt, answers), self.ranking((prompt, answers), *boxes)
+
+    def ranking(self, kept: tuple[str, list[Answer]], *boxes: str) -> str:
+        """The answers that the session has, under what the boxes say now.
+
+        Args:
+            kept: prompt and answers.
+            boxes: texts of the principles, then for or against for each.
+        """
+        prompt, answers = kept
+        if not answers:
+            return message_html("No answers yet: write a prompt and press Answer.")
+        lines = lines_of(written(boxes), self._known)
+        try:
+            ranking = self._playground.rank(prompt, answers, [line.asked for line in lines])
+        except SalmonError as error:
+            return message_html(str(error))
+        return ranking_html(ranking, lines, self._known)
+
+    @property
+    def about(self) -> str:
+        """Which models these are."""
+        return about_html(self._known, [policy.name for policy in self._playground.policies])
+
+
+def written(boxes: Sequence[str]) -> list[Written]:
+    """The principles in the boxes: their texts, then for or against for each."""
+    texts, sides = boxes[: len(boxes) // 2], boxes[len(boxes) // 2 :]
+    return [Written(text, side == AGAINST) for text, side in zip(texts, sides, strict=True)]
+
+
+def build(page: Page, number: int) -> "gradio.Blocks":
+    """The page with its events; ``number`` answers of each policy at first."""
+    gr = silent_gradio()
+    with gr.Blocks(title="salmon play", analytics_enabled=False) as blocks:
+        gr.HTML(page.about, elem_id="about")
+        kept = gr.State(("", []))
+        with gr.Row():
+            prompt = gr.Textbox(label="Prompt", lines=2, elem_id="prompt", scale=4)
+            count = gr.Slider(1, MOST_ANSWERS, number, step=1, label="Answers of each policy", scale=2)
+            temperature = gr.Slider(0.1, 1.5, 1.0, step=0.1, label="Temperature", scale=2)
+            seed = gr.Number(0, label="Seed", precision=0, minimum=0, scale=1)
+        answer = gr.Button("Answer", variant="primary", elem_id="answer")
+        texts, sides = [], []
+        for line in range(1, LINES + 1):
+            with gr.Row():
+                shown = f"Principle {line}"
+                texts.append(gr.Textbox(label=shown, elem_id=f"principle-{line}", max_length=2000, scale=5))
+                sides.append(gr.Radio([FOR, AGAINST], value=FOR, label=f"{shown} is", elem_id=f"side-{line}", scale=1))
+        boxes = [*texts, *sides]
+        gr.Examples([[text] for text in examples()], [texts[0]], label="Principles that a program can check")
+        ranking = gr.HTML(message_html("No answers yet: write a prompt and press Answer."), elem_id="ranking")
+        sampled = {"fn": page.sample, "inputs": [prompt, count, temperature, seed, *boxes], "outputs": [kept, ranking]}
+        answer.click(**sampled)
+        prompt.submit(**sampled)
+        for box in boxes:
+            # While scores are computed further letters may come: the last text is scored, those between are not.
+            box.change(
+                page.ranking, [kept, *boxes], ranking, trigger_mode="always_last", show_progress="hidden", queue=True
+            )
+    return blocks  # type: ignore[no-any-return]
+
+
+def launch(blocks: "gradio.Blocks", port: int, share: bool, to_open: bool, wait: bool = True) -> str:
+    """Serve the page on this machine only; its address.
+
+    Args:
+        share: through gradio's public tunnel too.
+        to_open: show it in the browser.
+        wait: until the process is interrupted.
+    """
+    gr = silent_gradio()
+    _, address, _ = blocks.queue(default_concurrency_limit=1).launch(
+        server_name=HOST,
+        server_port=port,
+        share=share,
+        inbrowser=to_open,
+        prevent_thread_lock=not wait,
+        quiet=not share,
+        footer_links=[],
+        ssr_mode=False,
+        mcp_server=False,
+        enable_monitoring=False,
+        theme=gr.themes.Default(font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"]),
+        css=(TEMPLATES / "play.css").read_text(encoding="utf-8"),
+    )
+    return str(address)

@@ -1,0 +1,50 @@
+"""The page in a real browser: a principle is typed and the order changes; its contrary turns it."""
+
+import shutil
+from importlib.util import find_spec
+
+import pytest
+
+from tests.play.served import LONG, SCRIPT, SHORT, served
+
+pytestmark = pytest.mark.slow
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+BROWSER = next(filter(None, map(shutil.which, BROWSERS)), None)
+MISSING = [name for name in ("gradio", "playwright") if find_spec(name) is None]
+
+
+@pytest.mark.skipif(bool(MISSING), reason=f"not installed: {', '.join(MISSING)}")
+@pytest.mark.skipif(BROWSER is None, reason=f"no browser on this machine: {', '.join(BROWSERS)}")
+def test_a_typed_principle_orders_the_answers_and_its_contrary_turns_them() -> None:
+    from playwright.sync_api import sync_playwright
+
+    with served() as address, sync_playwright() as play:
+        browser = play.chromium.launch(executable_path=BROWSER, args=["--no-sandbox"])
+        page = browser.new_page()
+        errors: list[str] = []
+        elsewhere: list[str] = []
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.on("request", lambda request: elsewhere.append(request.url))
+        page.goto(address)
+        page.locator("#prompt textarea").fill("Name a fish.")
+        page.locator("#answer").click()
+        first = page.locator("#ranking .play-row .play-text").first
+        first.wait_for()
+
+        def order() -> list[str]:
+            return page.locator("#ranking .play-row .play-text").all_inner_texts()
+
+        assert any(SCRIPT in text for text in order()), "shown as text"
+        box = page.locator("#principle-1 textarea")
+        box.press_sequentially("Use lists.", delay=20)
+        page.locator("#ranking q", has_text="Use lists.").wait_for()
+        assert order()[0] == LONG
+        page.locator("#side-1").get_by_text("against", exact=True).click()
+        page.locator("#ranking q", has_text="Avoid lists.").wait_for()
+        assert SHORT in order()[:2] and order()[-1] == LONG
+        assert "never measured" in page.locator("#about").inner_text()
+        assert page.title() == "salmon play"
+        assert errors == []
+        assert [url for url in elsewhere if not url.startswith((address, "data:", "blob:"))] == []
+        browser.close()
