@@ -7,27 +7,18 @@ from typing import Any
 
 import pytest
 
-from salmon.config.reward import ParametricSettings
 from salmon.data.rows import PreferenceRow, ShownGuideline, write_jsonl
 from salmon.play.obedience import Obedience, measured_obedience, warning
 from salmon.play.training_texts import Standing, training_texts
-from salmon.principles.parametric.split import held_out_side
-from salmon.principles.parametric.universe import load_universe
+from salmon.principles.parametric.universe import Universe, load_universe
 from salmon.runtime.artifact import Artifact
 from salmon.runtime.store import Store
+from tests.principles.parametric.settings import parametric
 
-UNIVERSE = load_universe(
-    ParametricSettings(
-        answers=None,
-        families=[],
-        split_seed=0,
-        held_out=0.2,
-        held_out_families=["rhyme"] if False else [],
-        principles=None,
-        lessons=[],
-    ),
-    0.2,
-)
+
+@pytest.fixture(scope="module")
+def universe() -> Universe:
+    return load_universe(parametric(), held_out_prompts=0.2)
 
 
 def row(text: str, split: Any) -> PreferenceRow:
@@ -81,10 +72,10 @@ def test_preferences_that_are_gone_are_said(tmp_path: Path) -> None:
     assert texts.judged == {} and "are not in the store" in texts.note
 
 
-def test_texts_of_the_universe_are_told_from_those_held_out(tmp_path: Path) -> None:
-    record = json.dumps(UNIVERSE.record(), ensure_ascii=False)
+def test_texts_of_the_universe_are_told_from_those_held_out(tmp_path: Path, universe: Universe) -> None:
+    record = json.dumps(universe.record(), ensure_ascii=False)
     texts = training_texts(reward(tmp_path, files={"universe.json": record}))
-    trained, unread = UNIVERSE.trained, held_out_side(UNIVERSE.rule, UNIVERSE.families, UNIVERSE.words)
+    trained, unread = universe.trained, universe.unread
     (plain, *_) = (f for f in trained.families if f.topics and not f.words and "{p}" not in f.topics[0])
     said = trained.frames_for[0].format(plain.topics[0])
     assert texts.standing(said) is Standing.trained
