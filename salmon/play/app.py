@@ -29,7 +29,7 @@ def silent_gradio() -> Any:
     return gradio
 
 
-class Page:
+class PlayPage:
     """What the page's events do: values of its components in, HTML out."""
 
     def __init__(self, playground: Playground, known: Known, max_new_tokens: int) -> None:
@@ -76,7 +76,7 @@ def written(boxes: Sequence[str]) -> list[Written]:
     return [Written(text, side == AGAINST) for text, side in zip(texts, sides, strict=True)]
 
 
-def build(page: Page, number: int) -> "gradio.Blocks":
+def build(page: PlayPage, number: int) -> "gradio.Blocks":
     """The page with its events; ``number`` answers of each policy at first."""
     gr = silent_gradio()
     with gr.Blocks(title="salmon play", analytics_enabled=False) as blocks:

@@ -100,7 +100,7 @@ def serve(shown: Shown, options: PlayOptions) -> None:
     # torch, gradio: seconds that a refused command need not wait
     from salmon.models.loading import load_base
     from salmon.plan.command import compose_config
-    from salmon.play.app import Page, build, launch
+    from salmon.play.app import PlayPage, build, launch
     from salmon.play.obedience import measured_obedience
     from salmon.play.playground import opened_playground
     from salmon.play.training_texts import training_texts
@@ -113,6 +113,6 @@ def serve(shown: Shown, options: PlayOptions) -> None:
         known = Known(shown.reward.name, playground.reward.reads_principles, texts, obedience)
         if known.warning:
             log.warning("%s", known.warning)
-        blocks = build(Page(playground, known, options.tokens), options.answers)
+        blocks = build(PlayPage(playground, known, options.tokens), options.answers)
         log.info("salmon play: http://%s:%d/ (stop it with Ctrl-C)", HOST, options.port)
         launch(blocks, options.port, options.share, options.open)

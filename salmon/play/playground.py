@@ -12,7 +12,7 @@ from salmon.data.rows import Prompt, content_id
 from salmon.errors import SalmonError
 from salmon.models.base import SharedModel
 from salmon.play.found import Shown, ShownPolicy
-from salmon.play.principles import Asked
+from salmon.play.principles import AskedPrinciple
 from salmon.play.ranking import Answer, Ranking, rank
 from salmon.reward.scorer import GuidelineScorer
 from salmon.reward.trained_model import ADAPTER, RewardModel, loaded_reward_model
@@ -74,7 +74,7 @@ class Playground:
                 answers += [Answer(policy.name, response.text, response.finished) for response in responses]
         return answers
 
-    def rank(self, prompt: str, answers: Sequence[Answer], asked: Sequence[Asked]) -> Ranking:
+    def rank(self, prompt: str, answers: Sequence[Answer], asked: Sequence[AskedPrinciple]) -> Ranking:
         """Score answers under all principles together and under each alone, and order them.
 
         No principle at all means the generic criteria of the reward model's pre-training.

@@ -26,7 +26,7 @@ class Written:
 
 
 @dataclass(frozen=True)
-class Asked:
+class AskedPrinciple:
     """A principle as the reward model is asked."""
 
     text: str  # what it reads
@@ -35,7 +35,7 @@ class Asked:
     contrary_known: bool = True  # False: the contrary is only framed as one
 
 
-def asked(written: Written) -> Asked:
+def asked(written: Written) -> AskedPrinciple:
     """What a line asks for: a principle in its own words, or its contrary in the words that are known for it."""
     for principle, text, negated in _bank_texts().get(normal(written.text), ()):
         return _of_bank(principle, text, negated, written.against)
@@ -43,7 +43,7 @@ def asked(written: Written) -> Asked:
     if reading is not None:
         return _of_family(reading, written)
     text = " ".join(written.text.split())
-    return Asked(AGAINST.format(text) if written.against else text, None, contrary_known=not written.against)
+    return AskedPrinciple(AGAINST.format(text) if written.against else text, None, contrary_known=not written.against)
 
 
 def examples() -> list[str]:
@@ -51,13 +51,13 @@ def examples() -> list[str]:
     return [principle.definition for principle in load_bank("verifiable_11").principles]
 
 
-def _of_bank(principle: Principle, text: str, negated: bool, against: bool) -> Asked:
+def _of_bank(principle: Principle, text: str, negated: bool, against: bool) -> AskedPrinciple:
     contrary = principle.definition if negated else principle.negative_definition
     shown = text if not against else contrary or AGAINST.format(text)
     verdict = None
     if principle.check is not None:
         verdict = _checked(principle.check, less=negated != against)
-    return Asked(shown, verdict, principle.check or "", contrary_known=not against or contrary is not None)
+    return AskedPrinciple(shown, verdict, principle.check or "", contrary_known=not against or contrary is not None)
 
 
 def _checked(check: str, less: bool) -> Verdict:
@@ -68,7 +68,7 @@ def _checked(check: str, less: bool) -> Verdict:
     return verdict
 
 
-def _of_family(reading: Reading, written: Written) -> Asked:
+def _of_family(reading: Reading, written: Written) -> AskedPrinciple:
     text = " ".join(written.text.split())
     shown = text if not written.against else reading.contrary or AGAINST.format(text)
     measure = next(family.measure for family in all_families() if family.name == reading.family)
@@ -79,7 +79,7 @@ def _of_family(reading: Reading, written: Written) -> Asked:
         return None if found is None else sign * found
 
     name = reading.family + (f": {reading.parameter}" if reading.parameter else "")
-    return Asked(shown, verdict, name, contrary_known=not written.against or reading.contrary is not None)
+    return AskedPrinciple(shown, verdict, name, contrary_known=not written.against or reading.contrary is not None)
 
 
 @cache

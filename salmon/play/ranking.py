@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
-from salmon.play.principles import Asked
+from salmon.play.principles import AskedPrinciple
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Scored:
 
 
 @dataclass(frozen=True)
-class Agreement:
+class CheckAgreement:
     """How often score and check order two answers alike."""
 
     alike: int
@@ -42,7 +42,7 @@ class Ranking:
     """All answers, the best first."""
 
     scored: tuple[Scored, ...]
-    agreements: tuple[Agreement | None, ...]  # of each principle; None: it has no check
+    agreements: tuple[CheckAgreement | None, ...]  # of each principle; None: it has no check
 
     @property
     def mean_by_policy(self) -> dict[str, float]:
@@ -53,7 +53,9 @@ class Ranking:
         return {name: sum(values) / len(values) for name, values in sorted(scores.items())}
 
 
-def rank(prompt: str, answers: Sequence[Answer], asked: Sequence[Asked], scores: Sequence[Sequence[float]]) -> Ranking:
+def rank(
+    prompt: str, answers: Sequence[Answer], asked: Sequence[AskedPrinciple], scores: Sequence[Sequence[float]]
+) -> Ranking:
     """Order answers.
 
     Args:
@@ -74,14 +76,14 @@ def rank(prompt: str, answers: Sequence[Answer], asked: Sequence[Asked], scores:
         )
         for place, i in enumerate(order, 1)
     )
-    agreements = list[Agreement | None]()
+    agreements = list[CheckAgreement | None]()
     for number, one in enumerate(asked):
         alone = [row[min(number + 1, len(row) - 1)] for row in scores]  # of one principle, together is alone
         agreements.append(agreement(alone, [row[number] for row in verdicts]) if one.verdict else None)
     return Ranking(scored, tuple(agreements))
 
 
-def agreement(scores: Sequence[float], verdicts: Sequence[float | None]) -> Agreement:
+def agreement(scores: Sequence[float], verdicts: Sequence[float | None]) -> CheckAgreement:
     """Of the pairs that a check tells apart, those that the scores order alike."""
     alike = pairs = 0
     for i, j in combinations(range(len(scores)), 2):
@@ -90,4 +92,4 @@ def agreement(scores: Sequence[float], verdicts: Sequence[float | None]) -> Agre
             continue
         pairs += 1
         alike += (scores[i] - scores[j]) * (one - two) > 0
-    return Agreement(alike, pairs)
+    return CheckAgreement(alike, pairs)

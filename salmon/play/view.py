@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from salmon.play.obedience import Obedience, warning
-from salmon.play.principles import Asked, Written, asked
+from salmon.play.principles import AskedPrinciple, Written, asked
 from salmon.play.ranking import Ranking
 from salmon.play.training_texts import Standing, TrainingTexts
 from salmon.view.render import fragment
@@ -32,7 +33,7 @@ class Known:
 class Line:
     """A principle as the page shows it."""
 
-    asked: Asked
+    asked: AskedPrinciple
     standing: Standing
 
 
@@ -45,8 +46,7 @@ def lines_of(written: Sequence[Written], known: Known) -> list[Line]:
 def ranking_html(ranking: Ranking, lines: Sequence[Line], known: Known) -> str:
     """The answers in their order, with bars."""
     unread = not known.reads_principles or any(line.standing is not Standing.trained for line in lines)
-    return fragment(
-        TEMPLATES,
+    return _html(
         "ranking.html",
         ranking=ranking,
         lines=list(zip(lines, ranking.agreements, strict=True)),
@@ -58,8 +58,7 @@ def ranking_html(ranking: Ranking, lines: Sequence[Line], known: Known) -> str:
 def about_html(known: Known, policies: Sequence[str]) -> str:
     """Which models these are, and which principles the reward model was trained on."""
     trained = known.texts.trained
-    return fragment(
-        TEMPLATES,
+    return _html(
         "about.html",
         known=known,
         policies=policies,
@@ -71,4 +70,8 @@ def about_html(known: Known, policies: Sequence[str]) -> str:
 
 def message_html(text: str) -> str:
     """One message instead of a ranking."""
-    return fragment(TEMPLATES, "message.html", text=text)
+    return _html("message.html", text=text)
+
+
+def _html(template: str, **values: Any) -> str:
+    return str(fragment(TEMPLATES, template, **values))

@@ -88,9 +88,17 @@ class Wordings:
         return found
 
     def _about_words(self, fields: Sequence[str]) -> Iterator["_Template"]:
-        """Texts with a gap for any word: of families that list no parameters of their own."""
+        """Texts with a gap for a word: of families that list no parameters of their own.
+
+        Where any word may stand there, a text that is nothing but the gap is left out: "use lists" is not about a word.
+        """
         for template in self._templates(fields):
-            if PARAMETER in template.text and not any(self.families[template.family].get("parameters", ())):
+            bare = self.words is None and template.text == PARAMETER
+            if (
+                PARAMETER in template.text
+                and not bare
+                and not any(self.families[template.family].get("parameters", ()))
+            ):
                 yield template
 
     def _templates(self, fields: Sequence[str]) -> Iterator["_Template"]:

@@ -4,10 +4,10 @@ import socket
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from salmon.play.app import Page, build, launch
+from salmon.play.app import PlayPage, build, launch
 from salmon.play.found import ShownPolicy
 from salmon.play.playground import Playground, Wish
-from salmon.play.principles import Asked
+from salmon.play.principles import AskedPrinciple
 from salmon.play.ranking import Answer, Ranking, rank
 from salmon.play.training_texts import TrainingTexts
 from salmon.play.view import Known
@@ -25,7 +25,7 @@ class Obedient(Playground):
     def answer(self, wish: Wish) -> list[Answer]:
         return [Answer("sft", LONG, True), Answer("ppo_best", SHORT, True), Answer("sft", SCRIPT, False)]
 
-    def rank(self, prompt: str, answers: Sequence[Answer], asked: Sequence[Asked]) -> Ranking:
+    def rank(self, prompt: str, answers: Sequence[Answer], asked: Sequence[AskedPrinciple]) -> Ranking:
         rows = []
         for answer in answers:
             alone = [float(one.verdict(prompt, answer.text) or 0) if one.verdict else 0.0 for one in asked]
@@ -39,7 +39,7 @@ def served() -> Iterator[str]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    page = Page(Obedient(), Known("reward-1", True, TrainingTexts({}, None, None), None), 8)
+    page = PlayPage(Obedient(), Known("reward-1", True, TrainingTexts({}, None, None), None), 8)
     blocks = build(page, 8)
     try:
         yield launch(blocks, port, share=False, to_open=False, wait=False)

@@ -37,11 +37,11 @@ def test_a_typed_principle_orders_the_answers_and_its_contrary_turns_them() -> N
 
         assert any(SCRIPT in text for text in order()), "shown as text"
         box = page.locator("#principle-1 textarea")
-        box.press_sequentially("Use lists.", delay=20)
-        page.locator("#ranking q", has_text="Use lists.").wait_for()
+        box.press_sequentially("Use a list.", delay=20)
+        page.locator("#ranking q", has_text="Use a list.").wait_for()
         assert order()[0] == LONG
         page.locator("#side-1").get_by_text("against", exact=True).click()
-        page.locator("#ranking q", has_text="Avoid lists.").wait_for()
+        page.locator("#ranking q", has_text="Avoid a list.").wait_for()
         assert SHORT in order()[:2] and order()[-1] == LONG
         assert "never measured" in page.locator("#about").inner_text()
         assert page.title() == "salmon play"

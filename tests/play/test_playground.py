@@ -8,10 +8,10 @@ import torch
 from salmon.config.sampling import SamplingSettings
 from salmon.errors import SalmonError
 from salmon.models.base import SharedModel
-from salmon.play.app import AGAINST, FOR, Page, written
+from salmon.play.app import AGAINST, FOR, PlayPage, written
 from salmon.play.found import Shown, ShownPolicy
 from salmon.play.playground import Wish, opened_playground
-from salmon.play.principles import Asked, Written
+from salmon.play.principles import AskedPrinciple, Written
 from salmon.play.training_texts import TrainingTexts
 from salmon.play.view import Known
 from salmon.reward.trained_model import ADAPTER
@@ -21,7 +21,7 @@ from salmon.sampling.sampler import transformers_sampler
 
 SAMPLING = SamplingSettings(temperature=1.0, top_p=1.0, max_new_tokens=6, batch_size=4)
 LIMITS = {"max_length": 300, "max_instruction_tokens": 60, "max_response_tokens": 60}
-BRIEF, LONG = Asked("Be brief.", None), Asked("Write at great length.", None)
+BRIEF, LONG = AskedPrinciple("Be brief.", None), AskedPrinciple("Write at great length.", None)
 
 
 @pytest.fixture
@@ -73,18 +73,18 @@ def test_what_cannot_be_answered_or_scored_is_said(tiny: SharedModel, shown: Sho
         with pytest.raises(SalmonError, match="more than the 8192 of the model's context"):
             playground.answer(wish(prompt="x" * 9000))
         with pytest.raises(SalmonError, match="leaves no room for a response"):
-            playground.rank("Hi.", playground.answer(wish()), [Asked("x" * 400, None)])
+            playground.rank("Hi.", playground.answer(wish()), [AskedPrinciple("x" * 400, None)])
 
 
 def test_the_pages_events(tiny: SharedModel, shown: Shown) -> None:
     known = Known("reward-0", True, TrainingTexts({}, None, None), None)
     boxes = ("Be brief.", "", FOR, AGAINST)
     with opened_playground(tiny, shown, transformers_sampler) as playground:
-        page = Page(playground, known, 6)
+        page = PlayPage(playground, known, 6)
         kept, html = page.sample("Name a fish.", 2, 1.0, None, *boxes)
         assert len(kept[1]) == 4 and html.count("play-row") == 4 and "Be brief." in html
         assert page.ranking(kept, *boxes) == html
-        assert "It is wrong to follow this: Be brief." in page.ranking(kept, "Be brief.", "", AGAINST, FOR)
+        assert "It is wrong to follow this: Be odd." in page.ranking(kept, "Be odd.", "", AGAINST, FOR)
         assert "write a prompt first" in page.sample("", 2, 1.0, 0, *boxes)[1]
         assert "leaves no room" in page.ranking(kept, "x" * 400, "", FOR, FOR)
         assert "No answers yet" in page.ranking(("", []), *boxes)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from salmon.play.principles import AGAINST, Asked, Written, asked, examples
+from salmon.play.principles import AGAINST, AskedPrinciple, Written, asked, examples
 from salmon.play.wordings import Wordings
 from salmon.principles.bank import load_bank
 from salmon.principles.parametric import frames
@@ -12,7 +12,7 @@ SHORT, LONG = "Carp.", "Carp live in ponds and lakes, and they eat plants and wo
 BULLETS = "- Carp\n- Pike\n- Salmon"
 
 
-def verdicts(one: Asked, *responses: str) -> list[float | None]:
+def verdicts(one: AskedPrinciple, *responses: str) -> list[float | None]:
     assert one.verdict is not None
     return [one.verdict("Name a fish.", response) for response in responses]
 
@@ -37,7 +37,7 @@ def test_every_text_of_a_family_is_read_as_what_it_asks_for(family) -> None:
     word = next((p for p in family.parameters if p), "zebra")
     texts = {family.name: {name: getattr(family, name) for name in ("topics", "absence", "wanted", "unwanted")}}
     texts[family.name]["parameters"] = family.parameters
-    wordings = Wordings(texts, frames.FOR, frames.AGAINST)
+    wordings = Wordings(texts, frames.FOR, frames.AGAINST, frozenset({word}))
     sentences = [(text, True) for text in family.wanted] + [(text, False) for text in family.unwanted]
     framed = [
         (frame.format(topic), is_for == is_topic)
@@ -55,19 +55,26 @@ def test_every_text_of_a_family_is_read_as_what_it_asks_for(family) -> None:
 
 
 def test_a_frame_with_a_topic_has_a_check_and_a_contrary() -> None:
-    wanted, unwanted = asked(Written("Use lists.")), asked(Written("Use lists.", against=True))
-    assert (wanted.checked_by, unwanted.text) == (unwanted.checked_by, "Avoid lists.")
+    wanted, unwanted = asked(Written("Use a list.")), asked(Written("Use a list.", against=True))
+    assert (wanted.checked_by, unwanted.text) == (unwanted.checked_by, "Avoid a list.")
     one, two = verdicts(wanted, BULLETS, LONG)
     assert one is not None and two is not None and one > two
     assert verdicts(unwanted, BULLETS, LONG) == [-one, -two]
-    assert verdicts(asked(Written("avoid lists!")), BULLETS, LONG) == [-one, -two]
+    assert verdicts(asked(Written("avoid a list!")), BULLETS, LONG) == [-one, -two]
 
 
 def test_free_words_are_read_as_they_stand() -> None:
     one = asked(Written(" Sound like a\n pirate. "))
-    assert one == Asked("Sound like a pirate.", None)
+    assert one == AskedPrinciple("Sound like a pirate.", None)
     against = asked(Written("Sound like a pirate.", against=True))
     assert against.text == AGAINST.format("Sound like a pirate.") and not against.contrary_known
+
+
+def test_a_plain_noun_is_no_word_to_use_but_a_quoted_one_is() -> None:
+    assert asked(Written("Use lists.")).verdict is None
+    quoted = asked(Written('Use "zebra".'))
+    assert quoted.checked_by == "word: zebra" and verdicts(quoted, "A zebra.", "A horse.")[0] == 1
+    assert asked(Written('Use "zebra".', against=True)).text == 'Avoid "zebra".'
 
 
 def test_examples_have_checks() -> None:

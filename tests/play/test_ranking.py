@@ -1,15 +1,15 @@
 """Order, bars and agreement of a ranking, against numbers counted by hand; and that its HTML is text."""
 
 from salmon.play.obedience import Obedience
-from salmon.play.principles import Asked, Written
-from salmon.play.ranking import Agreement, Answer, agreement, rank
+from salmon.play.principles import AskedPrinciple, Written
+from salmon.play.ranking import Answer, CheckAgreement, agreement, rank
 from salmon.play.training_texts import Standing, TrainingTexts
 from salmon.play.view import Known, Line, about_html, lines_of, message_html, ranking_html
 
 BAD = "<script>alert(1)</script><img src=x onerror=alert(2)>"
 ANSWERS = [Answer("sft", "aa", True), Answer("ppo", "a", True), Answer("ppo", "aaaa", False)]
-LONG = Asked("Be long.", lambda prompt, response: float(len(response)), "length")
-FREE = Asked("Be free.", None)
+LONG = AskedPrinciple("Be long.", lambda prompt, response: float(len(response)), "length")
+FREE = AskedPrinciple("Be free.", None)
 
 
 def known(obedience: Obedience | None = None, reads: bool = True) -> Known:
@@ -25,14 +25,14 @@ def test_the_best_comes_first_with_the_share_of_its_bar() -> None:
     ]
     assert [one.alone for one in ranking.scored] == [(4.0, 8.0), (6.0, 9.0), (5.0, 7.0)]
     assert [one.verdicts for one in ranking.scored] == [(1.0, None), (4.0, None), (2.0, None)]
-    assert ranking.agreements == (Agreement(3, 3), None), "of the scores under this principle alone"
+    assert ranking.agreements == (CheckAgreement(3, 3), None), "of the scores under this principle alone"
     assert ranking.mean_by_policy == {"ppo": 2.5, "sft": 1.0}
 
 
 def test_one_principle_is_together_what_it_is_alone() -> None:
     ranking = rank("Hi.", ANSWERS, [LONG], [[1.0], [3.0], [2.0]])
     assert [one.alone for one in ranking.scored] == [(), (), ()]
-    assert ranking.agreements == (Agreement(1, 3),)
+    assert ranking.agreements == (CheckAgreement(1, 3),)
 
 
 def test_equal_scores_keep_the_order_of_the_answers() -> None:
@@ -42,13 +42,13 @@ def test_equal_scores_keep_the_order_of_the_answers() -> None:
 
 
 def test_pairs_that_a_check_cannot_tell_apart_do_not_count() -> None:
-    assert agreement([3.0, 2.0, 1.0], [0.5, 0.5, None]) == Agreement(0, 0)
-    assert agreement([3.0, 2.0, 1.0], [0.9, 0.5, 0.7]) == Agreement(2, 3)
-    assert agreement([1.0, 1.0], [0.9, 0.5]) == Agreement(0, 1), "a tie of scores orders nothing"
+    assert agreement([3.0, 2.0, 1.0], [0.5, 0.5, None]) == CheckAgreement(0, 0)
+    assert agreement([3.0, 2.0, 1.0], [0.9, 0.5, 0.7]) == CheckAgreement(2, 3)
+    assert agreement([1.0, 1.0], [0.9, 0.5]) == CheckAgreement(0, 1), "a tie of scores orders nothing"
 
 
 def test_whatever_was_written_shows_as_text() -> None:
-    evil = Asked(BAD, LONG.verdict, BAD)
+    evil = AskedPrinciple(BAD, LONG.verdict, BAD)
     ranking = rank("Hi.", [Answer(BAD, BAD, True)], [evil], [[1.0]])
     told = Known(BAD, True, TrainingTexts({"x": BAD}, None, None, BAD), Obedience(0.1, 0.1, 0.1, BAD))
     pages = (ranking_html(ranking, [Line(evil, Standing.new)], told), about_html(told, [BAD]), message_html(BAD))

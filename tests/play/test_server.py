@@ -43,8 +43,8 @@ def test_the_events_of_the_page_answer() -> None:
 
     with served() as address:
         client = Client(address, verbose=False)
-        said = client.predict("Name a fish.", 3, 1.0, 0, "Use lists.", "", "", "for", "for", "for", api_name="/sample")
+        said = client.predict("Name a fish.", 3, 1.0, 0, "Use a list.", "", "", "for", "for", "for", api_name="/sample")
         assert said.index(LONG.splitlines()[0]) < said.index(SHORT)
-        turned = client.predict("Use lists.", "", "", "against", "for", "for", api_name="/ranking")
+        turned = client.predict("Use a list.", "", "", "against", "for", "for", api_name="/ranking")
         assert turned.index(SHORT) < turned.index(LONG.splitlines()[0])
         assert "<script" not in turned and "<img" not in turned
