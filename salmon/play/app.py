@@ -2,10 +2,12 @@
 
 import os
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from salmon.config.sampling import SamplingSettings
 from salmon.errors import SalmonError
+from salmon.play.command import HOST
 from salmon.play.playground import Playground, Wish
 from salmon.play.principles import Written, examples
 from salmon.play.ranking import Answer
@@ -18,7 +20,6 @@ LINES = 3  # boxes for principles
 FOR, AGAINST = "for", "against"
 MOST_ANSWERS = 16  # of each policy
 SILENCE = {"GRADIO_ANALYTICS_ENABLED": "False", "HF_HUB_DISABLE_TELEMETRY": "1"}
-HOST = "127.0.0.1"
 
 
 def silent_gradio() -> Any:
@@ -29,6 +30,15 @@ def silent_gradio() -> Any:
     return gradio
 
 
+@dataclass(frozen=True)
+class Sampled:
+    """What an open page has: the answers to its prompt."""
+
+    prompt: str = ""
+    answers: list[Answer] = field(default_factory=list)
+    message: str = "No answers yet: write a prompt and press Answer."  # shown where there are none
+
+
 class PlayPage:
     """What the page's events do: values of its components in, HTML out."""
 
@@ -36,30 +46,26 @@ class PlayPage:
         """``max_new_tokens``: of an answer."""
         self._playground, self._known, self._max_new_tokens = playground, known, max_new_tokens
 
-    def sample(
-        self, prompt: str, number: float, temperature: float, seed: float | None, *boxes: str
-    ) -> tuple[tuple[str, list[Answer]], str]:
-        """New answers, kept for the session, and their ranking."""
+    def sample(self, prompt: str, number: float, temperature: float, seed: float | None) -> Sampled:
+        """New answers, or why there are none."""
         sampling = SamplingSettings(temperature, 1.0, self._max_new_tokens, MOST_ANSWERS)
         try:
-            answers = self._playground.answer(Wish(prompt, int(number), sampling, int(seed or 0)))
+            return Sampled(prompt, self._playground.answer(Wish(prompt, int(number), sampling, int(seed or 0))))
         except SalmonError as error:
-            return (prompt, []), message_html(str(error))
-        return (prompt, answers), self.ranking((prompt, answers), *boxes)
+            return Sampled(prompt, [], str(error))
 
-    def ranking(self, kept: tuple[str, list[Answer]], *boxes: str) -> str:
+    def ranking(self, sampled: Sampled, *boxes: str) -> str:
         """The answers that the session has, under what the boxes say now.
 
         Args:
-            kept: prompt and answers.
+            sampled: the answers.
             boxes: texts of the principles, then for or against for each.
         """
-        prompt, answers = kept
-        if not answers:
-            return message_html("No answers yet: write a prompt and press Answer.")
+        if not sampled.answers:
+            return message_html(sampled.message)
         lines = lines_of(written(boxes), self._known)
         try:
-            ranking = self._playground.rank(prompt, answers, [line.asked for line in lines])
+            ranking = self._playground.rank(sampled.prompt, sampled.answers, [line.asked for line in lines])
         except SalmonError as error:
             return message_html(str(error))
         return ranking_html(ranking, lines, self._known)
@@ -81,7 +87,7 @@ def build(page: PlayPage, number: int) -> "gradio.Blocks":
     gr = silent_gradio()
     with gr.Blocks(title="salmon play", analytics_enabled=False) as blocks:
         gr.HTML(page.about, elem_id="about")
-        kept = gr.State(("", []))
+        sampled = gr.State(Sampled())
         with gr.Row():
             prompt = gr.Textbox(label="Prompt", lines=2, elem_id="prompt", scale=4)
             count = gr.Slider(1, MOST_ANSWERS, number, step=1, label="Answers of each policy", scale=2)
@@ -91,20 +97,18 @@ def build(page: PlayPage, number: int) -> "gradio.Blocks":
         texts, sides = [], []
         for line in range(1, LINES + 1):
             with gr.Row():
-                shown = f"Principle {line}"
-                texts.append(gr.Textbox(label=shown, elem_id=f"principle-{line}", max_length=2000, scale=5))
-                sides.append(gr.Radio([FOR, AGAINST], value=FOR, label=f"{shown} is", elem_id=f"side-{line}", scale=1))
+                name = f"Principle {line}"
+                texts.append(gr.Textbox(label=name, elem_id=f"principle-{line}", max_length=2000, scale=5))
+                sides.append(gr.Radio([FOR, AGAINST], value=FOR, label=f"{name} is", elem_id=f"side-{line}", scale=1))
         boxes = [*texts, *sides]
         gr.Examples([[text] for text in examples()], [texts[0]], label="Principles that a program can check")
-        ranking = gr.HTML(message_html("No answers yet: write a prompt and press Answer."), elem_id="ranking")
-        sampled = {"fn": page.sample, "inputs": [prompt, count, temperature, seed, *boxes], "outputs": [kept, ranking]}
-        answer.click(**sampled)
-        prompt.submit(**sampled)
-        for box in boxes:
-            # While scores are computed further letters may come: the last text is scored, those between are not.
-            box.change(
-                page.ranking, [kept, *boxes], ranking, trigger_mode="always_last", show_progress="hidden", queue=True
-            )
+        ranking = gr.HTML(message_html(Sampled().message), elem_id="ranking")
+        shown = {"fn": page.ranking, "inputs": [sampled, *boxes], "outputs": ranking, "show_progress": "hidden"}
+        # Ranked once more behind the answers: the boxes may have changed while they were sampled.
+        asked = gr.on([answer.click, prompt.submit], page.sample, [prompt, count, temperature, seed], sampled)
+        asked.then(**shown, api_visibility="private")
+        # While scores are computed further letters may come: the last text is scored, those between are not.
+        gr.on([box.change for box in boxes], **shown, trigger_mode="always_last", api_name="ranking")
     return blocks  # type: ignore[no-any-return]
 
 

@@ -21,7 +21,7 @@ from salmon.sampling.sampler import Sampler
 
 log = logging.getLogger("salmon")
 
-KEPT = 64  # answers whose keys and values are kept, over all open pages
+KEPT = 32  # answers whose keys and values are kept, over all open pages
 BATCH = 64  # inputs of the reward model in a forward pass
 
 

@@ -8,7 +8,7 @@ import torch
 from salmon.config.sampling import SamplingSettings
 from salmon.errors import SalmonError
 from salmon.models.base import SharedModel
-from salmon.play.app import AGAINST, FOR, PlayPage, written
+from salmon.play.app import AGAINST, FOR, PlayPage, Sampled, written
 from salmon.play.found import Shown, ShownPolicy
 from salmon.play.playground import Wish, opened_playground
 from salmon.play.principles import AskedPrinciple, Written
@@ -81,13 +81,13 @@ def test_the_pages_events(tiny: SharedModel, shown: Shown) -> None:
     boxes = ("Be brief.", "", FOR, AGAINST)
     with opened_playground(tiny, shown, transformers_sampler) as playground:
         page = PlayPage(playground, known, 6)
-        kept, html = page.sample("Name a fish.", 2, 1.0, None, *boxes)
-        assert len(kept[1]) == 4 and html.count("play-row") == 4 and "Be brief." in html
-        assert page.ranking(kept, *boxes) == html
+        kept = page.sample("Name a fish.", 2, 1.0, None)
+        html = page.ranking(kept, *boxes)
+        assert len(kept.answers) == 4 and html.count("play-row") == 4 and "Be brief." in html
         assert "It is wrong to follow this: Be odd." in page.ranking(kept, "Be odd.", "", AGAINST, FOR)
-        assert "write a prompt first" in page.sample("", 2, 1.0, 0, *boxes)[1]
+        assert "write a prompt first" in page.ranking(page.sample("", 2, 1.0, 0), *boxes)
         assert "leaves no room" in page.ranking(kept, "x" * 400, "", FOR, FOR)
-        assert "No answers yet" in page.ranking(("", []), *boxes)
+        assert "No answers yet" in page.ranking(Sampled(), *boxes)
         assert "sft and base" in page.about and "never measured" in page.about
 
 

@@ -43,7 +43,8 @@ def test_the_events_of_the_page_answer() -> None:
 
     with served() as address:
         client = Client(address, verbose=False)
-        said = client.predict("Name a fish.", 3, 1.0, 0, "Use a list.", "", "", "for", "for", "for", api_name="/sample")
+        client.predict("Name a fish.", 3, 1.0, 0, api_name="/sample")
+        said = client.predict("Use a list.", "", "", "for", "for", "for", api_name="/ranking")
         assert said.index(LONG.splitlines()[0]) < said.index(SHORT)
         turned = client.predict("Use a list.", "", "", "against", "for", "for", api_name="/ranking")
         assert turned.index(SHORT) < turned.index(LONG.splitlines()[0])
