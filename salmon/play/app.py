@@ -105,7 +105,8 @@ def build(page: PlayPage, number: int) -> "gradio.Blocks":
         ranking = gr.HTML(message_html(Sampled().message), elem_id="ranking")
         shown = {"fn": page.ranking, "inputs": [sampled, *boxes], "outputs": ranking, "show_progress": "hidden"}
         # Ranked once more behind the answers: the boxes may have changed while they were sampled.
-        asked = gr.on([answer.click, prompt.submit], page.sample, [prompt, count, temperature, seed], sampled)
+        wish = [prompt, count, temperature, seed]
+        asked = gr.on([answer.click, prompt.submit], page.sample, wish, sampled, show_progress_on=ranking)
         asked.then(**shown, api_visibility="private")
         # While scores are computed further letters may come: the last text is scored, those between are not.
         gr.on([box.change for box in boxes], **shown, trigger_mode="always_last", api_name="ranking")

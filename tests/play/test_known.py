@@ -1,7 +1,6 @@
 """Which texts a reward model was trained on, and how far it is known to follow others: from the files of its store."""
 
 import json
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -138,4 +137,3 @@ def test_an_evaluation_outweighs_the_training(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("value", "low"), [(0.89, True), (0.91, False), (None, False)])
 def test_low_is_below_what_the_glossary_asks_for(value: float | None, low: bool) -> None:
     assert Obedience(value, None, None, "").low is low
-    assert asdict(Obedience(value, None, None, ""))["asserted"] == value
