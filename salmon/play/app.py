@@ -107,7 +107,7 @@ def build(page: PlayPage, number: int) -> "gradio.Blocks":
         # Ranked once more behind the answers: the boxes may have changed while they were sampled.
         wish = [prompt, count, temperature, seed]
         asked = gr.on([answer.click, prompt.submit], page.sample, wish, sampled, show_progress_on=ranking)
-        asked.then(**shown, api_visibility="private")
+        asked.then(**shown, api_visibility="private", api_name="ranking_of_new_answers")
         # While scores are computed further letters may come: the last text is scored, those between are not.
         gr.on([box.change for box in boxes], **shown, trigger_mode="always_last", api_name="ranking")
     return blocks  # type: ignore[no-any-return]
