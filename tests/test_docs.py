@@ -27,7 +27,7 @@ from salmon.config.typed import to_typed
 from salmon.errors import SalmonError
 from salmon.pipeline.store_command import COMMANDS as STORE_COMMANDS
 from salmon.plan.command import parse as parse_plan
-from salmon.play.command import parse_play
+from salmon.play.options import parse_play
 from salmon.tracking.glossary import find, glossary_markdown, metrics
 from salmon.view.command import parse_view
 

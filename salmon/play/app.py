@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from salmon.config.sampling import SamplingSettings
 from salmon.errors import SalmonError
-from salmon.play.command import HOST
+from salmon.play.options import HOST
 from salmon.play.playground import Playground, Wish
 from salmon.play.principles import Written, examples
 from salmon.play.ranking import Answer

@@ -8,7 +8,8 @@ import pytest
 import salmon.play.command as module
 from salmon.cli import main
 from salmon.errors import SalmonError
-from salmon.play.command import PlayOptions, check_machine, parse_play, play
+from salmon.play.command import check_machine, play
+from salmon.play.options import PlayOptions, parse_play
 
 
 @pytest.fixture(autouse=True)
