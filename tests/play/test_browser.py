@@ -27,7 +27,7 @@ def test_a_typed_principle_orders_the_answers_and_its_contrary_turns_them() -> N
         page.on("pageerror", lambda error: errors.append(str(error)))
         page.on("request", lambda request: elsewhere.append(request.url))
         page.goto(address)
-        page.locator("#prompt textarea").fill("Name a fish.")
+        page.locator("#prompt").locator("textarea, input").fill("Name a fish.")
         page.locator("#answer").click()
         first = page.locator("#ranking .play-row .play-text").first
         first.wait_for()
@@ -36,7 +36,7 @@ def test_a_typed_principle_orders_the_answers_and_its_contrary_turns_them() -> N
             return page.locator("#ranking .play-row .play-text").all_inner_texts()
 
         assert any(SCRIPT in text for text in order()), "shown as text"
-        box = page.locator("#principle-1 textarea")
+        box = page.locator("#principle-1").locator("textarea, input")
         box.press_sequentially("Use a list.", delay=20)
         page.locator("#ranking q", has_text="Use a list.").wait_for()
         assert order()[0] == LONG
