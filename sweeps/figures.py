@@ -21,6 +21,7 @@ from sweeps.curves import Curve
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+BySeed = Mapping[int, Curve] | Mapping[str, Curve]  # a seed as the config has it, or as a cell names it
 BAND = "Line: mean of the seeds. Band: from the lowest to the highest seed."
 
 
@@ -28,11 +29,11 @@ BAND = "Line: mean of the seeds. Band: from the lowest to the highest seed."
 class CurvePanel:
     title: str
     ylabel: str
-    curves: Mapping[str, Mapping[int, Curve]]  # arm -> seed -> curve
+    curves: Mapping[str, BySeed]  # arm -> seed -> curve
     share: bool = False  # the axis is fixed to 0..1
 
 
-def band(curves: Mapping[int, Curve]) -> list[tuple[int, float, float, float]]:
+def band(curves: BySeed) -> list[tuple[int, float, float, float]]:
     """(step, lowest, mean, highest) at the steps where every seed has a finite value.
 
     Where seeds come and go, a mean of those left would look like a change.

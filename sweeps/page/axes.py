@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from salmon.plan.shapes import KNOWN, from_config
+from salmon.plan.published import KNOWN
+from salmon.plan.shapes import from_config
 from sweeps.cells import Cell
 
 MODEL = "model"
