@@ -41,7 +41,7 @@ def test_it_opens_without_a_complaint_and_draws_every_chart(file, dark):
 def test_a_link_keeps_the_selection(file):
     shown = open_page(file, "baseline=1&sort=-0&metric=objective/score&hide=2&a=a&b=b")
     assert order(shown.dom) == (["c", "a", "b"], ["a", "b"]), "one seed, or two: nothing is told apart"
-    assert "≈ (2 times): not told apart from the row above" in shown.dom
+    assert "≈ (2 of 3 rows): not told apart from the row above" in shown.dom
     differences = re.findall(r'<span class="difference" data-figure="0">([^<]*)</span>', shown.dom)
     assert differences == ["≈ +7.000, n = 1", "≈ -1.000, n = 1", "baseline"], "b has seed 0 only"
     assert "score of ppo.reward_source, without penalty and bonus" in shown.dom

@@ -49,7 +49,7 @@ const study = JSON.parse(document.getElementById("study").textContent);
     note.textContent =
       figure === "" ? "In the order of the sweep."
       : `Sorted by the mean of ${study.figures[figure].title}. ` + (ties
-        ? `≈ (${ties} times): not told apart from the row above, since the intervals overlap or n = 1.`
+        ? `≈ (${ties} of ${rows.length} rows): not told apart from the row above, since the intervals overlap or n = 1.`
         : "Every row is apart from the one above by more than both intervals.");
   };
 
