@@ -9,8 +9,6 @@
 """
 
 import itertools
-import os
-import socket
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,7 +21,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from salmon.errors import SalmonError
 from salmon.runtime.artifact import MANIFEST, open_artifact
-from salmon.runtime.status import read_status
+from salmon.runtime.status import process_gone, read_status
 from salmon.tracking.metrics_file import METRICS
 from sweeps.job_files import read_composed, read_links
 
@@ -132,7 +130,7 @@ def read_job(folder: Path) -> SweepJob:
     assert isinstance(config, DictConfig)
     status = read_status(folder / "status.json") or {"state": RUNNING}  # a job begins by writing it
     state, error, artifacts = status["state"], status.get("error"), {}
-    if state == RUNNING and gone(status):
+    if state == RUNNING and process_gone(status):
         state, error = FAILED, f"killed: its process {status['process']} is gone; run the same command again"
     if state == FINISHED:
         listed = read_links(folder / "artifacts.json")
@@ -159,16 +157,3 @@ def damage(artifact: Path) -> str | None:
     except SalmonError as error:
         return str(error)
     return None
-
-
-def gone(status: Mapping[str, Any]) -> bool:
-    """Whether the process that wrote the status is no longer there; False where it ran on another machine."""
-    if status.get("host") != socket.gethostname():
-        return False
-    try:
-        os.kill(status.get("process", 0), 0)
-    except ProcessLookupError:
-        return True
-    except PermissionError:  # another user's
-        pass
-    return False

@@ -2,6 +2,7 @@
 
 import logging
 import time
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -15,7 +16,7 @@ from salmon.config.schema import Config
 from salmon.distributed.batch_sizes import check_batch_sizes
 from salmon.distributed.launch import joined
 from salmon.distributed.termination import signal_of
-from salmon.errors import Unfinished
+from salmon.errors import SalmonError, Unfinished
 from salmon.models import weights
 from salmon.models.identity import settled
 from salmon.pipeline.pipeline import Execution, Pipeline
@@ -63,14 +64,29 @@ def run_job(cfg: Config, resolved: dict[str, Any], folder: Path) -> None:
 
 def _run_and_report(cfg: Config, resolved: dict[str, Any], sampler: Sampler, folder: Path) -> None:
     resolved = {key: value for key, value in resolved.items() if key != "paths"}  # local paths concern nobody else
-    pipeline = Pipeline(
-        cfg, resolved, lambda: _base(cfg), sampler, partial(preflight, cfg), cell=cell_of(overrides(folder))
-    )
     status = StatusFile(folder / "status.json")
+
+    def starts(label: str) -> None:
+        with storage_errors(folder):
+            link_artifacts(folder, pipeline.executions)  # those before it: should it fail, the job's page has them
+        status.save(stage=label, progress=None, work=None)
+
+    def works(work: Path) -> None:
+        status.save(work=str(work.absolute()))
+
+    pipeline = Pipeline(
+        cfg,
+        resolved,
+        lambda: _base(cfg),
+        sampler,
+        partial(preflight, cfg),
+        cell=cell_of(overrides(folder)),
+        on_work=works,
+    )
     log.addHandler(status)
     began = time.perf_counter()
     try:
-        executions = pipeline.run(lambda label: status.save(stage=label, progress=None))
+        executions = pipeline.run(starts)
         _show(cfg, executions, folder, time.perf_counter() - began)
         if pipeline.unfinished:
             raise Unfinished("\n".join(pipeline.unfinished))
@@ -82,10 +98,27 @@ def _run_and_report(cfg: Config, resolved: dict[str, Any], sampler: Sampler, fol
         raise
     except BaseException as error:
         status.save(state="failed", error=str(error) or type(error).__name__)
+        write_job_page(folder)
         raise
     finally:
         log.removeHandler(status)
-    status.save(state="finished", stage=None, progress=None)
+    status.save(state="finished", stage=None, progress=None, work=None)
+    if page := write_job_page(folder):
+        print(f"see it:            {page}\n")
+
+
+def write_job_page(folder: Path) -> Path | None:
+    """Write the job's page; what is wrong with it is logged, for a page must not take results along. None: no page."""
+    from salmon.view.command import write_page  # templates: not before they are needed
+
+    again = f"The job's results are kept; write it with: salmon view {folder}"
+    try:
+        return write_page(folder)
+    except SalmonError as error:
+        log.error("no page: %s. %s", str(error).rstrip("."), again)
+    except Exception:
+        log.error("no page, by a fault of the page:\n%s%s", traceback.format_exc(), again)
+    return None
 
 
 def _show(cfg: Config, executions: list[Execution], folder: Path, seconds: float) -> None:

@@ -50,6 +50,7 @@ class Pipeline:
     # Tries the base for the stages that will be made, before the first of them.
     preflight: Callable[[Sequence[str], Callable[[], "SharedModel"]], None] = lambda stages, base: None
     cell: str = ""  # what was asked of the job, without its seeds; for trackers
+    on_work: Callable[[Path], None] = lambda work: None  # gets the folder that a stage is about to be made in
     executions: list[Execution] = field(default_factory=list)
     unfinished: list[str] = field(default_factory=list)  # what lacks in stages that no other one waits for
     _shared: "SharedModel | None" = None
@@ -222,6 +223,7 @@ class Pipeline:
 
         cfg, work = self.cfg, world().on_main(lambda: _work_on(store, spec.name, key, inputs.values()))
         log.info("%s: starts (%s)", label, work)
+        self.on_work(work)
         reset_peak_memory()
         began = time.perf_counter()
         with self._tracker(spec, inputs, work, label) as tracker:

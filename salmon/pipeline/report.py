@@ -11,31 +11,7 @@ from salmon.pipeline.pipeline import Execution
 from salmon.runtime.foreign import read_json
 from salmon.runtime.progress import format_duration
 from salmon.runtime.tables import aligned_table
-
-# What each stage is judged by at a glance: metric -> how the table words it.
-REACHED = {
-    "sft": {"selfalign/kept": "answers kept {:.0f}", "sft/loss": "loss {:.3f}"},
-    "preferences": {
-        "pairs/rows_train": "rows {:.0f}",
-        "judge/tie_rate": "judge ties {:.0%}",
-        "judge/position_bias": "position bias {:+.2f}",
-    },
-    "reward": {
-        "reward/loss": "loss {:.3f}",
-        "held_out/accuracy": "held-out accuracy {:.2f}",
-        "held_out/rows": "on {:.0f} rows",
-    },
-    "ppo": {
-        "held_out/reward_start": "held-out reward {:.3f}",
-        "held_out/reward_last": "to {:.3f}",
-        "held_out/reward_gain_low": "a gain of {:+.3f}",
-        "held_out/reward_gain_high": "to {:+.3f} (95 %)",
-        "objective/kl_k3": "KL {:.3f}",
-        "perf/tokens_per_second": "{:.0f} sampled tokens/s",
-    },
-    "dpo": {"dpo/accuracy": "accuracy {:.2f}", "dpo/pairs": "on {:.0f} pairs", "held_out/kl": "KL {:.3f}"},
-    "best_of_n": {"held_out/reward": "held-out reward {:.3f}", "held_out/kl": "KL at most {:.3f}"},
-}
+from salmon.view.job.reached import REACHED
 
 
 def closing_report(cfg: Config, executions: Sequence[Execution], folder: Path, seconds: float) -> str:

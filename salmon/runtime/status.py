@@ -4,7 +4,7 @@ import logging
 import os
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
 from functools import partial
@@ -39,6 +39,7 @@ class Status(TypedDict, total=False):
     stage: str | None
     error: str | None
     progress: Position | None
+    work: str | None
     process: int
     host: str
     updated: str
@@ -48,7 +49,8 @@ class StatusFile(logging.Handler):
     """Owns status.json; as a handler of the logger that ``Progress`` writes to, it keeps the last step in it too.
 
     Keys: ``state`` (running, finished, failed, interrupted, requeued), ``stage``, ``error``, ``progress`` (the fields
-    of ``Step``, or null between stages), ``process`` and ``host`` (who writes), ``updated`` (UTC).
+    of ``Step``, or null between stages), ``work`` (the folder that the stage is made in), ``process`` and ``host`` (who
+    writes), ``updated`` (UTC).
     """
 
     def __init__(self, path: Path, clock: Callable[[], float] = time.monotonic) -> None:
@@ -61,6 +63,7 @@ class StatusFile(logging.Handler):
             "stage": None,
             "error": None,
             "progress": None,
+            "work": None,
             "process": os.getpid(),
             "host": socket.gethostname(),
         }
@@ -98,6 +101,19 @@ def failure_of(path: Path, otherwise: str) -> str | None:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_json_atomic(path, status | {"state": "failed", "error": otherwise})
     return None
+
+
+def process_gone(status: Mapping[str, Any]) -> bool:
+    """Whether the process that wrote the status is no longer there; False where it ran on another machine."""
+    if status.get("host") != socket.gethostname():
+        return False
+    try:
+        os.kill(status.get("process", 0), 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:  # another user's
+        pass
+    return False
 
 
 def read_state(path: Path) -> dict[str, Any] | None:

@@ -58,6 +58,7 @@ class PageSection:
 
     title: str
     html: Markup
+    columns: Mapping[str, Sequence[float | str | None]] = field(default_factory=dict)  # that its charts name
 
     @property
     def anchor(self) -> str:
@@ -73,6 +74,11 @@ class Page:
     notices: Sequence[str] = ()  # what a reader must know first: it failed, it still runs, something is missing
     columns: Mapping[str, Sequence[float | str | None]] = field(default_factory=dict)
     scripts: Sequence[str] = ()  # further scripts, which run after the page's own and use its ``salmon``
+
+    @property
+    def all_columns(self) -> dict[str, Sequence[float | str | None]]:
+        """The columns that any of its charts may name."""
+        return {**self.columns, **{name: values for part in self.sections for name, values in part.columns.items()}}
 
 
 @dataclass(frozen=True)

@@ -11,10 +11,11 @@ import pytest
 from salmon.config.run import PathsConfig, TrackingConfig, WandbMode
 from salmon.config.schema import Config
 from salmon.pipeline.pipeline import Execution
-from salmon.pipeline.report import REACHED, benchmark_rows, closing_report
+from salmon.pipeline.report import benchmark_rows, closing_report
 from salmon.runtime.store import Artifact, Store
 from salmon.runtime.tables import aligned_table
 from salmon.tracking.glossary import find
+from salmon.view.job.reached import REACHED
 
 COST = {"time/total_s": 61.0, "perf/peak_memory_gib": 1.26}
 

@@ -11,7 +11,7 @@ from salmon.data.checked import suggestion
 from salmon.errors import SalmonError
 from salmon.principles.verifiers.checks import CHECKS, WORD_CHECKS, Check
 from salmon.principles.verifiers.phrases import CONTRACTIONS, FORMAL, GENERIC_ADVICE, INFORMAL, SELF_PRAISE
-from salmon.principles.verifiers.text import is_word, num_words
+from salmon.principles.verifiers.text import is_word, num_words, plain_places
 
 __all__ = [
     "CHECKS",
@@ -23,6 +23,7 @@ __all__ = [
     "WORD_CHECKS",
     "check_problem",
     "compare",
+    "counted_spans",
     "num_words",
     "verify",
     "violates",
@@ -70,6 +71,21 @@ def violates(check: str, prompt: str, response: str) -> bool | None:
     """
     found = _check(check)
     return bool(found.measure(prompt, response)) if found.forbids else None
+
+
+def counted_spans(check: str, response: str) -> list[tuple[int, int]]:
+    """(start, end) of each place of a response that the check counts; none for a check that counts no words.
+
+    Raises:
+        SalmonError: there is no such check.
+    """
+    patterns = _check(check).patterns
+    found = plain_places(response) if patterns else None
+    if found is None:
+        return []
+    text, places = found
+    spans = {(places[m.start()], places[m.end() - 1] + 1) for p in patterns for m in p.finditer(text) if m.group()}
+    return sorted(spans)
 
 
 def check_problem(check: str) -> str | None:

@@ -19,7 +19,15 @@ from salmon.principles.verifiers.phrases import (
     SELF_PRAISE,
     compiled,
 )
-from salmon.principles.verifiers.text import num_structures, num_words, plain, sentences, without_code, words
+from salmon.principles.verifiers.text import (
+    STRUCTURES,
+    num_structures,
+    num_words,
+    plain,
+    sentences,
+    without_code,
+    words,
+)
 
 HALF_LENGTH = 32  # words at which the two checks of length give 0.5
 HALF_SENTENCE = 12  # words per sentence at which brief_sentences gives 0.5
@@ -43,6 +51,7 @@ class Check:
     score: Callable[[float], float]  # strictly monotone, into [0, 1]
     tie_below: float = 0.0
     forbids: bool = False  # it counts something forbidden, so a response either violates the principle or does not
+    patterns: tuple[re.Pattern[str], ...] = ()  # what it looks for in ``plain`` text, where that is a matter of words
 
 
 def _length(prompt: str, response: str) -> float:
@@ -113,7 +122,7 @@ def _rising(half: float, measured: float) -> float:
 
 def _never(pattern: re.Pattern[str]) -> Check:
     """1 without the pattern, 1/2 with one occurrence, 1/3 with two, ..."""
-    return Check(partial(_occurrences, pattern), partial(_falling, 1), forbids=True)
+    return Check(partial(_occurrences, pattern), partial(_falling, 1), forbids=True, patterns=(pattern,))
 
 
 def _avoids_word(word: str) -> Check:
@@ -123,6 +132,7 @@ def _avoids_word(word: str) -> Check:
 
 
 _FORMAL, _INFORMAL = compiled(FORMAL), compiled(INFORMAL)
+_REGISTER = (_FORMAL, _INFORMAL, _CONTRACTION, EMOJI)
 
 CHECKS: dict[str, Check] = {
     # 32 / (32 + words); tie below 10 %
@@ -130,13 +140,13 @@ CHECKS: dict[str, Check] = {
     # different words / (32 + different words); tie below 10 %
     "comprehensive": Check(_variety, partial(_rising, HALF_LENGTH), CLEAR),
     # 1 with two or more list items (or headings, table rows), 0.5 with one, 0 with none
-    "structured": Check(_structure, lambda measured: measured / 2),
+    "structured": Check(_structure, lambda measured: measured / 2, patterns=STRUCTURES),
     # the contrary of structured
-    "plain_prose": Check(_structure, lambda measured: 1 - measured / 2),
+    "plain_prose": Check(_structure, lambda measured: 1 - measured / 2, patterns=STRUCTURES),
     # 0.5 without any formal or informal expression, towards 1 with formal ones, towards 0 with informal ones
-    "formal": Check(_formality, lambda measured: (1 + measured) / 2),
+    "formal": Check(_formality, lambda measured: (1 + measured) / 2, patterns=_REGISTER),
     # the contrary of formal
-    "informal": Check(_formality, lambda measured: (1 - measured) / 2),
+    "informal": Check(_formality, lambda measured: (1 - measured) / 2, patterns=_REGISTER),
     # 1 / (1 + phrases of SELF_PRAISE)
     "no_self_praise": _never(compiled(SELF_PRAISE)),
     # 1 / (1 + phrases of GENERIC_ADVICE)
@@ -148,7 +158,7 @@ CHECKS: dict[str, Check] = {
     # 1 / (1 + exclamation marks)
     "no_exclamation": _never(_EXCLAMATION),
     # 0 without an exclamation mark, 1/2 with one, 2/3 with two, ...
-    "exclamation": Check(partial(_occurrences, _EXCLAMATION), partial(_rising, 1)),
+    "exclamation": Check(partial(_occurrences, _EXCLAMATION), partial(_rising, 1), patterns=(_EXCLAMATION,)),
     # 0 if the last sentence is a question to the user, else 1
     "no_counter_question": Check(_question_at_end, lambda measured: 1 - measured),
     # the contrary of no_counter_question

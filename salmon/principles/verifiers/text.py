@@ -19,6 +19,7 @@ _MARKER = re.compile(
 )
 _INLINE_MARKER = re.compile(r"(?:^|(?<=[\s:.;!?,]))\(?(\d{1,3})[.)][ \t]+(?=\S)", re.MULTILINE)
 _HEADING = re.compile(r"^ {0,3}#{1,6}[ \t]+(?=.*[^\W_])", re.MULTILINE)
+STRUCTURES = (_MARKER, _HEADING)  # what begins a list item or a heading
 _IN_WORD = re.compile(r"[^\W_]")
 
 _NOT_BEHIND = "".join(
@@ -41,6 +42,20 @@ def plain(text: str) -> str:
         return text
     text = unicodedata.normalize("NFKC", text.translate({0x2018: "'", 0x2019: "'", 0x201C: '"', 0x201D: '"'}))
     return "".join(c for c in text if unicodedata.category(c) != "Cf")
+
+
+def plain_places(text: str) -> tuple[str, list[int]] | None:
+    """``plain(text)``, and of each of its characters the place in ``text``; None where they cannot be told."""
+    shown, places = text, list(range(len(text)))
+    for pattern, put in ((_FENCE, "\n"), (_INLINE_CODE, " ")):
+        for code in reversed(list(pattern.finditer(shown))):
+            places[code.start() : code.end()] = [places[code.start()]]
+            shown = f"{shown[: code.start()]}{put}{shown[code.end() :]}"
+    whole = plain(text)
+    if shown != whole:
+        pairs = [(char, place) for one, place in zip(shown, places, strict=True) for char in plain(one)]
+        shown, places = "".join(char for char, _ in pairs), [place for _, place in pairs]
+    return (shown, places) if shown == whole else None
 
 
 def words(text: str) -> list[str]:

@@ -1,46 +1,74 @@
-"""The page of a job, and that of one artifact."""
+"""The page of a job, and that of one artifact with all that it was made from."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from importlib.metadata import entry_points
 from pathlib import Path
 
-from salmon.runtime.artifact import open_artifact
-from salmon.view.job.pipeline import pipeline_section
-from salmon.view.job.record import JobRecord, StageRecord, read_job_record
-from salmon.view.page import Page
+from salmon.errors import SalmonError
+from salmon.runtime.status import process_gone
+from salmon.view.job.curves import curve_sections
+from salmon.view.job.headlines import headline_sections
+from salmon.view.job.pipeline import pipeline_sections
+from salmon.view.job.record import JobRecord, read_job_record, read_lineage
+from salmon.view.job.repeat import repeat_sections
+from salmon.view.job.responses import response_sections
+from salmon.view.job.settings import setting_sections
+from salmon.view.page import Page, PageSection
+
+# Sections of a job's page, none where there is nothing to show. An entry point of the group ``salmon.sections`` names
+# one: so ``eval``, which imports ``salmon``, shows its benchmarks.
+SectionMaker = Callable[[JobRecord], Iterable[PageSection]]
 
 
 def job_page(folder: Path) -> Page:
     """Raises ``SalmonError`` where a file of the job's folder is damaged."""
     job = read_job_record(folder)
-    return Page(
-        title=str(job.config.get("name", folder.name)),
-        subtitle=f"Job {folder}",
-        sections=[pipeline_section(job.stages)],
-        notices=list(_notices(job)),
-    )
+    title = str(job.config.get("name", folder.name))
+    return _page(job, title, f"Job {folder.absolute()}", list(_state(job, folder)))
 
 
 def artifact_page(folder: Path) -> Page:
     """Raises ``SalmonError`` where the manifest cannot be read."""
-    artifact = open_artifact(folder)
-    stage = StageRecord(artifact.stage, folder, False, artifact)
-    return Page(
-        title=artifact.name,
-        subtitle=f"Artifact {folder}",
-        sections=[pipeline_section([stage])],
-    )
+    job = read_lineage(folder)
+    return _page(job, f"{job.stages[-1].stage} {folder.name}", f"Artifact {folder.absolute()}", [])
 
 
-def _notices(job: JobRecord) -> Iterator[str]:
-    """What a reader must know before the figures: that the job has not finished, and why."""
+def _page(job: JobRecord, title: str, subtitle: str, notices: list[str]) -> Page:
+    """One part that cannot be read takes no other along."""
+    notices += [f"{stage.label}: {stage.problem}" for stage in job.stages if stage.problem]
+    sections: list[PageSection] = []
+    for make in _section_makers():
+        try:
+            sections += make(job)
+        except SalmonError as error:
+            notices.append(f"Left out here: {error}")
+    return Page(title, subtitle, sections, notices)
+
+
+def _section_makers() -> Iterator[SectionMaker]:
+    yield from (headline_sections, pipeline_sections, curve_sections, response_sections)
+    yield from (point.load() for point in entry_points(group="salmon.sections"))
+    yield from (setting_sections, repeat_sections)
+
+
+def _state(job: JobRecord, folder: Path) -> Iterator[str]:
+    """What must be known of a job that has not finished: where it stands, why, and what to do."""
     status = job.status
+    where = f" in stage {status['stage']}" if status.get("stage") else ""
+    again = "The same command goes on from the last checkpoint; finished stages are not made again."
     match status["state"]:
         case "finished":
             pass
+        case "running" if process_gone(status):
+            yield f"This job was killed{where}: its process {status.get('process')} is gone. {again}"
         case "running":
-            yield f"This job still runs: stage {status.get('stage')} (last sign of life {status.get('updated')})."
+            progress = status.get("progress") or {}
+            done = f", {progress['done']} of {progress['total']} {progress['unit']}" if progress else ""
+            yield (
+                f"This job still runs{where}{done} (last sign of life {status.get('updated')}). "
+                f"For a newer page: salmon view {folder}"
+            )
+        case "not started":
+            yield f"This job has not started: {folder / 'status.json'} is not there."
         case state:
-            yield f"This job has {state} in stage {status.get('stage')}: {status.get('error')}"
-    for stage in job.stages:
-        if stage.problem:
-            yield f"{stage.label}: {stage.problem}"
+            yield f"This job {'has' if state == 'failed' else 'was'} {state}{where}: {status.get('error')}\n{again}"

@@ -6,6 +6,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
 from salmon.errors import SalmonError
 from salmon.runtime.artifact import Artifact, open_artifact
 from salmon.runtime.foreign import read_yaml
@@ -13,7 +16,7 @@ from salmon.runtime.jsonl import Record
 from salmon.runtime.status import read_state, read_status
 from salmon.tracking.metrics_file import METRICS, read_metrics
 
-ARTIFACTS, STATUS = "artifacts.json", "status.json"
+ARTIFACTS, STATUS, HYDRA = "artifacts.json", "status.json", ".hydra"
 
 
 @dataclass(frozen=True)
@@ -22,8 +25,8 @@ class StageRecord:
 
     label: str  # "ppo", "eval of sft"
     folder: Path  # the artifact's, or that of the work in progress
-    reused: bool
-    artifact: Artifact | None
+    reused: bool = False  # whether another job had made it
+    artifact: Artifact | None = None
     problem: str | None = None  # why there is no artifact
 
     @property
@@ -34,6 +37,11 @@ class StageRecord:
     def metrics(self) -> Mapping[str, float | None]:
         """The final figures; none where it is not finished."""
         return self.artifact.metrics if self.artifact else {}
+
+    @property
+    def upstream(self) -> Mapping[str, str]:
+        """Names of the artifacts that it was made from, by what they were to it."""
+        return self.artifact.manifest.get("upstream", {}) if self.artifact else {}
 
     @cached_property
     def rows(self) -> Sequence[Record]:
@@ -47,30 +55,49 @@ class StageRecord:
 
 @dataclass(frozen=True)
 class JobRecord:
-    folder: Path
-    status: Mapping[str, Any]
+    """A job, or the artifacts that one artifact comes from; then without folder, status and overrides."""
+
     stages: Sequence[StageRecord]
-    config: Mapping[str, Any]  # as composed; interpolations are not resolved
-    overrides: Sequence[str] = field(default_factory=list)
+    config: Mapping[str, Any]
+    folder: Path | None = None
+    status: Mapping[str, Any] = field(default_factory=dict)
+    overrides: Sequence[str] = ()
 
     def of(self, stage: str) -> StageRecord | None:
-        """The stage's record, where it has a finished artifact."""
-        return next((s for s in self.stages if s.stage == stage and s.artifact is not None), None)
+        """The last record of a stage; None where the job has none."""
+        return next((one for one in reversed(self.stages) if one.stage == stage), None)
 
 
 def read_job_record(folder: Path) -> JobRecord:
     """Raises ``SalmonError`` where a file of the job's folder is damaged; damage in the store is said per stage."""
     status = read_status(folder / STATUS) or {"state": "not started"}
     links = read_state(folder / ARTIFACTS) or {}
-    hydra = folder / ".hydra"
-    config = read_yaml(hydra / "config.yaml") if (hydra / "config.yaml").exists() else {}
-    overrides = read_yaml(hydra / "overrides.yaml", list) if (hydra / "overrides.yaml").exists() else []
-    return JobRecord(folder, status, list(_stages(links)), config, overrides)
+    overrides = folder / HYDRA / "overrides.yaml"
+    return JobRecord(
+        list(_stages(links, status)),
+        _composed(folder / HYDRA / "config.yaml"),
+        folder,
+        status,
+        [str(word) for word in read_yaml(overrides, list)] if overrides.exists() else [],
+    )
 
 
-def _stages(links: Mapping[str, Any]) -> Iterator[StageRecord]:
-    for label, entry in links.items():
-        yield stage_record(label, Path(entry["path"]), bool(entry["reused"]))
+def read_lineage(folder: Path) -> JobRecord:
+    """An artifact, and those of its store that it was made from.
+
+    Raises:
+        SalmonError: its manifest cannot be read.
+    """
+    found: dict[str, StageRecord] = {}
+    waiting = [StageRecord(open_artifact(folder).stage, folder, artifact=open_artifact(folder))]
+    while waiting:
+        record = waiting.pop()
+        found = {record.folder.name: record} | {name: one for name, one in found.items() if name != record.folder.name}
+        for name in record.upstream.values():
+            stage, _, fingerprint = name.rpartition("-")
+            waiting.append(stage_record(stage, record.folder.parent.parent / stage / fingerprint))
+    artifact = open_artifact(folder)
+    return JobRecord(list(found.values()), artifact.manifest.get("config", {}))
 
 
 def stage_record(label: str, folder: Path, reused: bool = False) -> StageRecord:
@@ -78,6 +105,28 @@ def stage_record(label: str, folder: Path, reused: bool = False) -> StageRecord:
     try:
         return StageRecord(label, folder, reused, open_artifact(folder))
     except SalmonError as error:
-        there = folder.is_dir()
-        problem = str(error) if there else f"{folder} is no longer there; the same command makes it again"
-        return StageRecord(label, folder, reused, None, problem)
+        gone = f"{folder} is no longer there. Its job makes it again: give the same command"
+        return StageRecord(label, folder, reused, None, str(error) if folder.is_dir() else gone)
+
+
+def _stages(links: Mapping[str, Any], status: Mapping[str, Any]) -> Iterator[StageRecord]:
+    for label, entry in links.items():
+        path = entry.get("path") if isinstance(entry, dict) else None
+        if isinstance(path, str):
+            yield stage_record(label, Path(path), bool(entry.get("reused")))
+    stage, work = status.get("stage"), status.get("work")
+    if stage and stage not in links:
+        folder = Path(work) if isinstance(work, str) else Path()
+        yield StageRecord(stage, folder, problem="not finished")
+
+
+def _composed(path: Path) -> Mapping[str, Any]:
+    """The job's config with its interpolations resolved; as it was written where one cannot be."""
+    if not path.exists():
+        return {}
+    written = read_yaml(path)
+    try:
+        resolved = OmegaConf.to_container(OmegaConf.create(written), resolve=True)
+    except OmegaConfBaseException:
+        return written
+    return {str(key): value for key, value in resolved.items()} if isinstance(resolved, dict) else written

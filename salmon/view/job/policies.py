@@ -1,0 +1,121 @@
+"""Policies whose responses to the same held-out prompts were kept: at several moments of a run, and of other runs."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from salmon.errors import SalmonError
+from salmon.principles.bank import load_bank
+from salmon.runtime.artifact import MANIFEST, open_artifact
+from salmon.runtime.jsonl import Record, read_records
+from salmon.tracking.metrics_file import TABLES
+from salmon.view.job.record import JobRecord, StageRecord
+
+STAGES = ("ppo", "dpo", "best_of_n")  # that keep responses
+RESPONSES = "responses"  # the table that has them
+CHECK = "held_out/check/"
+MOST_OTHERS = 2  # policies of other runs that are shown beside the job's own
+
+
+@dataclass(frozen=True)
+class Policy:
+    """A policy at one moment of its run."""
+
+    title: str  # "before PPO", "best, after 4 updates"
+    stage: StageRecord
+    step: int
+    config: Mapping[str, Any]
+
+    @cached_property
+    def responses(self) -> dict[str, Record]:
+        """Prompt -> what was kept of it: response, score, names of the principles shown."""
+        rows = read_records(self.stage.folder / TABLES / f"{RESPONSES}_{self.step}.jsonl")
+        return {str(row.get("prompt")): row for row in rows}
+
+    @cached_property
+    def checks(self) -> dict[str, str]:
+        """The checks of the principles that it is rewarded and watched by: name -> check; none where a bank is gone."""
+        principles = self.config.get("principles", {})
+        banks = [principles.get(key) for key in ("rl", "interventions", "monitor")]
+        found: dict[str, str] = {}
+        for bank in banks:
+            try:
+                loaded = load_bank(bank).principles if isinstance(bank, str) else ()
+            except SalmonError:  # the file of a user's bank is where the job ran
+                continue
+            found |= {principle.name: principle.check for principle in loaded if principle.check}
+        return found
+
+    @property
+    def measured(self) -> dict[str, float | None]:
+        """Mean verdict of each monitored check on all held-out prompts, by principle."""
+        row: Record = next((row for row in reversed(self.stage.rows) if _is_measured(row, self.step)), {})
+        return {name.removeprefix(CHECK): value for name, value in row.items() if name.startswith(CHECK)}
+
+
+def policies_of(job: JobRecord) -> list[Policy]:
+    """The moments of the job's policy, then the last ones of others that the same reward model trained.
+
+    Raises:
+        SalmonError: a record is damaged.
+    """
+    stage = next((one for name in STAGES if (one := job.of(name)) is not None and _steps(one)), None)
+    if stage is None:
+        return []
+    config = stage.artifact.manifest.get("config", job.config) if stage.artifact else job.config
+    own = [Policy(title, stage, step, config) for step, title in _moments(stage).items()]
+    return own + [
+        Policy(f"last, under other principles: {_principles(other)}", other, _steps(other)[-1], _config(other))
+        for other in list(_others(stage))[:MOST_OTHERS]
+    ]
+
+
+def _moments(stage: StageRecord) -> dict[int, str]:
+    """Step -> title."""
+    steps = _steps(stage)
+    kept = stage.artifact.steps if stage.artifact else {}
+    unit = "updates" if stage.stage == "ppo" else "steps"
+    titles = {0: f"before {stage.stage}"} if 0 in steps else {}
+    last = steps[-1]
+    for name, step in kept.items():
+        if step in steps and "best" in name:
+            titles[step] = f"best, after {step} {unit}" if step else f"before {stage.stage}, which is the best"
+    if last not in titles:
+        titles[last] = f"{'last' if stage.artifact else 'so far'}, after {last} {unit}"
+    elif last:
+        titles[last] = f"last and best, after {last} {unit}"
+    return dict(sorted(titles.items()))
+
+
+def _others(stage: StageRecord) -> Iterator[StageRecord]:
+    """Finished runs of the store from the same artifacts but under other principles, the newest first."""
+    if stage.artifact is None or not stage.upstream:
+        return
+    found = []
+    for path in stage.folder.resolve().parent.glob(f"*/{MANIFEST}"):
+        try:
+            other = StageRecord(stage.stage, path.parent, artifact=open_artifact(path.parent))
+        except SalmonError:
+            continue
+        if other.upstream == stage.upstream and _principles(other) != _principles(stage) and _steps(other):
+            found.append((str(other.artifact and other.artifact.manifest.get("created")), other))
+    yield from (other for _, other in sorted(found, key=lambda pair: pair[0], reverse=True))
+
+
+def _config(stage: StageRecord) -> Mapping[str, Any]:
+    return stage.artifact.manifest.get("config", {}) if stage.artifact else {}
+
+
+def _principles(stage: StageRecord) -> str:
+    return str(_config(stage).get("principles", {}).get("name", "unknown"))
+
+
+def _steps(stage: StageRecord) -> Sequence[int]:
+    """Steps at which responses were kept."""
+    found = ((path.stem.rpartition("_")[2]) for path in (stage.folder / TABLES).glob(f"{RESPONSES}_*.jsonl"))
+    return sorted(int(step) for step in found if step.isdecimal())
+
+
+def _is_measured(row: Record, step: int) -> bool:
+    return row["step"] == step and any(name.startswith(CHECK) for name in row)

@@ -1,0 +1,83 @@
+"""What the policies answered, side by side: score, principles, what the checks say and the words that they counted."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from markupsafe import Markup, escape
+
+from salmon.principles.verifiers import counted_spans, verify
+from salmon.view.job.headlines import shown_number
+from salmon.view.job.policies import Policy, policies_of
+from salmon.view.job.record import JobRecord
+from salmon.view.page import PageSection, PageTable
+from salmon.view.render import fragment
+
+TEMPLATES = Path(__file__).parent / "templates"
+OPEN = 3  # prompts that are not folded away
+
+
+@dataclass(frozen=True)
+class ResponseCard:
+    """One policy's response to one prompt."""
+
+    title: str
+    principles: str
+    score: str  # of the reward, under the principles shown; empty where there is none
+    text: Markup  # with the counted words marked
+    verdicts: Sequence[tuple[str, str]]  # principle, what its check says: 0 to 1
+
+
+def response_sections(job: JobRecord) -> Iterator[PageSection]:
+    """Raises ``SalmonError`` where a table of responses is damaged."""
+    policies = policies_of(job)
+    if not policies:
+        return
+    prompts = list(policies[0].responses)
+    cards = [(prompt, _cards(prompt, policies)) for prompt in prompts]
+    table = _check_table(policies)
+    html = fragment(TEMPLATES, "responses.html", shown=cards[:OPEN], folded=cards[OPEN:], checks=table)
+    yield PageSection("Responses to held-out prompts", html)
+
+
+def _cards(prompt: str, policies: Sequence[Policy]) -> list[ResponseCard]:
+    answered = [(policy, row) for policy in policies if (row := policy.responses.get(prompt)) is not None]
+    checks: dict[str, str] = {}
+    for policy, row in answered:
+        checks |= {name: policy.checks[name] for name in _names(row.get("principles")) if name in policy.checks}
+    return [
+        ResponseCard(
+            policy.title,
+            str(row.get("principles") or ""),
+            "" if row.get("score") is None else shown_number(float(row["score"])),
+            marked(str(row.get("response", "")), checks),
+            [(name, f"{verify(check, prompt, str(row.get('response', ''))):.2f}") for name, check in checks.items()],
+        )
+        for policy, row in answered
+    ]
+
+
+def _names(principles: object) -> list[str]:
+    return principles.split(", ") if isinstance(principles, str) else []
+
+
+def marked(text: str, checks: Mapping[str, str]) -> Markup:
+    """The text, escaped, with what each check counts in a ``<mark>`` that names the principle; the first one counts."""
+    html, end = Markup(), 0
+    spans = [(span, name) for name, check in checks.items() for span in counted_spans(check, text)]
+    for (start, stop), name in sorted(spans):
+        if start >= end:
+            html += escape(text[end:start])
+            html += Markup('<mark title="counted by the check of {}">{}</mark>').format(name, text[start:stop])
+            end = stop
+    return html + escape(text[end:])
+
+
+def _check_table(policies: Sequence[Policy]) -> PageTable:
+    """Means over all held-out prompts, of which the cards show some."""
+    measured = [policy.measured for policy in policies]
+    names = list(dict.fromkeys(name for values in measured for name in values))
+    rows = [[name, *(shown_number(values[name]) if name in values else "" for values in measured)] for name in names]
+    header = ["principle", *(policy.title for policy in policies)]
+    caption = "What the checks say on all held-out prompts: 1 follows the principle, 0 does not"
+    return PageTable(caption, header, rows, frozenset(range(1, len(header))))

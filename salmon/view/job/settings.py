@@ -1,0 +1,70 @@
+"""The settings of a job that differ from the defaults."""
+
+import json
+from collections.abc import Iterator, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from hydra import compose, initialize_config_dir
+from hydra.errors import HydraException
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from salmon.config.register import CONF, register
+from salmon.errors import SalmonError
+from salmon.view.job.record import JobRecord
+from salmon.view.page import PageSection, PageTable
+from salmon.view.render import fragment
+
+TEMPLATES = Path(__file__).parent / "templates"
+LOCAL = ("paths", "hydra")  # where things are on this machine
+UNSET = "(not set)"
+
+
+def setting_sections(job: JobRecord) -> Iterator[PageSection]:
+    """Raises ``SalmonError`` where the defaults cannot be composed."""
+    if not job.config:
+        return
+    rows = [[key, *values] for key, values in differing(job.config, default_config()).items()]
+    table = PageTable("Settings that differ from the defaults", ("setting", "here", "default"), rows)
+    yield PageSection("Settings", fragment(TEMPLATES, "settings.html", table=table))
+
+
+@cache
+def default_config() -> Mapping[str, Any]:
+    """What ``salmon`` runs with when nothing is asked for; interpolations resolved.
+
+    Raises:
+        SalmonError: this installation's ``conf/`` does not compose.
+    """
+    register()
+    try:
+        with initialize_config_dir(CONF, version_base="1.3"):
+            composed = OmegaConf.to_container(compose("config"), resolve=True, enum_to_str=True)
+    except (HydraException, OmegaConfBaseException) as error:
+        raise SalmonError(f"the settings that differ from the defaults: {error}") from error
+    assert isinstance(composed, dict)
+    return {str(key): value for key, value in composed.items()}
+
+
+def differing(config: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
+    """Settings whose values differ, by their dotted names: the value here, and the default."""
+    here, there = (
+        {key: value for name in tree if name not in LOCAL for key, value in _leaves(name, tree[name])}
+        for tree in (config, defaults)
+    )
+    keys = [key for key in {**there, **here} if here.get(key, UNSET) != there.get(key, UNSET)]
+    return {key: (_shown(here.get(key, UNSET)), _shown(there.get(key, UNSET))) for key in keys}
+
+
+def _leaves(name: str, value: Any) -> Iterator[tuple[str, Any]]:
+    if isinstance(value, Mapping) and value:
+        for key, inner in value.items():
+            yield from _leaves(f"{name}.{key}", inner)
+    else:
+        yield name, value
+
+
+def _shown(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
