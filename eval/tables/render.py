@@ -27,7 +27,7 @@ def comparison_markdown(comparison: PublishedComparison) -> str:
     for section in _sections(comparison):
         table = markdown_table(HEADER, section.rows, right=NUMBERS)
         parts += [f"## {section.title}", table, *section.notes]
-    return "\n\n".join([*parts, "\n".join(f"- {line}" for line in _legend(comparison))]) + "\n"
+    return "\n\n".join([*parts, "\n".join(f"- {line}" for line in comparison_legend(comparison))]) + "\n"
 
 
 def comparison_latex(comparison: PublishedComparison) -> str:
@@ -37,7 +37,7 @@ def comparison_latex(comparison: PublishedComparison) -> str:
         table = latex_table(HEADER, section.rows, right=NUMBERS)
         parts += [rf"\subsection*{{{escape_latex(section.title)}}}", table, *map(escape_latex, section.notes)]
     # The empty group keeps a mark in brackets from being taken for the item's label.
-    items = "\n".join(rf"\item {{}}{escape_latex(line)}" for line in _legend(comparison))
+    items = "\n".join(rf"\item {{}}{escape_latex(line)}" for line in comparison_legend(comparison))
     return "\n\n".join([*parts, f"\\begin{{itemize}}\n{items}\n\\end{{itemize}}"]) + "\n"
 
 
@@ -95,14 +95,15 @@ def _sections(comparison: PublishedComparison) -> list[Section]:
     return [
         Section(
             table.title,
-            [_cells(line) for line in comparison.lines if line.table is table],
+            [comparison_cells(line) for line in comparison.lines if line.table is table],
             [table.note] if table.note else [],
         )
         for table in comparison.published.tables
     ]
 
 
-def _cells(line: ComparisonLine) -> list[str]:
+def comparison_cells(line: ComparisonLine) -> list[str]:
+    """A line below ``HEADER``."""
     digits = line.metric.digits
     published = f"{line.published.value:.{digits}f} [{line.published.source.mark}]" if line.published else ""
     if line.value is None or line.origin is None:
@@ -122,7 +123,8 @@ def _cells(line: ComparisonLine) -> list[str]:
     ]
 
 
-def _legend(comparison: PublishedComparison) -> list[str]:
+def comparison_legend(comparison: PublishedComparison) -> list[str]:
+    """What the marks of all lines mean, and what was not measured."""
     shown = {line.published.source for line in comparison.lines if line.published}
     lines = [f"[{source.mark}] {source.text}." for source in comparison.published.sources if source in shown]
     lines += [_origin_line(origin.mark, origin.text, origin.unlike_published) for origin in comparison.origins]

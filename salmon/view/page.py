@@ -9,6 +9,7 @@ from typing import Any
 
 from markupsafe import Markup
 
+MOST_IN_A_COLUMN = 7  # traces of a chart that stands beside others
 DIGITS = 6  # significant ones of a number in a column: more than a screen shows, and a third of the bytes
 
 
@@ -44,6 +45,11 @@ class Chart:
     layout: Mapping[str, Any] = field(default_factory=dict)
     axes: Sequence[ChartAxis] = ()
     table: PageTable | None = None
+
+    @property
+    def wide(self) -> bool:
+        """Whether it needs the width of the page: its legend is long, or it says so by the height of its layout."""
+        return len(self.traces) > MOST_IN_A_COLUMN or "height" in self.layout
 
     @property
     def data(self) -> dict[str, Any]:

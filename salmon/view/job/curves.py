@@ -92,7 +92,7 @@ class StageCurves:
         unit = find(next(iter(curves)), self.stage)
         layout = {
             "yaxis": {"title": {"text": unit.unit if unit else ""}},
-            "showlegend": len(traces) > 1,
+            "showlegend": len(curves) > 1,
             **(
                 {"yaxis2": {"range": [0, 1], "overlaying": "y", "visible": False, "fixedrange": True}} if marked else {}
             ),
@@ -114,6 +114,7 @@ class StageCurves:
             "type": "scatter",
             "mode": "markers",
             "name": "diagnosis",
+            "showlegend": False,
             "yaxis": "y2",
             "y": [0.02] * len(names),
             "text": names,

@@ -48,7 +48,7 @@ def _time_chart(stages: Sequence[StageRecord]) -> Chart:
     """Minutes of each stage; where its metrics say so, split into its phases."""
     split = {stage.label: _phases(stage) for stage in stages if stage.metrics.get("time/total_s") is not None}
     labels = list(split)
-    phases = [name for name in ("stage", *PHASES, "other") if any(name in parts for parts in split.values())]
+    phases = [name for name in ("whole stage", *PHASES, "other") if any(name in parts for parts in split.values())]
     traces: list[dict[str, Any]] = [
         {
             "type": "bar",
@@ -73,7 +73,7 @@ def _phases(stage: StageRecord) -> dict[str, float]:
     try:
         rows = stage.rows
     except SalmonError:  # said where its curves would be
-        return {"stage": total}
+        return {"whole stage": total}
     spent = {name: sum(row.get(metric) or 0.0 for row in rows) for name, metric in PHASES.items()}
     spent = {name: seconds for name, seconds in spent.items() if seconds}
-    return {**spent, "other": max(total - sum(spent.values()), 0.0)} if spent else {"stage": total}
+    return {**spent, "other": max(total - sum(spent.values()), 0.0)} if spent else {"whole stage": total}

@@ -36,7 +36,8 @@ const salmon = (() => {
       paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", font: { color: theme.ink, size: 12 },
       margin: { l: 8, r: 8, t: 8, b: 8 }, hovermode: "closest", autosize: true,
       hoverlabel: { bgcolor: theme.paper, font: { color: theme.ink } },
-      legend: { orientation: "h", yanchor: "bottom", y: 1.02, x: 0 }, ...resolved(layout, theme),
+      modebar: { bgcolor: "rgba(0,0,0,0)", color: theme.grid, activecolor: theme.ink },
+      legend: { orientation: "h", yref: "container", yanchor: "bottom", y: 0, x: 0, traceorder: "normal" }, ...resolved(layout, theme),
     };
     for (const name of new Set(["xaxis", "yaxis", ...Object.keys(whole).filter((key) => /^[xy]axis\d*$/.test(key))]))
       whole[name] = { ...axis, ...whole[name] };
@@ -52,7 +53,8 @@ const salmon = (() => {
     if (axis) traces.forEach((trace, place) => { trace.x = columns[axis.columns[place]]; });
     figure.drawn = true;
     return Plotly.react(figure.querySelector(".plot"), traces, layoutOf(spec.layout, theme, axis && axis.title), {
-      responsive: true, displaylogo: false, modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d"],
+      responsive: true, displaylogo: false, displayModeBar: "hover",
+      modeBarButtons: [["toImage", "zoom2d", "pan2d", "resetScale2d"]],
     });
   };
   const figures = [...document.querySelectorAll("figure.chart")];

@@ -1,0 +1,1 @@
+"""What the page of a job shows of its evaluations: benchmarks, and which principles a preference follows."""
