@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from eval.tables.measured import MeasuredRow
-from salmon.view.lines import label, line_trace
+from salmon.view.lines import line_trace, plain_label
 from salmon.view.page import Chart
 
 # Orange (1) over white (0.5, chance) to purple (0): told apart by every kind of colour blindness.
@@ -51,7 +51,7 @@ def interval_chart(title: str, measured: Sequence[MeasuredRow]) -> Chart:
 
 def matrix_chart(title: str, matrix: Mapping[str, Any], values: Sequence[Sequence[float | None]]) -> Chart:
     """Accuracy of the preference when one principle is given and another is measured, as a heat map."""
-    names = [label(str(name)) for name in matrix["names"]]
+    names = [plain_label(str(name)) for name in matrix["names"]]
     columns = [f"{name} (n={n})" for name, n in zip(names, matrix["counts"], strict=True)]
     trace = {
         "type": "heatmap",

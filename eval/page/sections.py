@@ -23,7 +23,7 @@ TEMPLATES = Path(__file__).parent / "templates"
 COUNTS = "n_"  # what the metrics that count items begin with
 
 
-def sections(job: JobRecord) -> Iterator[PageSection]:
+def evaluation_sections(job: JobRecord) -> Iterator[PageSection]:
     """Raises ``SalmonError`` where the results of an evaluation are damaged."""
     folders = [stage.folder for stage in job.stages if stage.artifact and (stage.folder / RESULTS).is_file()]
     measured = read_results(folders) if folders else []

@@ -18,13 +18,13 @@ def line_trace(place: int, name: str, points: int) -> dict[str, Any]:
     return {
         "type": "scatter",
         "mode": "lines+markers" if points <= MOST_MARKERS else "lines",
-        "name": label(name),
+        "name": plain_label(name),
         "line": {"color": colour, "dash": DASHES[place // len(COLOURS) % len(DASHES)], "width": 2},
         "marker": {"color": colour, "symbol": SYMBOLS[place % len(SYMBOLS)], "size": 6},
         "hovertemplate": "%{y:.4g} at %{x:.4g}<extra>%{fullData.name}</extra>",
     }
 
 
-def label(text: str) -> str:
+def plain_label(text: str) -> str:
     """A text as plotly shows it as it is: its labels know some tags."""
     return html.escape(text, quote=False)

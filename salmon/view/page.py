@@ -102,9 +102,9 @@ def column_ref(name: str) -> dict[str, str]:
     return {"column": name}
 
 
-def numbers(values: Iterable[float | None]) -> list[float | None]:
-    """Values as a column has them: ``DIGITS`` significant digits; what is not finite is a gap."""
-    return [None if value is None or not math.isfinite(value) else _rounded(value) for value in values]
+def numbers(values: Iterable[object]) -> list[float | None]:
+    """Values as a column has them: ``DIGITS`` significant digits; what is no finite number is a gap."""
+    return [_rounded(value) if isinstance(value, int | float) and math.isfinite(value) else None for value in values]
 
 
 def _rounded(value: float) -> float:

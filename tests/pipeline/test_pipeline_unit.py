@@ -581,6 +581,31 @@ def test_a_finished_job_leaves_its_state_results_and_links(
     out = capsys.readouterr().out
     assert stages.overviews == ["eval"], "once for its two runs"
     assert "held-out accuracy 0.75" in out and "0.250 (n=4)" in out and str(job_folder) in out
+    page = job_folder / "page.html"
+    assert f"see it:            {page}" in out and "held_out/accuracy" in page.read_text(encoding="utf-8")
+
+
+def test_a_job_that_fails_leaves_what_it_made_and_a_page(job: Job, stages: StandIns, job_folder: Path) -> None:
+    stages.failing["reward"] = SalmonError("step 3: loss is nan")
+    with pytest.raises(SalmonError):
+        run_job(job.config(), {}, job_folder)
+    status = json.loads((job_folder / "status.json").read_text())
+    assert status["state"] == "failed" and Path(status["work"], "half.txt").is_file()
+    assert list(json.loads((job_folder / "artifacts.json").read_text())) == ["sft", "preferences"]
+    page = (job_folder / "page.html").read_text(encoding="utf-8")
+    assert "This job has failed in stage reward: step 3: loss is nan" in page and "preferences" in page
+
+
+def test_a_page_that_cannot_be_made_takes_no_result_along(
+    job: Job, stages: StandIns, job_folder: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(folder: Path) -> Path:
+        raise KeyError("a fault of the page")
+
+    monkeypatch.setattr("salmon.view.command.write_page", broken)
+    run_job(job.config(), {}, job_folder)
+    assert json.loads((job_folder / "status.json").read_text())["state"] == "finished"
+    assert "a fault of the page" in caplog.text and f"salmon view {job_folder}" in caplog.text
 
 
 def test_the_running_stage_can_be_watched(job: Job, stages: StandIns, job_folder: Path) -> None:

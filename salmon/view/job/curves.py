@@ -39,13 +39,14 @@ class StageCurves:
     @cached_property
     def axes(self) -> dict[str, list[float | None]]:
         """Of each row, where it is on each axis."""
-        began = self.rows[0]["time"] if self.rows else 0.0
+        times = [time if isinstance(time := row.get("time"), int | float) else None for row in self.rows]
+        began = min((time for time in times if time is not None), default=0.0)
         axes: dict[str, list[float | None]] = {"update": [row["step"] for row in self.rows]}
         if self.samples:
             axes["samples"] = [row["step"] * self.samples for row in self.rows]
         if any("objective/kl" in row for row in self.rows):
             axes["kl"] = [row.get("objective/kl", row.get("held_out/kl")) for row in self.rows]
-        axes["time"] = [(row["time"] - began) / 60 for row in self.rows]
+        axes["time"] = [None if time is None else (time - began) / 60 for time in times]
         return axes
 
     def charts(self) -> Iterator[Chart]:
@@ -143,7 +144,7 @@ class StageCurves:
         return unique
 
     def _summary(self, name: str, shown: str, places: Sequence[int]) -> list[str]:
-        values = [self.rows[place][name] for place in places]
+        values = numbers(self.rows[place][name] for place in places)
         finite = [value for value in values if value is not None]
         if not finite:
             return [shown, "", "", "", "", "0", str(len(values))]
@@ -176,7 +177,8 @@ def curve_sections(job: JobRecord) -> Iterator[PageSection]:
 def _curves_of(stage: StageRecord, config: Mapping[str, Any]) -> StageCurves:
     made_with = stage.artifact.manifest.get("config", config) if stage.artifact else config
     samples = made_with.get("ppo", {}).get("rollout_batch") if stage.stage == "ppo" else None
-    return StageCurves(stage.stage, stage.rows, samples)
+    rows = [row for row in stage.rows if isinstance(row.get("step"), int)]
+    return StageCurves(stage.stage, rows, samples)
 
 
 def _gaps(curves: StageCurves) -> list[str]:

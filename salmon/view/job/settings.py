@@ -26,7 +26,7 @@ def setting_sections(job: JobRecord) -> Iterator[PageSection]:
     """Raises ``SalmonError`` where the defaults cannot be composed."""
     if not job.config:
         return
-    rows = [[key, *values] for key, values in differing(job.config, default_config()).items()]
+    rows = [[key, *values] for key, values in changed_settings(job.config, default_config()).items()]
     table = PageTable("Settings that differ from the defaults", ("setting", "here", "default"), rows)
     yield PageSection("Settings", fragment(TEMPLATES, "settings.html", table=table))
 
@@ -48,7 +48,7 @@ def default_config() -> Mapping[str, Any]:
     return {str(key): value for key, value in composed.items()}
 
 
-def differing(config: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
+def changed_settings(config: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
     """Settings whose values differ, by their dotted names: the value here, and the default."""
     here, there = (
         {key: value for name in tree if name not in LOCAL for key, value in _leaves(name, tree[name])}

@@ -1,0 +1,191 @@
+"""The page of a job: its figures are those of the files, and whatever is missing or broken is said."""
+
+import html
+import json
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from salmon.errors import SalmonError
+from salmon.runtime.store import Store
+from salmon.view.job import settings
+from salmon.view.job.page import artifact_page, job_page
+from salmon.view.page import Page
+from tests.view.job_folders import EVIL, PPO_ROWS, PROMPT, add_stage, answers, make_job, make_ppo_job, ppo_config
+
+
+@pytest.fixture(autouse=True)
+def _defaults(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Composing the real ones takes a second; one test does."""
+    monkeypatch.setattr(settings, "default_config", lambda: {"seed": 0, "model": {"name": "tiny", "dtype": "auto"}})
+
+
+def section(page: Page, title: str) -> str:
+    return next(str(part.html) for part in page.sections if part.title == title)
+
+
+def charts(text: str) -> dict[str, dict[str, Any]]:
+    """What the charts of a section are drawn from, by title."""
+    found = re.findall(r"<figcaption>(.*?)</figcaption>.*?class=\"data\">(.*?)</script>", text, re.DOTALL)
+    return {html.unescape(title): json.loads(data) for title, data in found}
+
+
+def points(page: Page, chart: dict[str, Any], axis: str) -> list[list[tuple[Any, Any]]]:
+    """(x, y) of each trace as the page's script puts them together."""
+    columns = page.all_columns
+    return [
+        list(zip(columns[x], columns[y["column"]] if isinstance(y := trace["y"], dict) else y, strict=True))
+        for trace, x in zip(chart["traces"], chart["axes"][axis]["columns"], strict=True)
+    ]
+
+
+def test_curves_are_the_values_of_the_files_on_every_axis(tmp_path: Path) -> None:
+    page = job_page(make_ppo_job(tmp_path))
+    drawn = charts(section(page, "Curves"))
+    kl = drawn["KL from the reference"]
+    assert [trace["name"] for trace in kl["traces"]] == ["objective/kl", "held_out/kl", "diagnosis"]
+    assert points(page, kl, "update")[:2] == [[(1, 0.125), (2, 0.5), (3, 0.75)], [(0, 0), (3, 0.7)]]
+    assert [x for x, _ in points(page, kl, "samples")[0]] == [16, 32, 48]
+    assert [x for x, _ in points(page, kl, "time")[1]] == [0, pytest.approx(181 / 60, rel=1e-5)]
+    assert points(page, drawn["Reward"], "kl")[0] == [(0, -1), (0.7, 0.5)]
+    assert points(page, drawn["Loss"], "update")[0] == [(1, 2.5)]
+    assert list(drawn["Loss"]["axes"]) == ["update", "time"], "SFT has no KL and samples nothing"
+
+
+def test_a_diagnosis_is_marked_where_it_begins(tmp_path: Path) -> None:
+    page = job_page(make_ppo_job(tmp_path))
+    for title in ("KL from the reference", "Reward"):
+        chart = charts(section(page, "Curves"))[title]
+        assert chart["traces"][-1]["text"] == ["x"]
+        assert [x for x, _ in points(page, chart, "update")[-1]] == [2]
+
+
+def test_a_value_that_is_not_finite_is_a_gap_and_is_said(tmp_path: Path) -> None:
+    page = job_page(make_ppo_job(tmp_path))
+    curves = section(page, "Curves")
+    assert [y for _, y in points(page, charts(curves)["Error of the value model"], "update")[0]] == [2, None, 1]
+    assert "value/error from step 2 on" in curves
+
+
+def test_headline_figures_and_time_are_the_manifest_s(tmp_path: Path) -> None:
+    page = job_page(make_ppo_job(tmp_path))
+    assert re.search(r"held_out/reward_last</td>\s*<td class=\"right\">0.5</td>", section(page, "Headline figures"))
+    pipeline = section(page, "Pipeline")
+    bars = {trace["name"]: trace["x"] for trace in charts(pipeline)["Time of each stage"]["traces"]}
+    assert bars == {"whole stage": [1.5, 0.0], "sampling": [0.0, 0.2], "other": [0.0, 1.3]}
+    assert "1m 30s" in pipeline and "before this job" in pipeline
+
+
+def test_responses_stand_side_by_side_escaped_and_with_the_words_that_a_check_counted(tmp_path: Path) -> None:
+    text = section(job_page(make_ppo_job(tmp_path)), "Responses to held-out prompts")
+    assert re.findall("<h4>(.*?)</h4>", text) == [
+        "before ppo: score -1.5",
+        "last and best, after 3 updates: score 0.75",
+    ]
+    assert "<script>alert" not in text and html.escape(PROMPT) in text
+    assert re.findall('<mark title="counted by the check of Formal">(.*?)</mark>', text) == ["Hey", "furthermore"]
+    assert html.unescape(re.sub("</?mark[^>]*>", "", text)).count(EVIL) == 1
+    assert "0.25" in text and "0.875" in text, "means of the check over all held-out prompts, before and after"
+
+
+def test_a_policy_under_other_principles_stands_beside_it(tmp_path: Path) -> None:
+    folder = make_ppo_job(tmp_path)
+    store = Store(tmp_path / "store")
+    upstream = {"sft": f"sft-{'a' * 16}"}
+    tables = {"responses_2": answers("Long, indeed.", principles="Comprehensive")}
+    for number, (name, made_from) in enumerate(
+        [("other", upstream), ("verifiable", upstream), ("third", {"sft": "?"})]
+    ):
+        add_stage(store, "ppo", str(number) * 16, [], tables, upstream=made_from, config=ppo_config(name))
+    text = section(job_page(folder), "Responses to held-out prompts")
+    titles = re.findall("<h4>(.*?): score", text)
+    assert titles == ["before ppo", "last and best, after 3 updates", "last, under other principles: other"]
+    verdicts = [" ".join(found.split()) for found in re.findall(r"Checks: (.*?)</p>", text, re.DOTALL)]
+    assert all("Formal" in verdict and "Comprehensive" in verdict for verdict in verdicts), "the same checks for all"
+
+
+@pytest.mark.parametrize(
+    ("status", "said"),
+    [
+        (
+            {"state": "failed", "stage": "ppo", "error": "score is nan"},
+            r"failed in stage ppo: score is nan\nThe same com",
+        ),
+        ({"state": "interrupted", "stage": "ppo", "error": "by SIGINT"}, "was interrupted in stage ppo: by SIGINT"),
+        ({"state": "running", "stage": "ppo", "process": 2**22 + 1}, "was killed in stage ppo"),
+        (
+            {
+                "state": "running",
+                "stage": "eval",
+                "progress": {"done": 3, "total": 9, "unit": "updates", "seconds_left": None, "columns": {}},
+            },
+            "still runs in stage eval, 3 of 9 updates",
+        ),
+    ],
+    ids=["failed", "interrupted", "killed", "running"],
+)
+def test_a_job_that_has_not_finished_says_so(status: dict[str, Any], said: str, tmp_path: Path) -> None:
+    assert re.search(said, job_page(make_ppo_job(tmp_path, status)).notices[0])
+
+
+def test_the_stage_that_failed_has_its_curves(tmp_path: Path) -> None:
+    work = tmp_path / "ppo.partial"
+    work.mkdir()
+    (work / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in PPO_ROWS[:3]) + '{"torn')
+    folder = make_job(tmp_path / "job", {"state": "failed", "stage": "ppo", "error": "nan", "work": str(work)})
+    page = job_page(folder)
+    assert points(page, charts(section(page, "Curves"))["KL from the reference"], "update")[0] == [(1, 0.125), (2, 0.5)]
+    assert "not finished" in section(page, "Pipeline")
+
+
+def test_a_store_half_deleted_leaves_the_rest(tmp_path: Path) -> None:
+    folder = make_ppo_job(tmp_path)
+    shutil.rmtree(tmp_path / "store" / "sft")
+    page = job_page(folder)
+    assert len(page.notices) == 1 and re.match(r"sft: .*/sft/a+ is no longer there", page.notices[0])
+    assert "KL from the reference" in section(page, "Curves")
+
+
+@pytest.mark.parametrize("file", ["manifest.json", "metrics.jsonl", "tables/responses_3.jsonl"])
+def test_a_damaged_file_of_an_artifact_is_named_and_the_rest_is_shown(file: str, tmp_path: Path) -> None:
+    folder = make_ppo_job(tmp_path)
+    (tmp_path / "store" / "ppo" / ("b" * 16) / file).write_text("{]\n")
+    page = job_page(folder)
+    assert any(file in notice for notice in page.notices)
+    assert "sft/loss" in section(page, "Headline figures") and "salmon model=tiny" in section(page, "How to repeat it")
+
+
+def test_only_settings_that_differ_are_listed(tmp_path: Path) -> None:
+    rows = re.findall(
+        r'<th scope="row">(.*?)</th>\s*<td>(.*?)</td>\s*<td>(.*?)</td>',
+        section(job_page(make_ppo_job(tmp_path)), "Settings"),
+    )
+    assert rows == [("seed", "7", "0"), ("model.dtype", "(not set)", "auto"), ("name", "tiny-test", "(not set)")]
+
+
+def test_the_defaults_compose() -> None:
+    from salmon.view.job.settings import changed_settings
+
+    defaults = settings.default_config.__wrapped__() if hasattr(settings.default_config, "__wrapped__") else {}
+    assert changed_settings(defaults, defaults) == {}
+
+
+def test_how_to_repeat_it(tmp_path: Path) -> None:
+    text = section(job_page(make_ppo_job(tmp_path)), "How to repeat it")
+    assert "<code>salmon model=tiny seed=7</code>" in text and "c0ffee" in text and "9.9" in text
+
+
+def test_an_artifact_has_a_page_with_what_it_was_made_from(tmp_path: Path) -> None:
+    make_ppo_job(tmp_path)
+    page = artifact_page(tmp_path / "store" / "ppo" / ("b" * 16))
+    pipeline = section(page, "Pipeline")
+    assert pipeline.index(">sft<") < pipeline.index(">ppo<")
+    assert page.title == f"ppo {'b' * 16}" and not page.notices
+
+
+def test_an_artifact_without_manifest_has_none(tmp_path: Path) -> None:
+    with pytest.raises(SalmonError, match="manifest.json"):
+        artifact_page(tmp_path)
