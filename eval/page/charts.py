@@ -13,13 +13,13 @@ LINE, MARGIN = 26, 150  # pixels: of a line of a chart, and of all that is aroun
 
 
 def interval_chart(title: str, measured: Sequence[MeasuredRow]) -> Chart:
-    """A point with its 95 % interval for each figure; a line for each metric, a colour for each checkpoint."""
-    shown = [one for one in measured if one.row.value is not None]
-    labels = list(dict.fromkeys(one.label for one in shown))
+    """A point with its 95 % interval for each value; a line for each metric, a colour for each checkpoint."""
+    labels = list(dict.fromkeys(one.label for one in measured))
     traces = []
     for place, name in enumerate(labels):
-        rows = [one.row for one in shown if one.label == name]
-        ends = [row.interval or (row.value, row.value) for row in rows]
+        rows = [one.row for one in measured if one.label == name]
+        values = [row.value or 0.0 for row in rows]
+        ends = [row.interval or (value, value) for row, value in zip(rows, values, strict=True)]
         style = line_trace(place, name, len(rows))
         traces.append(
             {
@@ -27,25 +27,25 @@ def interval_chart(title: str, measured: Sequence[MeasuredRow]) -> Chart:
                 "mode": "markers",
                 "orientation": "h",
                 "offsetgroup": name,
-                "x": [row.value for row in rows],
+                "x": values,
                 "y": [f"{row.task}/{row.metric}" for row in rows],
                 "error_x": {
                     "type": "data",
                     "symmetric": False,
-                    "array": [high - row.value for (_, high), row in zip(ends, rows, strict=True)],
-                    "arrayminus": [row.value - low for (low, _), row in zip(ends, rows, strict=True)],
+                    "array": [high - value for (_, high), value in zip(ends, values, strict=True)],
+                    "arrayminus": [value - low for (low, _), value in zip(ends, values, strict=True)],
                     "color": style["line"]["color"],
                 },
                 "hovertemplate": "%{y}: %{x:.3f}<extra>%{fullData.name}</extra>",
             }
         )
-    metrics = len({f"{one.row.task}/{one.row.metric}" for one in shown})
+    metrics = len({f"{one.row.task}/{one.row.metric}" for one in measured})
     layout = {
         "height": MARGIN + LINE * metrics * max(1, len(labels)),
         "scattermode": "group",
         "yaxis": {"autorange": "reversed", "type": "category"},
     }
-    summary = f"{len(shown)} figures of {', '.join(labels)} with their intervals; the table below has the numbers."
+    summary = f"{len(measured)} figures of {', '.join(labels)} with their intervals; the table below has the numbers."
     return Chart(title, summary, traces, layout)
 
 

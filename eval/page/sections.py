@@ -44,7 +44,7 @@ def _benchmarks(measured: Sequence[MeasuredRow]) -> PageSection:
     html = fragment(
         TEMPLATES,
         "benchmarks.html",
-        chart=interval_chart("Benchmarks, with 95 % intervals", leading),
+        charts=list(_interval_charts(leading)),
         leading=_figures("Benchmarks: the first figure of each, in brackets 95 %", leading),
         everything=_figures("Every figure of every benchmark, in brackets 95 %", measured),
         published=_published(comparison),
@@ -52,6 +52,18 @@ def _benchmarks(measured: Sequence[MeasuredRow]) -> PageSection:
         notes=_notes(measured),
     )
     return PageSection("Benchmarks", html)
+
+
+def _interval_charts(measured: Sequence[MeasuredRow]) -> Iterator[Chart]:
+    """Shares, then what is on other scales, such as a judge's marks."""
+    shown = [one for one in measured if one.row.value is not None]
+    other = {one.row.task for one in shown if not 0 <= (one.row.value or 0.0) <= 1}
+    for title, rows in (
+        ("Benchmarks, with 95 % intervals", [one for one in shown if one.row.task not in other]),
+        ("Benchmarks on other scales", [one for one in shown if one.row.task in other]),
+    ):
+        if rows:
+            yield interval_chart(title, rows)
 
 
 def _following(measured: Sequence[MeasuredRow], charts: Sequence[Chart]) -> PageSection:
