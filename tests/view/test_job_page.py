@@ -16,6 +16,8 @@ from salmon.view.job.page import artifact_page, job_page
 from salmon.view.page import Page
 from tests.view.job_folders import EVIL, PPO_ROWS, PROMPT, add_stage, answers, make_job, make_ppo_job, ppo_config
 
+REAL_DEFAULTS = settings.default_config
+
 
 @pytest.fixture(autouse=True)
 def _defaults(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -166,11 +168,10 @@ def test_only_settings_that_differ_are_listed(tmp_path: Path) -> None:
     assert rows == [("seed", "7", "0"), ("model.dtype", "(not set)", "auto"), ("name", "tiny-test", "(not set)")]
 
 
-def test_the_defaults_compose() -> None:
-    from salmon.view.job.settings import changed_settings
-
-    defaults = settings.default_config.__wrapped__() if hasattr(settings.default_config, "__wrapped__") else {}
-    assert changed_settings(defaults, defaults) == {}
+def test_the_real_defaults_compose() -> None:
+    defaults = REAL_DEFAULTS()
+    assert defaults["name"] == f"{defaults['model']['name']}-{defaults['principles']['name']}"
+    assert settings.changed_settings({**defaults, "seed": 5}, defaults) == {"seed": ("5", "0")}
 
 
 def test_how_to_repeat_it(tmp_path: Path) -> None:
