@@ -11,7 +11,7 @@ from salmon.pipeline.pipeline import Execution
 from salmon.runtime.foreign import read_json
 from salmon.runtime.progress import format_duration
 from salmon.runtime.tables import aligned_table
-from salmon.view.job.reached import REACHED
+from salmon.view.job.reached import reached_text
 
 
 def closing_report(cfg: Config, executions: Sequence[Execution], folder: Path, seconds: float) -> str:
@@ -39,10 +39,6 @@ def benchmark_rows(executions: Iterable[Execution]) -> list[dict[str, Any]]:
 
 def _stage_row(execution: Execution) -> list[str]:
     metrics = execution.artifact.metrics
-    reached = [
-        text.format(metrics[name])
-        for name, text in REACHED.get(execution.artifact.stage, {}).items()
-        if name in metrics
-    ]
     took = format_duration(metrics["time/total_s"]) + (" (reused)" if execution.reused else "")
-    return [execution.label, took, f"{metrics['perf/peak_memory_gib']:.1f}", ", ".join(reached)]
+    reached = reached_text(execution.artifact.stage, metrics)
+    return [execution.label, took, f"{metrics['perf/peak_memory_gib']:.1f}", reached]

@@ -90,6 +90,7 @@ def test_responses_stand_side_by_side_escaped_and_with_the_words_that_a_check_co
     assert "<script>alert" not in text and html.escape(PROMPT) in text
     assert re.findall('<mark title="counted by the check of Formal">(.*?)</mark>', text) == ["Hey", "furthermore"]
     assert html.unescape(re.sub("</?mark[^>]*>", "", text)).count(EVIL) == 1
+    assert "formal" in text.partition("Texts of the principles shown")[2], "what the principle says"
     assert "0.25" in text and "0.875" in text, "means of the check over all held-out prompts, before and after"
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from salmon.tracking.glossary import find
-from salmon.view.job.reached import REACHED
+from salmon.view.job.reached import REACHED, reached_text
 from salmon.view.job.record import JobRecord, StageRecord
 from salmon.view.page import PageSection, PageTable
 from salmon.view.render import fragment
@@ -22,7 +22,8 @@ def headline_sections(job: JobRecord) -> Iterator[PageSection]:
             PageTable("What each stage reached", HEADER, rows, frozenset({VALUE})),
             PageTable("Every final figure", HEADER, others, frozenset({VALUE})),
         ]
-        yield PageSection("Headline figures", fragment(TEMPLATES, "headlines.html", tables=tables))
+        lines = [(s.label, text) for s in job.stages if (text := reached_text(s.stage, s.metrics))]
+        yield PageSection("Headline figures", fragment(TEMPLATES, "headlines.html", lines=lines, tables=tables))
 
 
 def _rows(stage: StageRecord, names: list[str]) -> Iterator[list[str]]:

@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import Any
 
 from salmon.errors import SalmonError
-from salmon.principles.bank import load_bank
+from salmon.principles.bank import Principle, load_bank
 from salmon.runtime.artifact import MANIFEST, open_artifact
 from salmon.runtime.jsonl import Record, read_records
 from salmon.tracking.metrics_file import TABLES
@@ -34,17 +34,16 @@ class Policy:
         return {str(row.get("prompt")): row for row in rows}
 
     @cached_property
-    def checks(self) -> dict[str, str]:
-        """The checks of the principles that it is rewarded and watched by: name -> check; none where a bank is gone."""
-        principles = self.config.get("principles", {})
-        banks = [principles.get(key) for key in ("rl", "interventions", "monitor")]
-        found: dict[str, str] = {}
-        for bank in banks:
+    def principles(self) -> dict[str, Principle]:
+        """What it is rewarded and watched by, by name; none where a user's bank is not at hand."""
+        settings = self.config.get("principles", {})
+        found: dict[str, Principle] = {}
+        for bank in (settings.get(key) for key in ("monitor", "interventions", "rl")):
             try:
                 loaded = load_bank(bank).principles if isinstance(bank, str) else ()
-            except SalmonError:  # the file of a user's bank is where the job ran
+            except SalmonError:  # the file is where the job ran
                 continue
-            found |= {principle.name: principle.check for principle in loaded if principle.check}
+            found |= {principle.name: principle for principle in loaded}
         return found
 
     @property

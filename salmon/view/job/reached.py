@@ -1,6 +1,8 @@
 """What each stage is judged by at a glance, on the terminal and on its job's page."""
 
-# Metric -> how a line of the terminal's table words it.
+from collections.abc import Mapping
+
+# Metric -> how a line words it.
 REACHED = {
     "sft": {"selfalign/kept": "answers kept {:.0f}", "sft/loss": "loss {:.3f}"},
     "preferences": {
@@ -24,3 +26,12 @@ REACHED = {
     "dpo": {"dpo/accuracy": "accuracy {:.2f}", "dpo/pairs": "on {:.0f} pairs", "held_out/kl": "KL {:.3f}"},
     "best_of_n": {"held_out/reward": "held-out reward {:.3f}", "held_out/kl": "KL at most {:.3f}"},
 }
+
+
+def reached_text(stage: str, metrics: Mapping[str, float | None]) -> str:
+    """What a stage reached, in a line."""
+    return ", ".join(
+        wording.format(value)
+        for name, wording in REACHED.get(stage, {}).items()
+        if (value := metrics.get(name)) is not None
+    )

@@ -9,6 +9,7 @@ from typing import Any
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from salmon.config.extensions import stage_names
 from salmon.errors import SalmonError
 from salmon.runtime.artifact import Artifact, open_artifact
 from salmon.runtime.foreign import read_yaml
@@ -27,7 +28,7 @@ class StageRecord:
     folder: Path  # the artifact's, or that of the work in progress
     reused: bool = False  # whether another job had made it
     artifact: Artifact | None = None
-    problem: str | None = None  # why there is no artifact
+    problem: str | None = None  # why there is no artifact, unless the stage has just not finished
 
     @property
     def stage(self) -> str:
@@ -88,16 +89,21 @@ def read_lineage(folder: Path) -> JobRecord:
     Raises:
         SalmonError: its manifest cannot be read.
     """
-    found: dict[str, StageRecord] = {}
-    waiting = [StageRecord(open_artifact(folder).stage, folder, artifact=open_artifact(folder))]
+    folder = folder.absolute()
+    artifact = open_artifact(folder)
+    found: dict[Path, StageRecord] = {}
+    waiting = [StageRecord(artifact.stage, folder, artifact=artifact)]
     while waiting:
         record = waiting.pop()
-        found = {record.folder.name: record} | {name: one for name, one in found.items() if name != record.folder.name}
+        found[record.folder] = record
         for name in record.upstream.values():
             stage, _, fingerprint = name.rpartition("-")
-            waiting.append(stage_record(stage, record.folder.parent.parent / stage / fingerprint))
-    artifact = open_artifact(folder)
-    return JobRecord(list(found.values()), artifact.manifest.get("config", {}))
+            made_from = folder.parent.parent / stage / fingerprint
+            if made_from not in found:
+                waiting.append(stage_record(stage, made_from))
+    order = {name: place for place, name in enumerate(stage_names())}
+    stages = sorted(found.values(), key=lambda record: order.get(record.stage, len(order)))
+    return JobRecord(stages, artifact.manifest.get("config", {}))
 
 
 def stage_record(label: str, folder: Path, reused: bool = False) -> StageRecord:
@@ -117,7 +123,7 @@ def _stages(links: Mapping[str, Any], status: Mapping[str, Any]) -> Iterator[Sta
     stage, work = status.get("stage"), status.get("work")
     if stage and stage not in links:
         folder = Path(work) if isinstance(work, str) else Path()
-        yield StageRecord(stage, folder, problem="not finished")
+        yield StageRecord(stage, folder)
 
 
 def _composed(path: Path) -> Mapping[str, Any]:

@@ -36,15 +36,15 @@ def response_sections(job: JobRecord) -> Iterator[PageSection]:
     prompts = list(policies[0].responses)
     cards = [(prompt, _cards(prompt, policies)) for prompt in prompts]
     table = _check_table(policies)
-    html = fragment(TEMPLATES, "responses.html", shown=cards[:OPEN], folded=cards[OPEN:], checks=table)
+    texts = _texts(policies, [card for _, answered in cards for card in answered])
+    html = fragment(TEMPLATES, "responses.html", shown=cards[:OPEN], folded=cards[OPEN:], checks=table, texts=texts)
     yield PageSection("Responses to held-out prompts", html)
 
 
 def _cards(prompt: str, policies: Sequence[Policy]) -> list[ResponseCard]:
     answered = [(policy, row) for policy in policies if (row := policy.responses.get(prompt)) is not None]
-    checks: dict[str, str] = {}
-    for policy, row in answered:
-        checks |= {name: policy.checks[name] for name in _names(row.get("principles")) if name in policy.checks}
+    shown = [policy.principles.get(name) for policy, row in answered for name in _names(row.get("principles"))]
+    checks = {principle.name: principle.check for principle in shown if principle and principle.check}
     return [
         ResponseCard(
             policy.title,
@@ -71,6 +71,14 @@ def marked(text: str, checks: Mapping[str, str]) -> Markup:
             html += Markup('<mark title="counted by the check of {}">{}</mark>').format(name, text[start:stop])
             end = stop
     return html + escape(text[end:])
+
+
+def _texts(policies: Sequence[Policy], cards: Sequence[ResponseCard]) -> PageTable:
+    """The texts of the principles that any card shows."""
+    names = dict.fromkeys(name for card in cards for name in _names(card.principles))
+    known = {name: principle for policy in reversed(policies) for name, principle in policy.principles.items()}
+    rows = [[name, known[name].definition] for name in names if name in known]
+    return PageTable("Texts of the principles shown", ("principle", "text"), rows)
 
 
 def _check_table(policies: Sequence[Policy]) -> PageTable:
