@@ -20,7 +20,7 @@ FILES = sorted(
     if path.suffix in KINDS and not any(part.startswith((".", "__pycache__")) for part in path.relative_to(ROOT).parts)
 ) + sorted(path for path in ROOT.iterdir() if path.suffix in KINDS or path.name == "LICENSE")
 NAMES = {path.name for path in FILES} | {"multirun.yaml"}  # the last is Hydra's
-ENTRY_POINTS = ("salmon.stages",)  # groups of pyproject.toml, which look like modules
+ENTRY_POINTS = ("salmon.stages", "salmon.pages", "salmon.sections")  # groups of pyproject.toml, which look like modules
 
 FACT = re.compile(r"^#+ (\d+(?:\.\d+)?) ", re.MULTILINE)
 CITATION = re.compile(r"(?<![\w/])PAPER\.md(?P<facts> \d+(?:\.\d+)?(?:(?:, | and | to |-|/)\d+(?:\.\d+)?)*)?")
