@@ -39,6 +39,7 @@ class UpdateReporter:
         self._tracker.log(step, metrics | self._health.metrics)
         value = {"value_error": metrics["value/error"]} if "value/error" in metrics else {}
         self._progress.advance(
+            1,
             score=metrics["objective/score"],
             kl=metrics["objective/kl"],
             **value,
