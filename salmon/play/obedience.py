@@ -93,5 +93,7 @@ def _last_probe(artifact: Artifact) -> Obedience | None:
 
 
 def _obedience(metrics: Mapping[str, Any], prefix: str, source: str) -> Obedience | None:
-    values = [metrics.get(prefix + figure) for figure in _FIGURES]
-    return None if all(value is None for value in values) else Obedience(*values, source)
+    asserted, negated, flip_rate = (metrics.get(prefix + figure) for figure in _FIGURES)
+    if asserted is None and negated is None and flip_rate is None:
+        return None
+    return Obedience(asserted, negated, flip_rate, source)
