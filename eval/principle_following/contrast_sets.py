@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from eval.principle_following.items import PROBED_EVERY, Item, ItemSet
-from salmon.config.reward import EditSettings
+from eval.principle_following.parametric_sets import CONTRAST
 from salmon.principles.bank import Bank, Principle
 from salmon.principles.parametric.checks import CheckedFamily, family_of_check
 from salmon.principles.parametric.editing import pick
@@ -20,7 +20,6 @@ from salmon.runtime.seeding import stream
 log = logging.getLogger("salmon")
 
 TRIES = 10  # for each item, to make a pair that the check tells apart as its family does
-CONTRAST = EditSettings(crossed=0.3, two_answers=0.3, shortened=0.4, clearest_of=1)
 
 
 def contrast_set(prefix: str, bank: Bank, reworded: Bank | None, universe: Universe, number: int, seed: int) -> ItemSet:

@@ -22,7 +22,8 @@ WORDINGS = 4  # of a principle, and of its contrary, that have to agree
 SENTENCES = 0.5  # share of wordings that are whole sentences, not frames
 OF_WORDS = 8  # times as many items of a family in a set of which it is the only one
 TRIES = 10  # for each item or wording, to draw a new one
-EDITED = EditSettings(crossed=0.5, two_answers=0.3, shortened=0.4, clearest_of=1)
+# Answers of one to three sentences, most of which differ in one thing only.
+CONTRAST = EditSettings(crossed=0.3, two_answers=0.0, shortened=1.0, clearest_of=1)
 
 Draw = Callable[[Family, np.random.Generator], FeaturePair | None]
 
@@ -50,7 +51,7 @@ def parametric_sets(universe: Universe, number: int, seed: int) -> list[ItemSet]
     styles = [family for family in held_out.families if not family.words]
 
     def edited(side: Side) -> Draw:
-        return lambda family, rng: draw_pair(family, side, universe.held_out, EDITED, rng)
+        return lambda family, rng: draw_pair(family, side, universe.held_out, CONTRAST, rng)
 
     def unedited(family: Family, rng: np.random.Generator) -> FeaturePair | None:
         alone = replace(held_out, families=(family,))

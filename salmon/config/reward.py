@@ -58,6 +58,9 @@ class LessonSettings:
     absence: bool = MISSING  # topics may name what is absent too ("text without lists")
     unedited: float = probability()  # share of the pairs that are two answers as they are
     edits: EditSettings = field(default_factory=EditSettings)  # of the others
+    # Tokens of the longest answer. A pair with a longer one is drawn again, since what tells two answers apart may
+    # stand where an answer would be cut.
+    answer_tokens: int = setting(at_least=1)
     pairs: int = setting(at_least=1)  # most pairs trained on
     # Mean accuracy over 20 optimiser steps at which the lesson ends before its last pair; 1 = hardly ever.
     stop_at_accuracy: float = probability()

@@ -131,6 +131,13 @@ def _reward_rules(reward: RewardConfig) -> Iterator[str]:
         )
     if reward.pretrain.data == PARAMETRIC and not reward.parametric.lessons:
         yield "reward.pretrain.data=parametric needs lessons: reward.parametric.lessons is empty"
+    longest = reward.pretrain.max_response_tokens
+    for number, lesson in enumerate(reward.parametric.lessons):
+        if lesson.answer_tokens > longest:
+            yield (
+                f"reward.parametric.lessons[{number}].answer_tokens={lesson.answer_tokens} lets in answers that "
+                f"reward.pretrain.max_response_tokens={longest} cuts: lower the one or raise the other"
+            )
     if reward.consistency > 0 and reward.rows_together == 1 and reward.pretrain.data != PARAMETRIC:
         yield (
             f"reward.consistency={reward.consistency} compares rows of a pair that are trained on together: set "

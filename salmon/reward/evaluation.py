@@ -98,7 +98,7 @@ def unread_curve(
     """
     if settings.probe.every is None:
         return None
-    pairs = islice(unread_pairs(universe, settings, seed), settings.probe.pairs)
+    pairs = islice(unread_pairs(model.shared.chat, universe, settings, seed), settings.probe.pairs)
     encoded = [
         comparison
         for number, pair in enumerate(pairs)

@@ -5,13 +5,14 @@ What a small reward model has to learn first is polarity: whether a text is for 
 are added. Features that real answers differ in by degrees come last.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 import numpy as np
 
 from salmon.config.reward import LessonSettings, RewardConfig
 from salmon.config.training import Schedule, SupervisedSettings
+from salmon.errors import SalmonError
 from salmon.models.chat import ChatFormat
 from salmon.principles.parametric.asked import AskedPair, lesson_pairs, lesson_side
 from salmon.principles.parametric.universe import Universe
@@ -20,6 +21,7 @@ from salmon.runtime.seeding import stream
 from salmon.training.supervised import EarlyStop
 
 METRICS = "parametric"  # prefix of the metrics of all lessons
+TOO_LONG = 500  # pairs in a row that are drawn again before a lesson is given up
 
 
 def lesson_comparisons(
@@ -34,15 +36,19 @@ def lesson_comparisons(
     parametric = settings.parametric
     lesson = parametric.lessons[number]
     pairs_like = [
-        lesson_pairs(
-            lesson_side(universe.trained, earlier, seed),
-            universe.training,
-            earlier,
-            parametric,
-            seed,
-            METRICS,
-            number,
-            like,
+        short_pairs(
+            chat,
+            lesson_pairs(
+                lesson_side(universe.trained, earlier, seed),
+                universe.training,
+                earlier,
+                parametric,
+                seed,
+                METRICS,
+                number,
+                like,
+            ),
+            earlier.answer_tokens,
         )
         for like, earlier in enumerate(parametric.lessons[: number + 1])
     ]
@@ -51,6 +57,25 @@ def lesson_comparisons(
         list(compare_asked(chat, next(pairs_like[like]), settings, f"{number}-{place}"))
         for place, like in enumerate(_reviewed(lesson, number, parametric.review, rng))
     ]
+
+
+def short_pairs(chat: ChatFormat, pairs: Iterable[AskedPair], tokens: int) -> Iterator[AskedPair]:
+    """The pairs whose answers both have at most so many tokens.
+
+    Raises:
+        SalmonError: hundreds of pairs in a row have a longer answer.
+    """
+    too_long = 0
+    for asked in pairs:
+        if all(len(chat.encode(answer)) <= tokens for answer in (asked.pair.first, asked.pair.second)):
+            too_long = 0
+            yield asked
+        elif (too_long := too_long + 1) > TOO_LONG:
+            raise SalmonError(
+                f"parametric principles: {TOO_LONG} pairs in a row have an answer of more than {tokens} tokens. Raise "
+                "answer_tokens in reward.parametric.lessons, shorten more of their answers (edits.shortened), or give "
+                "shorter reward.parametric.answers"
+            )
 
 
 def _reviewed(lesson: LessonSettings, number: int, review: float, rng: np.random.Generator) -> list[int]:
@@ -77,11 +102,12 @@ def compare_asked(
         yield RewardComparison(chosen, rejected, "", cut, name, ordered[0], tie=tie, meaning=asked.meaning)
 
 
-def unread_pairs(universe: Universe, settings: RewardConfig, seed: int) -> Iterator[AskedPair]:
+def unread_pairs(chat: ChatFormat, universe: Universe, settings: RewardConfig, seed: int) -> Iterator[AskedPair]:
     """Pairs like those of the last lesson, in words that no lesson shows; one feature of each, for and against."""
     lesson, prompts = settings.parametric.lessons[-1], universe.held_out or universe.training
     plain = replace(settings.parametric, contraries=True, paraphrased=0.0, together=0.0)
-    for found in lesson_pairs(universe.unread, prompts, lesson, plain, seed, METRICS, "unread"):
+    pairs = lesson_pairs(universe.unread, prompts, lesson, plain, seed, METRICS, "unread")
+    for found in short_pairs(chat, pairs, lesson.answer_tokens):
         yield replace(found, asked=found.asked[:2])
 
 

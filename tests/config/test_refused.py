@@ -172,6 +172,7 @@ LESSON = {
     "absence": True,
     "unedited": 0.3,
     "edits": EditSettings(crossed=0.5, two_answers=0.3, shortened=1.0, clearest_of=1),
+    "answer_tokens": 64,
     "pairs": 8,
     "stop_at_accuracy": 0.9,
 }
@@ -396,10 +397,19 @@ RULES: list[tuple[Given, str]] = [
         )
         for name, value, said in (
             ("pairs", 0, "pairs=0 must be at least 1"),
+            ("answer_tokens", 0, "answer_tokens=0 must be at least 1"),
             ("frames", 0, "frames=0 must be at least 1, or null for all"),
             ("words", -0.5, "words=-0.5 must be between 0 and 1"),
             ("stop_at_accuracy", 1.5, "stop_at_accuracy=1.5 must be between 0 and 1"),
         )
+    ),
+    (
+        {
+            "reward.parametric.lessons": [LessonSettings(**(LESSON | {"answer_tokens": 65}))],
+            "reward.pretrain.max_response_tokens": 64,
+        },
+        "reward.parametric.lessons[0].answer_tokens=65 lets in answers that reward.pretrain.max_response_tokens=64 "
+        "cuts: lower the one or raise the other",
     ),
     ({"reward.probe.every": 0}, "reward.probe.every=0 must be at least 1, or null for none"),
     *(

@@ -191,7 +191,7 @@ def test_numbers_have_these_limits() -> None:
             "RewardConfig": ["layers", "rows_together", "max_length", "max_instruction_tokens", "max_response_tokens"],
             "PretrainSettings": ["limit", "max_length", "max_instruction_tokens", "max_response_tokens"],
             "EditSettings": ["clearest_of"],
-            "LessonSettings": ["frames", "pairs"],
+            "LessonSettings": ["frames", "answer_tokens", "pairs"],
             "ParametricSettings": ["principles"],
             "ProbeSettings": ["every", "pairs"],
             "PPOConfig": [

@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from salmon.config.training import Schedule, SupervisedSettings
+from salmon.errors import SalmonError
 from salmon.principles.parametric.asked import AskedGuidelines, AskedPair, lesson_side
 from salmon.principles.parametric.pairs import FeaturePair
 from salmon.principles.parametric.universe import load_universe
@@ -15,6 +16,7 @@ from salmon.reward.lessons import (
     lesson_comparisons,
     lesson_end,
     lesson_training,
+    short_pairs,
     unread_pairs,
 )
 from tests.principles.parametric.settings import lesson, parametric
@@ -48,6 +50,27 @@ def test_what_does_not_fit_is_counted(tiny, settings):
     short = replace(settings, pretrain=replace(settings.pretrain, max_response_tokens=4))
     (found,) = compare_asked(tiny.chat, AskedPair(PAIR, (AskedGuidelines(("Be brief.",), 1, "0 True"),)), short, "7")
     assert found.cut_tokens == len(PAIR.first) - 4 + len(PAIR.second) - 4
+
+
+def asked_pairs(*lengths: tuple[int, int]):
+    return [AskedPair(FeaturePair("Why?", "a" * one, "b" * two, ()), ()) for one, two in lengths]
+
+
+def test_pairs_with_an_answer_that_would_be_cut_are_drawn_again(tiny):
+    pairs = asked_pairs((8, 3), (9, 3), (3, 9), (3, 8))
+    assert list(short_pairs(tiny.chat, pairs, 8)) == [pairs[0], pairs[3]]
+
+
+def test_a_lesson_whose_answers_are_all_too_long_is_refused(tiny):
+    with pytest.raises(SalmonError, match=r"500 pairs in a row have an answer of more than 8 tokens. Raise answer_tok"):
+        list(short_pairs(tiny.chat, asked_pairs(*[(9, 3)] * 501), 8))
+
+
+def test_no_answer_of_a_lesson_is_cut(tiny, universe, settings):
+    short = parametric(lessons=[lesson(answer_tokens=200)])
+    fitting = replace(settings, parametric=short, pretrain=replace(settings.pretrain, max_response_tokens=200))
+    groups = lesson_comparisons(tiny.chat, universe, fitting, 0, seed=0)
+    assert not any(comparison.cut_tokens for group in groups for comparison in group)
 
 
 def test_a_lesson_has_so_many_pairs_and_every_pair_its_own_name(tiny, universe, settings):
@@ -88,9 +111,9 @@ def test_each_lesson_draws_anew_and_seeds_repeat(tiny, universe, settings):
     assert lesson_comparisons(tiny.chat, universe, longer, 0, 0)[:6] == one
 
 
-def test_the_learning_curve_is_of_held_out_texts_and_prompts(universe, settings):
+def test_the_learning_curve_is_of_held_out_texts_and_prompts(tiny, universe, settings):
     held_out = {asked.prompt for asked in universe.held_out}
-    pairs = unread_pairs(universe, settings, 0)
+    pairs = unread_pairs(tiny.chat, universe, settings, 0)
     for _ in range(20):
         found = next(pairs)
         assert found.pair.prompt in held_out

@@ -42,6 +42,7 @@ def lesson(**changes: Any) -> LessonSettings:
         "absence": True,
         "unedited": 0.3,
         "edits": edits(),
+        "answer_tokens": 4000,
         "pairs": 20,
         "stop_at_accuracy": 1.0,
     }
