@@ -107,6 +107,8 @@ class RewardConfig:
     head: RewardHead = MISSING
     # Layers of the base, from the first, that reward and value model run through.
     layers: int | None = setting(at_least=1, null="all")
+    # The first layer that the adapter sits on. Those below stay as they are, and no gradient runs through them.
+    first_layer: int = setting(at_least=0)
     principles: bool = MISSING  # false: trained and asked without principles (plain RLAIF, an ablation)
     # Rows of one pair that are trained on together and count as ONE row of train.batch_size and micro_batch_size. What
     # their inputs begin with (response and instruction) is computed once for all of them.

@@ -131,6 +131,11 @@ def _reward_rules(reward: RewardConfig) -> Iterator[str]:
         )
     if reward.pretrain.data == PARAMETRIC and not reward.parametric.lessons:
         yield "reward.pretrain.data=parametric needs lessons: reward.parametric.lessons is empty"
+    if reward.layers is not None and reward.first_layer >= reward.layers:
+        yield (
+            f"reward.first_layer={reward.first_layer} must be below reward.layers={reward.layers}: no layer is left "
+            "for the adapter"
+        )
     longest = reward.pretrain.max_response_tokens
     for number, lesson in enumerate(reward.parametric.lessons):
         if lesson.answer_tokens > longest:

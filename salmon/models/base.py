@@ -87,13 +87,14 @@ class SharedModel:
     def adapters(self) -> list[str]:
         return list(self._peft.peft_config) if self._peft else []
 
-    def add_adapter(self, name: str, seed: int, layers: int | None = None) -> None:
+    def add_adapter(self, name: str, seed: int, layers: int | None = None, first_layer: int = 0) -> None:
         """Add an adapter that changes nothing yet (LoRA B is zero), initialised from ``seed`` and ``name``.
 
         Args:
             layers: on the first so many layers only; None is all of them.
+            first_layer: of them, the first that has it.
         """
-        config = lora_config(self.model, self.lora, layers)
+        config = lora_config(self.model, self.lora, layers, first_layer)
         with torch.random.fork_rng():
             torch.manual_seed(seed_of(seed, "adapter", name) % 2**63)
             if self._peft is None:

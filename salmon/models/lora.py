@@ -14,22 +14,28 @@ from transformers import PreTrainedModel
 from transformers.pytorch_utils import Conv1D
 
 from salmon.config.model import LoraSettings
+from salmon.errors import SalmonError
+from salmon.models.decoder import blocks_of, decoder_of
 
 
-def lora_config(model: PreTrainedModel, settings: LoraSettings, layers: int | None) -> LoraConfig:
+def lora_config(model: PreTrainedModel, settings: LoraSettings, layers: int | None, first_layer: int = 0) -> LoraConfig:
     """PEFT's configuration of an adapter on every linear module but the output head.
 
     Args:
         layers: on the first so many layers only; None is all of them.
+        first_layer: of them, the first that has it; those below stay as they are.
+
+    Raises:
+        SalmonError: no layer is left.
     """
     chosen: dict[str, Any] = {"target_modules": "all-linear"}
-    if layers is not None:
+    if layers is not None or first_layer:
         # PEFT takes no layers with "all-linear", and wants the same experts of a mixture in all adapters.
         whole = LoraConfig(r=settings.r, lora_alpha=settings.alpha, **chosen)  # type: ignore[arg-type]
         convert_peft_config_for_transformers(whole, model, None)
         chosen = {
             "target_modules": linear_module_names(model),
-            "layers_to_transform": list(range(layers)),
+            "layers_to_transform": _adapted_layers(model, layers, first_layer),
             "target_parameters": sorted(whole.target_parameters or ()) or None,
             "rank_pattern": whole.rank_pattern,
             "alpha_pattern": whole.alpha_pattern,
@@ -44,6 +50,15 @@ def lora_config(model: PreTrainedModel, settings: LoraSettings, layers: int | No
         bias="none",
         task_type="CAUSAL_LM",
     )
+
+
+def _adapted_layers(model: PreTrainedModel, layers: int | None, first_layer: int) -> list[int]:
+    depth = len(blocks_of(decoder_of(model))[1]) if layers is None else layers
+    if first_layer >= depth:
+        raise SalmonError(
+            f"reward.first_layer={first_layer}: the model has {depth} layers, the first of them 0; lower it"
+        )
+    return list(range(first_layer, depth))
 
 
 def linear_module_names(model: PreTrainedModel) -> list[str]:

@@ -31,27 +31,28 @@ def try_training(shared: SharedModel) -> None:
         _require_gradient(shared)
 
 
-def try_scoring(shared: SharedModel, kind: RewardHead, layers: int | None) -> None:
+def try_scoring(shared: SharedModel, kind: RewardHead, layers: int | None, first_layer: int) -> None:
     """The gradient of two scores in an adapter below a head.
 
     Args:
         kind: of the head.
         layers: on the first so many layers; None is all.
+        first_layer: of them, the first that has the adapter.
 
     Raises:
-        SalmonError: it fails, no gradient comes out, or the tokenizer cannot tell "Yes" from "No".
+        SalmonError: it fails, no layer is left, no gradient comes out, or the tokenizer cannot tell "Yes" from "No".
     """
     inputs = [shared.chat.with_start_token(shared.chat.encode(f"{PROMPT} {answer}")) for answer in ANSWERS]
-    with _adapter(shared, "training a reward model", layers):
+    with _adapter(shared, "training a reward model", layers, first_layer):
         score_forward(shared, new_head(shared, kind, 0, layers), inputs).sum().backward()
         _require_gradient(shared)
 
 
 @contextmanager
-def _adapter(shared: SharedModel, what: str, layers: int | None = None) -> Iterator[None]:
+def _adapter(shared: SharedModel, what: str, layers: int | None = None, first_layer: int = 0) -> Iterator[None]:
     with torch.random.fork_rng(), refusing(f"model.path={shared.path}: {what} fails"):
         try:
-            shared.add_adapter(ADAPTER, seed=0, layers=layers)
+            shared.add_adapter(ADAPTER, seed=0, layers=layers, first_layer=first_layer)
             with torch.enable_grad(), shared.using(ADAPTER):
                 yield
         finally:

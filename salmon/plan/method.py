@@ -76,7 +76,9 @@ def preferences_phases(cfg: Config, base: Base, work: Workload) -> Iterator[Phas
 def reward_phases(cfg: Config, base: Base, work: Workload) -> Iterator[Phase]:
     """Training of adapter and head on pairs: each row is two inputs; those that begin alike share it."""
     reward, shape = cfg.reward, base.shape
-    layers, trained = shape.depth(reward.layers), shape.adapter_parameters(base.rank, reward.layers)
+    first = reward.first_layer
+    layers = shape.depth(reward.layers) - first  # that the backward pass runs through
+    trained = shape.adapter_parameters(base.rank, reward.layers, first)
     together, logits = reward.rows_together, reads_logits(reward)
     own = work.reward_input // 2 if together > 1 else 0  # of each further row: instruction and response are shared
     columns = work.reward_input + (together - 1) * own
@@ -95,7 +97,13 @@ def reward_phases(cfg: Config, base: Base, work: Workload) -> Iterator[Phase]:
             base.trains(lasting, trained, optimizer, at_once, columns, layers, logits * scores),
             *total(
                 base.training_cost(
-                    2 * rows * settings.epochs, 2 * settings.batch_size, at_once, columns, layers, logits * scores
+                    2 * rows * settings.epochs,
+                    2 * settings.batch_size,
+                    at_once,
+                    columns,
+                    layers,
+                    logits * scores,
+                    first,
                 ),
                 base.summing(steps, trained),
             ),

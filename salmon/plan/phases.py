@@ -158,18 +158,19 @@ class Base:
         return read + responses * response, reading + writing, seconds + passes * self.gathering(shape.layers)
 
     def training_cost(
-        self, rows: float, batch: int, at_once: int, columns: int, layers: int, responses: int = 0
+        self, rows: float, batch: int, at_once: int, columns: int, layers: int, responses: int = 0, below: int = 0
     ) -> tuple[float, float, float]:
         """Tokens, FLOPs and seconds of training passes over ``rows`` rows, in batches of which each process takes its
-        share ``at_once`` by ``at_once``. ``summing`` comes on top."""
+        share ``at_once`` by ``at_once``; ``below`` layers are read only. ``summing`` comes on top."""
         token = training_flops(self.shape, self.rank, layers, columns / 2, self.checkpointing)
+        token += forward_flops(self.shape, 0, below, columns / 2)
         flops = rows * (columns * token + 2 * responses * head_flops(self.shape))
         share = self.sharing.rows(batch)
         passes = 2 * rows / batch * ceil(share / at_once)  # forward and backward
         return (
             rows * columns,
             flops,
-            (compute_seconds(flops * share / batch, self.device) + passes * self.gathering(layers)),
+            (compute_seconds(flops * share / batch, self.device) + passes * self.gathering(layers + below)),
         )
 
     def reading_cost(

@@ -76,10 +76,11 @@ class ModelShape:
     def parameters(self) -> int:
         return self.layers * self.linear_weights + self.embeddings + self.small
 
-    def adapter_parameters(self, rank: int, layers: int | None = None) -> int:
-        """LoRA's A [r, in] and B [out, r] on every linear map of the first ``layers`` layers (None: all)."""
+    def adapter_parameters(self, rank: int, layers: int | None = None, first_layer: int = 0) -> int:
+        """LoRA's A [r, in] and B [out, r] on every linear map of the first ``layers`` layers (None: all), from
+        ``first_layer`` on."""
         each = sum(rank * (linear.inputs + linear.outputs) for linear in self.linears)
-        return each * self.depth(layers)
+        return each * (self.depth(layers) - first_layer)
 
     def depth(self, layers: int | None) -> int:
         """Layers that a pass through the first ``layers`` runs through (None: all).

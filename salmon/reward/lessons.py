@@ -48,7 +48,7 @@ def lesson_comparisons(
                 number,
                 like,
             ),
-            earlier.answer_tokens,
+            earlier,
         )
         for like, earlier in enumerate(parametric.lessons[: number + 1])
     ]
@@ -59,13 +59,13 @@ def lesson_comparisons(
     ]
 
 
-def short_pairs(chat: ChatFormat, pairs: Iterable[AskedPair], tokens: int) -> Iterator[AskedPair]:
-    """The pairs whose answers both have at most so many tokens.
+def short_pairs(chat: ChatFormat, pairs: Iterable[AskedPair], lesson: LessonSettings) -> Iterator[AskedPair]:
+    """The pairs whose answers are both short enough for a lesson.
 
     Raises:
         SalmonError: hundreds of pairs in a row have a longer answer.
     """
-    too_long = 0
+    tokens, too_long = lesson.answer_tokens, 0
     for asked in pairs:
         if all(len(chat.encode(answer)) <= tokens for answer in (asked.pair.first, asked.pair.second)):
             too_long = 0
@@ -107,7 +107,7 @@ def unread_pairs(chat: ChatFormat, universe: Universe, settings: RewardConfig, s
     lesson, prompts = settings.parametric.lessons[-1], universe.held_out or universe.training
     plain = replace(settings.parametric, contraries=True, paraphrased=0.0, together=0.0)
     pairs = lesson_pairs(universe.unread, prompts, lesson, plain, seed, METRICS, "unread")
-    for found in short_pairs(chat, pairs, lesson.answer_tokens):
+    for found in short_pairs(chat, pairs, lesson):
         yield replace(found, asked=found.asked[:2])
 
 

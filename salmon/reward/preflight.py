@@ -14,7 +14,7 @@ def _model_trains(cfg: Config, shared: SharedModel) -> None:
     """An adapter below the head can be trained, on as many layers as it is to have."""
     if problems := problems_of(shared, Needs(layers=cfg.reward.layers)):
         raise SalmonError(problems[0])
-    try_scoring(shared, cfg.reward.head, cfg.reward.layers)
+    try_scoring(shared, cfg.reward.head, cfg.reward.layers, cfg.reward.first_layer)
 
 
 def _principles_fit(cfg: Config, shared: SharedModel) -> None:

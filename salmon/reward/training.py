@@ -50,7 +50,7 @@ def new_reward_adapter(shared: SharedModel, settings: RewardConfig, seed: int) -
     if settings.start is not None:
         head = load_initial_scalar_model(shared, ADAPTER, settings.start, settings.head, settings.layers)
         return RewardAdapter(shared, head)
-    shared.add_adapter(ADAPTER, seed, settings.layers)
+    shared.add_adapter(ADAPTER, seed, settings.layers, settings.first_layer)
     return RewardAdapter(shared, new_head(shared, settings.head, seed, settings.layers))
 
 

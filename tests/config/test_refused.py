@@ -404,6 +404,10 @@ RULES: list[tuple[Given, str]] = [
         )
     ),
     (
+        {"reward.layers": 6, "reward.first_layer": 6},
+        "reward.first_layer=6 must be below reward.layers=6: no layer is left for the adapter",
+    ),
+    (
         {
             "reward.parametric.lessons": [LessonSettings(**(LESSON | {"answer_tokens": 65}))],
             "reward.pretrain.max_response_tokens": 64,

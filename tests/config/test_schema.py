@@ -259,7 +259,7 @@ def test_numbers_have_these_limits() -> None:
             "PromptsConfig": ["min_tokens"],
             "FilterSettings": ["min_answer_chars", "max_prompt_overlap_chars"],
             "SupervisedSettings": ["epochs"],
-            "RewardConfig": ["consistency"],
+            "RewardConfig": ["first_layer", "consistency"],
             "ParametricSettings": ["split_seed"],
             "PrincipleSamplingSettings": ["per_prompt"],
             "TrackingConfig": ["sample_rows"],

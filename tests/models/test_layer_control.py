@@ -45,6 +45,32 @@ def scores(shared: SharedModel, folder: Path) -> torch.Tensor:
         return score_forward(shared, head, INPUTS)
 
 
+def test_an_adapter_that_begins_higher_leaves_the_layers_below_as_they_are(tiny: SharedModel, randomise) -> None:
+    """Whatever other adapters are there: the first layer gives the base's state, and only later layers learn."""
+    tiny.add_adapter("other", 0)
+    tiny.add_adapter("reward", 1, layers=None, first_layer=1)
+    for seed, name in enumerate(("other", "reward")):
+        randomise(tiny, name, seed)
+    head = ScalarHead(tiny.hidden_size, 3)
+    states = {}
+    for name in (None, "reward", "other"):
+        with torch.no_grad(), tiny.using(name):
+            states[name] = tiny.model(IDS, output_hidden_states=True).hidden_states
+    below, above = ([states[name][layer] for name in (None, "reward", "other")] for layer in (1, -1))
+    assert torch.equal(below[0], below[1]) and not torch.allclose(below[0], below[2])
+    assert not torch.allclose(above[0], above[1])
+    with tiny.using("reward"):
+        score_forward(tiny, head, INPUTS).sum().backward()
+    learning = {name for name, p in tiny.model.named_parameters() if p.grad is not None and p.grad.abs().sum() > 0}
+    assert learning == set(tiny.parameters_of("reward")) and not any(".layers.0." in name for name in learning)
+
+
+def test_an_adapter_with_no_layer_left_is_refused(tiny: SharedModel) -> None:
+    number = tiny.model.config.num_hidden_layers
+    with pytest.raises(SalmonError, match=rf"reward.first_layer={number}: the model has {number} layers"):
+        tiny.add_adapter("reward", 1, layers=None, first_layer=number)
+
+
 def test_the_tiny_base_has_more_layers(tiny: SharedModel) -> None:
     assert tiny.model.config.num_hidden_layers == len(tiny.model.get_decoder().layers) >= 2
 

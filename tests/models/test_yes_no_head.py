@@ -61,8 +61,8 @@ def test_a_score_is_the_log_odds_of_the_next_token(
 
 
 def test_its_gradient_reaches_the_adapter_and_it_has_no_weights(tiny: SharedModel) -> None:
-    try_scoring(tiny, YES_NO, None)
-    try_scoring(tiny, YES_NO, 1)
+    try_scoring(tiny, YES_NO, None, 0)
+    try_scoring(tiny, YES_NO, 1, 0)
     assert list(new_head(tiny, YES_NO, 0, None).parameters()) == []
 
 

@@ -83,10 +83,10 @@ def phase_runs(cfg: Config, shared: SharedModel, base: Base, work: Workload) -> 
 
         return run
 
-    def fresh(*adapters: str, layers: int | None = None) -> None:
+    def fresh(*adapters: str, layers: int | None = None, first_layer: int = 0) -> None:
         shared.clear()
         for seed, name in enumerate(adapters):
-            shared.add_adapter(name, seed, layers if name in (VALUE, REWARD) else None)
+            shared.add_adapter(name, seed, *((layers, first_layer) if name in (VALUE, REWARD) else ()))
 
     def trained(trainer: Trainer, loss: Callable[[], torch.Tensor], adapter: str) -> Run:
         def run() -> None:
@@ -134,7 +134,7 @@ def phase_runs(cfg: Config, shared: SharedModel, base: Base, work: Workload) -> 
         return tokens.rows(count, length)
 
     def reward() -> Run:
-        fresh(REWARD, layers=cfg.reward.layers)
+        fresh(REWARD, layers=cfg.reward.layers, first_layer=cfg.reward.first_layer)
         head = ScalarHead(shared.hidden_size, 0, cfg.reward.layers).to(shared.device)
         batch = inputs(2 * cfg.reward.train.micro_batch_size, work.reward_input)
         trainer = Trainer(shared.parameters_of(REWARD) | dict(head.named_parameters()), cfg.reward.train.optim)

@@ -65,11 +65,11 @@ def test_open_bases_have_the_parameters_that_their_pages_say(path: str, count: i
     assert shape_of(path, None).parameters == count
 
 
-@pytest.mark.parametrize("layers", [None, 1])
-def test_adapters_have_the_parameters_that_peft_makes(tiny, layers: int | None) -> None:
-    tiny.add_adapter("one", 0, layers)
+@pytest.mark.parametrize(("layers", "first"), [(None, 0), (1, 0), (None, 1)])
+def test_adapters_have_the_parameters_that_peft_makes(tiny, layers: int | None, first: int) -> None:
+    tiny.add_adapter("one", 0, layers, first)
     counted = sum(p.numel() for p in tiny.parameters_of("one").values())
-    assert shape_of("random:tiny", None).adapter_parameters(tiny.lora.r, layers) == counted
+    assert shape_of("random:tiny", None).adapter_parameters(tiny.lora.r, layers, first) == counted
 
 
 def test_a_folder_needs_its_config_json_only(tmp_path: Path) -> None:

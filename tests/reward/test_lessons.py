@@ -58,12 +58,12 @@ def asked_pairs(*lengths: tuple[int, int]):
 
 def test_pairs_with_an_answer_that_would_be_cut_are_drawn_again(tiny):
     pairs = asked_pairs((8, 3), (9, 3), (3, 9), (3, 8))
-    assert list(short_pairs(tiny.chat, pairs, 8)) == [pairs[0], pairs[3]]
+    assert list(short_pairs(tiny.chat, pairs, lesson(answer_tokens=8))) == [pairs[0], pairs[3]]
 
 
 def test_a_lesson_whose_answers_are_all_too_long_is_refused(tiny):
     with pytest.raises(SalmonError, match=r"500 pairs in a row have an answer of more than 8 tokens. Raise answer_tok"):
-        list(short_pairs(tiny.chat, asked_pairs(*[(9, 3)] * 501), 8))
+        list(short_pairs(tiny.chat, asked_pairs(*[(9, 3)] * 501), lesson(answer_tokens=8)))
 
 
 def test_no_answer_of_a_lesson_is_cut(tiny, universe, settings):
