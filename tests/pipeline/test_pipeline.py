@@ -56,6 +56,9 @@ def uninterrupted(tmp_path_factory) -> tuple[Path, str]:
     return folder, salmon(folder)
 
 
+PAGE = ("Headline figures", "Pipeline", "Curves", "Responses to held-out prompts", "Benchmarks", "Settings")
+
+
 def test_the_whole_loop_runs_and_reports(uninterrupted):
     folder, output = uninterrupted
     for stage in (*STAGES, "eval of sft", "eval of ppo"):
@@ -68,6 +71,9 @@ def test_the_whole_loop_runs_and_reports(uninterrupted):
     results = json.loads((job / "results.json").read_text())
     assert results["ppo"]["objective/updates"] == 2
     assert {link.name for link in (job / "artifacts").iterdir()} == {*STAGES, "eval_of_sft", "eval_of_ppo"}
+    page = job / "page.html"
+    assert f"{page}\n" in output
+    assert all(f">{title}</h2>" in page.read_text(encoding="utf-8") for title in PAGE)
 
 
 def test_ppo_updated_the_policy_and_its_metrics_are_complete_and_finite(uninterrupted):

@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hydra import initialize_config_dir
 
+from salmon.config.register import CONF
 from salmon.errors import SalmonError
 from salmon.runtime.store import Store
 from salmon.view.job import settings
@@ -173,6 +175,13 @@ def test_the_real_defaults_compose() -> None:
     defaults = REAL_DEFAULTS()
     assert defaults["name"] == f"{defaults['model']['name']}-{defaults['principles']['name']}"
     assert settings.changed_settings({**defaults, "seed": 5}, defaults) == {"seed": ("5", "0")}
+
+
+def test_the_defaults_compose_within_a_job_of_hydra_too() -> None:
+    alone = REAL_DEFAULTS()
+    REAL_DEFAULTS.cache_clear()
+    with initialize_config_dir(CONF, version_base="1.3"):
+        assert REAL_DEFAULTS() == alone
 
 
 def test_how_to_repeat_it(tmp_path: Path) -> None:

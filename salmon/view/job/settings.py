@@ -2,11 +2,13 @@
 
 import json
 from collections.abc import Iterator, Mapping
+from contextlib import nullcontext
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
 from hydra.errors import HydraException
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -39,8 +41,9 @@ def default_config() -> Mapping[str, Any]:
         SalmonError: this installation's ``conf/`` does not compose.
     """
     register()
+    within_app = GlobalHydra.instance().is_initialized()  # at the end of a job: Hydra has this folder open already
     try:
-        with initialize_config_dir(CONF, version_base="1.3"):
+        with nullcontext() if within_app else initialize_config_dir(CONF, version_base="1.3"):
             composed = OmegaConf.to_container(compose("config"), resolve=True, enum_to_str=True)
     except (HydraException, OmegaConfBaseException) as error:
         raise SalmonError(f"the settings that differ from the defaults: {error}") from error
