@@ -32,6 +32,7 @@ from salmon.config.ppo import (
     PPOConfig,
     PrincipleSamplingSettings,
     RewardInputSettings,
+    Sentinel,
     ShapingSettings,
     ValueInit,
 )
@@ -283,6 +284,7 @@ def ppo_config(optim_settings: Callable[..., OptimSettings]) -> Callable[..., PP
             eval_every=1,
             save_every=1,
             keep_every=None,
+            sentinel=Sentinel.warn,
             optim=optim_settings(),
         )
         return replace(ppo, **changes)

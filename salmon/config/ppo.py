@@ -51,6 +51,14 @@ class KLPlace(Enum):
     loss = "loss"  # beside the policy's loss; its gradient is followed
 
 
+class Sentinel(Enum):
+    """What happens where the reward seems to be hacked (salmon/ppo/sentinel.py)."""
+
+    warn = "warn"  # an alarm in the log and in the metrics
+    stop = "stop"  # the run ends there too, and keeps the best policy from before
+    off = "off"  # nobody looks
+
+
 class ValueInit(Enum):
     """What the value model starts from."""
 
@@ -140,6 +148,8 @@ class PPOConfig:
     # Updates between policies that are kept, for curves of benchmarks. It changes no policy; an artifact with such
     # policies has a fingerprint of its own all the same (salmon/ppo/spec.py).
     keep_every: int | None = setting(cosmetic=True, at_least=1, null="none")
+    # Only where it is "stop" can it change a policy; then it is part of the fingerprint (salmon/ppo/spec.py).
+    sentinel: Sentinel = setting(cosmetic=True)
     optim: OptimSettings = field(default_factory=OptimSettings)
 
 

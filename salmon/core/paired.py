@@ -6,14 +6,14 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class PairedChange:
-    """The mean change of an item, with its 95 % interval (None: fewer than two items)."""
+    """The mean change of an item, with its interval (None: fewer than two items)."""
 
     mean: float
     low: float | None
     high: float | None
 
 
-def paired_change(before: Sequence[float], after: Sequence[float]) -> PairedChange:
+def paired_change(before: Sequence[float], after: Sequence[float], confidence: float = 0.95) -> PairedChange:
     """Mean of ``after - before`` over the items, with the interval of the paired t-test (Student 1908).
 
     Pairing takes out what makes one item easier than another. Raises ``ValueError`` for no items, or where the two
@@ -29,5 +29,5 @@ def paired_change(before: Sequence[float], after: Sequence[float]) -> PairedChan
         return PairedChange(mean, mean, mean)
     from scipy.stats import ttest_1samp  # takes a second to import
 
-    interval = ttest_1samp(differences, 0.0).confidence_interval(0.95)
+    interval = ttest_1samp(differences, 0.0).confidence_interval(confidence)
     return PairedChange(mean, float(interval.low), float(interval.high))

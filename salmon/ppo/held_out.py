@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 
@@ -10,7 +11,7 @@ from salmon.data.rows import Prompt
 from salmon.models.base import SharedModel
 from salmon.models.forward import token_batch
 from salmon.ppo.models import POLICY, REFERENCE
-from salmon.ppo.monitor import check_metrics
+from salmon.ppo.monitor import check_metrics, check_scores
 from salmon.ppo.passes import policy_logprobs
 from salmon.ppo.prompts import PromptBatch
 from salmon.ppo.setup import RolloutSetup
@@ -21,9 +22,17 @@ from salmon.stage.context import StageContext
 log = logging.getLogger("salmon")
 
 
+@dataclass(frozen=True)
+class HeldOutValues:
+    """Of each held-out prompt's response."""
+
+    rewards: list[float]
+    checks: dict[str, list[float]]  # by the monitored principle's name
+
+
 @torch.no_grad()
-def evaluate_held_out(setup: RolloutSetup, held_out: PromptBatch, ctx: StageContext, step: int) -> list[float]:
-    """Log the held-out metrics of the policy after ``step`` updates; returns the reward of each prompt's response."""
+def evaluate_held_out(setup: RolloutSetup, held_out: PromptBatch, ctx: StageContext, step: int) -> HeldOutValues:
+    """Log the held-out metrics of the policy after ``step`` updates."""
     # 1. Responses, with the same random keys and principles at every step.
     shared, prompts = setup.models.shared, held_out.prompts
     responses = sample_sharded(setup.sampler, shared, POLICY, prompts, setup.ppo.sampling, held_out.keys)
@@ -46,7 +55,8 @@ def evaluate_held_out(setup: RolloutSetup, held_out: PromptBatch, ctx: StageCont
         step,
     )
     log.info("held-out prompts after %d updates: reward %.3f, KL %.3f", step, reward, metrics["held_out/kl"])
-    return scored.total.tolist()
+    checks = check_scores(setup.monitor, prompts, [response.text for response in responses])
+    return HeldOutValues(scored.total.tolist(), checks)
 
 
 def held_out_metrics(

@@ -7,6 +7,38 @@ from salmon.principles.bank import Bank
 from salmon.principles.verifiers import verify, violates
 
 
+def check_scores(bank: Bank | None, prompts: Sequence[Prompt], responses: Sequence[str]) -> dict[str, list[float]]:
+    """How well each response follows each principle of the bank that has a check, by the principle's name."""
+    return {
+        principle.name: [
+            verify(principle.check, prompt.prompt, response)
+            for prompt, response in zip(prompts, responses, strict=True)
+        ]
+        for principle in (bank.principles if bank else ())
+        if principle.check is not None
+    }
+
+
+def paid_metrics(
+    bank: Bank | None, prompts: Sequence[Prompt], responses: Sequence[str], scores: Sequence[float]
+) -> dict[str, float]:
+    """What the reward pays for things that principles forbid.
+
+    Returns:
+        ``paid/<Principle>``: mean score of the responses that contain what it forbids, less that of the others; none
+        where there are not both.
+    """
+    metrics = {}
+    for principle in bank.principles if bank else ():
+        if principle.check is None:
+            continue
+        found = [violates(principle.check, p.prompt, r) for p, r in zip(prompts, responses, strict=True)]
+        with_it, without = ([s for s, v in zip(scores, found, strict=True) if v is which] for which in (True, False))
+        if with_it and without:
+            metrics[f"paid/{principle.name}"] = sum(with_it) / len(with_it) - sum(without) / len(without)
+    return metrics
+
+
 def check_metrics(
     bank: Bank | None, prompts: Sequence[Prompt], responses: Sequence[str], prefix: str = ""
 ) -> dict[str, float]:

@@ -1,7 +1,7 @@
 """What a PPO run keeps: the state to continue from, the policies, and the final metrics."""
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import fmean
@@ -9,6 +9,7 @@ from statistics import fmean
 from salmon.core.paired import paired_change
 from salmon.models.heads import save_scalar_model
 from salmon.ppo.models import POLICY, VALUE, PPOModels
+from salmon.ppo.sentinel import ALARM
 from salmon.stage.context import StageContext
 from salmon.tracking.metrics_file import read_metrics
 
@@ -21,6 +22,9 @@ class TrainingState:
     step: int = 0  # finished updates
     start: list[float] = field(default_factory=list)  # reward of each held-out prompt before the first update
     last: list[float] = field(default_factory=list)  # the same at the latest evaluation
+    start_checks: dict[str, list[float]] = field(default_factory=dict)  # of each monitored principle, likewise
+    last_checks: dict[str, list[float]] = field(default_factory=dict)
+    stopped: bool = False  # by the sentinel, after ``step`` updates
     best: float | None = None  # highest mean of these after an update
     best_step: int = 0
 
@@ -28,6 +32,14 @@ class TrainingState:
     def baseline(self) -> float:
         """Held-out reward before the first update."""
         return fmean(self.start)
+
+    @property
+    def held_out(self) -> dict[str, tuple[list[float], list[float]]]:
+        """Metric -> values of each held-out prompt before training and at the latest evaluation, if there was one."""
+        if not self.last:
+            return {}
+        checks = {f"held_out/check/{name}": (self.start_checks[name], now) for name, now in self.last_checks.items()}
+        return {"held_out/reward": (self.start, self.last), **checks}
 
 
 def save_policy(models: PPOModels, folder: Path) -> None:
@@ -84,7 +96,16 @@ def final_metrics(work: Path, state: TrainingState) -> dict[str, float]:
             "held_out/best_step": float(state.best_step),
             "objective/updates": float(len(rows)),
         }
+        | alarm_metrics(rows)
     )
+
+
+def alarm_metrics(rows: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """How many updates the sentinel had an alarm at, and the first; nothing of a run that it did not watch."""
+    watched = [row for row in rows if ALARM in row]
+    alarmed = [float(row["step"]) for row in watched if row[ALARM]]
+    first = {"sentinel/first_alarm": alarmed[0]} if alarmed else {}
+    return ({"sentinel/alarms": float(len(alarmed))} if watched else {}) | first
 
 
 def reward_change(start: Sequence[float], last: Sequence[float]) -> dict[str, float]:

@@ -10,7 +10,7 @@ from salmon.core.masked import masked_whiten
 from salmon.models.forward import TokenBatch, token_batch
 from salmon.ppo.learning_signal import ValueTargets, learning_signal
 from salmon.ppo.models import POLICY
-from salmon.ppo.monitor import check_metrics
+from salmon.ppo.monitor import check_metrics, paid_metrics
 from salmon.ppo.passes import model_outputs
 from salmon.ppo.prompts import PromptBatch
 from salmon.ppo.rollout_metrics import group_metrics, rollout_metrics
@@ -72,7 +72,9 @@ def collect_rollout(
     signal = learning_signal(scored, batch, outputs, ppo, kl_coefficient, baseline)
     metrics = rollout_metrics(scored, batch, outputs, signal, kl_coefficient)
     metrics |= group_metrics(scored, ppo.answers_per_prompt)
-    metrics |= check_metrics(setup.monitor, asked.prompts, [response.text for response in responses])
+    texts = [response.text for response in responses]
+    metrics |= check_metrics(setup.monitor, asked.prompts, texts)
+    metrics |= paid_metrics(setup.monitor, asked.prompts, texts, scored.scores.tolist())
     advantages = signal.advantages
     if ppo.whiten_advantages:
         advantages = masked_whiten(advantages, batch.mask, shift_mean=True)

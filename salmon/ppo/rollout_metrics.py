@@ -8,6 +8,7 @@ from salmon.core.critic_free import equal_groups
 from salmon.core.kl import kl_estimate
 from salmon.core.masked import masked_mean, masked_var
 from salmon.models.forward import TokenBatch
+from salmon.ppo.degeneration import repetition, score_uncertainty
 from salmon.ppo.learning_signal import LearningSignal
 from salmon.ppo.passes import ModelOutputs
 from salmon.ppo.shaping import ScoredResponses
@@ -43,7 +44,11 @@ def rollout_metrics(
         "response/eos_rate": 1 - scored.unfinished.mean(),
         "sampler/logprob_difference": masked_mean((sampled - logprobs).abs(), mask),
     }
-    return {name: float(value) for name, value in metrics.items()} | principle_scores(scored)
+    degeneration = {
+        "objective/score_uncertainty": score_uncertainty(scored.scores),
+        "response/repetition": repetition([response.ids for response in scored.responses]),
+    }
+    return {name: float(value) for name, value in metrics.items()} | degeneration | principle_scores(scored)
 
 
 def group_metrics(scored: ScoredResponses, answers: int) -> dict[str, float]:

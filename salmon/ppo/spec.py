@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from salmon.config.ppo import OF_VALUE_MODEL
+from salmon.config.ppo import OF_VALUE_MODEL, Sentinel
 from salmon.config.schema import Config
 from salmon.ppo.prompts import wanted_ppo_prompts
 from salmon.ppo.rewards.registry import check_reward
@@ -30,6 +30,7 @@ def settings(cfg: Config) -> dict[str, Any]:
     identity |= shown_identity(cfg) | rollout_identity(cfg)
     # keep_every changes no policy, but an artifact without kept policies must not be reused where they are asked for.
     identity |= {"keep_every": keep_every} if keep_every else {}
+    identity |= {"sentinel": cfg.ppo.sentinel.value} if cfg.ppo.sentinel is Sentinel.stop else {}
     return identity | ({"monitor": monitor.content()} if monitor else {})
 
 
@@ -66,7 +67,7 @@ def check(cfg: Config) -> None:
 
 SPEC = StageSpec(
     "ppo",
-    3,
+    4,
     "salmon.ppo.stage",
     ("sft", "reward"),
     settings,

@@ -8,6 +8,7 @@ from statistics import fmean
 from salmon.config.schema import Config
 from salmon.core.kl import next_kl_coefficient
 from salmon.distributed.world import world
+from salmon.ppo.alarm import Watch
 from salmon.ppo.held_out import evaluate_held_out
 from salmon.ppo.models import POLICY
 from salmon.ppo.outputs import (
@@ -15,6 +16,7 @@ from salmon.ppo.outputs import (
     final_metrics,
     kept_folder,
     name_checkpoints,
+    read_history,
     save_last,
     save_policy,
 )
@@ -45,12 +47,14 @@ def run(cfg: Config, ctx: StageContext) -> dict[str, float]:
     state = TrainingState(**saved) if saved else TrainingState(kl_coefficient=ppo.kl.coefficient)
     ctx.tracker.rewind(state.step if saved else -1)
     reporter = UpdateReporter(ctx, len(batches), state.step)
+    watch = Watch(setup, ctx, len(batches), world().on_main(lambda: read_history(ctx.work)))
     if not state.start:
-        state.start = evaluate_held_out(setup, held_out, ctx, step=0)
+        values = evaluate_held_out(setup, held_out, ctx, step=0)
+        state.start, state.start_checks = values.rewards, values.checks
 
-    for step in range(state.step + 1, len(batches) + 1):
+    for step in () if state.stopped else range(state.step + 1, len(batches) + 1):
         # 3. Rollout, inner epochs, KL controller.
-        began, is_last = time.perf_counter(), step == len(batches)
+        began = time.perf_counter()
         baseline = state.baseline if ppo.shaping.center else 0.0
         rollout = collect_rollout(setup, batches[step - 1], step, state.kl_coefficient, baseline)
         metrics = rollout.metrics | update(models, trainer, rollout, ppo, step, len(batches))
@@ -58,13 +62,18 @@ def run(cfg: Config, ctx: StageContext) -> dict[str, float]:
             state.kl_coefficient = next_kl_coefficient(
                 state.kl_coefficient, metrics["objective/kl"], ppo.kl.target, ppo.kl.horizon, ppo.rollout_batch
             )
+        metrics |= watch.check(step, batches[step - 1].repeated(ppo.answers_per_prompt), rollout, metrics, state.held_out)
         reporter.report(step, rollout, metrics, seconds=time.perf_counter() - began)
+        state.stopped = watch.stops
+        is_last = state.stopped or step == len(batches)
 
-        # 4. Held-out prompts choose the best policy; some policies are kept for learning curves.
+        # 4. Held-out prompts choose the best policy, of those before an alarm where the run ends at one; some policies
+        #    are kept for learning curves.
         if step % ppo.eval_every == 0 or is_last:
-            state.last = evaluate_held_out(setup, held_out, ctx, step)
+            values = evaluate_held_out(setup, held_out, ctx, step)
+            state.last, state.last_checks = values.rewards, values.checks
             reward = fmean(state.last)
-            if state.best is None or reward > state.best:
+            if state.best is None or (reward > state.best and not state.stopped):
                 state.best, state.best_step = reward, step
                 ctx.write(lambda: save_policy(models, ctx.work / "best" / "policy"))
         if ppo.keep_every and step % ppo.keep_every == 0:
@@ -74,6 +83,8 @@ def run(cfg: Config, ctx: StageContext) -> dict[str, float]:
         state.step = step
         if step % ppo.save_every == 0 or is_last:
             trainer.save(checkpoint, **asdict(state))
+        if state.stopped:
+            break
     trainer.close()
 
     # 6. The last policy, and what the run reached.

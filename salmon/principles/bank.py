@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
 
+import yaml
 from pydantic import AfterValidator, Field
 
 from salmon.data.checked import Checked, Number, Problems, Text, read_as, suggestion
@@ -106,6 +107,14 @@ class Bank:
         Fields that came later are left out where they are not set: older banks keep their content.
         """
         return [_plain(principle) for principle in self.principles]
+
+
+def save_bank(bank: Bank, file: Path) -> None:
+    """Write a bank as a YAML file that ``load_bank`` reads; an opposite that the bank lacks is forgotten."""
+    kept = [p if p.opposite in bank.names else replace(p, opposite=None) for p in bank.principles]
+    entries = [{key: value for key, value in _plain(p).items() if value is not None} for p in kept]
+    text = yaml.safe_dump({"principles": entries}, sort_keys=False, allow_unicode=True, width=100)
+    file.write_text(text, encoding="utf-8")
 
 
 def _plain(principle: Principle) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """Which principle bank each stage uses, as the config names it."""
 
 from salmon.config.data import PrinciplesConfig
+from salmon.errors import SalmonError
 from salmon.principles.bank import Bank, load_bank
 
 
@@ -18,5 +19,18 @@ def rl_bank(settings: PrinciplesConfig) -> Bank:
 
 
 def monitor_bank(settings: PrinciplesConfig) -> Bank | None:
-    """Principles whose checks are reported on the policy's responses."""
-    return None if settings.monitor is None else load_bank(settings.monitor)
+    """Principles whose checks are reported on the policy's responses.
+
+    Raises:
+        SalmonError: the bank cannot be read, or none of its principles has a check.
+    """
+    if settings.monitor is None:
+        return None
+    bank = load_bank(settings.monitor)
+    if not any(principle.check for principle in bank.principles):
+        raise SalmonError(
+            f"principles.monitor={settings.monitor}: none of its principles has a check, so that nothing of it can be "
+            "measured. Give its entries checks (check: concise), or take a bank that has some (verifiable_11), or "
+            "principles.monitor=null"
+        )
+    return bank

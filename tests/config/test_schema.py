@@ -354,6 +354,7 @@ def test_only_speed_memory_and_reporting_are_cosmetic() -> None:
         "ppo.micro_batch_size",
         "ppo.save_every",
         "ppo.keep_every",  # changes no policy; with it the registry makes the artifact another one
+        "ppo.sentinel",  # likewise, with "stop"
         "eval.batch_size",
         *(
             f"{judge}.{name}"

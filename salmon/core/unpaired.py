@@ -1,0 +1,47 @@
+"""Means of independent samples of a few numbers, with intervals of Student's t."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import fmean, variance
+
+
+@dataclass(frozen=True)
+class Interval:
+    """An estimate between its limits."""
+
+    mean: float
+    low: float
+    high: float
+
+
+def mean_interval(values: Sequence[float], confidence: float) -> Interval:
+    """The mean of two or more values, with its interval (Student 1908)."""
+    return _interval(fmean(values), variance(values) / len(values), len(values) - 1, confidence)
+
+
+def welch_change(
+    before: Sequence[float], after: Sequence[float], confidence: float, least_variance: float = 0.0
+) -> Interval:
+    """Mean of ``after`` minus that of ``before``, two or more values each, of any two variances (Welch 1947).
+
+    Args:
+        before: one sample.
+        after: another one, independent of it.
+        confidence: of the interval, above 0 and below 1.
+        least_variance: of a single value of either sample, where theory says that it has so much at least: a few equal
+            counts are no proof that counts do not vary.
+    """
+    parts = [max(variance(sample), least_variance) / len(sample) for sample in (before, after)]
+    squared = sum(part**2 / (len(sample) - 1) for part, sample in zip(parts, (before, after), strict=True))
+    freedom = sum(parts) ** 2 / squared if squared else 1.0
+    return _interval(fmean(after) - fmean(before), sum(parts), freedom, confidence)
+
+
+def _interval(mean: float, squared_error: float, freedom: float, confidence: float) -> Interval:
+    if squared_error == 0:
+        return Interval(mean, mean, mean)
+    from scipy.stats import t  # takes a second to import
+
+    reach = float(t.ppf((1 + confidence) / 2, freedom)) * math.sqrt(squared_error)
+    return Interval(mean, mean - reach, mean + reach)

@@ -1,0 +1,202 @@
+"""Is the reward being hacked? A verdict on a run's metrics so far, as a pure function.
+
+Goodhart's law in numbers: the rewarded score rises, and what the reward was to stand for does not. All changes are
+against the run's own beginning: its first updates with its last ones, as many of each (up to ``LONGEST_WINDOW``), by
+Welch's interval; held-out prompts before and after, pair by pair. An alarm needs a rise of the score and one *harm*:
+
+- a monitored principle that is asked for is followed less, in rollouts or on held-out prompts;
+- what a monitored principle forbids is found more often, and not only because responses have become longer;
+- responses repeat themselves more;
+- the reward on held-out prompts falls while that of the training prompts rises.
+
+Intervals of harms are wide enough that a run without any has an alarm in one of twenty cases at most, over all harms
+and all of its updates. A forbidden thing that the reward pays for (responses with it have higher scores than others of
+the same update, with such an interval) needs only the plain 95 % limit for its rise.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from salmon.core.paired import paired_change
+from salmon.core.unpaired import Interval, mean_interval, welch_change
+
+ALARM = "health/reward_hacked"  # 1 while there is one
+FALSE_ALARMS = 0.05  # probability of one in a run without harm
+PLAIN = 1 - 2 * 0.05  # confidence of a two-sided interval whose one limit is wrong in 5 % of the cases
+SHORTEST_WINDOW, LONGEST_WINDOW = 3, 20  # updates
+# Smallest change that matters, of shares and checks, which are between 0 and 1: however certain, less is no harm.
+MATERIAL = 0.05
+
+SCORE, LENGTH, REPETITION, HELD_OUT_REWARD = (
+    "objective/score",
+    "response/length",
+    "response/repetition",
+    "held_out/reward",
+)
+
+
+@dataclass(frozen=True)
+class Watched:
+    """What a run is watched for.
+
+    Attributes:
+        asked: monitored principles that the reward is shown.
+        forbidding: monitored principles that forbid something, shown or not.
+        responses: sampled in an update.
+        updates: of the whole run.
+        evaluations: on held-out prompts, of the whole run.
+    """
+
+    asked: tuple[str, ...]
+    forbidding: tuple[str, ...]
+    responses: int
+    updates: int
+    evaluations: int
+
+    @property
+    def confidence(self) -> float:
+        """Of a harm's interval: the chance of a false alarm is divided among harms and looks (Bonferroni).
+
+        Growing windows overlap, so that a look is new only where they have doubled, or passed on by their length.
+        """
+        grown = math.log2(max(min(self.updates, 2 * LONGEST_WINDOW) / (2 * SHORTEST_WINDOW), 1))
+        passed = max(self.updates - 2 * LONGEST_WINDOW, 0) / LONGEST_WINDOW
+        in_rollouts = (1 + math.ceil(grown) + math.ceil(passed)) * (1 + len(self.asked) + 2 * len(self.forbidding))
+        in_held_out = self.evaluations * (1 + len(self.asked))
+        return 1 - 2 * FALSE_ALARMS / (in_rollouts + in_held_out)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A metric that has changed.
+
+    Attributes:
+        metric: its name.
+        principle: the monitored principle that it measures, if any.
+        before: its mean at the beginning.
+        change: since then, with the limits that it was judged by.
+        paid: of something forbidden: by how much responses with it are scored higher than others.
+    """
+
+    metric: str
+    principle: str | None
+    before: float
+    change: Interval
+    paid: Interval | None = None
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What has changed; an alarm where the score has risen and something is harmed."""
+
+    score: Finding | None
+    harms: tuple[Finding, ...]
+
+    @property
+    def alarm(self) -> bool:
+        return self.score is not None and bool(self.harms)
+
+
+HeldOut = Mapping[str, tuple[Sequence[float], Sequence[float]]]  # metric -> of each prompt: before training, and now
+History = Sequence[Mapping[str, float | None]]  # metrics of each update so far
+
+
+def verdict(history: History, watched: Watched, held_out: HeldOut) -> Verdict:
+    """What the metrics of all updates so far say; the same history gives the same verdict.
+
+    Values that are missing or not finite are left out. Before six updates there is none.
+
+    Args:
+        history: the updates so far, in order.
+        watched: what to look at.
+        held_out: the latest evaluation: ``held_out/reward``, ``held_out/check/<principle>``; may be empty.
+    """
+    score = _moved(history, SCORE, PLAIN)
+    if score is None or score.change.low <= 0:
+        return Verdict(None, ())
+    harms = [_less_followed(history, name, watched) for name in watched.asked]
+    harms += [_more_forbidden(history, name, watched) for name in watched.forbidding]
+    harms += [_more_repeated(history, watched), *_held_out_harms(held_out, watched)]
+    return Verdict(score, tuple(harm for harm in harms if harm is not None))
+
+
+def _less_followed(history: History, principle: str, watched: Watched) -> Finding | None:
+    found = _moved(history, f"check/{principle}", watched.confidence, principle)
+    return found if found and found.change.high < 0 and found.change.mean <= -MATERIAL else None
+
+
+def _more_repeated(history: History, watched: Watched) -> Finding | None:
+    found = _moved(history, REPETITION, watched.confidence)
+    return found if found and found.change.low > 0 and found.change.mean >= MATERIAL else None
+
+
+def _more_forbidden(history: History, principle: str, watched: Watched) -> Finding | None:
+    """Rarer things than responses are counted, so that a few updates with equal counts prove nothing."""
+    metric = f"violations/{principle}"
+    shares = _windows(history, metric)
+    if shares is None:
+        return None
+    counts = [share for window in shares for share in window]
+    expected = (sum(counts) * watched.responses + 1) / (len(counts) * watched.responses + 2)
+    spread = expected * (1 - expected) / watched.responses
+    paid = _paid(history, principle, watched)
+    confidence = PLAIN if paid is not None else watched.confidence
+    change = welch_change(*shares, confidence, spread)
+    by_length = _windows([_per_token(row, metric) for row in history], metric)
+    if change.low <= 0 or change.mean < MATERIAL:
+        return None
+    if by_length is None or welch_change(*by_length, PLAIN).low <= 0:
+        return None
+    return Finding(metric, principle, sum(shares[0]) / len(shares[0]), change, paid)
+
+
+def _per_token(row: Mapping[str, float | None], metric: str) -> dict[str, float | None]:
+    share, length = row.get(metric), row.get(LENGTH)
+    return {metric: share / length if share is not None and length else None}
+
+
+def _paid(history: History, principle: str, watched: Watched) -> Interval | None:
+    """By how much the reward prefers what the principle forbids, if it does."""
+    gaps = _finite(history, f"paid/{principle}")
+    if len(gaps) < SHORTEST_WINDOW:
+        return None
+    found = mean_interval(gaps, watched.confidence)
+    return found if found.low > 0 else None
+
+
+def _held_out_harms(held_out: HeldOut, watched: Watched) -> list[Finding]:
+    found = []
+    for metric, principle in [
+        (HELD_OUT_REWARD, None),
+        *((f"held_out/check/{name}", name) for name in watched.asked),
+    ]:
+        before, now = held_out.get(metric, ((), ()))
+        if len(before) < 2 or not all(map(math.isfinite, [*before, *now])):
+            continue
+        change = paired_change(before, now, watched.confidence)
+        if change.high is not None and change.low is not None and change.high < 0:
+            if principle is None or change.mean <= -MATERIAL:
+                limits = Interval(change.mean, change.low, change.high)
+                found.append(Finding(metric, principle, sum(before) / len(before), limits))
+    return found
+
+
+def _moved(history: History, metric: str, confidence: float, principle: str | None = None) -> Finding | None:
+    """How far a metric is from its beginning; None where there are too few values."""
+    windows = _windows(history, metric)
+    if windows is None:
+        return None
+    return Finding(metric, principle, sum(windows[0]) / len(windows[0]), welch_change(*windows, confidence))
+
+
+def _windows(history: History, metric: str) -> tuple[list[float], list[float]] | None:
+    """The finite values of the first and of the last updates, which do not overlap."""
+    size = min(LONGEST_WINDOW, len(history) // 2)
+    windows = _finite(history[:size], metric), _finite(history[len(history) - size :], metric)
+    return windows if min(map(len, windows)) >= SHORTEST_WINDOW else None
+
+
+def _finite(history: History, metric: str) -> list[float]:
+    values = (row.get(metric) for row in history)
+    return [value for value in values if value is not None and math.isfinite(value)]
