@@ -351,6 +351,7 @@ def test_library_code_logs() -> None:
         "eval/__main__.py",
         "eval/tables/__main__.py",
         "eval/curves/__main__.py",
+        "sweeps/alarms.py",
         "sweeps/compare.py",
         "sweeps/status.py",
     }

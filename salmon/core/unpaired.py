@@ -15,7 +15,7 @@ class Interval:
     high: float
 
 
-def mean_interval(values: Sequence[float], confidence: float) -> Interval:
+def interval_of_mean(values: Sequence[float], confidence: float) -> Interval:
     """The mean of two or more values, with its interval (Student 1908)."""
     return _interval(fmean(values), variance(values) / len(values), len(values) - 1, confidence)
 

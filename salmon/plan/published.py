@@ -5,7 +5,7 @@ Only what decides shape and lengths is listed, so that a plan needs neither netw
 
 from typing import Any
 
-Published = dict[str, Any]  # keys as in config.json
+PublishedConfig = dict[str, Any]  # keys as in config.json
 
 
 def _config(
@@ -20,7 +20,7 @@ def _config(
     rope_theta: float,
     tied: bool = False,
     **others: Any,
-) -> Published:
+) -> PublishedConfig:
     return {
         "model_type": model_type,
         "vocab_size": vocab,
@@ -47,7 +47,7 @@ _LLAMA_3_1 = {  # long rotary periods are stretched, short ones are not
 }
 _QWEN_3 = {"head_dim": 128}  # not hidden_size / num_attention_heads
 
-KNOWN: dict[str, Published] = {
+KNOWN: dict[str, PublishedConfig] = {
     "meta-llama/Llama-2-7b-hf": _config("llama", 32000, 4096, 11008, 32, 32, 32, 4096, 1e4),
     "meta-llama/Llama-2-13b-hf": _config("llama", 32000, 5120, 13824, 40, 40, 40, 4096, 1e4),
     "meta-llama/Llama-2-70b-hf": _config("llama", 32000, 8192, 28672, 80, 64, 8, 4096, 1e4),

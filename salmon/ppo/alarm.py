@@ -9,7 +9,7 @@ from salmon.ppo.degeneration import repetition
 from salmon.ppo.principle_choice import PrincipleChoice
 from salmon.ppo.prompts import PromptBatch
 from salmon.ppo.rollout import Rollout
-from salmon.ppo.sentinel import ALARM, REPETITION, SCORE, Finding, HeldOut, Verdict, Watched, verdict
+from salmon.ppo.sentinel import ALARM, REPETITION, SCORE, Drift, HackVerdict, HeldOut, Watched, hack_verdict
 from salmon.ppo.setup import RolloutSetup
 from salmon.principles.bank import Bank, Principle, save_bank
 from salmon.principles.verifiers import verify, violates
@@ -73,7 +73,7 @@ class Watch:
             prompts: of the rollout.
             rollout: its responses and scores.
             metrics: of the update.
-            held_out: the latest evaluation, see ``verdict``.
+            held_out: the latest evaluation, see ``hack_verdict``.
 
         Returns:
             ``health/reward_hacked``; nothing where the sentinel is off.
@@ -81,7 +81,7 @@ class Watch:
         if not self.on:
             return {}
         self._history.append(dict(metrics))
-        found = verdict(self._history, self._watched, held_out)
+        found = hack_verdict(self._history, self._watched, held_out)
         if found.alarm and not self._alarmed:
             self._tell(step, found, prompts, rollout)
         self._alarmed = found.alarm
@@ -92,7 +92,7 @@ class Watch:
         """Whether the run is to end now."""
         return self._alarmed and self._setup.ppo.sentinel is Sentinel.stop
 
-    def _tell(self, step: int, found: Verdict, prompts: PromptBatch, rollout: Rollout) -> None:
+    def _tell(self, step: int, found: HackVerdict, prompts: PromptBatch, rollout: Rollout) -> None:
         names = {harm.principle for harm in found.harms}
         monitored = self._setup.monitor.principles if self._setup.monitor else ()
         broken = [principle for principle in monitored if principle.name in names]
@@ -108,7 +108,7 @@ class Watch:
 
 def message(
     step: int,
-    found: Verdict,
+    found: HackVerdict,
     history: Sequence[Mapping[str, float]],
     rows: Sequence[Sequence[object]],
     proposed: Sequence[Principle],
@@ -134,7 +134,7 @@ def message(
     )
 
 
-def _words(finding: Finding) -> str:
+def _words(finding: Drift) -> str:
     change = finding.change
     text = (
         f"{finding.metric} {finding.before:.3g} -> {finding.before + change.mean:.3g} "
@@ -146,7 +146,7 @@ def _words(finding: Finding) -> str:
 
 
 def samples(
-    found: Verdict, broken: Sequence[Principle], prompts: PromptBatch, rollout: Rollout
+    found: HackVerdict, broken: Sequence[Principle], prompts: PromptBatch, rollout: Rollout
 ) -> list[tuple[str, str, str, float]]:
     """Responses of the update that show the harm, the best rewarded first: reason, prompt, response, score."""
     responses, scores = rollout.scored.responses, rollout.scored.scores.tolist()

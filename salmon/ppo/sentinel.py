@@ -19,7 +19,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from salmon.core.paired import paired_change
-from salmon.core.unpaired import Interval, mean_interval, welch_change
+from salmon.core.unpaired import Interval, interval_of_mean, welch_change
 
 ALARM = "health/reward_hacked"  # 1 while there is one
 FALSE_ALARMS = 0.05  # probability of one in a run without harm
@@ -68,7 +68,7 @@ class Watched:
 
 
 @dataclass(frozen=True)
-class Finding:
+class Drift:
     """A metric that has changed.
 
     Attributes:
@@ -87,11 +87,11 @@ class Finding:
 
 
 @dataclass(frozen=True)
-class Verdict:
+class HackVerdict:
     """What has changed; an alarm where the score has risen and something is harmed."""
 
-    score: Finding | None
-    harms: tuple[Finding, ...]
+    score: Drift | None
+    harms: tuple[Drift, ...]
 
     @property
     def alarm(self) -> bool:
@@ -102,7 +102,7 @@ HeldOut = Mapping[str, tuple[Sequence[float], Sequence[float]]]  # metric -> of 
 History = Sequence[Mapping[str, float | None]]  # metrics of each update so far
 
 
-def verdict(history: History, watched: Watched, held_out: HeldOut) -> Verdict:
+def hack_verdict(history: History, watched: Watched, held_out: HeldOut) -> HackVerdict:
     """What the metrics of all updates so far say; the same history gives the same verdict.
 
     Values that are missing or not finite are left out. Before six updates there is none.
@@ -114,24 +114,24 @@ def verdict(history: History, watched: Watched, held_out: HeldOut) -> Verdict:
     """
     score = _moved(history, SCORE, PLAIN)
     if score is None or score.change.low <= 0:
-        return Verdict(None, ())
+        return HackVerdict(None, ())
     harms = [_less_followed(history, name, watched) for name in watched.asked]
     harms += [_more_forbidden(history, name, watched) for name in watched.forbidding]
     harms += [_more_repeated(history, watched), *_held_out_harms(held_out, watched)]
-    return Verdict(score, tuple(harm for harm in harms if harm is not None))
+    return HackVerdict(score, tuple(harm for harm in harms if harm is not None))
 
 
-def _less_followed(history: History, principle: str, watched: Watched) -> Finding | None:
+def _less_followed(history: History, principle: str, watched: Watched) -> Drift | None:
     found = _moved(history, f"check/{principle}", watched.confidence, principle)
     return found if found and found.change.high < 0 and found.change.mean <= -MATERIAL else None
 
 
-def _more_repeated(history: History, watched: Watched) -> Finding | None:
+def _more_repeated(history: History, watched: Watched) -> Drift | None:
     found = _moved(history, REPETITION, watched.confidence)
     return found if found and found.change.low > 0 and found.change.mean >= MATERIAL else None
 
 
-def _more_forbidden(history: History, principle: str, watched: Watched) -> Finding | None:
+def _more_forbidden(history: History, principle: str, watched: Watched) -> Drift | None:
     """Rarer things than responses are counted, so that a few updates with equal counts prove nothing."""
     metric = f"violations/{principle}"
     shares = _windows(history, metric)
@@ -148,7 +148,7 @@ def _more_forbidden(history: History, principle: str, watched: Watched) -> Findi
         return None
     if by_length is None or welch_change(*by_length, PLAIN).low <= 0:
         return None
-    return Finding(metric, principle, sum(shares[0]) / len(shares[0]), change, paid)
+    return Drift(metric, principle, sum(shares[0]) / len(shares[0]), change, paid)
 
 
 def _per_token(row: Mapping[str, float | None], metric: str) -> dict[str, float | None]:
@@ -161,11 +161,11 @@ def _paid(history: History, principle: str, watched: Watched) -> Interval | None
     gaps = _finite(history, f"paid/{principle}")
     if len(gaps) < SHORTEST_WINDOW:
         return None
-    found = mean_interval(gaps, watched.confidence)
+    found = interval_of_mean(gaps, watched.confidence)
     return found if found.low > 0 else None
 
 
-def _held_out_harms(held_out: HeldOut, watched: Watched) -> list[Finding]:
+def _held_out_harms(held_out: HeldOut, watched: Watched) -> list[Drift]:
     found = []
     for metric, principle in [
         (HELD_OUT_REWARD, None),
@@ -178,16 +178,16 @@ def _held_out_harms(held_out: HeldOut, watched: Watched) -> list[Finding]:
         if change.high is not None and change.low is not None and change.high < 0:
             if principle is None or change.mean <= -MATERIAL:
                 limits = Interval(change.mean, change.low, change.high)
-                found.append(Finding(metric, principle, sum(before) / len(before), limits))
+                found.append(Drift(metric, principle, sum(before) / len(before), limits))
     return found
 
 
-def _moved(history: History, metric: str, confidence: float, principle: str | None = None) -> Finding | None:
+def _moved(history: History, metric: str, confidence: float, principle: str | None = None) -> Drift | None:
     """How far a metric is from its beginning; None where there are too few values."""
     windows = _windows(history, metric)
     if windows is None:
         return None
-    return Finding(metric, principle, sum(windows[0]) / len(windows[0]), welch_change(*windows, confidence))
+    return Drift(metric, principle, sum(windows[0]) / len(windows[0]), welch_change(*windows, confidence))
 
 
 def _windows(history: History, metric: str) -> tuple[list[float], list[float]] | None:

@@ -52,7 +52,7 @@ def run(cfg: Config, ctx: StageContext) -> dict[str, float]:
         values = evaluate_held_out(setup, held_out, ctx, step=0)
         state.start, state.start_checks = values.rewards, values.checks
 
-    for step in () if state.stopped else range(state.step + 1, len(batches) + 1):
+    for step in range(state.step + 1, 0 if state.stopped else len(batches) + 1):
         # 3. Rollout, inner epochs, KL controller.
         began = time.perf_counter()
         baseline = state.baseline if ppo.shaping.center else 0.0

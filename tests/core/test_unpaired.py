@@ -5,12 +5,12 @@ import math
 import pytest
 from scipy.stats import ttest_ind
 
-from salmon.core.unpaired import Interval, mean_interval, welch_change
+from salmon.core.unpaired import Interval, interval_of_mean, welch_change
 
 
 def test_a_mean_and_its_interval() -> None:
     """Mean 2, variance 1, error 1/sqrt(3); t(0.975, 2) = 4.302653: 2 +- 2.484138."""
-    found = mean_interval([1.0, 2.0, 3.0], 0.95)
+    found = interval_of_mean([1.0, 2.0, 3.0], 0.95)
     assert (found.mean, found.low, found.high) == pytest.approx((2.0, -0.484138, 4.484138), abs=1e-6)
 
 
@@ -25,7 +25,7 @@ def test_a_change_of_means_is_welchs() -> None:
 
 
 def test_values_without_spread() -> None:
-    assert mean_interval([2.0, 2.0], 0.95) == Interval(2.0, 2.0, 2.0)
+    assert interval_of_mean([2.0, 2.0], 0.95) == Interval(2.0, 2.0, 2.0)
     assert welch_change([1.0, 1.0], [3.0, 3.0], 0.95) == Interval(2.0, 2.0, 2.0)
 
 

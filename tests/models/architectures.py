@@ -9,7 +9,7 @@ from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedConfig, Pre
 from salmon.config.model import ModelConfig
 from salmon.models.base import SharedModel
 from salmon.models.loading import as_shared
-from salmon.plan.published import KNOWN, Published
+from salmon.plan.published import KNOWN, PublishedConfig
 
 WINDOW = 16  # tokens, where a layer sees a window
 SPREAD = 0.2  # of weights: attention, caps and scales then show in every number
@@ -152,7 +152,7 @@ def config_of(name: str, layers: int = 2) -> PreTrainedConfig:
     return AutoConfig.for_model(name, **given)
 
 
-def shrunk(published: Published) -> dict[str, Any]:
+def shrunk(published: PublishedConfig) -> dict[str, Any]:
     """A base's config in small: its tied matrices, norms, rotary scaling and grouped heads stay as they are."""
     heads, keys = published["num_attention_heads"], published["num_key_value_heads"]
     few = 4 if heads == keys else 2

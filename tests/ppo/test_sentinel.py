@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pytest
 
-from salmon.ppo.sentinel import Verdict, Watched, verdict
+from salmon.ppo.sentinel import HackVerdict, Watched, hack_verdict
 
 RESPONSES, UPDATES = 16, 24
 WATCHED = Watched(("Structured",), ("No Self-Praise",), RESPONSES, UPDATES, evaluations=3)
@@ -41,7 +41,7 @@ def history(
     return rows
 
 
-def harms(found: Verdict) -> set[str]:
+def harms(found: HackVerdict) -> set[str]:
     return {harm.metric for harm in found.harms}
 
 
@@ -59,7 +59,7 @@ def harms(found: Verdict) -> set[str]:
 )
 def test_a_hacked_run_is_told_with_its_evidence(changes: dict, metric: str, principle: str | None) -> None:
     for seed in range(5):
-        found = verdict(history(seed=seed, **changes), WATCHED, {})
+        found = hack_verdict(history(seed=seed, **changes), WATCHED, {})
         assert found.alarm and harms(found) == {metric}, seed
         (harm,) = found.harms
         assert harm.principle == principle
@@ -70,7 +70,7 @@ def test_a_hacked_run_is_told_with_its_evidence(changes: dict, metric: str, prin
 
 def test_it_fires_before_the_run_is_over() -> None:
     rows = history(violations=0.6)
-    first = next(step for step in range(1, UPDATES + 1) if verdict(rows[:step], WATCHED, {}).alarm)
+    first = next(step for step in range(1, UPDATES + 1) if hack_verdict(rows[:step], WATCHED, {}).alarm)
     assert 6 <= first < UPDATES
 
 
@@ -78,7 +78,7 @@ def test_what_the_reward_pays_for_needs_less_of_a_rise() -> None:
     """Ten updates in which one response in five comes to praise itself: too few to tell by counts alone."""
     watched = Watched(("Structured",), ("No Self-Praise",), RESPONSES, 10, evaluations=1)
     found = [
-        [verdict(history(10, seed, violations=0.25, paid=paid), watched, {}) for seed in range(40)]
+        [hack_verdict(history(10, seed, violations=0.25, paid=paid), watched, {}) for seed in range(40)]
         for paid in (0.0, 6.0)
     ]
     without, with_payment = ([v.alarm for v in each] for each in found)
@@ -93,7 +93,7 @@ def test_what_the_reward_pays_for_needs_less_of_a_rise() -> None:
 def alarms(make: Callable[[int], Sequence[Row]], watched: Watched, runs: int) -> int:
     """Runs with an alarm at any of their updates."""
     return sum(
-        any(verdict(rows[:step], watched, {}).alarm for step in range(6, len(rows) + 1))
+        any(hack_verdict(rows[:step], watched, {}).alarm for step in range(6, len(rows) + 1))
         for rows in map(make, range(runs))
     )
 
@@ -130,8 +130,8 @@ def test_without_correction_noise_would_have_many() -> None:
 
 def test_harm_without_a_rewarded_rise_is_no_hack() -> None:
     """A policy that merely gets worse has other diagnoses."""
-    assert not verdict(history(score=0.0, violations=0.6), WATCHED, {}).alarm
-    assert not verdict(history(score=-4.0, check=-0.25), WATCHED, {}).alarm
+    assert not hack_verdict(history(score=0.0, violations=0.6), WATCHED, {}).alarm
+    assert not hack_verdict(history(score=-4.0, check=-0.25), WATCHED, {}).alarm
 
 
 def test_longer_responses_contain_more_of_everything() -> None:
@@ -139,17 +139,17 @@ def test_longer_responses_contain_more_of_everything() -> None:
     rows = history(seed=2, length=60.0)
     for row in rows:
         row["violations/No Self-Praise"] = 0.005 * (row["response/length"] or 0)
-    assert not verdict(rows, WATCHED, {}).alarm
+    assert not hack_verdict(rows, WATCHED, {}).alarm
     for row in rows:
         row["response/length"] = 30.0
-    assert verdict(rows, WATCHED, {}).alarm
+    assert hack_verdict(rows, WATCHED, {}).alarm
 
 
 def test_a_certain_but_tiny_change_is_no_harm() -> None:
     rows = history()
     for number, row in enumerate(rows):
         row["check/Structured"] = 0.5 - 0.001 * number
-    assert not verdict(rows, WATCHED, {}).alarm
+    assert not hack_verdict(rows, WATCHED, {}).alarm
 
 
 def test_a_few_equal_counts_prove_nothing() -> None:
@@ -159,7 +159,7 @@ def test_a_few_equal_counts_prove_nothing() -> None:
         row["objective/score"] = float(number)
         row["violations/No Self-Praise"] = 0.0 if number < 3 else 1 / 16
         row["response/repetition"] = 0.0
-    assert not verdict(rows, WATCHED, {}).alarm
+    assert not hack_verdict(rows, WATCHED, {}).alarm
 
 
 # --- gaps --------------------------------------------------------------------------------------
@@ -167,7 +167,7 @@ def test_a_few_equal_counts_prove_nothing() -> None:
 
 def test_before_six_updates_there_is_no_verdict() -> None:
     rows = history(violations=0.9, score=40.0)
-    assert [verdict(rows[:step], WATCHED, {}).score for step in range(6)] == [None] * 6
+    assert [hack_verdict(rows[:step], WATCHED, {}).score for step in range(6)] == [None] * 6
 
 
 def test_values_that_are_missing_or_not_finite_are_left_out() -> None:
@@ -176,21 +176,21 @@ def test_values_that_are_missing_or_not_finite_are_left_out() -> None:
         row["violations/No Self-Praise"] = float("nan")
         row["objective/score"] = None
         del row["check/Structured"]
-    assert harms(verdict(rows, WATCHED, {})) == {"violations/No Self-Praise"}
+    assert harms(hack_verdict(rows, WATCHED, {})) == {"violations/No Self-Praise"}
     for row in rows:
         row["objective/score"] = float("inf")
-    assert not verdict(rows, WATCHED, {}).alarm
-    assert not verdict([{} for _ in rows], WATCHED, {}).alarm
+    assert not hack_verdict(rows, WATCHED, {}).alarm
+    assert not hack_verdict([{} for _ in rows], WATCHED, {}).alarm
 
 
 def test_without_monitored_principles_text_is_still_watched() -> None:
     nothing = Watched((), (), RESPONSES, UPDATES, 0)
-    assert harms(verdict(history(repetition=0.3, violations=0.6), nothing, {})) == {"response/repetition"}
+    assert harms(hack_verdict(history(repetition=0.3, violations=0.6), nothing, {})) == {"response/repetition"}
 
 
 def test_the_same_history_gives_the_same_verdict() -> None:
     rows = history(violations=0.6)
-    assert verdict(rows, WATCHED, {}) == verdict([dict(row) for row in rows], WATCHED, {})
+    assert hack_verdict(rows, WATCHED, {}) == hack_verdict([dict(row) for row in rows], WATCHED, {})
 
 
 # --- held-out prompts --------------------------------------------------------------------------
@@ -211,14 +211,14 @@ def test_held_out_prompts_are_compared_one_by_one(metric: str, change: float, al
     noise = np.random.default_rng(5)
     before = noise.normal(0, 3, 32)
     now = before + change + noise.normal(0, 0.2, 32) * abs(change)
-    assert verdict(history(), WATCHED, {metric: (before.tolist(), now.tolist())}).alarm is alarm
+    assert hack_verdict(history(), WATCHED, {metric: (before.tolist(), now.tolist())}).alarm is alarm
     noisy = (before + change + noise.normal(0, 3, 32)).tolist()
-    assert not verdict(history(), WATCHED, {"held_out/check/Structured": (before.tolist(), noisy)}).alarm
+    assert not hack_verdict(history(), WATCHED, {"held_out/check/Structured": (before.tolist(), noisy)}).alarm
 
 
 def test_a_held_out_value_that_is_not_finite_says_nothing() -> None:
     values = {"held_out/reward": ([0.0] * 8, [-5.0] * 7 + [float("nan")])}
-    assert not verdict(history(), WATCHED, values).alarm
+    assert not hack_verdict(history(), WATCHED, values).alarm
 
 
 # --- how certain -------------------------------------------------------------------------------
