@@ -58,9 +58,7 @@ def check_metrics(
     for principle in bank.principles if bank else ():
         if principle.check is None:
             continue
-        texts = [
-            (principle.check, prompt.prompt, response) for prompt, response in zip(prompts, responses, strict=True)
-        ]
+        texts = [(principle.check, prompt.prompt, r) for prompt, r in zip(prompts, responses, strict=True)]
         metrics[f"{prefix}check/{principle.name}"] = sum(verify(*text) for text in texts) / len(texts)
         violations = [violates(*text) for text in texts]
         if None not in violations:

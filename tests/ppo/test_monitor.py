@@ -3,7 +3,7 @@
 import pytest
 
 from salmon.data.rows import Prompt
-from salmon.ppo.monitor import check_metrics
+from salmon.ppo.monitor import check_metrics, check_scores, paid_metrics
 from salmon.principles.bank import Bank, Principle
 
 BANK = Bank(
@@ -50,3 +50,17 @@ def test_the_prefix_stands_before_every_name() -> None:
 def test_nothing_is_reported_without_a_bank_or_checks() -> None:
     assert check_metrics(None, PROMPTS, RESPONSES) == {}
     assert check_metrics(Bank("kind", BANK.principles[1:2]), PROMPTS, RESPONSES) == {}
+
+
+def test_what_the_reward_pays_for_a_violation() -> None:
+    """Responses 2 and 3 have the word: (5 + 3) / 2 - 1; where all or none have it there is nothing to compare."""
+    assert paid_metrics(BANK, PROMPTS, RESPONSES, [1.0, 5.0, 3.0]) == {"paid/Calm": pytest.approx(3.0)}
+    assert paid_metrics(BANK, PROMPTS[:1], RESPONSES[:1], [1.0]) == {}
+    assert paid_metrics(None, PROMPTS, RESPONSES, [1.0, 5.0, 3.0]) == {}
+
+
+def test_the_scores_of_each_response_have_the_means_that_are_reported() -> None:
+    scores, means = check_scores(BANK, PROMPTS, RESPONSES), check_metrics(BANK, PROMPTS, RESPONSES)
+    assert set(scores) == {"Calm", "Counted"}
+    for name, values in scores.items():
+        assert sum(values) / 3 == pytest.approx(means[f"check/{name}"])

@@ -212,7 +212,7 @@ def test_held_out_prompts_are_compared_one_by_one(metric: str, change: float, al
     before = noise.normal(0, 3, 32)
     now = before + change + noise.normal(0, 0.2, 32) * abs(change)
     assert hack_verdict(history(), WATCHED, {metric: (before.tolist(), now.tolist())}).alarm is alarm
-    noisy = (before + change + noise.normal(0, 3, 32)).tolist()
+    noisy = (before + change + noise.normal(0, 12, 32)).tolist()
     assert not hack_verdict(history(), WATCHED, {"held_out/check/Structured": (before.tolist(), noisy)}).alarm
 
 

@@ -58,3 +58,8 @@ def test_the_monitor_is_another_bank_and_whole() -> None:
 def test_a_name_that_is_not_there_is_an_error() -> None:
     with pytest.raises(SalmonError, match="Concice.*Concise"):
         rl_bank(replace(SETTINGS, include=["Concice"]))
+
+
+def test_a_monitor_without_any_check_is_refused() -> None:
+    with pytest.raises(SalmonError, match="principles.monitor=honest_8: none of its principles has a check.*=null"):
+        monitor_bank(replace(SETTINGS, monitor="honest_8"))
