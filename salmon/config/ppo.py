@@ -54,9 +54,9 @@ class KLPlace(Enum):
 class Sentinel(Enum):
     """What happens where the reward seems to be hacked (salmon/ppo/sentinel.py)."""
 
+    off = "off"  # nobody looks
     warn = "warn"  # an alarm in the log and in the metrics
     stop = "stop"  # the run ends there too, and keeps the best policy from before
-    off = "off"  # nobody looks
 
 
 class ValueInit(Enum):

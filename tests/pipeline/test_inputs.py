@@ -62,6 +62,7 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"reward.probe.every": 2, "reward.probe.reworded": "verifiable_paraphrased"}, "nothing bundled is named"),
     ({"prompts.ppo": "bad.jsonl"}, "bad.jsonl, line 2"),
     ({"principles.monitor": "verifiabel_11"}, "did you mean"),
+    ({"principles.monitor": "honest_8"}, "principles.monitor=honest_8: none of its principles has a check"),
     ({"principles.interventions": "nothing.yaml"}, "there is no file"),
     ({"eval.tasks": ["bbh"], "eval.bbh.tasks": ["navigat"]}, "eval.bbh.tasks: unknown navigat"),
     ({"eval.tasks": ["bbh"], "eval.data_dir": "./nowhere"}, "eval.data_dir=./nowhere: no folder"),

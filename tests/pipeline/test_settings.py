@@ -70,7 +70,10 @@ READERS = (  # of banks
     "salmon.ppo.principle_choice",
     "eval.identity",
 )
-COSMETIC_BUT = {"ppo.keep_every": {"ppo"}}  # changes no policy, but which are kept
+COSMETIC_BUT = {  # changes no policy, but which are kept; or where a run may end, in one of its values
+    "ppo.keep_every": {"ppo"},
+    "ppo.sentinel": {"ppo"},
+}
 
 
 @pytest.fixture(scope="module")
@@ -208,7 +211,8 @@ def test_the_walk_finds_what_the_config_has(base: Config) -> None:
 
 # --- files ---------------------------------------------------------------------------------------
 
-BANK = {"principles": [{"name": "Kind", "definition": "It is kind.", "negative_definition": "It is unkind."}]}
+KIND = {"name": "Kind", "definition": "It is kind.", "negative_definition": "It is unkind.", "check": "formal"}
+BANK = {"principles": [KIND]}
 EXAMPLE = {"user": "Why?", "thought": "Rules 1 (kind) apply, because it asks.", "answer": "So."}
 TEXTS = {
     "bank.yaml": yaml.safe_dump(BANK),
