@@ -3,7 +3,6 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from statistics import fmean, variance
 
 
 @dataclass(frozen=True)
@@ -17,7 +16,7 @@ class Interval:
 
 def interval_of_mean(values: Sequence[float], confidence: float) -> Interval:
     """The mean of two or more values, with its interval (Student 1908)."""
-    return _interval(fmean(values), variance(values) / len(values), len(values) - 1, confidence)
+    return _interval(_mean(values), _variance(values) / len(values), len(values) - 1, confidence)
 
 
 def welch_change(
@@ -32,10 +31,22 @@ def welch_change(
         least_variance: of a single value of either sample, where theory says that it has so much at least: a few equal
             counts are no proof that counts do not vary.
     """
-    parts = [max(variance(sample), least_variance) / len(sample) for sample in (before, after)]
+    parts = [max(_variance(sample), least_variance) / len(sample) for sample in (before, after)]
     squared = sum(part**2 / (len(sample) - 1) for part, sample in zip(parts, (before, after), strict=True))
     freedom = sum(parts) ** 2 / squared if squared else 1.0
-    return _interval(fmean(after) - fmean(before), sum(parts), freedom, confidence)
+    return _interval(_mean(after) - _mean(before), sum(parts), freedom, confidence)
+
+
+def _mean(values: Sequence[float]) -> float:
+    return sum(values) / len(values)
+
+
+def _variance(values: Sequence[float]) -> float:
+    """Unbiased; exactly 0 of equal values."""
+    if len(set(values)) == 1:
+        return 0.0
+    mean = _mean(values)
+    return sum((value - mean) ** 2 for value in values) / (len(values) - 1)
 
 
 def _interval(mean: float, squared_error: float, freedom: float, confidence: float) -> Interval:
