@@ -36,7 +36,7 @@ def _config(
     }
 
 
-_LLAMA_3_1 = {  # long rotary periods are stretched, short ones are not
+_LLAMA_3_1: PublishedConfig = {  # long rotary periods are stretched, short ones are not
     "rope_scaling": {
         "rope_type": "llama3",
         "factor": 8.0,
@@ -45,7 +45,7 @@ _LLAMA_3_1 = {  # long rotary periods are stretched, short ones are not
         "original_max_position_embeddings": 8192,
     }
 }
-_QWEN_3 = {"head_dim": 128}  # not hidden_size / num_attention_heads
+_QWEN_3: PublishedConfig = {"head_dim": 128}  # not hidden_size / num_attention_heads
 
 KNOWN: dict[str, PublishedConfig] = {
     "meta-llama/Llama-2-7b-hf": _config("llama", 32000, 4096, 11008, 32, 32, 32, 4096, 1e4),
