@@ -126,13 +126,14 @@ def taken(models: PPOModels) -> dict[str, Tensor]:
 def plain_step(models: PPOModels, rollout: Rollout, ppo: PPOConfig) -> tuple[float, float]:
     """Both losses and their gradients from the model's own forward: a response at a time, no padding, no packing."""
     shared, policy, value = models.shared, 0.0, 0.0
-    responses = rollout.scored.responses
+    responses, targets = rollout.scored.responses, rollout.targets
+    assert targets is not None
     tokens = sum(len(response.ids) for response in responses)
     for row, response in enumerate(responses):
         first, count = len(response.prompt_ids), len(response.ids)
         ids = torch.tensor([response.prompt_ids + response.ids])
         advantages, old, returns, before = (
-            tensor[row, :count] for tensor in (rollout.advantages, rollout.logprobs, rollout.returns, rollout.values)
+            tensor[row, :count] for tensor in (rollout.advantages, rollout.logprobs, targets.returns, targets.old)
         )
         with shared.using(POLICY):
             logits = shared.model(input_ids=ids, use_cache=False).logits[0, first - 1 : -1]
