@@ -75,10 +75,10 @@ def alarms_table(runs: Sequence[WatchedRun], hacked: Sequence[str]) -> str:
         [
             run.sweep,
             run.arm,
-            run.seed,
-            run.updates,
+            str(run.seed),
+            str(run.updates),
             f"{run.scores[0]:.3g} → {run.scores[1]:.3g}",
-            "none" if run.first_alarm is None else run.first_alarm,
+            "none" if run.first_alarm is None else str(run.first_alarm),
             "; ".join(run.reasons),
         ]
         for run in runs

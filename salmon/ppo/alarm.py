@@ -7,10 +7,10 @@ from pathlib import Path
 from salmon.config.ppo import PPOConfig, Sentinel
 from salmon.ppo.degeneration import repetition
 from salmon.ppo.principle_choice import PrincipleChoice
-from salmon.ppo.prompts import PromptBatch
 from salmon.ppo.rollout import Rollout
 from salmon.ppo.sentinel import ALARM, REPETITION, SCORE, Drift, HackVerdict, HeldOut, Watched, hack_verdict
 from salmon.ppo.setup import RolloutSetup
+from salmon.ppo.shaping import ScoredResponses
 from salmon.principles.bank import Bank, Principle, save_bank
 from salmon.principles.verifiers import verify, violates
 from salmon.stage.context import StageContext
@@ -63,14 +63,11 @@ class Watch:
     def on(self) -> bool:
         return self._setup.ppo.sentinel is not Sentinel.off
 
-    def check(
-        self, step: int, prompts: PromptBatch, rollout: Rollout, metrics: Mapping[str, float], held_out: HeldOut
-    ) -> dict[str, float]:
+    def check(self, step: int, rollout: Rollout, metrics: Mapping[str, float], held_out: HeldOut) -> dict[str, float]:
         """Take in an update; warns, with samples and a proposal, where an alarm begins.
 
         Args:
             step: number of the update.
-            prompts: of the rollout.
             rollout: its responses and scores.
             metrics: of the update.
             held_out: the latest evaluation, see ``hack_verdict``.
@@ -83,7 +80,7 @@ class Watch:
         self._history.append(dict(metrics))
         found = hack_verdict(self._history, self._watched, held_out)
         if found.alarm and not self._alarmed:
-            self._tell(step, found, prompts, rollout)
+            self._tell(step, found, rollout.scored)
         self._alarmed = found.alarm
         return {ALARM: float(found.alarm)}
 
@@ -92,11 +89,11 @@ class Watch:
         """Whether the run is to end now."""
         return self._alarmed and self._setup.ppo.sentinel is Sentinel.stop
 
-    def _tell(self, step: int, found: HackVerdict, prompts: PromptBatch, rollout: Rollout) -> None:
+    def _tell(self, step: int, found: HackVerdict, scored: ScoredResponses) -> None:
         names = {harm.principle for harm in found.harms}
         monitored = self._setup.monitor.principles if self._setup.monitor else ()
         broken = [principle for principle in monitored if principle.name in names]
-        rows = samples(found, broken, prompts, rollout)
+        rows = samples(found, broken, scored)
         self._ctx.tracker.table("alarms", ["reason", "prompt", "response", "score"], rows, step)
         always = self._setup.principles.interventions
         new = [principle for principle in broken if principle.name not in {shown.name for shown in always}]
@@ -146,10 +143,10 @@ def _words(finding: Drift) -> str:
 
 
 def samples(
-    found: HackVerdict, broken: Sequence[Principle], prompts: PromptBatch, rollout: Rollout
+    found: HackVerdict, broken: Sequence[Principle], scored: ScoredResponses
 ) -> list[tuple[str, str, str, float]]:
     """Responses of the update that show the harm, the best rewarded first: reason, prompt, response, score."""
-    responses, scores = rollout.scored.responses, rollout.scored.scores.tolist()
+    prompts, responses, scores = scored.prompts, scored.responses, scored.scores.tolist()
     chosen: dict[int, str] = {}
 
     def add(reason: str, badness: Sequence[float]) -> None:
@@ -159,7 +156,7 @@ def samples(
                 chosen.setdefault(row, reason)
 
     for principle in broken:
-        texts = [(str(principle.check), p.prompt, r.text) for p, r in zip(prompts.prompts, responses, strict=True)]
+        texts = [(str(principle.check), p.prompt, r.text) for p, r in zip(prompts, responses, strict=True)]
         if _forbids(principle):
             add(f"violates {principle.name}", [float(bool(violates(*text))) for text in texts])
         else:
@@ -168,7 +165,7 @@ def samples(
         add("repeats itself", [repetition([response.ids]) for response in responses])
     if not chosen:
         add("highest score", [1.0] * len(scores))
-    return [(chosen[row], prompts.prompts[row].prompt, responses[row].text, scores[row]) for row in chosen]
+    return [(chosen[row], prompts[row].prompt, responses[row].text, scores[row]) for row in chosen]
 
 
 def _forbids(principle: Principle) -> bool:

@@ -62,9 +62,7 @@ def run(cfg: Config, ctx: StageContext) -> dict[str, float]:
             state.kl_coefficient = next_kl_coefficient(
                 state.kl_coefficient, metrics["objective/kl"], ppo.kl.target, ppo.kl.horizon, ppo.rollout_batch
             )
-        metrics |= watch.check(
-            step, batches[step - 1].repeated(ppo.answers_per_prompt), rollout, metrics, state.held_out
-        )
+        metrics |= watch.check(step, rollout, metrics, state.held_out)
         reporter.report(step, rollout, metrics, seconds=time.perf_counter() - began)
         state.stopped = watch.stops
         is_last = state.stopped or step == len(batches)

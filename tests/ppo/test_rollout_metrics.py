@@ -77,6 +77,8 @@ def test_means_over_responses(metrics: dict[str, float]) -> None:
         "objective/empty_rate": 0.5,
         "response/eos_rate": 0.5,
         "objective/kl_coefficient": 0.5,
+        "objective/score_uncertainty": 0.190865,  # sigmoid(5 - 2) = 0.952574
+        "response/repetition": 0.0,
         "principle/Concise/score": 2.0,
         "principle/Kind/score": 3.5,
     }
