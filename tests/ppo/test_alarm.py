@@ -63,7 +63,7 @@ def test_an_alarm_names_step_principle_evidence_samples_and_what_to_do(
     turning: None, run, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.WARNING, "salmon"):
-        made = run("ppo.held_out_prompts=3")
+        made = run()
     (said,) = [record.message for record in caplog.records if "sentinel" in record.message]
     assert said.startswith("step 4: sentinel: the reward may be hacked. objective/score 0.1 -> 0.5 (change +0.4, ")
     assert "violations/No Self-Praise 0.05 -> 0.35 (change +0.3, between +0.1 and +0.5)" in said
@@ -108,7 +108,7 @@ def test_a_resumed_run_has_the_same_alarms(
         return update(models, trainer, rollout, ppo, step, total_steps)
 
     monkeypatch.setattr(salmon.ppo.stage, "update", broken)
-    overrides = (f"ppo.sentinel={mode}", "ppo.save_every=1", "ppo.held_out_prompts=2")
+    overrides = (f"ppo.sentinel={mode}", "ppo.save_every=1")
     with caplog.at_level(logging.WARNING, "salmon"):
         for _ in range(2 if mode == "warn" else 1):
             with pytest.raises(KeyboardInterrupt):
