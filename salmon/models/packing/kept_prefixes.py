@@ -76,8 +76,8 @@ class KeptPrefixes:
         self.num_tokens += sum(map(len, prefixes))
         for row, prefix in enumerate(prefixes):
             self._kept[prefix] = [
-                (layer.keys[row, :, : len(prefix)].clone(), layer.values[row, :, : len(prefix)].clone())
-                for layer in cache.layers
+                (keys[row, :, : len(prefix)].clone(), values[row, :, : len(prefix)].clone())
+                for keys, values in _keys_and_values(cache)
             ]
 
     def _behind(self, prefixes: Sequence[tuple[int, ...]], rows: Sequence[PackedRow]) -> Float[Tensor, "N D"]:
@@ -112,6 +112,11 @@ class KeptPrefixes:
             )
             cache.update(keys, values, number)
         return cache
+
+
+def _keys_and_values(cache: DynamicCache) -> list[tuple[Tensor, Tensor]]:
+    """Of each layer, [B, heads, T, D]; a filled cache of attention layers has them in all."""
+    return [(layer.keys, layer.values) for layer in cache.layers]  # type: ignore[union-attr,misc]
 
 
 def _behind_each(starts: Sequence[int], rows: Sequence[Sequence[int]]) -> list[Sequence[int]]:
