@@ -8,7 +8,7 @@ from torch import Tensor
 
 from salmon.models.base import SharedModel
 from salmon.models.packing.cached_prefix import GrowingSequences
-from salmon.models.packing.layout import common_prefix_length, pack_by_prefix
+from salmon.models.packing.layout import PackedRow, common_prefix_length, pack_by_prefix
 from salmon.models.packing.mask import additive_mask
 from salmon.models.packing.unpacked import unpacked_last_states
 
@@ -47,8 +47,21 @@ def packed_last_states(
     sequence_ids = padded_rows([row.sequence_ids for row in rows], [len(row.members) for row in rows], device)
     mask = additive_mask([sequence_ids], ids.shape[1], shared.model.dtype)
     hidden = shared.decoder_forward(ids, mask, position_ids, layers)  # [rows, T, D]
+    return states_at_ends(hidden, rows, [0] * len(rows))
+
+
+def states_at_ends(
+    hidden: Float[Tensor, "rows T D"], rows: Sequence[PackedRow], starts: Sequence[int]
+) -> Float[Tensor, "N D"]:
+    """Hidden state of the last token of each packed sequence, in the caller's order.
+
+    Args:
+        hidden: of the columns of the rows.
+        starts: which column of each row is the first in ``hidden``.
+    """
+    device = hidden.device
     row_of = torch.tensor([number for number, row in enumerate(rows) for _ in row.ends], device=device)
-    ends = torch.tensor([end for row in rows for end in row.ends], device=device)
+    ends = torch.tensor([e - start for start, row in zip(starts, rows, strict=True) for e in row.ends], device=device)
     members = torch.tensor([member for row in rows for member in row.members], device=device)
     return hidden[row_of, ends][members.argsort()]
 

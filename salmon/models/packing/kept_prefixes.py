@@ -14,7 +14,7 @@ from torch.nn.functional import pad
 from transformers import DynamicCache
 
 from salmon.models.base import SharedModel
-from salmon.models.packing.forward import padded_rows
+from salmon.models.packing.forward import padded_rows, states_at_ends
 from salmon.models.packing.layout import PackedRow, packed_row
 from salmon.models.packing.mask import PREFIX, additive_mask
 from salmon.models.packing.unpacked import unpacked_last_states
@@ -95,12 +95,7 @@ class KeptPrefixes:
         mask = additive_mask([sequence_ids], ids.shape[1], self._shared.model.dtype)
         hidden = self._shared.cached_forward(ids, mask, positions, self._together(prefixes, width), self._layers)
         self.num_tokens += sum(len(row.ids) - start for start, row in zip(starts, rows, strict=True))
-        row_of = torch.tensor([number for number, row in enumerate(rows) for _ in row.ends], device=device)
-        ends = torch.tensor(
-            [e - start for start, row in zip(starts, rows, strict=True) for e in row.ends], device=device
-        )
-        members = torch.tensor([member for row in rows for member in row.members], device=device)
-        return hidden[row_of, ends][members.argsort()]
+        return states_at_ends(hidden, rows, starts)
 
     def _together(self, prefixes: Sequence[tuple[int, ...]], width: int) -> DynamicCache:
         """A cache with a row for each prefix, as wide as the longest."""
