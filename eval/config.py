@@ -132,10 +132,11 @@ class PrincipleFollowingSettings:
     # name -> JSONL[.gz] of {prompt, chosen, rejected} or {chosen, rejected}
     real_pairs: dict[str, str] = setting(by_content=True)
     real_banks: list[str] = setting(by_content=True)  # banks whose principles are read while the real pairs are scored
-    # Pairs of each family of parametric principles, and contrast pairs of each principle of the banks
-    # (eval/principle_following/parametric_sets.py, contrast_sets.py); null = these are not measured.
+    # Pairs of each family of parametric principles, and contrast pairs of each principle of the banks; more where that
+    # makes fewer than 30 of a set (eval/principle_following/drawing.py). null = these are not measured.
     parametric_items: int | None = setting(at_least=1, null="none")
-    limit: int | None = setting(at_least=1, null="all pairs")  # pairs of each source
+    limit: int | None = setting(at_least=1, null="all pairs")  # pairs that the banks are measured on
+    real_limit: int | None = setting(at_least=1, null="all pairs")  # pairs of each file of `real_pairs`
     # Inputs per forward pass; the beginning that inputs of one response share is computed once.
     batch_size: int = setting(cosmetic=True, at_least=1)
     bootstrap: int = setting(at_least=0)  # resamples of the prompts for the 95 % intervals

@@ -15,7 +15,7 @@ from salmon.runtime.files import storage_errors, write_json_atomic, write_text_a
 from salmon.runtime.foreign import read_json
 from salmon.runtime.tables import markdown_table
 
-VERSION = 2  # raised where equal outputs give other figures or intervals
+VERSION = 3  # raised where equal outputs give other figures or intervals
 
 log = logging.getLogger("salmon")
 

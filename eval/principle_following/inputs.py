@@ -109,7 +109,7 @@ def read_real(settings: PrincipleFollowingSettings, seed: int) -> tuple[dict[str
         SalmonError: a file is missing or malformed.
     """
     real = {
-        name: read_real_pairs(existing(f"{SETTINGS}.real_pairs.{name}", file), settings.limit, seed)
+        name: read_real_pairs(existing(f"{SETTINGS}.real_pairs.{name}", file), settings.real_limit, seed)
         for name, file in settings.real_pairs.items()
     }
     return real, [load_bank(spec) for spec in settings.real_banks] if real else []

@@ -1,14 +1,13 @@
-"""A set of items, scored and measured: its rows for ``results.json`` and its section of the report."""
+"""A set of items, measured: its rows for ``results.json`` and its section of the report."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 from eval.principle_following.bootstrap import BootstrapEstimate, PromptBootstrap
 from eval.principle_following.item_metrics import ItemFigures, measure_items
 from eval.principle_following.items import ItemSet, item_table
 from eval.principle_following.report_tables import cell, overall_table, reliability_table
-from eval.principle_following.scoring import score_cells
+from salmon.reward.scorer import Cell
 from salmon.reward.trained_model import RewardModel
 from salmon.runtime.tables import markdown_table
 
@@ -65,17 +64,15 @@ class ItemReport:
 
 
 def measure_set(
-    model: RewardModel, items: ItemSet, batch_size: int, resamples: int, seed: int, folder: Path
+    model: RewardModel, items: ItemSet, scores: Mapping[Cell, float], resamples: int, seed: int
 ) -> ItemReport:
-    """Score a set and compute its figures; the scores are kept in ``folder``.
+    """The figures of a set.
 
     Args:
-        batch_size: inputs per forward pass.
+        scores: of everything that the set asks for.
         resamples: of the prompts, for the intervals.
         seed: of the resamples.
     """
-    cells = items.cells()
-    scores = dict(zip(cells, score_cells(model, cells, batch_size, folder).tolist(), strict=True))
     tokens = {text: model.tokens(text) for item in items.items for text in (item.first, item.second)}
     table = item_table(items.items, scores, tokens)
     longest = model.limits.max_response_tokens

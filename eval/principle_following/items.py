@@ -3,15 +3,13 @@
 Unlike a table of all responses under all principles, a set of items has few questions for each response.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from eval.principle_following.tables import Column
 from salmon.reward.scorer import Cell
-
-PROBED_EVERY = 3  # of a principle's items: the first, the fourth, ... are asked about in all wordings and in conflict
 
 
 @dataclass(frozen=True)
@@ -94,7 +92,7 @@ def columns_of(pair: tuple[str, str]) -> tuple[Column, ...]:
     return (one,), (other,), (one, other), (other, one)
 
 
-def item_table(items: Sequence[Item], scores: dict[Cell, float], tokens: dict[str, int]) -> ItemTable:
+def item_table(items: Sequence[Item], scores: Mapping[Cell, float], tokens: dict[str, int]) -> ItemTable:
     """The margins of a set.
 
     Args:

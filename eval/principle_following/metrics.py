@@ -26,7 +26,7 @@ def turned(margin: np.ndarray, other: np.ndarray) -> np.ndarray:
 
 
 def measure(tables: Sequence[PrincipleTable], pairs: PairTable, bootstrap: PromptBootstrap) -> Figures:
-    """Accuracies, flip rates, conflict ratio and length correlation of a bank.
+    """Accuracies, flip rates, conflict ratio and, where all responses have scores, length correlation of a bank.
 
     ``conflict_ratio`` is the mean |margin| under a principle and its opposite together (both orders) over the mean
     |margin| under each alone; its principle is the first of the two.
@@ -52,12 +52,15 @@ def measure(tables: Sequence[PrincipleTable], pairs: PairTable, bootstrap: Promp
                 alone = (np.abs(table.asserted) + np.abs(other.asserted)) / 2
                 add("conflict_ratio", table, np.mean(np.abs(table.joint), axis=0), alone)
     figures = share_figures(shares, bootstrap, {table.name: int((table.truth == 0).sum()) for table in tables})
-    lengths = {table.name: length_correlation(table.scores, pairs, bootstrap) for table in tables}
-    rated = len(pairs.lengths)
-    figures.by_principle["length_correlation"] = {
-        name: bootstrap.estimate(draws, rated, pairs.prompts) for name, draws in lengths.items()
+    lengths = {
+        table.name: length_correlation(table.scores, pairs, bootstrap) for table in tables if table.scores is not None
     }
-    unrelated = [lengths[table.name] for table in tables if not table.about_length]
+    rated = len(pairs.lengths)
+    if lengths:
+        figures.by_principle["length_correlation"] = {
+            name: bootstrap.estimate(draws, rated, pairs.prompts) for name, draws in lengths.items()
+        }
+    unrelated = [lengths[table.name] for table in tables if table.name in lengths and not table.about_length]
     if unrelated:
         figures.mean["length_correlation"] = bootstrap.estimate(mean_of(unrelated), rated, pairs.prompts)
     return figures
@@ -82,17 +85,22 @@ def spearman(one: np.ndarray, other: np.ndarray, prompt: np.ndarray, bootstrap: 
     return ratio(n * sxy - sx * sy, np.where(below > 1e-9 * n * n, below, 0.0))
 
 
-def sensitivity(tables: Sequence[PrincipleTable], pairs: PairTable, bootstrap: PromptBootstrap) -> BootstrapEstimate:
-    """How far a principle moves a score, beside how far responses differ.
+def sensitivity(
+    tables: Sequence[PrincipleTable], pairs: PairTable, bootstrap: PromptBootstrap
+) -> BootstrapEstimate | None:
+    """How far a principle moves a score, beside how far responses differ; None where not all responses have scores.
 
     Mean standard deviation of one response's scores over the bank's principles, over the mean standard deviation of
     the scores of all responses under one principle. Each principle's mean score is taken off first: a level that is
     the same for all responses turns no preference.
     """
-    scores = np.stack([table.scores for table in tables], axis=1)  # [R, K]
-    scores = scores - scores.mean(axis=0)
+    under = [table.scores for table in tables if table.scores is not None]
+    if len(under) < len(tables):
+        return None
     if len(tables) < 2:
         return bootstrap.estimate(np.array([np.nan]), 0, 0)
+    scores = np.stack(under, axis=1)  # [R, K]
+    scores = scores - scores.mean(axis=0)
     owner, ones = pairs.prompt_of_response, np.ones(len(scores))
     n = bootstrap.sums(ones, owner)
     within = bootstrap.sums(scores.std(axis=1), owner) / n

@@ -1,14 +1,17 @@
 """Sets of items from the universe of parametric principles, by what a reward model knows of their words."""
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
 from eval.ifbench.families import IFBENCH_FAMILIES
-from eval.principle_following.items import PROBED_EVERY, Item, ItemSet
+from eval.principle_following.drawing import TRIES, WORDINGS, SpreadPairs, items_of_each
+from eval.principle_following.items import Item, ItemSet
 from salmon.config.reward import EditSettings
+from salmon.principles.parametric.answers import AnsweredPrompt
 from salmon.principles.parametric.family import Family
 from salmon.principles.parametric.pairs import Feature, FeaturePair, draw_pair, draw_unedited
 from salmon.principles.parametric.split import Side
@@ -18,14 +21,11 @@ from salmon.runtime.seeding import stream
 
 log = logging.getLogger("salmon")
 
-WORDINGS = 4  # of a principle, and of its contrary, that have to agree
 SENTENCES = 0.5  # share of wordings that are whole sentences, not frames
-OF_WORDS = 8  # times as many items of a family in a set of which it is the only one
-TRIES = 10  # for each item or wording, to draw a new one
 # Answers of one to three sentences, most of which differ in one thing only.
 CONTRAST = EditSettings(crossed=0.3, two_answers=0.0, shortened=1.0, clearest_of=1)
 
-Draw = Callable[[Family, np.random.Generator], FeaturePair | None]
+Draw = Callable[[Family, np.random.Generator, Sequence[AnsweredPrompt]], FeaturePair | None]
 
 
 def _wordings(side: Side, feature: Feature, wanted: bool, number: int, rng: np.random.Generator) -> tuple[str, ...]:
@@ -42,7 +42,7 @@ def parametric_sets(universe: Universe, number: int, seed: int) -> list[ItemSet]
     """All sets that are not empty.
 
     Args:
-        number: items of each family.
+        number: items of each family; more in sets of few families.
         seed: of every draw.
     """
     trained, held_out, unseen = universe.trained, universe.unread, universe.unseen
@@ -51,11 +51,11 @@ def parametric_sets(universe: Universe, number: int, seed: int) -> list[ItemSet]
     styles = [family for family in held_out.families if not family.words]
 
     def edited(side: Side) -> Draw:
-        return lambda family, rng: draw_pair(family, side, universe.held_out, CONTRAST, rng)
+        return lambda family, rng, prompts: draw_pair(family, side, prompts, CONTRAST, rng)
 
-    def unedited(family: Family, rng: np.random.Generator) -> FeaturePair | None:
+    def unedited(family: Family, rng: np.random.Generator, prompts: Sequence[AnsweredPrompt]) -> FeaturePair | None:
         alone = replace(held_out, families=(family,))
-        drawn = (draw_unedited(alone, universe.held_out, 1, rng) for _ in range(TRIES))
+        drawn = (draw_unedited(alone, prompts, 1, rng) for _ in range(TRIES))
         return next((pair for pair in drawn if pair is not None), None)
 
     sets = [
@@ -67,11 +67,11 @@ def parametric_sets(universe: Universe, number: int, seed: int) -> list[ItemSet]
         log.warning("the reward model was trained on all frames (reward.parametric.held_out): no held-out wordings")
     else:
         sets += [
-            _Set("heldout_words", "held-out words in held-out wordings", held_out, edited(held_out), words, OF_WORDS),
+            _Set("heldout_words", "held-out words in held-out wordings", held_out, edited(held_out), words),
             _Set("heldout_wordings", "held-out wordings of trained families", held_out, edited(held_out), styles),
             _Set("unedited", "unedited answers, held-out wordings", held_out, unedited),
         ]
-    return [items for made in sets if (items := made.items(number, seed)).items]
+    return [items for made in sets if (items := made.items(universe.held_out, number, seed)).items]
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,6 @@ class _Set:
         name: the beginning of its metrics.
         title: what it is, for people.
         families: which of the side's; None: all.
-        times: how many times as many items each family has.
     """
 
     name: str
@@ -90,32 +89,19 @@ class _Set:
     side: Side
     draw: Draw
     families: Sequence[Family] | None = None
-    times: int = 1
 
-    def items(self, number: int, seed: int) -> ItemSet:
+    def items(self, prompts: Sequence[AnsweredPrompt], number: int, seed: int) -> ItemSet:
         made: list[Item] = []
-        for family in self.side.families if self.families is None else self.families:
+        families = self.side.families if self.families is None else self.families
+        pairs, each = SpreadPairs(prompts), items_of_each(number, len(families))
+        for family in families:
             rng = stream(seed, "principle_following", self.name, family.name)
-            found = list(_items(family, self.side, self.draw, number * self.times, rng))
+            drawn = pairs.draw(each, partial(self.draw, family, rng))
+            found = [_item(pair, self.side, probed, rng) for pair, probed in drawn]
             if not found:
                 log.warning("%s: no two answers differ in %s, so it is not measured", self.name, family.name)
             made += found
         return ItemSet(f"{self.name}_", self.title, tuple(made))
-
-
-def _items(family: Family, side: Side, draw: Draw, number: int, rng: np.random.Generator) -> Iterator[Item]:
-    """Different items of a family; fewer where tries make no more."""
-    seen: set[tuple[str, ...]] = set()
-    for _ in range(number * TRIES):
-        if len(seen) == number:
-            return
-        pair = draw(family, rng)
-        if pair is None:
-            continue
-        key = (pair.prompt, *sorted((pair.first, pair.second)), pair.features[0].parameter)
-        if key not in seen:
-            yield _item(pair, side, probed=len(seen) % PROBED_EVERY == 0, rng=rng)
-            seen.add(key)
 
 
 def _item(pair: FeaturePair, side: Side, probed: bool, rng: np.random.Generator) -> Item:

@@ -26,7 +26,7 @@ OF_PRINCIPLES = {TRAINED: OF_OTHER_BANKS, "unseen_": ("accuracy_asserted",)}  # 
 class BankReport:
     bank: str
     figures: Figures
-    sensitivity: BootstrapEstimate
+    sensitivity: BootstrapEstimate | None  # None: of this bank not all responses were scored
     calibration: Calibration
 
 
@@ -81,7 +81,8 @@ class Report:
                     if prefix == TRAINED and metric in OF_OTHER_BANKS:
                         yield f"{metric}_pooled", bank.figures.pooled[metric]
             if prefix == TRAINED:
-                yield "sensitivity", bank.sensitivity
+                if bank.sensitivity is not None:
+                    yield "sensitivity", bank.sensitivity
                 yield "ece", bank.calibration.ece
                 yield "brier", bank.calibration.brier
         for prefix, metrics in OF_PRINCIPLES.items():
@@ -157,8 +158,9 @@ def _counts(facts: dict[str, int]) -> str:
 
 
 def _overall(bank: BankReport) -> str:
-    others = {"sensitivity": bank.sensitivity, "ece": bank.calibration.ece, "brier": bank.calibration.brier}
-    return overall_table(bank.figures, others)
+    others = {"ece": bank.calibration.ece, "brier": bank.calibration.brier}
+    spread = {} if bank.sensitivity is None else {"sensitivity": bank.sensitivity}
+    return overall_table(bank.figures, spread | others)
 
 
 def _by_principle(bank: BankReport) -> str:

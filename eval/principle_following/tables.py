@@ -1,14 +1,15 @@
 """What the metrics are computed from: margins and truths of pairs, as plain arrays."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
 import numpy as np
 
 from salmon.preferences.pairs import Pair
-from salmon.principles.bank import Bank
+from salmon.principles.bank import Bank, Principle
 from salmon.principles.verifiers import compare
+from salmon.reward.scorer import Cell
 
 Column = tuple[str, ...]  # guideline texts shown together
 LENGTH_CHECKS = ("concise", "comprehensive")  # they ask for a length, so score and length should go together
@@ -31,11 +32,14 @@ class PairTable:
 
 @dataclass(frozen=True)
 class PrincipleTable:
-    """One principle on N pairs: what its check says, and by how much the model prefers response 1."""
+    """One principle on N pairs: what its check says, and by how much the model prefers response 1.
+
+    Margins are NaN where they were not asked for, which is where no figure reads them.
+    """
 
     name: str
     truth: np.ndarray  # [N] 1 / -1: response 1 / 2 follows it better; 0: a tie, which counts nowhere
-    scores: np.ndarray  # [R] of the responses where it alone is asked for
+    scores: np.ndarray | None  # [R] of the responses where it alone is asked for; None: not of all of them
     asserted: np.ndarray  # [N] margin: score of response 1 minus score of response 2
     negated: np.ndarray | None  # [N] margin under its negative definition; None: it has none
     opposite: str | None = None
@@ -69,19 +73,6 @@ def responses_of(pairs: Sequence[Pair]) -> list[tuple[str, str]]:
     )
 
 
-def principle_columns(bank: Bank) -> list[Column]:
-    """Everything that must be scored to measure a bank: each principle, its negation, and it with its opposite."""
-    columns: list[Column] = []
-    texts = {principle.name: principle.definition for principle in bank.principles}
-    for principle in bank.principles:
-        columns.append((principle.definition,))
-        if principle.negative_definition:
-            columns.append((principle.negative_definition,))
-        if principle.opposite in texts:
-            columns.append((principle.definition, texts[principle.opposite]))
-    return columns
-
-
 def truths(bank: Bank, pairs: Sequence[Pair]) -> dict[str, np.ndarray]:
     """By principle: 1 / -1 where response 1 / 2 of a pair follows it better by its check, 0 at a tie; [N]."""
     return {
@@ -91,16 +82,55 @@ def truths(bank: Bank, pairs: Sequence[Pair]) -> dict[str, np.ndarray]:
     }
 
 
+def bank_cells(bank: Bank, truth: Mapping[str, np.ndarray], pairs: Sequence[Pair], everywhere: bool) -> list[Cell]:
+    """Everything that must be scored to measure a bank, each once.
+
+    A pair that a principle's check does not tell apart counts in none of its figures, so it is not asked about.
+
+    Args:
+        truth: by principle, [N] of the pairs.
+        everywhere: score every response under each principle alone too, for figures of scores instead of margins.
+    """
+    cells: dict[Cell, None] = {}
+    by_name = {principle.name: principle for principle in bank.principles}
+    if everywhere:
+        alone = [(principle.definition,) for principle in bank.principles]
+        cells |= dict.fromkeys((response, column) for response in responses_of(pairs) for column in alone)
+    for principle in bank.principles:
+        columns = list(_columns(principle, by_name))
+        for pair, known in zip(pairs, truth[principle.name], strict=True):
+            if known:
+                two = ((pair.prompt, pair.response_1), (pair.prompt, pair.response_2))
+                cells |= dict.fromkeys((response, column) for response in two for column in columns)
+    return list(cells)
+
+
+def _columns(principle: Principle, by_name: Mapping[str, Principle]) -> Iterator[Column]:
+    """A principle alone, its negation, its opposite alone, and both opposites in both orders."""
+    text = principle.definition
+    yield (text,)
+    if principle.negative_definition:
+        yield (principle.negative_definition,)
+    if principle.opposite in by_name:
+        other = by_name[principle.opposite].definition
+        yield from ((other,), (text, other), (other, text))
+
+
 def principle_tables(
-    bank: Bank, truth: dict[str, np.ndarray], pairs: PairTable, columns: Sequence[Column], scores: np.ndarray
+    bank: Bank,
+    truth: Mapping[str, np.ndarray],
+    pairs: Sequence[Pair],
+    scores: Mapping[Cell, float],
+    everywhere: bool,
 ) -> list[PrincipleTable]:
-    """Cut the score table [R, C] of ``columns`` into what each principle of the bank needs."""
-    place = {column: number for number, column in enumerate(columns)}
+    """What each principle of the bank needs of the scores of ``bank_cells``."""
+    responses = responses_of(pairs)
     texts = {principle.name: principle.definition for principle in bank.principles}
 
     def margins(*column: str) -> np.ndarray:
-        of_column = scores[:, place[column]]
-        return of_column[pairs.first] - of_column[pairs.second]
+        asked = [((pair.prompt, pair.response_1), (pair.prompt, pair.response_2)) for pair in pairs]
+        both = [[scores.get((response, column), np.nan) for response in two] for two in asked]
+        return np.array([first - second for first, second in both])
 
     tables = []
     for p in bank.principles:
@@ -108,12 +138,13 @@ def principle_tables(
         joint: tuple[np.ndarray, ...] = ()
         if opposite is not None:
             both = (p.definition, texts[opposite])
-            joint = tuple(margins(*order) for order in (both, both[::-1]) if order in place)
+            joint = (margins(*both), margins(*both[::-1]))
+        alone = np.array([scores[response, (p.definition,)] for response in responses]) if everywhere else None
         tables.append(
             PrincipleTable(
                 name=p.name,
                 truth=truth[p.name],
-                scores=scores[:, place[p.definition,]],
+                scores=alone,
                 asserted=margins(p.definition),
                 negated=margins(p.negative_definition) if p.negative_definition else None,
                 opposite=opposite,

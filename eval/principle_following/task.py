@@ -2,7 +2,9 @@
 
 import logging
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -17,12 +19,13 @@ from eval.principle_following.item_report import measure_set
 from eval.principle_following.metrics import correct, matrix, measure, sensitivity
 from eval.principle_following.pairs import RealPairs
 from eval.principle_following.report import TRAINED, BankReport, Matrix, RealReport, Report
-from eval.principle_following.scoring import score_table
+from eval.principle_following.scoring import score_cells
 from eval.principle_following.tables import (
+    Column,
     PairTable,
     PrincipleTable,
+    bank_cells,
     pair_table,
-    principle_columns,
     principle_tables,
     responses_of,
     truths,
@@ -30,6 +33,7 @@ from eval.principle_following.tables import (
 from eval.results import Row, load_rows, save_rows
 from salmon.models.base import SharedModel
 from salmon.principles.bank import Bank
+from salmon.reward.scorer import Cell
 from salmon.reward.trained_model import RewardModel, loaded_reward_model, reward_identity
 from salmon.runtime.files import storage_errors
 from salmon.runtime.fingerprint import semantic
@@ -98,15 +102,17 @@ def measure_model(
     responses = responses_of(inputs.pairs)
     tokens = {response: model.tokens(response[1]) for response in responses}
     pairs = pair_table(inputs.pairs, tokens)
-    columns = [column for bank in inputs.banks.values() for column in principle_columns(bank)]
-    scores = score_table(model, responses, columns, 2 * settings.batch_size, folder)
+    known = {prefix: truths(bank, inputs.pairs) for prefix, bank in inputs.banks.items()}
+    shown = [model.first_that_fit(bank) for bank in inputs.real_banks]
+    cells = _all_cells(inputs, known, shown)
+    scores = dict(zip(cells, score_cells(model, cells, 2 * settings.batch_size, folder).tolist(), strict=True))
     if pairs.prompts < FEW_PROMPTS:
         log.warning(
             "%s: %s has %d prompts; intervals of fewer than %d are rough", name, TASK, pairs.prompts, FEW_PROMPTS
         )
     bootstrap = PromptBootstrap(pairs.prompts, settings.bootstrap, seed)
     tables = {
-        prefix: principle_tables(bank, truths(bank, inputs.pairs), pairs, columns, scores)
+        prefix: principle_tables(bank, known[prefix], inputs.pairs, scores, everywhere=prefix == TRAINED)
         for prefix, bank in inputs.banks.items()
     }
     banks = {prefix: _bank_report(inputs.banks[prefix].name, tables[prefix], pairs, bootstrap) for prefix in tables}
@@ -124,15 +130,31 @@ def measure_model(
         banks,
         Matrix([table.name for table in tables[TRAINED]], measured, reference, counts.tolist()),
         [
-            _real_report(model, *source, bank, settings, seed, folder)
-            for source in inputs.real.items()
-            for bank in inputs.real_banks
+            _real_report(source, real, bank, column, scores, settings, seed)
+            for source, real in inputs.real.items()
+            for bank, column in zip(inputs.real_banks, shown, strict=True)
         ],
-        [
-            measure_set(model, items, 2 * settings.batch_size, settings.bootstrap, seed, folder)
-            for items in inputs.items
-        ],
+        [measure_set(model, items, scores, settings.bootstrap, seed) for items in inputs.items],
     )
+
+
+def _all_cells(inputs: Inputs, known: Mapping[str, Mapping[str, np.ndarray]], shown: Sequence[Column]) -> list[Cell]:
+    """Everything to score, each once, so that a response which several parts ask about is read once.
+
+    Args:
+        known: by the prefix of a bank, and by principle, what the checks say of the pairs.
+        shown: what is read while pairs with a human preference are scored.
+    """
+    parts = [
+        bank_cells(bank, known[prefix], inputs.pairs, everywhere=prefix == TRAINED)
+        for prefix, bank in inputs.banks.items()
+    ]
+    parts += [
+        [(response, column) for response in responses_of(real.pairs) for column in shown]
+        for real in inputs.real.values()
+    ]
+    parts += [items.cells() for items in inputs.items]
+    return list(dict.fromkeys(chain.from_iterable(parts)))
 
 
 def _bank_report(name: str, tables: list[PrincipleTable], pairs: PairTable, bootstrap: PromptBootstrap) -> BankReport:
@@ -145,19 +167,18 @@ def _bank_report(name: str, tables: list[PrincipleTable], pairs: PairTable, boot
 
 
 def _real_report(
-    model: RewardModel,
     source: str,
     real: RealPairs,
     bank: Bank,
+    column: Column,
+    scores: Mapping[Cell, float],
     settings: PrincipleFollowingSettings,
     seed: int,
-    folder: Path,
 ) -> RealReport:
-    column = model.first_that_fit(bank)
     responses = responses_of(real.pairs)
     pairs = pair_table(real.pairs, {response: 0 for response in responses})
-    scores = score_table(model, responses, [column], 2 * settings.batch_size, folder)[:, 0]
-    right = correct(scores[pairs.first] - scores[pairs.second], np.ones(len(real.pairs)))
+    of_each = np.array([scores[response, column] for response in responses])
+    right = correct(of_each[pairs.first] - of_each[pairs.second], np.ones(len(real.pairs)))
     bootstrap = PromptBootstrap(pairs.prompts, settings.bootstrap, seed)
     draws = ratio(bootstrap.sums(right, pairs.prompt), bootstrap.sums(np.ones_like(right), pairs.prompt))
     return RealReport(
@@ -172,7 +193,7 @@ def _real_report(
 
 def _about(model: RewardModel, inputs: Inputs, settings: PrincipleFollowingSettings, prompts: int) -> str:
     banks = ", ".join(bank.name + (f" as {prefix}..." if prefix else "") for prefix, bank in inputs.banks.items())
-    limited = "" if settings.limit is None else f"LIMITED to {settings.limit} pairs of each source, of drawn prompts; "
+    limited = "" if settings.limit is None else f"LIMITED to {settings.limit} pairs, of drawn prompts; "
     asked = "" if model.reads_principles else "this model was trained WITHOUT principles and is asked without; "
     few = f"FEW PROMPTS: intervals of {prompts} are rough; " if prompts < FEW_PROMPTS else ""
     return (

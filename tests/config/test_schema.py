@@ -220,7 +220,7 @@ def test_numbers_have_these_limits() -> None:
             "MTBenchSettings": ["max_new_tokens"],
             "EvalJudgeSettings": ["repeats"],
             "SafetyProbeSettings": ["max_new_tokens"],
-            "PrincipleFollowingSettings": ["parametric_items", "limit", "batch_size"],
+            "PrincipleFollowingSettings": ["parametric_items", "limit", "real_limit", "batch_size"],
         },
         "be 0": {"LoraSettings": ["dropout"]},
         "be at least 0 and below 1": {

@@ -117,6 +117,7 @@ def suite() -> EvalConfig:
             real_banks=[],
             parametric_items=None,
             limit=None,
+            real_limit=None,
             batch_size=8,
             bootstrap=20,
         ),

@@ -19,6 +19,7 @@ from salmon.models.packing.layout import PackedRow, packed_row
 from salmon.models.packing.mask import PREFIX, additive_mask
 from salmon.models.packing.unpacked import unpacked_last_states
 
+ROW_TOKENS = 128  # of a packed row behind its prefix: attention within a row costs the square of its length
 PADDING = -2  # stands for a sequence id: of columns behind a shorter prefix, which nothing sees
 
 Parted = tuple[tuple[int, ...], tuple[int, ...]]  # the tokens of a prefix and of what follows it, one of each at least
@@ -59,8 +60,9 @@ class KeptPrefixes:
             self._kept.move_to_end(prefix)
         while len(self._kept) > max(self._keep, len(members)):
             self._kept.popitem(last=False)
-        rows = [packed_row(places, [whole[n] for n in places], len(prefix)) for prefix, places in members.items()]
-        return self._behind(list(members), rows)
+        parts = [(prefix, part) for prefix, places in members.items() for part in _parts(places, sequences)]
+        rows = [packed_row(part, [whole[n] for n in part], len(prefix)) for prefix, part in parts]
+        return self._behind([prefix for prefix, _ in parts], rows)
 
     def _compute(self, prefixes: Sequence[tuple[int, ...]]) -> None:
         """Keys and values of some prefixes, in one batch with padding on the right."""
@@ -81,7 +83,7 @@ class KeptPrefixes:
             ]
 
     def _behind(self, prefixes: Sequence[tuple[int, ...]], rows: Sequence[PackedRow]) -> Float[Tensor, "N D"]:
-        """Last states of what follows the prefixes: of each, all that follows it is packed in one row."""
+        """Last states of what follows the prefixes; a prefix has as many rows as what follows it takes."""
         device, width = self._shared.device, max(map(len, prefixes))
         starts = [len(prefix) for prefix in prefixes]
         ids = padded_rows(_behind_each(starts, [r.ids for r in rows]), [self._shared.pad_id] * len(rows), device)
@@ -112,6 +114,20 @@ class KeptPrefixes:
 def _keys_and_values(cache: DynamicCache) -> list[tuple[Tensor, Tensor]]:
     """Of each layer, [B, heads, T, D]; a filled cache of attention layers has them in all."""
     return [(layer.keys, layer.values) for layer in cache.layers]  # type: ignore[union-attr,misc]
+
+
+def _parts(places: Sequence[int], sequences: Sequence[Parted]) -> list[list[int]]:
+    """The sequences of one prefix in parts of up to ``ROW_TOKENS`` tokens behind it; a longer one is a part alone."""
+    parts: list[list[int]] = []
+    room = 0
+    for place in places:
+        length = len(sequences[place][1])
+        if not parts or length > room:
+            parts.append([])
+            room = ROW_TOKENS
+        parts[-1].append(place)
+        room -= length
+    return parts
 
 
 def _behind_each(starts: Sequence[int], rows: Sequence[Sequence[int]]) -> list[Sequence[int]]:

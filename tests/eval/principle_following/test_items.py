@@ -12,6 +12,7 @@ from eval.ifbench.families import IFBENCH_FAMILIES
 from eval.principle_following import parametric_sets as sets_module
 from eval.principle_following.bootstrap import PromptBootstrap
 from eval.principle_following.contrast_sets import contrast_set
+from eval.principle_following.drawing import MIN_ITEMS, PROBED_EVERY, WORDINGS, SpreadPairs, items_of_each
 from eval.principle_following.inputs import read_inputs
 from eval.principle_following.item_metrics import ItemFigures, measure_items
 from eval.principle_following.items import Item, ItemSet, item_table
@@ -19,8 +20,10 @@ from eval.principle_following.parametric_sets import parametric_sets
 from eval.principle_following.universe import read_universe
 from salmon.errors import SalmonError
 from salmon.principles.bank import Bank, Principle, load_bank
+from salmon.principles.parametric.answers import AnsweredPrompt
 from salmon.principles.parametric.checks import family_of_check
 from salmon.principles.parametric.frames import GAP
+from salmon.principles.parametric.pairs import Feature, FeaturePair
 from salmon.principles.parametric.universe import all_families
 from salmon.principles.verifiers import compare
 
@@ -239,6 +242,34 @@ def test_no_held_out_prompt_is_an_error():
         read_universe(SimpleNamespace(manifest={"config": config}))
 
 
+def test_a_set_is_spread_over_its_prompts(universe):
+    """However few pairs of a family are asked for, a set has 30 items, on 30 prompts where so many have a pair."""
+    for items in parametric_sets(universe, 1, seed=0):
+        prompts = {item.prompt for item in items.items}
+        assert len(items.items) >= MIN_ITEMS * 0.8, items.prefix
+        assert len(prompts) >= min(MIN_ITEMS, len(universe.held_out)) * 0.8, items.prefix
+        probed = [item for item in items.items if item.conflict]
+        assert len(probed) == -(-len(items.items) // PROBED_EVERY), "spread over the set, not over each family"
+
+
+def test_a_prompt_gives_its_second_pair_when_all_have_given_one():
+    prompts = [AnsweredPrompt(name, ("x", "y")) for name in "abc"]
+    rng = np.random.default_rng(0)
+
+    def pair_of(offered):
+        """The last prompt has no pair."""
+        usable = [asked for asked in offered if asked.prompt != "c"]
+        if not usable:
+            return None
+        prompt = usable[int(rng.integers(len(usable)))].prompt
+        text = str(rng.integers(10**6))
+        return FeaturePair(prompt, text, "y", (Feature(FAMILIES["length"], "", 1),))
+
+    drawn = list(SpreadPairs(prompts).draw(6, pair_of))
+    assert {pair.prompt for pair, _ in drawn[:2]} == {"a", "b"} and len(drawn) == 6
+    assert [probed for _, probed in drawn] == [True, False, False, False, False, True]
+
+
 # --- banks on contrast pairs ---------------------------------------------------------------------
 
 
@@ -247,17 +278,21 @@ def test_contrast_pairs_differ_as_the_check_says(universe, name):
     bank = load_bank(name)
     items = contrast_set("", bank, None, universe, 4, seed=0).items
     checks = {principle.name: principle.check for principle in bank.principles}
+    measured = [name for name, check in checks.items() if family_of_check(check).family in FEW]
+    each = items_of_each(4, len(measured))
+    assert each * len(measured) >= MIN_ITEMS
     for principle in bank.principles:
         mine = [item for item in items if item.group == principle.name]
         checked = family_of_check(principle.check)
         assert checked is not None, principle.check
-        assert len(mine) == (4 if checked.family in FEW else 0)
+        assert len(mine) == (each if checked.family in FEW else 0)
         negative = (principle.negative_definition, *principle.negative_paraphrases)
         for item in mine:
             assert compare(checks[item.group], item.prompt, item.first, item.second) * item.truth > 0
             assert {*item.asserted} <= {principle.definition, *principle.paraphrases}
             assert {*item.negated} <= {*negative}
-        assert all(len(item.asserted) == 1 + len(principle.paraphrases) for item in mine[::3])
+    wordings = {principle.name: min(WORDINGS, 1 + len(principle.paraphrases)) for principle in bank.principles}
+    assert all(len(item.asserted) == wordings[item.group] for item in items[::PROBED_EVERY])
 
 
 def test_an_oracle_and_a_blind_scorer_on_a_bank(universe):
@@ -289,6 +324,17 @@ def test_wordings_of_the_reworded_bank_have_to_agree(universe):
     assert item.asserted == ("Be short.", "Terse!") and item.negated == ("Be long.", "Wordy!")
 
 
+def test_banks_of_the_same_checks_are_measured_on_the_same_pairs(universe):
+    """So the two differ in their words alone, and the responses are read once for both."""
+    sets = [
+        contrast_set(prefix, load_bank(name), None, universe, 1, seed=0)
+        for prefix, name in (("", "verifiable_11"), ("paraphrased_", "verifiable_paraphrased_11"))
+    ]
+    pairs = [[(item.group, item.prompt, item.first, item.second) for item in items.items] for items in sets]
+    assert pairs[0] == pairs[1]
+    assert [item.asserted for item in sets[0].items] != [item.asserted for item in sets[1].items]
+
+
 def test_a_check_without_a_family_is_named(universe, caplog):
     strange = Bank("mine", (Principle("Odd", "Be odd.", check="odd"), Principle("Short", "Be short.", check="concise")))
     items = contrast_set("", strange, None, universe, 2, seed=0).items
@@ -311,6 +357,7 @@ def test_a_model_of_parametric_principles_alone_is_measured_on_answers_to_held_o
         real_banks=[],
         parametric_items=None,
         limit=20,
+        real_limit=None,
     )
     pairs = read_inputs(settings, alone, seed=0).pairs
     held_out = {asked.prompt: asked.answers for asked in universe.held_out}

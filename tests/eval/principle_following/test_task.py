@@ -14,6 +14,7 @@ from eval.config import PrincipleFollowingSettings
 from eval.ifbench.families import IFBENCH_FAMILIES
 from eval.principle_following.inputs import checked_bank, read_banks
 from eval.principle_following.pairs import drawn, read_real_pairs
+from eval.principle_following.tables import bank_cells, truths
 from eval.results import Row
 from eval.stage import run as run_stage
 from salmon.config.register import CONF, register
@@ -21,6 +22,7 @@ from salmon.errors import SalmonError
 from salmon.models.heads import ScalarHead, save_scalar_model
 from salmon.models.loading import load_base
 from salmon.preferences.pairs import Pair
+from salmon.principles.bank import load_bank
 from salmon.principles.parametric.universe import all_families
 from salmon.reward.scorer import GuidelineScorer
 from salmon.reward.trained_model import loaded_reward_model
@@ -48,6 +50,9 @@ principles:
   - {name: Structured, definition: Use lists., negative_definition: Use no list., check: structured}
   - {name: Avoids Zebra, definition: Say no zebra., check: "avoids_word:zebra"}
 """
+# 4 prompts x 4 responses. All of them under each of 4 principles; what else is asked only of pairs that a check tells
+# apart: 2 negations and 2 orders of the two opposites, and of lists, in every second pair, 1 negation.
+SCORES = 16 * (4 + 2 + 2) + 8 * 1
 REAL_BANK = """
 principles:
   - {name: Kind, definition: Be kind.}
@@ -185,16 +190,18 @@ def test_the_scores_are_those_of_the_reward_model(evaluate, reward_folder, tmp_p
     artifact = make_store(tmp_path / "store", reward_folder)
     evaluate(artifact, "eval.principle_following.batch_size=3")
     (file,) = (tmp_path / "out" / "reward" / "principle_following").glob("scores-*.jsonl")
-    # Responses in order of appearance: TERSE, WORDY, LISTED, ...; columns: Concise, not Concise, both, ...
-    scores = {(row["response"], row["column"]): row["score"] for row in map(json.loads, file.read_text().splitlines())}
+    scores = {row["cell"]: row["score"] for row in map(json.loads, file.read_text().splitlines())}
+    pairs = [Pair(**row) for row in PAIRS]
+    bank = load_bank(f"{tmp_path}/bank.yaml")
+    cells = bank_cells(bank, truths(bank, pairs), pairs, everywhere=True)
     head = load_scalar_model(tiny, "reward", reward_folder)
     limits = RewardConfig(max_length=900, max_instruction_tokens=200, max_response_tokens=90)
-    for cell, response, texts in (((1, 1), WORDY, ["Be long."]), ((2, 2), LISTED, ["Be short.", "Cover much."])):
+    for response, texts in ((WORDY, ("Be long.",)), (LISTED, ("Be short.", "Cover much."))):
+        number = cells.index(((PROMPTS[0], response), texts))
         ids = reward_input(tiny.chat, response, PROMPTS[0], texts, limits, RewardHead.scalar).ids
         with tiny.using("reward"), torch.no_grad():
-            assert scores[cell] == pytest.approx(score_forward(tiny, head, [ids]).item(), abs=1e-4)
-    # 4 prompts x 4 responses; 4 asserted, 3 negated, 2 orders of the two opposites
-    assert len(scores) == 16 * 9
+            assert scores[number] == pytest.approx(score_forward(tiny, head, [ids]).item(), abs=1e-4)
+    assert len(scores) == SCORES
 
 
 def test_a_model_without_principles_is_asked_without(evaluate, reward_folder, tmp_path):
@@ -226,14 +233,14 @@ def test_finished_and_interrupted_work_is_not_redone(evaluate, reward_folder, tm
     small = "eval.principle_following.batch_size=1"
     file.write_text("".join(whole.splitlines(keepends=True)[:100]))  # 3 whole chunks of 32, and 4 lines more
     again = evaluate(artifact, small)
-    assert sum(scored) == 16 * 9 - 96
+    assert sum(scored) == SCORES - 96
     assert again["ece"].value == pytest.approx(first["ece"].value, abs=1e-4)
     # Other settings: the figures are computed again, the scores only where they are others.
     scored.clear()
     evaluate(artifact, "seed=5")
     assert scored == []
     evaluate(artifact, "eval.principle_following.limit=4")
-    assert sum(scored) == 2 * 4 * 9
+    assert sum(scored) in [8 * (4 + 2 + 2) + lists * 2 for lists in range(5)]
     assert len(list((out / "principle_following").glob("scores-*.jsonl"))) == 2
 
 
@@ -324,8 +331,8 @@ def test_parametric_sets_and_contrast_pairs_of_a_reward_model(evaluate, reward_f
         for metric in ("accuracy_asserted", "accuracy_negated", "flip_rate", "conflict_ratio", "ece", "brier"):
             assert rows[prefix + metric].value is not None, prefix + metric
     assert all(0 <= rows[f"{prefix}consistency"].value <= 1 for prefix in sets[:4])
-    assert rows["contrast_accuracy_asserted"].n == 2 * 2, "Concise and Avoids Zebra have a family, and one a negation"
-    assert rows["contrast_accuracy_negated"].n == 2
+    # Concise and Avoids Zebra have a family, and one of them a negation: 15 of each are 30 of the set.
+    assert rows["contrast_accuracy_asserted"].n == 2 * 15 and rows["contrast_accuracy_negated"].n == 15
     assert "of 2 principles or families" in rows["contrast_accuracy_asserted"].note
     assert all(find(f"eval/reward/principle_following/{metric}", "eval") for metric in rows)
     folder = tmp_path / "out" / "reward" / "principle_following"

@@ -57,6 +57,31 @@ def test_a_prefix_is_computed_once(scorer: SharedModel) -> None:
     assert kept.num_tokens == 33 + 20 + 1
 
 
+@pytest.mark.parametrize("tokens", [1, 3, 4])
+def test_what_follows_a_prefix_is_parted_into_rows(
+    scorer: SharedModel, monkeypatch: pytest.MonkeyPatch, tokens: int
+) -> None:
+    """Attention costs the square of a row, so many sequences behind one prefix take several rows."""
+    monkeypatch.setattr(salmon.models.packing.kept_prefixes, "ROW_TOKENS", tokens)
+    widths = []
+    behind = KeptPrefixes._behind
+    monkeypatch.setattr(
+        KeptPrefixes,
+        "_behind",
+        lambda self, prefixes, rows: (
+            widths.extend(len(row.ids) - len(prefix) for prefix, row in zip(prefixes, rows, strict=True))
+            or behind(self, prefixes, rows)
+        ),
+    )
+    sequences = [(LONG, (70, 71)), (SHORT, (5, 6, 7, 8, 9)), *((LONG, (80 + n,)) for n in range(4)), (LONG, (70, 72))]
+    with scorer.using("reward"):
+        kept = KeptPrefixes(scorer, None, keep=0)
+        found = kept.last_states(sequences)
+        torch.testing.assert_close(found, alone(scorer, sequences, None), atol=1e-5, rtol=0)
+    assert max(widths) == 5 and sorted(widths)[-2] <= max(tokens, 2), "a longer one is a row alone"
+    assert kept.num_tokens == 20 + 3 + 13, "each prefix is computed once, however many rows it has"
+
+
 def test_a_base_that_cannot_pack_gives_the_same(scorer: SharedModel) -> None:
     with scorer.using("reward"):
         expected = KeptPrefixes(scorer, None, 8).last_states(CALLS[1])
