@@ -111,9 +111,9 @@ def _columns(principle: Principle, by_name: Mapping[str, Principle]) -> Iterator
     yield (text,)
     if principle.negative_definition:
         yield (principle.negative_definition,)
-    if principle.opposite in by_name:
-        other = by_name[principle.opposite].definition
-        yield from ((other,), (text, other), (other, text))
+    other = by_name.get(principle.opposite or "")
+    if other is not None:
+        yield from ((other.definition,), (text, other.definition), (other.definition, text))
 
 
 def principle_tables(
