@@ -8,7 +8,7 @@ from omegaconf import MISSING
 from salmon.config.data import QUESTION_TYPES
 from salmon.config.sampling import SamplingSettings
 from salmon.config.setting import penalty, probability, setting
-from salmon.config.training import OptimSettings
+from salmon.config.training import AUTO, MicroBatchSize, OptimSettings
 
 
 class KLEstimator(Enum):
@@ -125,7 +125,8 @@ class PPOConfig:
     rollout_batch: int = setting(at_least=1)  # responses sampled per update
     minibatch: int = setting(at_least=1)  # responses per optimiser step
     inner_epochs: int = setting(at_least=1)  # passes over the responses of an update
-    micro_batch_size: int = setting(cosmetic=True, at_least=1)  # responses per forward pass
+    # Responses per forward pass; auto: by their tokens (salmon/config/training.py).
+    micro_batch_size: MicroBatchSize = setting(cosmetic=True, at_least=1, words=(AUTO,))
     sampling: SamplingSettings = field(default_factory=SamplingSettings)
     principles: PrincipleSamplingSettings = field(default_factory=PrincipleSamplingSettings)
     shaping: ShapingSettings = field(default_factory=ShapingSettings)

@@ -25,6 +25,7 @@ class Constraints:
         at_least, above, at_most, below: limits of a number; in a mapping, of each of its numbers.
         choices: names that a list may hold, or keys that a mapping may have; () = any.
         url: whether a text must be the address of a server.
+        words: texts that a setting takes besides a number; () = a text is not a number's stand-in.
         text: what is wrong with a text (salmon/config/texts.py); of a list or a mapping, with each of its texts.
         null: what null stands for, named as a way out ("all").
         reason: why, said behind a number that is refused.
@@ -36,6 +37,7 @@ class Constraints:
     below: float | None = None
     choices: tuple[str, ...] = ()
     url: bool = False
+    words: tuple[str, ...] = ()
     text: TextCheck = text_problem
     null: str = ""
     reason: str = ""
@@ -51,9 +53,11 @@ class Constraints:
         if isinstance(value, float) and not math.isfinite(value):
             yield f"{key}={value} is not a finite number"
         elif type(value) in (int, float) and not self.hold(value):
-            yield f"{key}={shown(value)} must {self.words(value)}{self._way_out}"
+            yield f"{key}={shown(value)} must {self.limits(value)}{self._way_out}"
         elif isinstance(value, list | dict):
             yield f"{key} must be one value, not a {type(value).__name__} inside of another"
+        elif isinstance(value, str) and self.words and value not in self.words:
+            yield f"{key}={shown(value)} must {self.limits(1)}{self._way_out}"
         elif isinstance(value, str) and (problem := self.text(value)):
             named = key if self.text is variable_problem else f"{key}={shown(value)}"
             yield f"{named} {problem}{self._way_out}"
@@ -71,7 +75,7 @@ class Constraints:
             and (type(number) is not int or number <= LARGEST_INT)
         )
 
-    def words(self, number: float) -> str:
+    def limits(self, number: float) -> str:
         """The limits of a number: "be at least 1"."""
         if type(number) is int and number > LARGEST_INT:
             return f"be at most {LARGEST_INT}"
@@ -91,7 +95,8 @@ class Constraints:
 
     @property
     def _way_out(self) -> str:
-        return (f", or null for {self.null}" if self.null else "") + (f": {self.reason}" if self.reason else "")
+        ways = [*self.words, *([f"null for {self.null}"] if self.null else [])]
+        return "".join(f", or {way}" for way in ways) + (f": {self.reason}" if self.reason else "")
 
 
 def setting(
@@ -104,6 +109,7 @@ def setting(
     below: float | None = None,
     choices: Sequence[str] = (),
     url: bool = False,
+    words: Sequence[str] = (),
     text: TextCheck = text_problem,
     null: str = "",
     reason: str = "",
@@ -116,7 +122,7 @@ def setting(
             stage that reads it puts the content into its fingerprint.
     """
     text = path_problem if by_content and text is text_problem else text
-    constraints = Constraints(at_least, above, at_most, below, tuple(choices), url, text, null, reason)
+    constraints = Constraints(at_least, above, at_most, below, tuple(choices), url, tuple(words), text, null, reason)
     return field(default=MISSING, metadata={"cosmetic": cosmetic, "by_content": by_content, "constraints": constraints})
 
 

@@ -7,6 +7,9 @@ from omegaconf import MISSING
 
 from salmon.config.setting import setting
 
+AUTO = "auto"  # a micro-batch has as many rows as suit the device, by their tokens (salmon/runtime/micro_batches.py)
+MicroBatchSize = int | str  # a number of rows, or ``AUTO``
+
 
 class Optimizer(Enum):
     adamw = "adamw"  # torch's
@@ -39,7 +42,7 @@ class SupervisedSettings:
 
     epochs: int = setting(at_least=0)  # passes over the rows; 0 (sft and reward only) takes what `start` names as it is
     batch_size: int = setting(at_least=1)  # rows per optimiser step
-    # Rows per forward pass; gradients are accumulated over batch_size rows.
-    micro_batch_size: int = setting(cosmetic=True, at_least=1)
+    # Rows per forward pass; gradients are accumulated over batch_size rows. auto: by their tokens, see AUTO.
+    micro_batch_size: MicroBatchSize = setting(cosmetic=True, at_least=1, words=(AUTO,))
     save_every: int = setting(cosmetic=True, at_least=1)  # optimiser steps between resumable checkpoints
     optim: OptimSettings = field(default_factory=OptimSettings)

@@ -25,6 +25,7 @@ from salmon.models.output_head import OutputHead
 from salmon.models.tokenizer import embedded_tokens
 from salmon.models.weights import same_base
 from salmon.runtime.adapter_files import CONFIG, WEIGHTS, adapter_in, read_config
+from salmon.runtime.micro_batches import TOKENS
 from salmon.runtime.seeding import seed_of
 
 log = logging.getLogger("salmon")
@@ -56,6 +57,7 @@ class SharedModel:
     path: str  # ``model.path`` of the config, recorded in saved adapters
     context: int  # longest sequence in tokens
     identity: dict[str, Any]  # everything that decides what it computes (salmon/models/identity.py)
+    tokens_at_once: int = TOKENS  # of a micro-batch whose size is auto
     can: Abilities = Abilities()  # what it can do; ``salmon.models.probe`` finds it out
     head: OutputHead = field(init=False, repr=False)  # from last hidden states to raw logits
     _peft: PeftModel | None = field(default=None, repr=False)

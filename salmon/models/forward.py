@@ -26,6 +26,12 @@ class TokenBatch:
     def __len__(self) -> int:
         return self.responses.shape[0]
 
+    @property
+    def lengths(self) -> list[int]:
+        """Real tokens of each row."""
+        lengths: list[int] = (self.prompt_mask.sum(-1) + self.mask.sum(-1).long()).tolist()
+        return lengths
+
     def rows(self, index: Sequence[int]) -> "TokenBatch":
         """Some rows [b], without the columns that are padding in all of them."""
         rows = torch.as_tensor(list(index), device=self.prompts.device)

@@ -13,10 +13,13 @@ from salmon.config.schema import Config
 from salmon.distributed.world import world
 from salmon.errors import SalmonError, Unfinished, check_all
 from salmon.pipeline.registry import STAGES
+from salmon.plan.devices import this_device
 from salmon.plan.out_of_memory import explained
+from salmon.plan.planner import tokens_at_once
 from salmon.runtime.environment import git_revision, peak_memory_gib, reset_peak_memory, versions
 from salmon.runtime.files import storage_errors
 from salmon.runtime.fingerprint import fingerprint
+from salmon.runtime.micro_batches import TOKENS
 from salmon.runtime.progress import format_duration
 from salmon.runtime.store import Artifact, Store
 from salmon.stage.spec import StageSpec
@@ -227,7 +230,8 @@ class Pipeline:
         reset_peak_memory()
         began = time.perf_counter()
         with self._tracker(spec, inputs, work, label) as tracker:
-            context = StageContext(work, inputs, tracker, self._base, self.sampler, cfg.tracking.sample_rows)
+            base = partial(self._base_of, spec.name)
+            context = StageContext(work, inputs, tracker, base, self.sampler, cfg.tracking.sample_rows)
             full = storage_errors(work, only_full=True)
             with full, explained(cfg, spec.name, label), world().guarding_collectives():
                 metrics = spec.run(cfg, context)
@@ -270,6 +274,16 @@ class Pipeline:
             inputs=inputs,
         )
         return start_tracking(cfg.tracking, run, Path(cfg.paths.wandb).expanduser())
+
+    def _base_of(self, stage: str) -> "SharedModel":
+        """The base, with what a micro-batch of a stage holds."""
+        shared = self._base()
+        try:
+            shared.tokens_at_once = tokens_at_once(self.cfg, stage, this_device(self.cfg.model.device), world().size)
+        except SalmonError as unknown:
+            shared.tokens_at_once = TOKENS
+            log.info("%s: micro-batches of auto have %d tokens, since there is no plan: %s", stage, TOKENS, unknown)
+        return shared
 
     def _base(self) -> "SharedModel":
         """The base without adapters, loaded once a job."""

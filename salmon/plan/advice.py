@@ -8,25 +8,14 @@ from typing import Any
 from salmon.config.model import Quantization
 from salmon.config.run import Engine
 from salmon.config.schema import Config
-from salmon.config.training import Optimizer
+from salmon.config.training import MicroBatchSize, Optimizer
 from salmon.distributed.batch_sizes import sharded_batches
 from salmon.plan.devices import Device
+from salmon.plan.micro_batches import MICRO, setting_of
 from salmon.plan.phases import Phase
 from salmon.plan.planner import plan
 
-# Settings by phase: first those that change no result (they are not in fingerprints, so a stage goes on with them).
-MICRO = {
-    "sft train": "sft.train.micro_batch_size",
-    "reward train": "reward.train.micro_batch_size",
-    "reward pretrain": "reward.pretrain.train.micro_batch_size",
-    "ppo score": "ppo.micro_batch_size",
-    "ppo log-probs": "ppo.micro_batch_size",
-    "ppo train": "ppo.micro_batch_size",
-    "dpo reference": "dpo.train.micro_batch_size",
-    "dpo train": "dpo.train.micro_batch_size",
-    "dpo log-probs": "ppo.micro_batch_size",
-    "best_of_n score": "ppo.micro_batch_size",
-}
+# Settings of sampling, by phase; like those of micro-batches they change no result.
 BATCH = {
     "sft sample": "sft.sampling.batch_size",
     "preferences sample": "preferences.sampling.batch_size",
@@ -63,7 +52,7 @@ class Tried:
     processes: int = 1
 
     def value(self, key: str) -> Any:
-        return self.processes if key == PROCESSES else get(self.cfg, key)
+        return self.processes if key == PROCESSES else setting_of(self.cfg, key)
 
     def changed(self, key: str, value: Any) -> "Tried":
         if key == PROCESSES:
@@ -73,21 +62,14 @@ class Tried:
     def phase(self, like: Phase) -> Phase:
         """The phase of the same name."""
         phases = plan(self.cfg, self.device, None, self.processes)[2]
-        return next(p for p in phases if (p.stage, p.name) == (like.stage, like.name))
-
-
-def get(cfg: Config, key: str) -> Any:
-    node: Any = cfg
-    for name in key.split("."):
-        node = getattr(node, name)
-    return node
+        return next(p for p in phases if p.label == like.label)
 
 
 def changed(cfg: Config, key: str, value: Any) -> Config:
     """The config with one setting replaced."""
     copy: Config = deepcopy(cfg)
     parent, _, name = key.rpartition(".")
-    setattr(get(copy, parent), name, value)
+    setattr(setting_of(copy, parent), name, value)
     return copy
 
 
@@ -115,10 +97,12 @@ def advice(tried: Tried, phase: Phase, budget: int | None = None) -> list[Change
 
 def _candidates(cfg: Config, phase: Phase, may_start_more: bool) -> Iterator[tuple[str, Callable[[Any], Any], bool]]:
     """(setting, what to try after its value or None, whether it changes results), the cheapest first."""
-    name = f"{phase.stage} {phase.name}"
+    name = phase.label
     splits = cfg.engine.kind.splits_state
 
-    def half(value: int) -> int | None:
+    def fewer(value: MicroBatchSize) -> int | None:
+        if not isinstance(value, int):
+            return 1  # auto has tried what is between
         return value // 2 if value > 1 else None
 
     def twice(processes: int) -> int | None:
@@ -128,7 +112,7 @@ def _candidates(cfg: Config, phase: Phase, may_start_more: bool) -> Iterator[tup
         yield "model.gradient_checkpointing", lambda value: None if value else True, False
     for table in (MICRO, BATCH):
         if name in table:
-            yield table[name], half, False
+            yield table[name], fewer, False
     if splits and may_start_more and sharded_batches(cfg):
         yield PROCESSES, twice, False
     if name in OPTIMIZERS and not splits:

@@ -18,7 +18,7 @@ def dpo_phases(cfg: Config, base: Base, work: Workload) -> Iterator[Phase]:
     lasting = base.resident(2 * adapter)
 
     # 1. The reference's log-probs, once: chunks of micro_batch_size pairs, each in one process.
-    rows = 2 * min(settings.micro_batch_size, work.dpo_pairs)
+    rows = 2 * base.at_once(settings.micro_batch_size, work.dpo_pairs, 2 * columns)
     logits = lasting | {"logits": memory.scoring_logits(shape, base.e, rows * answer)}
     yield Phase(
         "dpo",
@@ -35,7 +35,8 @@ def dpo_phases(cfg: Config, base: Base, work: Workload) -> Iterator[Phase]:
         base.samples(lasting, batch, work.prompt, sampling.max_new_tokens, sampling.top_p),
         *total(*[base.sampling_cost(work.held_out, batch, work.prompt, sampling.max_new_tokens)] * 2),
     )
-    micro, longest = min(cfg.ppo.micro_batch_size, batch), work.prompt + sampling.max_new_tokens
+    longest = work.prompt + sampling.max_new_tokens
+    micro = base.at_once(cfg.ppo.micro_batch_size, batch, longest)
     logits = lasting | {"logits": memory.scoring_logits(shape, base.e, micro * sampling.max_new_tokens)}
     yield Phase(
         "dpo",
@@ -45,10 +46,8 @@ def dpo_phases(cfg: Config, base: Base, work: Workload) -> Iterator[Phase]:
     )
 
     # 3. Training.
-    pairs, at_once = (
-        work.dpo_pairs * settings.epochs,
-        2 * min(settings.micro_batch_size, base.sharing.rows(settings.batch_size)),
-    )
+    pairs, share = work.dpo_pairs * settings.epochs, base.sharing.rows(settings.batch_size)
+    at_once = 2 * base.at_once(settings.micro_batch_size, share, 2 * columns)
     lasting = base.resident(2 * adapter, adapter, optimizer)
     yield Phase(
         "dpo",
@@ -76,7 +75,7 @@ def best_of_n_phases(cfg: Config, base: Base, work: Workload) -> Iterator[Phase]
         base.samples(lasting, batch, work.prompt, sampling.max_new_tokens, sampling.top_p),
         *base.sampling_cost(answers, batch, work.prompt, sampling.max_new_tokens),
     )
-    micro = min(cfg.ppo.micro_batch_size, batch)
+    micro = base.at_once(cfg.ppo.micro_batch_size, batch, work.scored_input)
     yield Phase(
         "best_of_n",
         "score",

@@ -17,7 +17,7 @@ from salmon.errors import SalmonError
 from salmon.plan.advice import Tried, advice
 from salmon.plan.devices import DEVICES, NAMES, device_named
 from salmon.plan.planner import PLANNED, check_processes, plan
-from salmon.plan.table import as_json, as_text, needed
+from salmon.plan.table import as_json, as_text
 
 
 @dataclass
@@ -139,7 +139,7 @@ def render(arguments: Sequence[str]) -> str:
         raise SalmonError(f"stages={cfg.stages} has no stage with a plan; those are {', '.join(PLANNED)}")
     misfits = []
     for phase in phases:
-        over = needed(device, phase) - device.memory
+        over = phase.needed(device) - device.memory
         if over > 0:
             budget = phase.peak - over
             changes = advice(Tried(cfg, device, asked.processes), phase, budget)

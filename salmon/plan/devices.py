@@ -64,11 +64,29 @@ def device_named(name: str) -> Device:
         SalmonError: no such device.
     """
     if name == "cpu":
-        memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-        return Device("cpu", memory, cpu_flops(), 2e10, 0.6, PROCESS, 2e-6, CPU_SLACK, 1e9, is_gpu=False)
+        return _cpu(cpu_flops())
     if name not in DEVICES:
         raise SalmonError(f"gpu={name}: unknown; known are {', '.join(NAMES)}")
     return DEVICES[name]
+
+
+def this_device(chosen: str = "auto") -> Device:
+    """The GPU in use, or this machine's CPU, where only memory matters: rates are not measured.
+
+    Args:
+        chosen: ``model.device``.
+    """
+    import torch
+
+    if torch.cuda.is_available() and chosen != "cpu":
+        memory = torch.cuda.get_device_properties(torch.cuda.current_device()).total_memory
+        return Device(torch.cuda.get_device_name(), memory, 1.0, 1.0, 1.0, _CONTEXT, 0.0, GPU_SLACK, 1.0)
+    return _cpu(1.0)
+
+
+def _cpu(flops: float) -> Device:
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return Device("cpu", memory, flops, 2e10, 0.6, PROCESS, 2e-6, CPU_SLACK, 1e9, is_gpu=False)
 
 
 def cpu_flops() -> float:

@@ -24,7 +24,8 @@ def sft_phases(cfg: Config, base: Base, work: Workload) -> Iterator[Phase]:
         )
     trained, optimizer = shape.adapter_parameters(base.rank), sft.train.optim.optimizer
     columns, rows = work.sft_prompt + work.sft_response, work.sft_rows * sft.train.epochs
-    at_once = min(sft.train.micro_batch_size, base.sharing.rows(min(sft.train.batch_size, work.sft_rows)))
+    share = base.sharing.rows(min(sft.train.batch_size, work.sft_rows))
+    at_once = base.at_once(sft.train.micro_batch_size, share, columns)
     yield Phase(
         "sft",
         "train",
@@ -86,7 +87,8 @@ def reward_phases(cfg: Config, base: Base, work: Workload) -> Iterator[Phase]:
     if work.pretrain_rows:
         trainings.insert(0, ("pretrain", reward.pretrain.train, work.pretrain_rows, work.pretrain_input, 1))
     for name, settings, rows, columns, scores in trainings:
-        at_once = 2 * min(settings.micro_batch_size, base.sharing.rows(settings.batch_size))
+        share = base.sharing.rows(settings.batch_size)
+        at_once = 2 * base.at_once(settings.micro_batch_size, share, 2 * columns)
         optimizer, steps = settings.optim.optimizer, rows * settings.epochs / settings.batch_size
         lasting = base.resident(trained, trained, optimizer, heads=1 - logits) | {
             "masks": memory.packed_rows_mask(base.e, at_once, columns)
@@ -124,8 +126,8 @@ def ppo_phases(cfg: Config, base: Base, work: Workload) -> Iterator[Phase]:
     trained, optimizer = policy + value, ppo.optim.optimizer
     heads = critics + 1 - reads_logits(cfg.reward)
     lasting = base.resident(2 * policy + reward + value, trained, optimizer, heads)
-    response, micro = ppo.sampling.max_new_tokens, min(ppo.micro_batch_size, base.sharing.rows(ppo.rollout_batch))
-    columns, rollouts = work.prompt + response, work.ppo_updates * ppo.rollout_batch
+    response, rollouts = ppo.sampling.max_new_tokens, work.ppo_updates * ppo.rollout_batch
+    columns, share = work.prompt + response, base.sharing.rows(ppo.rollout_batch)
     batch = min(ppo.sampling.batch_size, base.sharing.rows(ppo.rollout_batch))
     yield Phase(
         "ppo",
@@ -133,12 +135,14 @@ def ppo_phases(cfg: Config, base: Base, work: Workload) -> Iterator[Phase]:
         base.samples(lasting, batch, work.prompt, response, ppo.sampling.top_p),
         *base.sampling_cost(work.ppo_responses, batch, work.prompt, response),
     )
+    micro = base.at_once(ppo.micro_batch_size, share, work.scored_input)
     yield Phase(
         "ppo",
         "score",
         base.scores(lasting, micro, work.scored_input, reads_logits(cfg.reward)),
         *base.reading_cost(work.ppo_responses, micro, work.scored_input, layers, reads_logits(cfg.reward)),
     )
+    micro = base.at_once(ppo.micro_batch_size, share, columns)
     logits = lasting | {"logits": memory.scoring_logits(shape, base.e, micro * response)}
     yield Phase(
         "ppo",
@@ -149,7 +153,8 @@ def ppo_phases(cfg: Config, base: Base, work: Workload) -> Iterator[Phase]:
             *[base.reading_cost(rollouts, micro, columns, layers)] * critics,
         ),
     )
-    rows, at_once = rollouts * ppo.inner_epochs, min(ppo.micro_batch_size, base.sharing.rows(ppo.minibatch))
+    rows = rollouts * ppo.inner_epochs
+    at_once = base.at_once(ppo.micro_batch_size, base.sharing.rows(ppo.minibatch), columns)
     yield Phase(
         "ppo",
         "train",

@@ -8,8 +8,9 @@ from types import TracebackType
 from salmon.config.schema import Config
 from salmon.distributed.world import world
 from salmon.errors import SalmonError
-from salmon.plan.advice import BATCH, MICRO, Tried, advice
-from salmon.plan.devices import CPU_SLACK, GIB, GPU_SLACK, PROCESS, Device
+from salmon.plan.advice import BATCH, Tried, advice
+from salmon.plan.devices import GIB, this_device
+from salmon.plan.micro_batches import MICRO
 from salmon.plan.phases import Phase
 from salmon.plan.planner import PLANNED, plan
 
@@ -67,7 +68,7 @@ def explanation(cfg: Config, stage: str, label: str, error: BaseException) -> st
             "where this one stopped"
         )
     try:
-        phases = [p for p in plan(cfg, this_device(), None, here.size)[2] if p.stage == stage]
+        phases = [p for p in plan(cfg, this_device(cfg.model.device), None, here.size)[2] if p.stage == stage]
     except SalmonError as unknown:
         settings = {table[key] for table in (MICRO, BATCH) for key in table if key.startswith(f"{stage} ")}
         return (
@@ -88,7 +89,7 @@ def planned_memory(phase: Phase) -> str:
 
 def lower(cfg: Config, phase: Phase) -> str:
     """What to lower: first what changes no result."""
-    changes = advice(Tried(cfg, this_device(), world().size), phase)
+    changes = advice(Tried(cfg, this_device(cfg.model.device), world().size), phase)
     harmless = [f"{c.override} (saves {c.saves / GIB:.2f} GiB)" for c in changes if not c.changes_results]
     others = [f"{c.override} (saves {c.saves / GIB:.2f} GiB)" for c in changes if c.changes_results]
     parts = []
@@ -114,13 +115,3 @@ def phase_at(stage: str, names: Sequence[str]) -> str | None:
     """The phase of a stage that functions on the stack belong to, if they tell."""
     known = PHASE_OF.get(stage, {})
     return next((known[name] for name in names if name in known), None)
-
-
-def this_device() -> Device:
-    """The GPU in use, or this machine's CPU; rates do not matter here."""
-    import torch
-
-    if torch.cuda.is_available():
-        memory = torch.cuda.get_device_properties(torch.cuda.current_device()).total_memory
-        return Device(torch.cuda.get_device_name(), memory, 1.0, 1.0, 1.0, 0, 0.0, GPU_SLACK, 1.0)
-    return Device("cpu", 0, 1.0, 1.0, 1.0, PROCESS, 0.0, CPU_SLACK, 1.0, is_gpu=False)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from math import ceil
 
-from salmon.config.training import Optimizer
+from salmon.config.training import MicroBatchSize, Optimizer
 from salmon.plan import memory
 from salmon.plan.compute import (
     compute_seconds,
@@ -17,6 +17,7 @@ from salmon.plan.devices import Device
 from salmon.plan.memory import FP32
 from salmon.plan.shapes import ModelShape
 from salmon.plan.sharing import Sharing
+from salmon.runtime.micro_batches import TOKENS, rows_at_once
 
 Items = dict[str, int]  # name -> bytes, all held at the same time
 
@@ -36,11 +37,26 @@ class Phase:
     tokens: float  # that go through the model in the whole stage, each pass counted
     flops: float
     seconds: float
+    automatic: int | None = None  # tokens of a micro-batch, where their number is auto
+
+    @property
+    def label(self) -> str:
+        """ "ppo train"."""
+        return f"{self.stage} {self.name}"
 
     @property
     def peak(self) -> int:
         """Bytes of tensors."""
         return total_bytes(self.items)
+
+    def overhead(self, device: Device) -> int:
+        """Bytes that are no tensors: the context (on a CPU: the process), and what the allocator holds and cannot
+        use."""
+        return round(device.context + device.slack * (self.peak - self.items["base weights"]))
+
+    def needed(self, device: Device) -> int:
+        """Bytes of the device that the phase takes."""
+        return self.peak + self.overhead(device)
 
 
 @dataclass(frozen=True)
@@ -54,6 +70,7 @@ class Base:
     rank: int
     checkpointing: bool
     sharing: Sharing
+    tokens: int = TOKENS  # of a micro-batch whose size is auto
 
     @property
     def weights(self) -> int:
@@ -71,6 +88,10 @@ class Base:
             copy = FP32 * trained if self.sharing.splits_state else 0  # of the trained tensors, which it updates
             items["optimizer state"] = self.sharing.of_state(memory.optimizer_state(trained, optimizer) + copy)
         return items
+
+    def at_once(self, size: MicroBatchSize, share: int, columns: int) -> int:
+        """Rows of a micro-batch of a process that has ``share`` rows, each of ``columns`` tokens."""
+        return min(rows_at_once([columns], size, self.tokens), share)
 
     def trains(
         self, items: Items, trained: int, optimizer: Optimizer, rows: int, columns: int, layers: int, responses: int = 0

@@ -1,6 +1,7 @@
 """The plan of a config: all phases of its stages, on a device, in so many processes."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 from salmon.config.model import Dtype, Quantization
 from salmon.config.run import Engine
@@ -11,10 +12,12 @@ from salmon.plan.baselines import best_of_n_phases, dpo_phases
 from salmon.plan.devices import Device
 from salmon.plan.memory import FP32
 from salmon.plan.method import ppo_phases, preferences_phases, reward_phases, sft_phases
+from salmon.plan.micro_batches import MICRO, automatic, with_tokens
 from salmon.plan.phases import Base, Phase
 from salmon.plan.shapes import shape_of
 from salmon.plan.sharing import Sharing
 from salmon.plan.workload import Workload, workload
+from salmon.runtime.micro_batches import TOKENS
 
 # "eval" is none of them: its batches are halved until they fit (eval/generation/batches.py).
 PHASES: dict[str, Callable[[Config, Base, Workload], Iterator[Phase]]] = {
@@ -38,7 +41,29 @@ def plan(
     """
     base = base_of(cfg, device, processes)
     work = workload(cfg, base.shape, prompts)
-    return base, work, [phase for name in PLANNED if name in cfg.stages for phase in PHASES[name](cfg, base, work)]
+    return base, work, [phase for name in PLANNED if name in cfg.stages for phase in _phases(name, cfg, base, work)]
+
+
+def _phases(stage: str, cfg: Config, base: Base, work: Workload) -> list[Phase]:
+    base = _with_tokens(stage, cfg, base, work)
+    phases = PHASES[stage](cfg, base, work)
+    return [replace(phase, automatic=base.tokens) if automatic(cfg, phase.label) else phase for phase in phases]
+
+
+def _with_tokens(stage: str, cfg: Config, base: Base, work: Workload) -> Base:
+    return with_tokens(base, cfg, lambda trial: list(PHASES[stage](cfg, trial, work)))
+
+
+def tokens_at_once(cfg: Config, stage: str, device: Device, processes: int) -> int:
+    """Tokens of a micro-batch of ``auto`` in a stage.
+
+    Raises:
+        SalmonError: the base's shape is not known.
+    """
+    if not any(automatic(cfg, label) for label in MICRO if label.split()[0] == stage):
+        return TOKENS
+    base = base_of(cfg, device, processes)
+    return _with_tokens(stage, cfg, base, workload(cfg, base.shape)).tokens
 
 
 def base_of(cfg: Config, device: Device, processes: int) -> Base:

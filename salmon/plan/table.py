@@ -29,16 +29,6 @@ INSTEAD = "take a smaller model, or more GPUs that split its weights (engine=zer
 Misfits = Sequence[tuple[Phase, Sequence[Change], bool]]  # phase, changes, whether it fits after them
 
 
-def overhead(device: Device, phase: Phase) -> int:
-    """Bytes that are no tensors: the context (on a CPU: the process), and what the allocator holds and cannot use."""
-    return round(device.context + device.slack * (phase.peak - phase.items["base weights"]))
-
-
-def needed(device: Device, phase: Phase) -> int:
-    """Bytes of the device that the phase takes."""
-    return phase.peak + overhead(device, phase)
-
-
 def as_json(base: Base, work: Workload, phases: Sequence[Phase], misfits: Misfits) -> dict[str, Any]:
     """Bytes, tokens, FLOPs and seconds."""
     return {
@@ -55,9 +45,10 @@ def as_json(base: Base, work: Workload, phases: Sequence[Phase], misfits: Misfit
                 "phase": p.name,
                 "bytes": dict(p.items),
                 "tensors": p.peak,
-                "overhead": overhead(base.device, p),
-                "peak": needed(base.device, p),
-                "fits": needed(base.device, p) <= base.device.memory,
+                "overhead": p.overhead(base.device),
+                "automatic_micro_batch_tokens": p.automatic,
+                "peak": p.needed(base.device),
+                "fits": p.needed(base.device) <= base.device.memory,
                 "tokens": p.tokens,
                 "flops": p.flops,
                 "seconds": p.seconds,
@@ -84,11 +75,10 @@ def as_text(base: Base, work: Workload, phases: Sequence[Phase], misfits: Misfit
     cost_header = ["", "tokens", "FLOPs", "time"]
     memory, cost = [], []
     for phase in phases:
-        label = f"{phase.stage} {phase.name}"
-        verdict = "yes" if needed(device, phase) <= device.memory else "NO"
+        verdict = "yes" if phase.needed(device) <= device.memory else "NO"
         cells = [_gib(phase.items[name]) if name in phase.items else "" for name in used]
-        memory.append([label, *cells, _gib(overhead(device, phase)), _gib(needed(device, phase)), verdict])
-        cost.append([label, f"{phase.tokens:.3g}", f"{phase.flops:.3g}", format_duration(phase.seconds)])
+        memory.append([phase.label, *cells, _gib(phase.overhead(device)), _gib(phase.needed(device)), verdict])
+        cost.append([phase.label, f"{phase.tokens:.3g}", f"{phase.flops:.3g}", format_duration(phase.seconds)])
     cost.append(["all", "", f"{sum(p.flops for p in phases):.3g}", format_duration(sum(p.seconds for p in phases))])
     precision = ("NF4 with double quantisation, " if base.nf4 else "") + ("bf16" if base.e == 2 else "fp32")
     lines = [
@@ -105,6 +95,9 @@ def as_text(base: Base, work: Workload, phases: Sequence[Phase], misfits: Misfit
         "prompts.max_tokens=N and the like show what other lengths need.",
         _processes(base),
     ]
+    if automatic := {phase.stage: phase.automatic for phase in phases if phase.automatic}:
+        listed = ", ".join(f"{tokens:,} in {stage}" for stage, tokens in automatic.items())
+        lines.append(f"Tokens of a micro-batch of auto: {listed}.")
     if work.assumed:
         lines.append(
             f"How many rows {', '.join(work.assumed)} have is not known here: {work.assumed_rows:,} each are "
@@ -129,10 +122,7 @@ def _processes(base: Base) -> str:
 
 
 def _misfit(device: Device, phase: Phase, changes: Sequence[Change], fits: bool) -> str:
-    head = (
-        f"{phase.stage} {phase.name} does not fit {device.name}: {_gib(needed(device, phase))} of "
-        f"{_gib(device.memory)} GiB."
-    )
+    head = f"{phase.label} does not fit {device.name}: {_gib(phase.needed(device))} of {_gib(device.memory)} GiB."
     if not changes:
         return f"{head} No setting of ours lowers it enough: {INSTEAD}."
     listed = [

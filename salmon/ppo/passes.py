@@ -8,10 +8,12 @@ from jaxtyping import Float
 from torch import Tensor
 
 from salmon.config.ppo import PPOConfig
+from salmon.config.training import MicroBatchSize
 from salmon.distributed.world import RowShard, world
 from salmon.models.base import SharedModel
 from salmon.models.forward import TokenBatch, logprobs_and_entropy, response_logprobs, value_forward
 from salmon.ppo.models import POLICY, REFERENCE, VALUE, PPOModels
+from salmon.runtime.micro_batches import micro_batches
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,11 @@ def policy_logprobs(shared: SharedModel, batch: TokenBatch, adapter: str, ppo: P
 
 
 def by_row(
-    shared: SharedModel, batch: TokenBatch, adapter: str, size: int, compute: Callable[[TokenBatch], tuple[Tensor, ...]]
+    shared: SharedModel,
+    batch: TokenBatch,
+    adapter: str,
+    size: MicroBatchSize,
+    compute: Callable[[TokenBatch], tuple[Tensor, ...]],
 ) -> tuple[Float[Tensor, "B R"], ...]:
     """``compute`` under one adapter over a rollout; every process gets all rows.
 
@@ -55,14 +61,11 @@ def by_row(
         shared: the model.
         batch: the rollout's tokens.
         adapter: name of the adapter.
-        size: rows of a micro-batch.
+        size: of a micro-batch.
         compute: from some rows to one or more tensors ``[b, r]``.
     """
-    lengths = batch.mask.sum(-1) + batch.prompt_mask.sum(-1)
     with shared.using(adapter):
-        pieces = sharded_micro_batches(
-            torch.argsort(lengths, stable=True).tolist(), size, lambda rows: compute(batch.rows(rows))
-        )
+        pieces = sharded_micro_batches(shared, batch.lengths, size, lambda rows: compute(batch.rows(rows)))
     results = tuple(torch.zeros_like(batch.mask) for _ in pieces[0][1])
     for index, parts in pieces:
         for result, part in zip(results, parts, strict=True):
@@ -72,9 +75,34 @@ def by_row(
 
 @torch.no_grad()
 def sharded_micro_batches(
-    order: Sequence[int], size: int, compute: Callable[[list[int]], tuple[Tensor, ...]]
+    shared: SharedModel,
+    lengths: Sequence[int],
+    size: MicroBatchSize,
+    compute: Callable[[Sequence[int]], tuple[Tensor, ...]],
 ) -> list[RowShard]:
-    """``compute`` of all rows, ``size`` at a time; each process computes some, and all get the results of all."""
-    own_rows = world().shard(order)
-    batches = [list(own_rows[start : start + size]) for start in range(0, len(own_rows), size)]
-    return world().all_gather_rows([(rows, compute(rows)) for rows in batches])
+    """``compute`` of all rows, a micro-batch at a time; each process computes some, and all get the results of all.
+
+    Args:
+        shared: the model.
+        lengths: tokens of each row.
+        size: of a micro-batch.
+        compute: from the numbers of some rows to tensors of these rows.
+    """
+    own = own_micro_batches(range(len(lengths)), lengths, size, shared.tokens_at_once)
+    return world().all_gather_rows([(rows, compute(rows)) for rows in own])
+
+
+def own_micro_batches(
+    rows: Sequence[int], lengths: Sequence[int], size: MicroBatchSize, tokens: int
+) -> list[list[int]]:
+    """This process's share of some rows, in micro-batches of rows of similar length.
+
+    Args:
+        rows: their numbers.
+        lengths: tokens of every row, by its number.
+        size: of a micro-batch.
+        tokens: of a micro-batch where ``size`` is auto.
+    """
+    own = world().shard(sorted(rows, key=lambda row: lengths[row]))
+    places = micro_batches([lengths[row] for row in own], size, tokens)
+    return [[own[place] for place in part] for part in places]

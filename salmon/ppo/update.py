@@ -12,6 +12,7 @@ from salmon.core.ppo import PolicyStats, ValueStats, explained_variance, policy_
 from salmon.distributed.world import world
 from salmon.models.forward import response_logprobs, value_forward
 from salmon.ppo.models import POLICY, VALUE, PPOModels
+from salmon.ppo.passes import own_micro_batches
 from salmon.ppo.rollout import Rollout
 from salmon.runtime.health import require_finite
 from salmon.runtime.seeding import stream
@@ -69,14 +70,9 @@ def minibatch_gradients(
     ``Trainer.step`` sums the gradients over the processes. Neither that sum nor the returned statistics, which are of
     the whole minibatch, depend on the size of micro-batches or on the number of processes.
     """
-    # Rows of similar length share a micro-batch: less padding, same sums.
-    lengths = (rollout.batch.mask.sum(-1) + rollout.batch.prompt_mask.sum(-1)).tolist()
-    rows = sorted(rows, key=lambda i: lengths[i])
-    num_tokens = int(rollout.batch.mask[rows].sum())
+    num_tokens = int(rollout.batch.mask[list(rows)].sum())
     totals: dict[str, float] = {}
-    own_rows = world().shard(rows)
-    for start in range(0, len(own_rows), ppo.micro_batch_size):
-        index = own_rows[start : start + ppo.micro_batch_size]
+    for index in own_micro_batches(rows, rollout.batch.lengths, ppo.micro_batch_size, models.shared.tokens_at_once):
         if train_policy:
             _add(totals, policy_gradients(models, rollout, index, ppo, num_tokens, len(rows)))
         if models.value_head is not None:

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from salmon.config.reward import RewardConfig
+from salmon.config.training import MicroBatchSize
 from salmon.core.preference import pairwise_accuracy
 from salmon.data.rows import PreferenceRow
 from salmon.distributed.world import RowShard, world
@@ -17,18 +18,19 @@ from salmon.reward.comparisons import RewardComparison, compare_row
 from salmon.reward.lessons import compare_asked, unread_pairs
 from salmon.reward.probes import following, probes_of_pairs, reworded
 from salmon.reward.training import ADAPTER, RewardAdapter
+from salmon.runtime.micro_batches import micro_batches
 from salmon.training.supervised import PeriodicMeasurement
 
 
 @torch.no_grad()
-def margins(model: RewardAdapter, comparisons: Sequence[RewardComparison], batch_size: int) -> Tensor:
-    """Score of the preferred minus score of the rejected input: [N], on the CPU."""
+def margins(model: RewardAdapter, comparisons: Sequence[RewardComparison], size: MicroBatchSize) -> Tensor:
+    """Score of the preferred minus score of the rejected input: [N], on the CPU; in micro-batches of ``size``."""
     result, pieces = torch.zeros(len(comparisons)), list[RowShard]()
     with model.shared.using(ADAPTER):
-        for start in world().shard(range(0, len(comparisons), batch_size)):
-            batch = comparisons[start : start + batch_size]
-            chosen, rejected = model.scores(batch)
-            pieces.append((list(range(start, start + len(batch))), (chosen - rejected,)))
+        sizes = [len(comparison.chosen) + len(comparison.rejected) for comparison in comparisons]
+        for places in world().shard(micro_batches(sizes, size, model.shared.tokens_at_once)):
+            chosen, rejected = model.scores(comparisons[places.start : places.stop])
+            pieces.append((list(places), (chosen - rejected,)))
     for rows, (margin,) in world().all_gather_rows(pieces):
         result[rows] = margin.cpu()
     return result
@@ -38,7 +40,7 @@ def held_out_accuracy(
     model: RewardAdapter,
     rows: Sequence[RewardComparison],
     probes: Sequence[RewardComparison],
-    batch_size: int,
+    size: MicroBatchSize,
 ) -> dict[str, float]:
     """Share of held-out rows that are ranked as labelled, and of each principle's probes, asserted and negated.
 
@@ -48,14 +50,14 @@ def held_out_accuracy(
         model: the reward model.
         rows: held-out rows.
         probes: held-out pairs under one principle each.
-        batch_size: comparisons of a forward pass.
+        size: comparisons of a micro-batch.
     """
     rows, probes = ([c for c in comparisons if not c.tie] for comparisons in (rows, probes))
     metrics = {"held_out/rows": float(len(rows)), "held_out/probes": float(len(probes))}
     if rows:
-        metrics["held_out/accuracy"] = _accuracy(margins(model, rows, batch_size))
+        metrics["held_out/accuracy"] = _accuracy(margins(model, rows, size))
     by_guideline = defaultdict(list)
-    for probe, margin in zip(probes, margins(model, probes, batch_size), strict=True):
+    for probe, margin in zip(probes, margins(model, probes, size), strict=True):
         by_guideline[probe.guideline].append(margin)
     for guideline, values in sorted(by_guideline.items()):
         metrics[f"held_out/accuracy/{guideline}"] = _accuracy(torch.stack(values))
@@ -80,7 +82,7 @@ def learning_curve(
 
     def take() -> dict[str, float]:
         figures = {
-            name: following(rows, margins(model, encoded[name], evaluation_batch_size(settings)).tolist())
+            name: following(rows, margins(model, encoded[name], evaluation_size(settings)).tolist())
             for name, rows in asked.items()
         }
         return {f"{name}/{figure}": value for name, found in figures.items() for figure, value in found.items()}
@@ -106,7 +108,7 @@ def unread_curve(
     ]
 
     def take() -> dict[str, float]:
-        found = margins(model, encoded, evaluation_batch_size(settings)).view(-1, 2)  # asked for, spoken against
+        found = margins(model, encoded, evaluation_size(settings)).view(-1, 2)  # asked for, spoken against
         right = 0.5 + 0.5 * found.sign()
         return {
             "probe_unread/asserted": right[:, 0].mean().item(),
@@ -117,9 +119,10 @@ def unread_curve(
     return PeriodicMeasurement(take, settings.probe.every)
 
 
-def evaluation_batch_size(settings: RewardConfig) -> int:
-    """Comparisons of a forward pass without gradients: as many as one with gradients has in training."""
-    return settings.train.micro_batch_size * settings.rows_together
+def evaluation_size(settings: RewardConfig) -> MicroBatchSize:
+    """Comparisons of a micro-batch without gradients: as many as one with gradients has in training."""
+    size = settings.train.micro_batch_size
+    return size * settings.rows_together if isinstance(size, int) else size
 
 
 def _accuracy(margins: Tensor) -> float:

@@ -52,7 +52,10 @@ def reward_objective(scores: Scores, name: str, consistency: float) -> Objective
             value = value + consistency * disagreement
         return value, metrics
 
-    return Objective(loss, BatchCounts.of, size=lambda group: sum(len(comparison.chosen) for comparison in group))
+    def size(group: Group) -> int:
+        return sum(len(comparison.chosen) + len(comparison.rejected) for comparison in group)
+
+    return Objective(loss, BatchCounts.of, size)
 
 
 def _ranking(chosen: Tensor, rejected: Tensor, name: str, counts: BatchCounts, comparisons: int) -> dict[str, float]:

@@ -8,7 +8,7 @@ from salmon.config.schema import Config
 from salmon.data.rows import PreferenceRow, read_jsonl
 from salmon.principles.parametric.universe import load_universe
 from salmon.reward.comparisons import compare_pair, compare_row, group_by_pair
-from salmon.reward.evaluation import evaluation_batch_size, held_out_accuracy, learning_curve, unread_curve
+from salmon.reward.evaluation import evaluation_size, held_out_accuracy, learning_curve, unread_curve
 from salmon.reward.lessons import METRICS as LESSONS
 from salmon.reward.lessons import lesson_comparisons, lesson_end, lesson_training
 from salmon.reward.pretraining import pretraining_pairs
@@ -82,6 +82,6 @@ def _train_on_judged_rows(
             model,
             [compare_row(chat, row, settings) for row in rows if row.split == "held_out"],
             [compare_row(chat, probe, settings) for probe in probes],
-            evaluation_batch_size(settings),
+            evaluation_size(settings),
         ),
     }

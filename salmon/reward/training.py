@@ -92,6 +92,7 @@ class RewardTraining:
             name,
             self._seed,
             self._ctx.state / f"state_{name}{phase.part}.pt",
+            model.shared.tokens_at_once,
             self._ctx.tracker,
             shown=[f"{name}/loss", f"{name}/accuracy", f"{name}/margin", "optim/grad_norm"],
             first_step=self._steps,

@@ -56,8 +56,13 @@ def train_sft(
         value = -response_logprobs(shared, batch, temperature=1.0).sum() / num_tokens
         return value, {"sft/tokens": batch.mask.sum().item()}
 
-    objective = Objective(loss, denominator=lambda rows: sum(len(row.answer_ids) for row in rows))
-    run = TrainingRun("sft", seed, checkpoint, ctx.tracker, shown=["sft/loss", "optim/lr", "optim/grad_norm"])
+    objective = Objective(
+        loss,
+        denominator=lambda rows: sum(len(row.answer_ids) for row in rows),
+        size=lambda row: len(row.prompt_ids) + len(row.answer_ids),
+    )
+    shown = ["sft/loss", "optim/lr", "optim/grad_norm"]
+    run = TrainingRun("sft", seed, checkpoint, shared.tokens_at_once, ctx.tracker, shown)
     with closing(Trainer(shared.parameters_of(adapter), settings.train.optim)) as trainer, shared.using(adapter):
         trained = fit(trainer, examples, settings.train, objective, run)
     return trained.metrics

@@ -9,10 +9,11 @@ from typing import Generic, TypeVar
 
 from torch import Tensor
 
-from salmon.config.training import SupervisedSettings
+from salmon.config.training import MicroBatchSize, SupervisedSettings
 from salmon.distributed.world import world
 from salmon.errors import SalmonError
 from salmon.runtime.health import require_finite
+from salmon.runtime.micro_batches import micro_batches
 from salmon.runtime.progress import Progress
 from salmon.runtime.seeding import stream
 from salmon.tracking.tracker import Tracker
@@ -34,13 +35,12 @@ class Objective(Generic[T, D]):
             exactly.
         denominator: of a whole batch: what its sums are divided by (its answers' tokens for SFT, its pairs for DPO),
             or several such counts.
-        size: of a row, in tokens: rows of about the same size share a micro-batch, which then has little padding. None
-            leaves a batch in its drawn order.
+        size: of a row, in tokens: rows of about the same size share a micro-batch.
     """
 
     loss: Callable[[Sequence[T], D], tuple[Tensor, Mapping[str, float]]]
     denominator: Callable[[Sequence[T]], D]
-    size: Callable[[T], int] | None = None
+    size: Callable[[T], int]
 
 
 @dataclass(frozen=True)
@@ -71,6 +71,7 @@ class TrainingRun:
     name: str  # prefix of the metrics
     seed: int
     checkpoint: Path  # file with the state of an interrupted run
+    tokens_at_once: int  # of a micro-batch whose size is auto
     tracker: Tracker
     shown: Sequence[str]  # metrics on the progress line
     first_step: int = 0  # steps that the stage logged before this training
@@ -116,10 +117,9 @@ def fit(
         epoch, position = divmod(step, steps_per_epoch)
         order = stream(run.seed, run.order_key or name, "order", epoch).permutation(len(rows))
         selected = order[position * settings.batch_size : (position + 1) * settings.batch_size]
-        batch = [rows[i] for i in selected]
-        batch = sorted(batch, key=objective.size) if objective.size else batch
+        batch = sorted((rows[i] for i in selected), key=objective.size)
         # 2. Gradients of this process's shard, micro-batch by micro-batch.
-        sums = here.all_reduce_sum(_backward(batch, settings.micro_batch_size, objective, name))
+        sums = here.all_reduce_sum(_backward(batch, settings.micro_batch_size, objective, run))
         require_finite(number, loss=sums[f"{name}/loss"])
         # 3. Update.
         metrics = sums | trainer.step(number, step, total).metrics()
@@ -138,14 +138,16 @@ def fit(
     return TrainingResult(metrics, total)
 
 
-def _backward(batch: Sequence[T], micro_batch_size: int, objective: Objective[T, D], name: str) -> dict[str, float]:
+def _backward(
+    batch: Sequence[T], size: MicroBatchSize, objective: Objective[T, D], run: TrainingRun
+) -> dict[str, float]:
     """Accumulate the gradients of this process's shard of a batch; its part of the loss and of the metrics."""
     denominator = objective.denominator(batch)
     shard, sums = world().shard(batch), dict[str, float]()
-    for start in range(0, len(shard), micro_batch_size):
-        value, parts = objective.loss(shard[start : start + micro_batch_size], denominator)
+    for places in micro_batches([objective.size(row) for row in shard], size, run.tokens_at_once):
+        value, parts = objective.loss(shard[places.start : places.stop], denominator)
         value.backward()
-        for key, part in {f"{name}/loss": value.item(), **parts}.items():
+        for key, part in {f"{run.name}/loss": value.item(), **parts}.items():
             sums[key] = sums.get(key, 0.0) + part
     return sums
 

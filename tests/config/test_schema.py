@@ -175,7 +175,7 @@ def test_numbers_have_these_limits() -> None:
     found: dict[str, dict[str, list[str]]] = {}
     for cls, name, _, limits in own_limits():
         if (limits.at_least, limits.above, limits.at_most, limits.below) != (None, None, None, None):
-            found.setdefault(limits.words(0.5), {}).setdefault(cls, []).append(name)
+            found.setdefault(limits.limits(0.5), {}).setdefault(cls, []).append(name)
     assert found == {
         "be at least 1": {
             "ModelConfig": ["context"],

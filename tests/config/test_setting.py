@@ -29,6 +29,11 @@ CASES: list[tuple[Constraints, Any, list[str]]] = [
     (Constraints(at_least=1, null="all"), 0, ["k=0 must be at least 1, or null for all"]),
     (Constraints(at_least=1, null="all", reason="why"), 0, ["k=0 must be at least 1, or null for all: why"]),
     (Constraints(at_least=1, null="all"), None, []),
+    # a number, or a word
+    (Constraints(at_least=1, words=("auto",)), "auto", []),
+    (Constraints(at_least=1, words=("auto",)), 0, ["k=0 must be at least 1, or auto"]),
+    (Constraints(at_least=1, words=("auto",)), "many", ["k=many must be at least 1, or auto"]),
+    (Constraints(at_least=1, words=("auto",)), "3", ["k=3 must be at least 1, or auto"]),
     # without limits: a whole number is a count, any other must be finite
     (FREE, -1, ["k=-1 must not be negative"]),
     (FREE, -1.0, []),

@@ -34,6 +34,7 @@ from salmon.ppo.setup import RolloutSetup
 from salmon.ppo.update import minibatch_gradients, update
 from salmon.principles.bank import Bank, Principle
 from salmon.reward.inputs import reward_input
+from salmon.runtime.micro_batches import micro_batches
 from salmon.sampling.responses import Response, sample_responses
 from salmon.sampling.sampler import transformers_sampler
 from salmon.training.trainer import Trainer
@@ -308,9 +309,10 @@ def test_a_rollout_depends_on_neither_micro_batches_nor_neighbours(
     ppo = ppo_config(whiten_advantages=False)
     ends_sometimes(ppo_models.shared, ppo)
     randomise(ppo_models.shared, POLICY, seed=9)
-    whole, small = (
+    ppo_models.shared.tokens_at_once = 60  # for auto: some rows each
+    whole, small, by_tokens = (
         collect_rollout(rollout_setup(ppo_models, replace(ppo, micro_batch_size=size), BANK), asked(ppo), 1, 0.05)
-        for size in (6, 1)
+        for size in (6, 1, "auto")
     )
     place, answers = 3 // ppo.answers_per_prompt, ppo.answers_per_prompt
     batch = PromptBatch(PROMPTS[place : place + 1], KEYS[place : place + 1])
@@ -321,7 +323,10 @@ def test_a_rollout_depends_on_neither_micro_batches_nor_neighbours(
     rows = slice(3, 3 + answers)
     assert [r.ids for r in alone.scored.responses] == [r.ids for r in whole.scored.responses[rows]]
     for name in names:
-        of_whole, of_small, of_alone = (getattr(r, name, getattr(r.targets, name, None)) for r in (whole, small, alone))
+        of_whole, of_small, of_some, of_alone = (
+            getattr(r, name, getattr(r.targets, name, None)) for r in (whole, small, by_tokens, alone)
+        )
+        torch.testing.assert_close(of_some, of_whole, atol=1e-4, rtol=1e-3)
         torch.testing.assert_close(of_small, of_whole, atol=1e-4, rtol=1e-3)
         torch.testing.assert_close(of_alone, of_whole[rows, :width], atol=1e-4, rtol=1e-3)
         assert of_whole.abs().max() > 1e-2
@@ -348,10 +353,13 @@ def drifted(ppo_models: PPOModels, rollout: Rollout, randomise) -> Rollout:
 
 
 @every_estimator
-@pytest.mark.parametrize("micro_batch_size", [1, 2, 4])
+@pytest.mark.parametrize("micro_batch_size", [1, 2, 4, "auto"])
 def test_micro_batches_add_up_to_the_minibatch(
-    ppo_models: PPOModels, drifted: Rollout, ppo_config, micro_batch_size: int
+    ppo_models: PPOModels, drifted: Rollout, ppo_config, micro_batch_size: int | str
 ) -> None:
+    lengths = sorted(drifted.batch.lengths)
+    ppo_models.shared.tokens_at_once = sum(lengths[-2:])  # for auto
+    assert 1 < len(micro_batches(lengths, "auto", sum(lengths[-2:]))) < 6
     large, large_stats = gradients(ppo_models, drifted, range(6), ppo_config(micro_batch_size=6))
     small, small_stats = gradients(ppo_models, drifted, range(6), ppo_config(micro_batch_size=micro_batch_size))
     assert 0 < large_stats["policy/clip_fraction"] < 1

@@ -18,10 +18,8 @@ from salmon.config.register import CONF, register
 from salmon.config.schema import Config
 from salmon.config.typed import to_typed
 from salmon.pipeline.pipeline import Pipeline
-from salmon.plan.devices import GIB
-from salmon.plan.out_of_memory import this_device
+from salmon.plan.devices import GIB, this_device
 from salmon.plan.planner import plan
-from salmon.plan.table import needed
 from salmon.runtime.console import configure_console
 from salmon.sampling.sampler import transformers_sampler
 from tests.random_base import random_base
@@ -62,7 +60,7 @@ def main(overrides: list[str]) -> None:
         for execution in made:
             metrics = execution.artifact.metrics
             peaks = [
-                (phase.peak if base.device.is_gpu else needed(base.device, phase)) / GIB
+                (phase.peak if base.device.is_gpu else phase.needed(base.device)) / GIB
                 for phase in phases
                 if phase.stage == execution.label
             ]

@@ -21,10 +21,8 @@ from torch.profiler import ProfilerActivity, profile
 
 from salmon.models.loading import load_base
 from salmon.plan.command import compose_config
-from salmon.plan.devices import GIB
-from salmon.plan.out_of_memory import this_device
+from salmon.plan.devices import GIB, this_device
 from salmon.plan.planner import plan
-from salmon.plan.table import needed
 from salmon.runtime.environment import peak_memory_gib, reset_peak_memory
 from tests.plan.phase_runs import phase_runs
 from tests.random_base import random_base
@@ -103,7 +101,7 @@ def main(arguments: list[str]) -> None:
         if name not in planned:
             continue
         phase, run = planned[name], prepare()
-        expected = (phase.peak if on_gpu else needed(base.device, phase)) / GIB
+        expected = (phase.peak if on_gpu else phase.needed(base.device)) / GIB
         run()
         resident()
         with counted(shared.model.get_decoder()) as tokens:

@@ -15,7 +15,7 @@ from salmon.models.chunked_head import ROWS, logprobs_and_entropies, token_logpr
 from salmon.models.loading import load_base
 from salmon.plan import memory
 from salmon.plan.command import compose_config
-from salmon.plan.out_of_memory import this_device
+from salmon.plan.devices import this_device
 from salmon.plan.planner import base_of, plan
 from tests.plan.against_measured import allocated_peak
 from tests.plan.phase_runs import phase_runs

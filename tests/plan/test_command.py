@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,8 +15,10 @@ from salmon.errors import SalmonError
 from salmon.plan import command
 from salmon.plan.advice import changed
 from salmon.plan.command import compose_config, render
-from salmon.plan.devices import DEVICES, GIB
-from salmon.plan.planner import plan
+from salmon.plan.devices import DEVICES, GIB, device_named
+from salmon.plan.micro_batches import FEWEST, TOKENS_ON_GPU
+from salmon.plan.planner import plan, tokens_at_once
+from salmon.runtime.micro_batches import TOKENS
 
 pytestmark = pytest.mark.slow
 
@@ -242,3 +245,26 @@ def test_the_rows_of_other_bases_on_the_page_are_those_of_the_plan() -> None:
         numbers = [float(cell.partition(" ")[0]) for cell in shown]
         assert numbers[0] == context
         assert numbers[1:] == [pytest.approx(peak, abs=0.6), *(pytest.approx(d, abs=0.06) for d in (ppo, whole))], line
+
+
+def test_auto_takes_what_the_device_holds() -> None:
+    """Fewer tokens on a smaller card, never more than keep products at their rate; each phase fits by them."""
+    words = ["model=llama2_7b", "ppo=paper", "stages=[ppo]", "ppo.micro_batch_size=auto", "--json"]
+    tokens = {}
+    for gpu in ("rtx4090", "a100_40", "h200"):
+        phases = {p["phase"]: p for p in json.loads(render([*words, f"gpu={gpu}"]))["phases"]}
+        assert phases["rollout"]["automatic_micro_batch_tokens"] is None, "sampling has a setting of its own"
+        assert all(phases[name]["fits"] for name in ("score", "log-probs", "train"))
+        tokens[gpu] = phases["train"]["automatic_micro_batch_tokens"]
+    assert tokens["rtx4090"] < tokens["a100_40"] < tokens["h200"] == TOKENS_ON_GPU
+    assert "Tokens of a micro-batch of auto: 16,384 in ppo." in render([*words[:-1], "gpu=h200"])
+
+
+def test_auto_on_a_cpu_stays_with_what_its_matrix_products_need() -> None:
+    cfg = compose_config(["model=smollm2_135m", "ppo=laptop", "stages=[ppo]"])
+    cpu = device_named("cpu")
+    assert tokens_at_once(cfg, "ppo", cpu, 1) == TOKENS
+    small = replace(cpu, memory=cpu.context + int(1.9 * GIB))
+    assert FEWEST < tokens_at_once(cfg, "ppo", small, 1) < TOKENS
+    assert tokens_at_once(cfg, "ppo", replace(cpu, memory=0), 1) == FEWEST, "then rows go one by one"
+    assert tokens_at_once(cfg, "eval", cpu, 1) == TOKENS, "a stage without such a setting"

@@ -35,6 +35,11 @@ def total_weight(rows: Sequence[Row]) -> int:
     return sum(weight for _, weight in rows)
 
 
+def alike(row: Row) -> int:
+    """Rows of one size stay in the order that is drawn."""
+    return 1
+
+
 class Interrupted(Exception):
     pass
 
@@ -43,7 +48,7 @@ class Training:
     """A run in ``work``; a second object on the same folder continues it, as a new process would."""
 
     def __init__(self, work: Path, optim_settings, **changes) -> None:
-        self.work = work
+        self.work, self.tokens_at_once = work, 4
         work.mkdir(exist_ok=True)
         optim = optim_settings(lr=0.05, schedule=Schedule.linear, warmup=2.0)
         defaults = {"epochs": 2, "batch_size": 4, "micro_batch_size": 4, "save_every": 1}
@@ -70,8 +75,10 @@ class Training:
             return self.loss(batch, denominator)
 
         tracker = Tracker("sft", MetricsFile(self.work), None)
-        run = TrainingRun("sft", 0, self.work / "state.pt", tracker, shown=["sft/loss", "optim/lr"])
-        objective = changes.pop("objective", Objective(loss, denominator=total_weight))
+        run = TrainingRun(
+            "sft", 0, self.work / "state.pt", self.tokens_at_once, tracker, shown=["sft/loss", "optim/lr"]
+        )
+        objective = changes.pop("objective", Objective(loss, denominator=total_weight, size=alike))
         return fit(self.trainer, ROWS, self.settings, objective, replace(run, **changes))
 
     @property
@@ -128,16 +135,34 @@ def test_every_row_is_seen_once_an_epoch_in_an_order_of_its_own(tmp_path: Path, 
     assert epochs[0] != epochs[1]
 
 
-@pytest.mark.parametrize("micro_batch_size", [1, 2, 3])
-def test_accumulated_gradients_equal_the_large_batch(tmp_path: Path, optim_settings, micro_batch_size: int) -> None:
+@pytest.mark.parametrize("micro_batch_size", [1, 2, 3, "auto"])
+def test_accumulated_gradients_equal_the_large_batch(
+    tmp_path: Path, optim_settings, micro_batch_size: int | str
+) -> None:
     large = Training(tmp_path / "large", optim_settings)
     small = Training(tmp_path / "small", optim_settings, micro_batch_size=micro_batch_size)
+    small.tokens_at_once = 3  # of rows of one token each
     large.run()
     small.run()
     assert len(small.seen) > len(large.seen)
     assert (small.weights - large.weights).abs().max() < 1e-6
     for one, two in zip(small.history, large.history, strict=True):
         assert one == pytest.approx(two, rel=1e-5)
+
+
+def test_auto_takes_rows_by_their_tokens(tmp_path: Path, optim_settings) -> None:
+    """At most 4 tokens at once, and rows of a batch in the order of their sizes."""
+    training = Training(tmp_path, optim_settings, micro_batch_size="auto", epochs=1)
+    training.run(objective=Objective(training.loss, denominator=total_weight, size=lambda row: row[1]))
+    sizes = [[weight for _, weight in batch] for batch in training.seen]
+    assert all(sum(found) <= 4 for found in sizes) and max(map(len, sizes)) > 1
+    order = stream(0, "sft", "order", 0).permutation(len(ROWS))
+    for start in (0, 4, 8):
+        drawn = sorted(ROWS[i][1] for i in order[start : start + 4])
+        taken, sizes = [], list(sizes)
+        while len(taken) < len(drawn):
+            taken += sizes.pop(0)
+        assert taken == drawn
 
 
 def test_the_mean_of_micro_batch_means_would_not(tmp_path: Path, optim_settings) -> None:
@@ -149,7 +174,7 @@ def test_the_mean_of_micro_batch_means_would_not(tmp_path: Path, optim_settings)
     def own_mean(batch: Sequence[Row], denominator: float) -> tuple[Tensor, dict[str, float]]:
         return mutant.loss(batch, sum(row[1] for row in batch))
 
-    mutant.run(objective=Objective(own_mean, denominator=total_weight))
+    mutant.run(objective=Objective(own_mean, denominator=total_weight, size=alike))
     assert (mutant.weights - large.weights).abs().max() > 1e-4
 
 
@@ -265,7 +290,7 @@ def test_a_loss_that_is_not_finite_stops_at_its_step(tmp_path: Path, optim_setti
         return value * (float("nan") if len(training.seen) == 3 else 1.0), metrics
 
     with pytest.raises(SalmonError, match="step 3: loss is nan"):
-        training.run(objective=Objective(broken, denominator=total_weight))
+        training.run(objective=Objective(broken, denominator=total_weight, size=alike))
     assert [row["step"] for row in training.history] == [1, 2]
 
 

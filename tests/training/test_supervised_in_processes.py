@@ -47,11 +47,12 @@ def train(
         Trainer({"weights": weights}, optim),
         rows,
         SupervisedSettings(epochs=epochs, batch_size=3, micro_batch_size=2, save_every=1, optim=optim),
-        Objective(loss, denominator=lambda rows: sum(weight for _, weight in rows)),
+        Objective(loss, denominator=lambda rows: sum(weight for _, weight in rows), size=lambda row: 1),
         TrainingRun(
             "sft",
             0,
             work / "state.pt",
+            4,
             Tracker("sft", MetricsFile(work) if here.rank == 0 else None, None),
             shown=["sft/loss"],
         ),

@@ -9,11 +9,13 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from salmon.config.training import MicroBatchSize
 from salmon.errors import SalmonError
 from salmon.models.base import SharedModel
 from salmon.models.forward import response_logprobs, token_batch
 from salmon.ppo.models import REFERENCE
 from salmon.preferences.judgements import JudgedPairs
+from salmon.runtime.micro_batches import rows_at_once
 from salmon.runtime.resumable import map_resumable
 
 
@@ -26,6 +28,11 @@ class Example:
     rejected_ids: list[int]
     ref_chosen: float = 0.0  # of the whole response
     ref_rejected: float = 0.0
+
+    @property
+    def num_tokens(self) -> int:
+        """Of both sequences."""
+        return 2 * len(self.prompt_ids) + len(self.chosen_ids) + len(self.rejected_ids)
 
 
 def label(judged: JudgedPairs, names: Sequence[str], require_agreement: bool) -> Int[np.ndarray, " N"]:
@@ -76,8 +83,8 @@ def encode_preferences(
     return examples
 
 
-def with_reference(shared: SharedModel, examples: Sequence[Example], batch_size: int, path: Path) -> list[Example]:
-    """The examples with the reference's log-probs, computed ``batch_size`` at a time and kept in the file ``path``."""
+def with_reference(shared: SharedModel, examples: Sequence[Example], size: MicroBatchSize, path: Path) -> list[Example]:
+    """The examples with the reference's log-probs, in micro-batches of ``size``; they are kept in the file ``path``."""
 
     @torch.no_grad()
     def work(chunk: Sequence[Example]) -> list[dict]:
@@ -85,7 +92,8 @@ def with_reference(shared: SharedModel, examples: Sequence[Example], batch_size:
             chosen, rejected = pair_logprobs(shared, chunk)
         return [{"ref_chosen": c, "ref_rejected": r} for c, r in zip(chosen.tolist(), rejected.tolist(), strict=True)]
 
-    rows = map_resumable(path, examples, batch_size, work, "pairs read by the reference")
+    at_once = rows_at_once([example.num_tokens for example in examples], size, shared.tokens_at_once)
+    rows = map_resumable(path, examples, at_once, work, "pairs read by the reference")
     return [replace(example, **row) for example, row in zip(examples, rows, strict=True)]
 
 

@@ -78,11 +78,12 @@ def train_dpo(cfg: Config, ctx: StageContext, shared: SharedModel, examples: Seq
             trainer,
             examples,
             cfg.dpo.train,
-            Objective(loss, denominator=len),
+            Objective(loss, denominator=len, size=lambda example: example.num_tokens),
             TrainingRun(
                 "dpo",
                 cfg.seed,
                 ctx.state / "state.pt",
+                shared.tokens_at_once,
                 ctx.tracker,
                 shown=["dpo/loss", "dpo/accuracy", "dpo/margin", "optim/grad_norm"],
             ),

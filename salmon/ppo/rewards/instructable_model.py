@@ -9,6 +9,7 @@ from torch import Tensor
 
 from salmon.config.ppo import RewardInputSettings
 from salmon.config.schema import Config
+from salmon.config.training import MicroBatchSize
 from salmon.data.rows import Prompt
 from salmon.models.forward import score_forward
 from salmon.ppo.models import REWARD, PPOModels
@@ -25,7 +26,7 @@ class InstructableModelReward:
     models: PPOModels
     limits: RewardInputSettings
     reads_principles: bool  # False: trained without principles, so it is asked by its generic criteria (an ablation)
-    micro_batch_size: int  # responses per forward pass
+    micro_batch_size: MicroBatchSize  # responses per forward pass
 
     @torch.no_grad()
     def __call__(
@@ -40,10 +41,12 @@ class InstructableModelReward:
             self.input_ids(prompt, response, shown)
             for prompt, response, shown in zip(prompts, responses, principles, strict=True)
         ]
-        order = sorted(range(len(inputs)), key=lambda i: len(inputs[i]))  # equal lengths together: less padding
         with shared.using(REWARD):
             pieces = sharded_micro_batches(
-                order, self.micro_batch_size, lambda rows: (score_forward(shared, head, [inputs[i] for i in rows]),)
+                shared,
+                [len(ids) for ids in inputs],
+                self.micro_batch_size,
+                lambda rows: (score_forward(shared, head, [inputs[i] for i in rows]),),
             )
         scores = torch.zeros(len(inputs), device=shared.device)
         for rows, (part,) in pieces:
