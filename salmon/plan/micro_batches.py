@@ -22,8 +22,8 @@ MICRO = {
     "dpo log-probs": "ppo.micro_batch_size",
     "best_of_n score": "ppo.micro_batch_size",
 }
-TOKENS_ON_GPU = 16384  # more save nothing: a 7B layer's products are at their full rate from about 2,000 on
-FEWEST = 64
+TOKENS_ON_GPU = 16384  # of more, launches and the unpacking of NF4 layers are no share that counts (assumed)
+FEWEST = 64  # tokens; where these do not fit, rows go one by one at their limits
 
 
 def setting_of(cfg: Config, key: str) -> Any:

@@ -248,16 +248,17 @@ def test_the_rows_of_other_bases_on_the_page_are_those_of_the_plan() -> None:
 
 
 def test_auto_takes_what_the_device_holds() -> None:
-    """Fewer tokens on a smaller card, never more than keep products at their rate; each phase fits by them."""
-    words = ["model=llama2_7b", "ppo=paper", "stages=[ppo]", "ppo.micro_batch_size=auto", "--json"]
-    tokens = {}
-    for gpu in ("rtx4090", "a100_40", "h200"):
-        phases = {p["phase"]: p for p in json.loads(render([*words, f"gpu={gpu}"]))["phases"]}
+    """More on a larger card, and with checkpointing; each phase fits by them."""
+    words = ["model=llama2_7b", "ppo=paper", "stages=[ppo]", "ppo.micro_batch_size=auto"]
+    plain = [*words, "model.gradient_checkpointing=false"]
+    tokens = []
+    for arguments in ([*plain, "gpu=rtx4090"], [*plain, "gpu=h200"], [*words, "gpu=rtx4090"]):
+        phases = {p["phase"]: p for p in planned(*arguments)["phases"]}
         assert phases["rollout"]["automatic_micro_batch_tokens"] is None, "sampling has a setting of its own"
         assert all(phases[name]["fits"] for name in ("score", "log-probs", "train"))
-        tokens[gpu] = phases["train"]["automatic_micro_batch_tokens"]
-    assert tokens["rtx4090"] < tokens["a100_40"] < tokens["h200"] == TOKENS_ON_GPU
-    assert "Tokens of a micro-batch of auto: 16,384 in ppo." in render([*words[:-1], "gpu=h200"])
+        tokens.append(phases["train"]["automatic_micro_batch_tokens"])
+    assert tokens[0] < tokens[1] < tokens[2] == TOKENS_ON_GPU
+    assert "Tokens of a micro-batch of auto: 16,384 in ppo." in render([*words, "gpu=h200"])
 
 
 def test_auto_on_a_cpu_stays_with_what_its_matrix_products_need() -> None:
@@ -266,5 +267,5 @@ def test_auto_on_a_cpu_stays_with_what_its_matrix_products_need() -> None:
     assert tokens_at_once(cfg, "ppo", cpu, 1) == TOKENS
     small = replace(cpu, memory=cpu.context + int(1.9 * GIB))
     assert FEWEST < tokens_at_once(cfg, "ppo", small, 1) < TOKENS
-    assert tokens_at_once(cfg, "ppo", replace(cpu, memory=0), 1) == FEWEST, "then rows go one by one"
+    assert tokens_at_once(cfg, "ppo", replace(cpu, memory=0), 1) <= FEWEST, "then rows go one by one"
     assert tokens_at_once(cfg, "eval", cpu, 1) == TOKENS, "a stage without such a setting"
