@@ -6,7 +6,14 @@ import torch
 
 from salmon.config.schema import Config
 from salmon.models.base import SharedModel
-from salmon.models.forward import logprobs_and_entropy, response_logprobs, score_forward, token_batch, value_forward
+from salmon.models.forward import (
+    TokenBatch,
+    logprobs_and_entropy,
+    response_logprobs,
+    score_forward,
+    token_batch,
+    value_forward,
+)
 from salmon.models.heads import ScalarHead
 from salmon.models.packing.forward import next_token_logits
 from salmon.plan.phases import Base
@@ -100,13 +107,13 @@ def phase_runs(cfg: Config, shared: SharedModel, base: Base, work: Workload) -> 
 
         return run
 
-    def responses(rows: int, prompt: int, response: int):
-        batch = token_batch(tokens.rows(rows, prompt), [tokens(response) for _ in range(rows)], 0, shared.device)
-        return batch
+    def responses(rows: int, prompt: int, response: int) -> TokenBatch:
+        return token_batch(tokens.rows(rows, prompt), [tokens(response) for _ in range(rows)], 0, shared.device)
 
     def sft() -> Run:
         fresh(POLICY)
-        rows = min(cfg.sft.train.micro_batch_size, work.sft_rows)
+        columns = work.sft_prompt + work.sft_response
+        rows = base.at_once(cfg.sft.train.micro_batch_size, min(cfg.sft.train.batch_size, work.sft_rows), columns)
         batch = responses(rows, work.sft_prompt, work.sft_response)
         return trained(
             Trainer(shared.parameters_of(POLICY), cfg.sft.train.optim),
@@ -136,14 +143,24 @@ def phase_runs(cfg: Config, shared: SharedModel, base: Base, work: Workload) -> 
     def reward() -> Run:
         fresh(REWARD, layers=cfg.reward.layers, first_layer=cfg.reward.first_layer)
         head = ScalarHead(shared.hidden_size, 0, cfg.reward.layers).to(shared.device)
-        batch = inputs(2 * cfg.reward.train.micro_batch_size, work.reward_input)
+        train = cfg.reward.train
+        rows = base.at_once(train.micro_batch_size, train.batch_size, 2 * work.reward_input)
+        batch = inputs(2 * rows, work.reward_input)
         trainer = Trainer(shared.parameters_of(REWARD) | dict(head.named_parameters()), cfg.reward.train.optim)
         return trained(trainer, lambda: score_forward(shared, head, batch).sum(), REWARD)
 
+    def pairs(share: int) -> TokenBatch:
+        answer = cfg.preferences.sampling.max_new_tokens
+        rows = 2 * base.at_once(cfg.dpo.train.micro_batch_size, share, 2 * (work.prompt + answer))
+        return responses(rows, work.prompt, answer)
+
+    def answers(share: int) -> TokenBatch:
+        answer = cfg.ppo.sampling.max_new_tokens
+        return responses(base.at_once(cfg.ppo.micro_batch_size, share, work.prompt + answer), work.prompt, answer)
+
     def dpo() -> Run:
         fresh(POLICY, REFERENCE)
-        answer, rows = cfg.preferences.sampling.max_new_tokens, 2 * cfg.dpo.train.micro_batch_size
-        batch = responses(rows, work.prompt, answer)
+        batch = pairs(cfg.dpo.train.batch_size)
         return trained(
             Trainer(shared.parameters_of(POLICY), cfg.dpo.train.optim),
             lambda: -response_logprobs(shared, batch, 1.0).sum(),
@@ -152,7 +169,7 @@ def phase_runs(cfg: Config, shared: SharedModel, base: Base, work: Workload) -> 
 
     def dpo_reference() -> Run:
         fresh(POLICY, REFERENCE)
-        batch = responses(2 * cfg.dpo.train.micro_batch_size, work.prompt, cfg.preferences.sampling.max_new_tokens)
+        batch = pairs(work.dpo_pairs)
 
         @torch.no_grad()
         def run() -> None:
@@ -167,7 +184,7 @@ def phase_runs(cfg: Config, shared: SharedModel, base: Base, work: Workload) -> 
 
     def dpo_logprobs() -> Run:
         fresh(POLICY, REFERENCE)
-        batch = responses(min(cfg.ppo.micro_batch_size, work.held_out), work.prompt, cfg.ppo.sampling.max_new_tokens)
+        batch = answers(min(cfg.ppo.sampling.batch_size, work.held_out))
         return lambda: by_row(
             shared, batch, REFERENCE, len(batch), lambda part: (response_logprobs(shared, part, 0.7),)
         )
@@ -194,7 +211,8 @@ def phase_runs(cfg: Config, shared: SharedModel, base: Base, work: Workload) -> 
 
     def score() -> Run:
         four, trainer = ppo_models()  # in best_of_n without the trainer, which is there before the run
-        batch = inputs(cfg.ppo.micro_batch_size, work.scored_input)
+        rows = base.at_once(cfg.ppo.micro_batch_size, cfg.ppo.rollout_batch, work.scored_input)
+        batch = inputs(rows, work.scored_input)
 
         @torch.no_grad()
         def run() -> None:
@@ -206,7 +224,7 @@ def phase_runs(cfg: Config, shared: SharedModel, base: Base, work: Workload) -> 
 
     def logprobs() -> Run:
         four, trainer = ppo_models()
-        batch = responses(cfg.ppo.micro_batch_size, work.prompt, cfg.ppo.sampling.max_new_tokens)
+        batch = answers(cfg.ppo.rollout_batch)
         rows = len(batch)
 
         def run() -> None:
@@ -219,7 +237,7 @@ def phase_runs(cfg: Config, shared: SharedModel, base: Base, work: Workload) -> 
 
     def ppo() -> Run:
         four, trainer = ppo_models()
-        batch = responses(cfg.ppo.micro_batch_size, work.prompt, cfg.ppo.sampling.max_new_tokens)
+        batch = answers(cfg.ppo.minibatch)
 
         def run() -> None:
             with shared.using(POLICY):
