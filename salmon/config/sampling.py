@@ -26,6 +26,8 @@ class RolloutConfig:
     """What samples the responses of preferences, PPO and best-of-n (salmon/sampling/responses.py)."""
 
     backend: RolloutBackend = MISSING
+    # hf on a CPU in fp32: sample from a copy of the weights with the adapter merged in. Faster, in as much memory again
+    merged_copy: bool = setting(cosmetic=True)
     # The others are for vllm only.
     # Share of the GPU's memory (on a CPU: of RAM) that vLLM takes for its weights and KV cache.
     gpu_memory_utilization: float = setting(cosmetic=True, above=0, below=1, reason="the trainer needs the rest")

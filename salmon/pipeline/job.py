@@ -26,7 +26,7 @@ from salmon.pipeline.report import closing_report
 from salmon.runtime.files import storage_errors, write_json_atomic
 from salmon.runtime.foreign import read_yaml
 from salmon.runtime.status import StatusFile
-from salmon.sampling.sampler import Sampler, transformers_sampler
+from salmon.sampling.sampler import MergingSampler, Sampler, transformers_sampler
 from salmon.tracking.run_description import cell_of
 from salmon.tracking.wandb_environment import check_environment
 
@@ -146,7 +146,7 @@ def response_sampler(cfg: Config) -> Iterator[Sampler]:
         SalmonError: its package is not installed.
     """
     if cfg.rollout.backend is RolloutBackend.hf:
-        yield transformers_sampler
+        yield MergingSampler() if cfg.rollout.merged_copy else transformers_sampler
         return
     from salmon.sampling.vllm_sampler import VLLMSampler  # imports torch: only where it is needed
 

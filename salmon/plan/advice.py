@@ -110,6 +110,8 @@ def _candidates(cfg: Config, phase: Phase, may_start_more: bool) -> Iterator[tup
 
     if phase.name in TRAINING:
         yield "model.gradient_checkpointing", lambda value: None if value else True, False
+    if phase.items.get("merged copy"):
+        yield "rollout.merged_copy", lambda value: False if value else None, False
     for table in (MICRO, BATCH):
         if name in table:
             yield table[name], fewer, False

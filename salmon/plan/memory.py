@@ -31,6 +31,13 @@ def unpacked_linear(shape: ModelShape, e: int, nf4: bool) -> int:
     return max(linear.weights for linear in shape.linears) * e if nf4 else 0
 
 
+def copied_maps(shape: ModelShape) -> int:
+    """All linear maps once more, in fp32: those of the layers and the language-model head. One map of a layer at a time
+    is merged in a tensor of its own."""
+    maps = shape.layers * shape.linear_weights + shape.vocab * shape.hidden
+    return FP32 * (maps + max(linear.weights for linear in shape.linears))
+
+
 def gathered_weights(shape: ModelShape, e: int) -> int:
     """Of a base that is split over processes: the layer in use, and one matrix of the embedding's size."""
     return e * (shape.linear_weights + shape.vocab * shape.hidden)

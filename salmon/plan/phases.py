@@ -52,7 +52,8 @@ class Phase:
     def overhead(self, device: Device) -> int:
         """Bytes that are no tensors: the context (on a CPU: the process), and what the allocator holds and cannot
         use."""
-        return round(device.context + device.slack * (self.peak - self.items["base weights"]))
+        weights = self.items["base weights"] + self.items.get("merged copy", 0)
+        return round(device.context + device.slack * (self.peak - weights))
 
     def needed(self, device: Device) -> int:
         """Bytes of the device that the phase takes."""
@@ -70,6 +71,7 @@ class Base:
     rank: int
     checkpointing: bool
     sharing: Sharing
+    merges: bool  # whether it is copied while it samples
     tokens: int = TOKENS  # of a micro-batch whose size is auto
 
     @property
@@ -140,9 +142,10 @@ class Base:
         """
         shape, e = self.shape, self.e
         packed = prefix > 0
+        merges = self.merges and not packed
         columns = prefix + rows * prompt if packed else prompt
         mask = memory.packed_mask(e, rows * prompt, columns) if packed else rows * prompt**2
-        prompts = self.reads({}, rows, prompt, adapter=not packed) | {
+        prompts = self.reads({}, rows, prompt, adapter=not packed and not merges) | {
             "KV cache": memory.kv_cache(shape, e, prefix + rows * prompt),
             "masks": mask,
         }
@@ -158,7 +161,8 @@ class Base:
                 self.reads({}, 1, prefix, adapter=False) | cache,
                 cache | {"masks": memory.packed_mask_in_the_making(e, rows * prompt, columns)},
             ]
-        return items | max(moments, key=total_bytes)
+        copied = {"merged copy": memory.copied_maps(shape)} if merges else {}
+        return items | copied | max(moments, key=total_bytes)
 
     def sampling_cost(
         self, responses: int, batch: int, prompt: int, response: int, prefix: int = 0

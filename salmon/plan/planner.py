@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from salmon.config.model import Dtype, Quantization
 from salmon.config.run import Engine
+from salmon.config.sampling import RolloutBackend
 from salmon.config.schema import Config
 from salmon.distributed.batch_sizes import check_batch_sizes
 from salmon.errors import SalmonError
@@ -69,14 +70,18 @@ def tokens_at_once(cfg: Config, stage: str, device: Device, processes: int) -> i
 def base_of(cfg: Config, device: Device, processes: int) -> Base:
     """The base that a config loads on a device."""
     bf16 = cfg.model.dtype is Dtype.bfloat16 or (cfg.model.dtype is Dtype.auto and device.is_gpu)
+    nf4, sharing = cfg.model.quantization is Quantization.nf4, Sharing(cfg.engine.kind, processes)
+    exact = not (device.is_gpu or bf16 or nf4 or sharing.splits_weights)  # salmon.models.merged_copy, without torch
+    samples_itself = cfg.rollout.backend is RolloutBackend.hf
     return Base(
         shape_of(cfg.model.path, cfg.model.revision),
         device,
         2 if bf16 else FP32,
-        cfg.model.quantization is Quantization.nf4,
+        nf4,
         cfg.model.lora.r,
         cfg.model.gradient_checkpointing,
-        Sharing(cfg.engine.kind, processes),
+        sharing,
+        merges=samples_itself and cfg.rollout.merged_copy and exact,
     )
 
 

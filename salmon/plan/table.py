@@ -13,6 +13,7 @@ from salmon.runtime.tables import aligned_table
 
 COLUMNS = (
     "base weights",
+    "merged copy",
     "gathered weights",
     "adapters",
     "heads",

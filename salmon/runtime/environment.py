@@ -1,5 +1,6 @@
 """What a result was computed with: package versions, source revision, memory."""
 
+import os
 import resource
 import shlex
 import shutil
@@ -85,6 +86,15 @@ def peak_memory_gib() -> float:
         return int(kib) * 1024 / _GIB
     usage = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return usage * (1 if sys.platform == "darwin" else 1024) / _GIB
+
+
+def available_memory() -> int:
+    """Bytes of RAM that a process can still take without swapping; where the system does not say, all of it."""
+    info = Path("/proc/meminfo")
+    if info.exists():
+        lines = info.read_text(encoding="utf-8").splitlines()
+        return int(next(line.split()[1] for line in lines if line.startswith("MemAvailable:"))) * 1024
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
 def reset_peak_memory() -> None:

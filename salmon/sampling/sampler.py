@@ -3,7 +3,9 @@
 A job makes one sampler and hands it to its stages as ``StageContext.sampler``. Importing this module is cheap.
 """
 
+import logging
 from collections.abc import Sequence
+from math import ceil
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from salmon.config.sampling import SamplingSettings
@@ -11,6 +13,10 @@ from salmon.config.sampling import SamplingSettings
 if TYPE_CHECKING:
     from salmon.models.base import SharedModel
     from salmon.sampling.token_loop import Generation
+
+log = logging.getLogger("salmon")
+
+MIN_STEPS = 16  # decoding steps from which on a merged copy pays: making it costs about five
 
 
 @runtime_checkable
@@ -60,3 +66,31 @@ def transformers_sampler(
             max_new_tokens=sampling.max_new_tokens,
             batch_size=sampling.batch_size,
         )
+
+
+class MergingSampler:
+    """``rollout.merged_copy``: from a copy of the weights with the adapter merged in, where one can be made."""
+
+    def __init__(self) -> None:
+        self._told = False  # why there is no copy
+
+    def __call__(
+        self,
+        shared: "SharedModel",
+        adapter: str | None,
+        prompts: Sequence[list[int]],
+        keys: Sequence[tuple],
+        sampling: SamplingSettings,
+    ) -> "list[Generation]":
+        """See ``Sampler``."""
+        if ceil(len(prompts) / sampling.batch_size) * sampling.max_new_tokens < MIN_STEPS:
+            return transformers_sampler(shared, adapter, prompts, keys, sampling)
+        from salmon.models.merged_copy import merged_copy, why_no_copy  # torch
+
+        if (reason := why_no_copy(shared)) is not None:
+            if not self._told:
+                log.info("rollout.merged_copy: not made, %s", reason)
+            self._told = True
+            return transformers_sampler(shared, adapter, prompts, keys, sampling)
+        with merged_copy(shared, adapter):
+            return transformers_sampler(shared, adapter, prompts, keys, sampling)

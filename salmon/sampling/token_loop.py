@@ -19,6 +19,7 @@ from salmon.models.base import SharedModel, positions
 from salmon.models.capabilities import no_cache
 from salmon.models.packing.cached_prefix import GrowingSequences
 from salmon.runtime.seeding import stream
+from salmon.sampling.prefill import started
 
 LEAVING_SHARE = 1 / 4  # ended rows leave the batch together, once they are this share of it
 STOP_WINDOW = 16  # a stop string is looked for in so many of the latest tokens
@@ -135,10 +136,7 @@ def generate_batch(
     """
     if not shared.can.cache:
         raise SalmonError(no_cache(shared))
-    width, pad = max(map(len, prompts)), shared.pad_id
-    ids = torch.tensor([[pad] * (width - len(p)) + list(p) for p in prompts], device=shared.device)  # [B, P]
-    mask = torch.tensor([[0] * (width - len(p)) + [1] * len(p) for p in prompts], device=shared.device)  # [B, P]
-    cache = shared.new_cache()
+    ids, mask, cache = started(shared, prompts)
     tokens: list[list[int]] = [[] for _ in prompts]
     logprobs: list[list[float]] = [[] for _ in prompts]
     finished = [False] * len(prompts)

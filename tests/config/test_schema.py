@@ -347,6 +347,7 @@ def test_only_speed_memory_and_reporting_are_cosmetic() -> None:
         "launch.gpus_per_job",
         "engine.kind",
         "engine.uneven",
+        "rollout.merged_copy",
         "rollout.gpu_memory_utilization",
         "rollout.sleep",
         "rollout.enforce_eager",

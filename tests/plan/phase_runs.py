@@ -1,6 +1,7 @@
 """The phases of a plan, run once at the plan's lengths with random tokens through the code that the stages run."""
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
 import torch
 
@@ -20,7 +21,8 @@ from salmon.plan.phases import Base
 from salmon.plan.workload import Workload
 from salmon.ppo.models import POLICY, REFERENCE, REWARD, VALUE, PPOModels
 from salmon.ppo.passes import by_row
-from salmon.sampling.token_loop import generate, generate_after
+from salmon.sampling.sampler import MergingSampler, transformers_sampler
+from salmon.sampling.token_loop import generate_after
 from salmon.training.trainer import Trainer
 
 Run = Callable[[], object]
@@ -56,20 +58,8 @@ def phase_runs(cfg: Config, shared: SharedModel, base: Base, work: Workload) -> 
 
     def sampling(adapter: str | None, rows: int, prompt: int, settings) -> Run:
         prompts, keys = tokens.rows(rows, prompt), [(0, row) for row in range(rows)]
-
-        def run() -> None:
-            with shared.using(adapter):
-                generate(
-                    shared,
-                    prompts,
-                    keys,
-                    temperature=0.7,
-                    top_p=settings.top_p,
-                    max_new_tokens=settings.max_new_tokens,
-                    batch_size=rows,
-                )
-
-        return run
+        sample = MergingSampler() if base.merges else transformers_sampler
+        return lambda: sample(shared, adapter, prompts, keys, replace(settings, temperature=0.7, batch_size=rows))
 
     def self_align() -> Run:
         fresh()

@@ -6,7 +6,12 @@ import pytest
 from bitsandbytes.nn import Linear4bit
 
 from salmon.config.model import Quantization
-from salmon.plan.memory import base_weights
+from salmon.models.merged_copy import copy_bytes
+from salmon.plan.advice import Tried, advice
+from salmon.plan.command import compose_config
+from salmon.plan.memory import base_weights, copied_maps
+from salmon.plan.out_of_memory import this_device
+from salmon.plan.planner import plan
 from salmon.plan.shapes import shape_of
 
 
@@ -26,3 +31,35 @@ def test_nf4_with_double_quantisation(load_tiny) -> None:
     others = {id(p): p for name, p in model.named_parameters() if not any(p is m.weight for m in packed)}
     held += sum(p.nbytes for p in others.values())
     assert base_weights(shape_of("random:tiny", None), 4, nf4=True) == pytest.approx(held, rel=1e-3)
+
+
+def test_a_merged_copy(tiny) -> None:
+    """Of all linear maps, and one of a layer while it is merged."""
+    shape = shape_of("random:tiny", None)
+    largest = max(linear.weights for linear in shape.linears) * 4
+    assert copied_maps(shape) == copy_bytes(tiny) + largest
+
+
+@pytest.mark.parametrize(
+    ("override", "copied"),
+    [
+        ("model.lora.r=8", True),
+        ("rollout=vllm", False),
+        ("rollout.merged_copy=false", False),
+        ("model.quantization=nf4", False),
+        ("model.dtype=bfloat16", False),
+    ],
+)
+def test_the_plan_has_the_copy_where_sampling_makes_one(override: str, copied: bool) -> None:
+    cfg = compose_config(["model=tiny", "stages=[preferences,ppo,dpo,best_of_n]", override])
+    samples = {p.stage: p.items for p in plan(cfg, this_device())[2] if p.name in ("sample", "rollout")}
+    assert set(samples) == {"preferences", "ppo", "dpo", "best_of_n"}
+    assert {stage for stage, items in samples.items() if "merged copy" in items} == (set(samples) if copied else set())
+
+
+def test_where_memory_is_short_the_copy_goes_first() -> None:
+    tried = Tried(compose_config(["model=smollm2_135m", "stages=[ppo]"]), this_device())
+    rollout = next(p for p in plan(tried.cfg, tried.device)[2] if p.name == "rollout")
+    first = advice(tried, rollout)[0]
+    assert first.override == "rollout.merged_copy=false" and not first.changes_results
+    assert first.saves == pytest.approx(rollout.items["merged copy"], rel=1e-2)

@@ -1,15 +1,19 @@
 """A continuation depends on its prompt, key and settings alone."""
 
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 import torch
 
 from salmon.models.base import SharedModel
 from salmon.models.forward import response_logprobs, token_batch
+from salmon.models.packing.layout import common_prefix_length
 from salmon.sampling import token_loop as generation
+from salmon.sampling.prefill import MIN_SAVED
 from salmon.sampling.token_loop import Generation, generate, generate_after
 from tests.ends import end_with
+from tests.plan.against_measured import counted
 
 TEXTS = [
     "Name a colour.",
@@ -121,6 +125,31 @@ def test_rows_that_have_ended_leave_the_batch(policy: SharedModel, monkeypatch: 
         expected.append(len(present))
     assert sizes == expected
     assert len(set(sizes)) > 3 and sizes[0] == 10, "they left one after the other"
+
+
+def test_what_all_prompts_begin_with_is_read_once(policy: SharedModel) -> None:
+    """And the answers are those to the prompts alone, of which each is read as a whole."""
+    system = policy.chat.encode("You are a helpful assistant, who is brief. ")
+    prompts = [[*system, *ids] for ids in prompt_ids(policy)]
+    common = common_prefix_length(prompts)
+    widest = max(map(len, prompts)) - common
+    assert common * (len(prompts) - 1) >= MIN_SAVED
+    with policy.using("policy"):
+        with counted(policy.model.get_decoder()) as passes:
+            together = generate(policy, prompts, KEYS, **SETTINGS, batch_size=5)
+        with counted(policy.model.get_decoder()) as passes_alone:
+            alone = generate(policy, prompts, KEYS, **SETTINGS, batch_size=1)
+    same(together, alone)
+    assert passes[:3] == [common, 5 * widest, 5]
+    assert sorted(passes_alone)[-5:] == sorted(map(len, prompts))
+
+
+def test_a_base_that_takes_no_mask_of_its_own_reads_every_prompt(policy: SharedModel) -> None:
+    policy.can = replace(policy.can, pack=False)
+    prompts = [[*policy.chat.encode("x" * 64), *ids] for ids in prompt_ids(policy)]
+    with policy.using("policy"), counted(policy.model.get_decoder()) as passes:
+        generate(policy, prompts, KEYS, **SETTINGS, batch_size=5)
+    assert passes[0] == 5 * max(map(len, prompts))
 
 
 def test_greedy_repeats_the_likeliest_token(policy: SharedModel) -> None:
