@@ -19,11 +19,13 @@ from salmon.models.base import Abilities, SharedModel
 from salmon.models.capabilities import Needs, problems_of
 from salmon.models.forward import logprobs_and_entropy, response_logprobs, score_forward, token_batch, value_forward
 from salmon.models.heads import ScalarHead, load_scalar_model, save_scalar_model
+from salmon.models.merged_copy import merged_copy
 from salmon.models.packing.continuations import Continuations
 from salmon.models.packing.forward import next_token_logits
 from salmon.models.packing.unpacked import UnpackedPrefix
 from salmon.models.probe import abilities_of
 from salmon.runtime.adapter_files import WEIGHTS
+from salmon.sampling import prefill
 from salmon.sampling.token_loop import generate, generate_after
 from tests.models.architecture_table import HEAD, rows
 from tests.models.architectures import ARCHITECTURES, OPEN, WINDOW, random_model
@@ -158,14 +160,26 @@ def test_greedy_answers(name: str, base: SharedModel, monkeypatch: pytest.Monkey
     expected = {tuple(ids): greedy(base, ids, 6) for ids in PROMPTS + [PREFIX + rest for rest in rests]}
     # One answer ends early, and its sequence leaves the batch.
     monkeypatch.setattr(type(base.chat), "end_ids", frozenset({expected[tuple(PROMPTS[1])][1]}))
+    monkeypatch.setattr(prefill, "MIN_SAVED", 1)
+    alike = [PREFIX + rest for rest in rests]  # they begin alike, and their rests are padded
     for prompts, found in (
         (PROMPTS, generate(base, PROMPTS, keys, batch_size=3, **settings)),
-        ([PREFIX + rest for rest in rests], generate_after(base, PREFIX, rests, keys, stop_strings=(), **settings)),
+        (alike, generate(base, alike, keys, batch_size=3, **settings)),
+        (alike, generate_after(base, PREFIX, rests, keys, stop_strings=(), **settings)),
     ):
         for ids, answer in zip(prompts, found, strict=True):
             whole = expected[tuple(ids)]
             assert answer.ids == whole[: len(answer.ids)]
             assert len(answer.ids) == 6 or answer.finished
+
+
+@EACH
+def test_a_merged_copy_computes_the_same(base: SharedModel) -> None:
+    with torch.no_grad():
+        expected = own_logits(base, WHOLE[0])
+    with merged_copy(base, "policy"):
+        found = own_logits(base, WHOLE[0])
+    torch.testing.assert_close(found, expected, **CLOSE)
 
 
 @torch.no_grad()

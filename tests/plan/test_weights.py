@@ -62,4 +62,5 @@ def test_where_memory_is_short_the_copy_goes_first() -> None:
     rollout = next(p for p in plan(tried.cfg, tried.device)[2] if p.name == "rollout")
     first = advice(tried, rollout)[0]
     assert first.override == "rollout.merged_copy=false" and not first.changes_results
-    assert first.saves == pytest.approx(rollout.items["merged copy"], rel=1e-2)
+    copied = rollout.items["merged copy"]
+    assert 0.9 * copied < first.saves <= copied, "products of LoRA's own take a little instead"
