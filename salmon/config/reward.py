@@ -56,6 +56,9 @@ class LessonSettings:
     frames: int | None = setting(at_least=1, null="all")  # sentence frames that are used, for and against each
     sentences: float = probability()  # share of the wordings that are whole sentences, not a topic in a frame
     absence: bool = MISSING  # topics may name what is absent too ("text without lists")
+    # Mean number of wordings of a principle, and of its contrary, on one pair: 1.6 is two of them on six pairs in ten.
+    wordings: float = setting(at_least=1)
+    together: float = probability()  # probability of a row with two principles, agreeing or opposed
     unedited: float = probability()  # share of the pairs that are two answers as they are
     edits: EditSettings = field(default_factory=EditSettings)  # of the others
     # Tokens of the longest answer. A pair with a longer one is drawn again, since what tells two answers apart may
@@ -80,8 +83,6 @@ class ParametricSettings:
     held_out_families: list[str] = MISSING  # families never trained on at all
     principles: int | None = setting(at_least=1, null="all")  # distinct principles (family and parameter) trained on
     contraries: bool = MISSING  # each pair is also shown with the contrary of its principle
-    paraphrased: float = probability()  # probability that a principle is shown in two wordings on one pair
-    together: float = probability()  # probability of a row with two principles, agreeing or opposed
     # Share of a lesson's pairs that are like those of earlier lessons: what is new does not push out what was learned.
     review: float = probability()
     lessons: list[LessonSettings] = MISSING  # in this order

@@ -104,22 +104,25 @@ def compare_asked(
 
 def unread_pairs(chat: ChatFormat, universe: Universe, settings: RewardConfig, seed: int) -> Iterator[AskedPair]:
     """Pairs like those of the last lesson, in words that no lesson shows; one feature of each, for and against."""
-    lesson, prompts = settings.parametric.lessons[-1], universe.held_out or universe.training
-    plain = replace(settings.parametric, contraries=True, paraphrased=0.0, together=0.0)
+    lesson = replace(settings.parametric.lessons[-1], wordings=1.0, together=0.0)
+    prompts, plain = universe.held_out or universe.training, replace(settings.parametric, contraries=True)
     pairs = lesson_pairs(universe.unread, prompts, lesson, plain, seed, METRICS, "unread")
     for found in short_pairs(chat, pairs, lesson):
         yield replace(found, asked=found.asked[:2])
 
 
 def lesson_training(settings: RewardConfig, number: int) -> SupervisedSettings:
-    """How a lesson trains: once over its pairs; with a constant learning rate after its warm-up, but for the last one.
+    """How a lesson trains: once over its pairs; all lessons are one training, with one optimiser.
 
-    Nobody knows when a lesson ends that is ended by its accuracy.
+    So the rate warms up in the first lesson and follows the schedule down in the last one. Between them it is constant:
+    nobody knows when a lesson ends that is ended by its accuracy.
     """
-    train = replace(settings.pretrain.train, epochs=1)
-    if number + 1 == len(settings.parametric.lessons):
-        return train
-    return replace(train, optim=replace(train.optim, schedule=Schedule.constant))
+    optim = settings.pretrain.train.optim
+    if number:
+        optim = replace(optim, warmup=0.0)
+    if number + 1 < len(settings.parametric.lessons):
+        optim = replace(optim, schedule=Schedule.constant)
+    return replace(settings.pretrain.train, epochs=1, optim=optim)
 
 
 def lesson_end(lesson: LessonSettings) -> EarlyStop:

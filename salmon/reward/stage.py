@@ -53,10 +53,11 @@ def _train_on_principles(
     universe = load_universe(settings.parametric, cfg.prompts.held_out)
     ctx.write(lambda: write_json_atomic(ctx.work / "universe.json", universe.record()))
     curve = unread_curve(model, universe, settings, cfg.seed)
-    for number, lesson in enumerate(settings.parametric.lessons):
-        groups = lesson_comparisons(model.shared.chat, universe, settings, number, cfg.seed)
-        phase = TrainingPhase(LESSONS, f"_{number}", early_stop=lesson_end(lesson), measurement=curve)
-        last = training.train(phase, groups, lesson_training(settings, number))
+    with training.one_optimiser(settings.pretrain.train.optim):
+        for number, lesson in enumerate(settings.parametric.lessons):
+            groups = lesson_comparisons(model.shared.chat, universe, settings, number, cfg.seed)
+            phase = TrainingPhase(LESSONS, f"_{number}", early_stop=lesson_end(lesson), measurement=curve)
+            last = training.train(phase, groups, lesson_training(settings, number))
     return {name: last[name] for name in ("parametric/loss", "parametric/accuracy")}
 
 

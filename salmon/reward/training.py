@@ -1,14 +1,14 @@
 """Training of the reward model's adapter and head, in one phase or several."""
 
-from collections.abc import Sequence
-from contextlib import closing
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
 from torch import Tensor, nn
 
 from salmon.config.reward import RewardConfig
-from salmon.config.training import SupervisedSettings
+from salmon.config.training import OptimSettings, SupervisedSettings
 from salmon.models.base import SharedModel
 from salmon.models.forward import score_forward
 from salmon.models.heads import Head, new_head, save_scalar_model
@@ -72,6 +72,14 @@ class RewardTraining:
         """``consistency``: weight of the consistency loss."""
         self._model, self._ctx, self._seed, self._consistency = model, ctx, seed, consistency
         self._steps = 0  # of the phases so far
+        self._trainer: Trainer | None = None  # within ``one_optimiser``
+
+    @contextmanager
+    def one_optimiser(self, optim: OptimSettings) -> Iterator[None]:
+        """Within the context each training goes on with the optimiser's state of the one before it."""
+        with closing(Trainer(self._model.parameters, optim)) as self._trainer:
+            yield
+        self._trainer = None
 
     def train(
         self, phase: TrainingPhase, groups: Sequence[Sequence[RewardComparison]], settings: SupervisedSettings
@@ -100,7 +108,12 @@ class RewardTraining:
             early_stop=phase.early_stop,
             measurement=phase.measurement,
         )
-        with closing(Trainer(model.parameters, settings.optim)) as trainer, model.shared.using(ADAPTER):
+        kept = self._trainer
+        with (
+            nullcontext(kept) if kept else closing(Trainer(model.parameters, settings.optim)) as trainer,
+            model.shared.using(ADAPTER),
+        ):
+            trainer.optim = settings.optim
             trained = fit(trainer, groups, settings, objective, run)
         self._steps += trained.steps
         return trained.metrics

@@ -46,6 +46,9 @@ class Trainer:
     """Trained tensors with their optimiser; the learning rate is a function of the step alone.
 
     A checkpoint holds the tensors, the optimiser's state and small extras of the caller, in one file.
+
+    Attributes:
+        optim: learning rate and schedule; several trainings with one optimiser's state may each have their own.
     """
 
     def __init__(

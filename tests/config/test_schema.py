@@ -191,7 +191,7 @@ def test_numbers_have_these_limits() -> None:
             "RewardConfig": ["layers", "rows_together", "max_length", "max_instruction_tokens", "max_response_tokens"],
             "PretrainSettings": ["limit", "max_length", "max_instruction_tokens", "max_response_tokens"],
             "EditSettings": ["clearest_of"],
-            "LessonSettings": ["frames", "answer_tokens", "pairs"],
+            "LessonSettings": ["frames", "wordings", "answer_tokens", "pairs"],
             "ParametricSettings": ["principles"],
             "ProbeSettings": ["every", "pairs"],
             "PPOConfig": [
@@ -241,11 +241,12 @@ def test_numbers_have_these_limits() -> None:
             "LessonSettings": [
                 "words",
                 "sentences",
+                "together",
                 "unedited",
                 "stop_at_accuracy",
             ],
             "EditSettings": ["crossed", "two_answers", "shortened"],
-            "ParametricSettings": ["paraphrased", "together", "review"],
+            "ParametricSettings": ["review"],
             "PPOConfig": ["gamma", "lam"],
         },
         "be between 1 and 86400": {"HumanEvalSettings": ["timeout_s"]},

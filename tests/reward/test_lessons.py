@@ -137,10 +137,13 @@ def schedules(settings, optim_settings, lessons: int) -> list[tuple[Schedule, fl
     return [(t.optim.schedule, t.optim.warmup) for t in found]
 
 
-def test_the_rate_is_constant_after_its_warm_up_but_in_the_last_lesson(settings, optim_settings):
-    constant, linear = (Schedule.constant, 20.0), (Schedule.linear, 20.0)
-    assert schedules(settings, optim_settings, 3) == [constant, constant, linear]
-    assert schedules(settings, optim_settings, 1) == [linear]
+def test_the_rate_warms_up_in_the_first_lesson_and_goes_down_in_the_last(settings, optim_settings):
+    assert schedules(settings, optim_settings, 3) == [
+        (Schedule.constant, 20.0),
+        (Schedule.constant, 0.0),
+        (Schedule.linear, 0.0),
+    ]
+    assert schedules(settings, optim_settings, 1) == [(Schedule.linear, 20.0)]
 
 
 def test_a_lesson_ends_when_its_accuracy_is_high_enough():

@@ -87,13 +87,13 @@ def lesson_pairs(
 def asked_about(
     pair: FeaturePair, side: Side, lesson: LessonSettings, settings: ParametricSettings, rng: np.random.Generator
 ) -> Iterator[AskedGuidelines]:
-    """Each feature of a pair asked for and against, some in two wordings; now and then a row with two principles."""
+    """Each feature of a pair asked for and against, in some wordings; now and then a row with two principles."""
     for number, feature in enumerate(pair.features):
         for wanted in (True, False) if settings.contraries else (True,):
-            for _ in range(2 if rng.random() < settings.paraphrased else 1):
+            for _ in range(int(lesson.wordings + rng.random())):
                 prefers = feature.prefers if wanted else -feature.prefers
                 yield AskedGuidelines((_text(feature, wanted, side, lesson, rng),), prefers, f"{number} {wanted}")
-    if rng.random() < settings.together:
+    if rng.random() < lesson.together:
         yield _two(pair.features, side, lesson, settings, rng)
 
 

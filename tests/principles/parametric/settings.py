@@ -18,8 +18,6 @@ def parametric(**changes: Any) -> ParametricSettings:
         "held_out_families": list(HELD_OUT_FAMILIES),
         "principles": None,
         "contraries": True,
-        "paraphrased": 0.3,
-        "together": 0.35,
         "review": 0.4,
         "lessons": [lesson()],
     }
@@ -40,6 +38,8 @@ def lesson(**changes: Any) -> LessonSettings:
         "frames": None,
         "sentences": 0.5,
         "absence": True,
+        "wordings": 1.3,
+        "together": 0.35,
         "unedited": 0.3,
         "edits": edits(),
         "answer_tokens": 4000,

@@ -15,13 +15,13 @@ from salmon.principles.parametric.split import Side
 from tests.principles.parametric.all_texts import all_texts
 from tests.principles.parametric.settings import HELD_OUT_FAMILIES, edits, lesson, never_edited, parametric
 
-TALK = parametric(together=1.0)
+TALK = lesson(together=1.0)
 
 
 @pytest.fixture(scope="module")
 def pairs(universe):
     """Three hundred pairs of the trained side, each with a row of two principles."""
-    return list(islice(lesson_pairs(universe.trained, universe.training, lesson(), TALK, 0, "test"), 300))
+    return list(islice(lesson_pairs(universe.trained, universe.training, TALK, parametric(), 0, "test"), 300))
 
 
 def texts_of(feature: Feature, side: Side) -> dict[str, int]:
@@ -87,7 +87,7 @@ def test_equal_meanings_ask_for_the_same(universe, pairs):
 
 def test_equal_seeds_give_equal_pairs_whatever_their_number(universe, pairs):
     def first(number: int, *key):
-        return list(islice(lesson_pairs(universe.trained, universe.training, lesson(), TALK, *key), number))
+        return list(islice(lesson_pairs(universe.trained, universe.training, TALK, parametric(), *key), number))
 
     again = first(12, 0, "test")
     shown = [(p.pair.first, p.pair.second, p.asked) for p in pairs[:12]]
@@ -97,27 +97,33 @@ def test_equal_seeds_give_equal_pairs_whatever_their_number(universe, pairs):
 
 @pytest.mark.parametrize(("contraries", "expected"), [(True, {1, -1}), (False, {1})])
 def test_contraries_may_be_left_out(universe, contraries, expected):
-    settings = parametric(contraries=contraries, together=0.0, paraphrased=0.0)
-    edited = lesson(unedited=0.0, edits=edits(crossed=0.0))
+    settings = parametric(contraries=contraries)
+    edited = lesson(unedited=0.0, edits=edits(crossed=0.0), together=0.0, wordings=1.0)
     found = list(islice(lesson_pairs(universe.trained, universe.training, edited, settings, 0), 30))
     assert all({asked.prefers for asked in p.asked} == expected for p in found)
     assert all(len(p.asked) == len(expected) for p in found)
 
 
 def test_without_contraries_two_principles_never_disagree_by_negation(universe):
-    settings = parametric(contraries=False, together=1.0)
-    for found in islice(lesson_pairs(universe.trained, universe.training, lesson(), settings, 0), 30):
+    settings, both = parametric(contraries=False), lesson(together=1.0)
+    for found in islice(lesson_pairs(universe.trained, universe.training, both, settings, 0), 30):
         texts = [texts_of(feature, universe.trained) for feature in found.pair.features]
         for asked in found.asked:
             assert all(any(polarity.get(text) == 1 for polarity in texts) for text in asked.guidelines)
 
 
-def test_paraphrases_are_two_wordings(universe):
-    (pair,) = islice(lesson_pairs(universe.trained, universe.training, lesson(), TALK, 0), 1)
+@pytest.mark.parametrize(("wordings", "found"), [(1.0, {1}), (3.0, {3}), (1.5, {1, 2})])
+def test_a_meaning_has_so_many_wordings(universe, wordings, found):
+    (pair,) = islice(lesson_pairs(universe.trained, universe.training, TALK, parametric(), 0), 1)
     rng = np.random.default_rng(0)
-    always = parametric(paraphrased=1.0, together=0.0)
-    asked = list(asked_about(pair.pair, universe.trained, lesson(), always, rng))
-    assert Counter(Counter(a.meaning for a in asked).values()) == {2: 2 * len(pair.pair.features)}
+    several = lesson(wordings=wordings, together=0.0)
+    numbers = set()
+    for _ in range(20):
+        asked = list(asked_about(pair.pair, universe.trained, several, parametric(), rng))
+        counted = Counter(a.meaning for a in asked)
+        assert len(counted) == 2 * len(pair.pair.features)
+        numbers |= set(counted.values())
+    assert numbers == found
 
 
 def test_a_lesson_has_so_many_frames_and_keeps_them_when_there_are_more(universe):
