@@ -221,12 +221,33 @@ _HELD_OUT_CHECKS = group(
     ("held_out/violations/<principle>", "share", "as violations/<principle>, on held-out prompts", "falls if asked"),
 )
 
+_CHECKS_MOVED = group(
+    ("ppo",),
+    ("held_out/check/<principle>_start", "0..1", "check/<principle> before training (summary)", "as the SFT policy"),
+    ("held_out/check/<principle>_last", "0..1", "the same after the last update (summary)", "rises if asked"),
+    ("held_out/check/<principle>_gain", "0..1", "check_last - check_start (summary)", "its interval leaves out 0"),
+    ("held_out/check/<principle>_gain_low", "0..1", "its 95 % interval, paired over the prompts", "above 0 if asked"),
+    ("held_out/check/<principle>_gain_high", "0..1", "the upper end of that (summary)", "above 0 if asked"),
+)
+
 
 @cache
 def metrics() -> tuple[Metric, ...]:
     """All metrics: the stages' own, and those of the packages that bring a stage (entry points)."""
     brought = [metric for point in entry_points(group="salmon.metrics") for metric in point.load()]
-    return (*_SFT, *_PREFERENCES, *_REWARD, *_PPO, *_DPO, *_HELD_OUT, *_HELD_OUT_CHECKS, *brought, *_TRAINING, *_ALL)
+    return (
+        *_SFT,
+        *_PREFERENCES,
+        *_REWARD,
+        *_PPO,
+        *_DPO,
+        *_HELD_OUT,
+        *_CHECKS_MOVED,
+        *_HELD_OUT_CHECKS,
+        *brought,
+        *_TRAINING,
+        *_ALL,
+    )
 
 
 @lru_cache(maxsize=4096)

@@ -70,6 +70,12 @@ def test_each_stage_has_its_cost_and_what_it_reached(execution: Executions, conf
                 "held_out/reward_gain_low": -0.25,
                 "held_out/reward_gain_high": 3.25,
                 "held_out/reward_best": 0.75,
+                "held_out/check/Concise_gain": 0.4,
+                "held_out/check/Concise_gain_low": 0.1,
+                "held_out/check/Concise_gain_high": 0.7,
+                "held_out/check/Formal_gain": -0.1,
+                "held_out/check/Formal_gain_low": -0.2,
+                "held_out/check/Formal_gain_high": 0.05,
                 "objective/kl_k3": 0.12345,
                 "perf/tokens_per_second": 41.6,
             },
@@ -86,7 +92,8 @@ def test_each_stage_has_its_cost_and_what_it_reached(execution: Executions, conf
     assert rows["preferences"].endswith("rows 36, judge ties 26%, position bias -0.50")
     assert rows["reward"].endswith("loss 0.693, held-out accuracy 0.75, on 12 rows")
     assert rows["ppo"].endswith(
-        "held-out reward -1.000, to 0.500, a gain of -0.250, to +3.250 (95 %), KL 0.123, 42 sampled tokens/s"
+        "held-out reward -1.000, to 0.500, a gain of -0.250, to +3.250 (95 %), KL 0.123, 42 sampled tokens/s, "
+        "Concise moved by +0.40 [+0.10, +0.70]"
     )
     assert "(reused)" not in rows["ppo"]
     assert all(" 1.3 " in row or row.endswith(" 1.3") for row in rows.values())

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from salmon.ppo.outputs import TrainingState, final_metrics, name_checkpoints, read_history, reward_change
+from salmon.ppo.outputs import TrainingState, final_metrics, held_out_changes, name_checkpoints, read_history
 from salmon.tracking.metrics_file import MetricsFile
 from tests.typechecked import unchecked
 
@@ -14,7 +14,7 @@ PROMPTS, EVALUATIONS, RUNS = 32, 10, 300
 
 
 def test_start_last_and_their_paired_difference() -> None:
-    found = reward_change([0.0, 1.0, 5.0], [1.0, 1.5, 5.5])
+    found = held_out_changes({"held_out/reward": ([0.0, 1.0, 5.0], [1.0, 1.5, 5.5])})
     assert list(found) == [f"held_out/reward_{name}" for name in ("start", "last", "gain", "gain_low", "gain_high")]
     assert found["held_out/reward_start"] == 2.0 and found["held_out/reward_last"] == pytest.approx(8 / 3)
     assert found["held_out/reward_gain"] == pytest.approx(2 / 3)
@@ -22,7 +22,9 @@ def test_start_last_and_their_paired_difference() -> None:
 
 
 def test_one_prompt_has_no_interval() -> None:
-    assert set(reward_change([1.0], [2.0])) == {f"held_out/reward_{name}" for name in ("start", "last", "gain")}
+    assert set(held_out_changes({"held_out/reward": ([1.0], [2.0])})) == {
+        f"held_out/reward_{name}" for name in ("start", "last", "gain")
+    }
 
 
 def test_a_policy_that_learned_nothing_has_a_better_best_but_no_gain() -> None:
@@ -33,7 +35,7 @@ def test_a_policy_that_learned_nothing_has_a_better_best_but_no_gain() -> None:
         prompts = rng.normal(scale=3.0, size=PROMPTS)
         draws = prompts + rng.normal(size=(1 + EVALUATIONS, PROMPTS))
         best_is_higher += draws[1:].mean(1).max() > draws[0].mean()
-        change = reward_change(draws[0].tolist(), draws[-1].tolist())
+        change = held_out_changes({"held_out/reward": (draws[0].tolist(), draws[-1].tolist())})
         gains += not change["held_out/reward_gain_low"] <= 0 <= change["held_out/reward_gain_high"]
     assert best_is_higher / RUNS > 0.85
     assert gains / RUNS == pytest.approx(0.05, abs=3 * (0.05 * 0.95 / RUNS) ** 0.5)
@@ -63,6 +65,6 @@ def test_final_figures_are_of_the_last_update(tmp_path: Path) -> None:
         file.append(step, {name: step + 0.1 * place for place, name in enumerate(names)} | {"other": 9.0})
     file.append(2, {"held_out/reward": 5.0})  # a line without an update
     state = TrainingState(kl_coefficient=0.1, step=2, start=[1.0, 3.0], last=[2.0, 5.0], best=4.5, best_step=1)
-    expected = {name: 2 + 0.1 * place for place, name in enumerate(names)} | reward_change(state.start, state.last)
+    expected = {name: 2 + 0.1 * place for place, name in enumerate(names)} | held_out_changes(state.held_out)
     expected |= {"held_out/reward_best": 4.5, "held_out/best_step": 1.0, "objective/updates": 2.0}
     assert final_metrics(tmp_path, state) == expected

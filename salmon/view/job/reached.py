@@ -1,6 +1,6 @@
 """What each stage is judged by at a glance, on the terminal and on its job's page."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 # Metric -> how a line words it.
 REACHED = {
@@ -28,10 +28,23 @@ REACHED = {
 }
 
 
+CHECK, GAIN = "held_out/check/", "_gain"
+
+
 def reached_text(stage: str, metrics: Mapping[str, float | None]) -> str:
     """What a stage reached, in a line."""
-    return ", ".join(
+    figures = (
         wording.format(value)
         for name, wording in REACHED.get(stage, {}).items()
         if (value := metrics.get(name)) is not None
     )
+    return ", ".join([*figures, *_moved_checks(metrics)])
+
+
+def _moved_checks(metrics: Mapping[str, float | None]) -> Iterator[str]:
+    """The checks on held-out prompts whose change is told from chance."""
+    for name, gain in metrics.items():
+        low, high = metrics.get(f"{name}_low"), metrics.get(f"{name}_high")
+        if name.startswith(CHECK) and name.endswith(GAIN) and gain and low is not None and high is not None:
+            if not low <= 0 <= high:
+                yield f"{name.removeprefix(CHECK).removesuffix(GAIN)} moved by {gain:+.2f} [{low:+.2f}, {high:+.2f}]"
