@@ -5,6 +5,7 @@ the hub id of an adapter, or ``base``. ``suite=NAME`` is ``eval=NAME``. ``task=.
 ``principle_following`` measures reward models, ``pairs`` both, all other tasks policies.
 Several are separated by commas, which Hydra wants in quotes inside the shell's: ``'checkpoint="A,B,base"'``. They share
 one loaded base. With ``-m`` and without the inner quotes each has a job, and a folder below ``output``, of its own.
+``sweep=FOLDER`` takes all checkpoints of a finished multirun instead, and writes where its report reads them.
 
 ``torchrun --nproc-per-node N -m eval engine=ddp ...`` shares the benchmarks out over N processes, one a GPU.
 
@@ -29,6 +30,7 @@ from eval.config import EvalApp
 from eval.extension import register_app
 from eval.inputs import check_files
 from eval.sources import require_data
+from eval.sweep import evaluate_sweep, plan_sweep
 from salmon.cli import clear_errors, leave_interrupted, said_clearly
 from salmon.config.overrides import check_words
 from salmon.config.register import CONF
@@ -63,8 +65,13 @@ def start(cfg: EvalApp) -> None:
     """Evaluate in the processes of the job."""
     if cfg.engine.kind is not Engine.single:
         # Before they meet: of processes that have, transformers' save_pretrained writes in the first only.
-        weights.resolve(cfg.model.path, Path(cfg.paths.cache).expanduser())
+        for model in [cfg.model] if cfg.sweep is None else [of_base.model for of_base in plan_sweep(cfg)]:
+            weights.resolve(model.path, Path(cfg.paths.cache).expanduser())
     with joined(cfg.engine.kind, cfg.model.device) as here:
+        if cfg.sweep is not None:
+            check_environment(cfg.tracking)
+            evaluate_sweep(cfg)
+            return
         run(replace(cfg, model=here.on_main(lambda: settled(cfg.model))))
 
 
@@ -122,7 +129,7 @@ def output_folder(cfg: EvalApp) -> Path:
 def run(cfg: EvalApp) -> None:
     """Evaluate, write the results below ``cfg.output`` and show the table."""
     check_environment(cfg.tracking)
-    checkpoints = find_checkpoints(cfg.checkpoint)
+    checkpoints = find_checkpoints(cfg.checkpoint or "")
     check_tasks(checkpoints, cfg.eval.tasks)
     require_data(cfg.eval.data_dir, cfg.eval.tasks)
     check_files(cfg.eval, Path(cfg.paths.cache).expanduser())

@@ -184,7 +184,10 @@ class EvalConfig:
 class EvalApp:
     """Root of ``python -m eval``'s config."""
 
-    checkpoint: str = MISSING  # comma-separated: artifact folders, PEFT adapter folders, or "base"
+    # Comma-separated: artifact folders, PEFT adapter folders, or "base"; null with a sweep
+    checkpoint: str | None = MISSING
+    sweep: str | None = file()  # folder of a finished multirun: all its checkpoints
+    every_checkpoint: bool = MISSING  # of a sweep's policies those too that were kept on the way (ppo.keep_every)
     task: str | None = MISSING  # one task in place of eval.tasks; null = those
     seed: int = setting(at_least=0)  # of every random choice
     output: str = file()  # folder for results

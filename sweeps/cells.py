@@ -8,10 +8,9 @@ from pathlib import Path
 import pandas as pd
 
 from salmon.config.overrides import is_seed, split_override
-from salmon.runtime.store import open_artifact
+from sweeps.benchmarks import evaluated, evaluations
 from sweeps.collect import SweepJob
 from sweeps.curves import Curve, read_curve, read_curves
-from sweeps.renamed_metrics import current_names
 from sweeps.seeds import seed_label
 from sweeps.statistics import Estimate, mean_interval
 
@@ -110,13 +109,8 @@ def figures_of(job: SweepJob) -> dict[str, Measured]:
         for name, curve in read_curves(path).items():
             if name.startswith("held_out/") and curve.end is not None and math.isfinite(curve.end):
                 found[name] = Measured(curve.end, path)
-    for label, artifact in job.artifacts.items():
-        if label.startswith("eval of "):
-            found |= {
-                name: Measured(value, artifact)
-                for name, value in current_names(open_artifact(artifact).metrics).items()
-                if name.startswith("eval/") and value is not None and math.isfinite(value)
-            }
+    for folder in evaluations(job):
+        found |= {name: Measured(value, folder) for name, value in evaluated(folder).items()}
     return found
 
 

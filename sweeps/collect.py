@@ -44,6 +44,7 @@ class SweepJob:
     progress: Mapping[str, Any] | None = None  # the fields of salmon.runtime.progress.Step of a running stage
     artifacts: Mapping[str, Path] = field(default_factory=dict)  # label ("ppo", "eval of reward") -> folder
     config: DictConfig = field(default_factory=lambda: OmegaConf.create({}))
+    folder: Path | None = None  # None where the job never started
 
     @property
     def finished(self) -> bool:
@@ -143,7 +144,7 @@ def read_job(folder: Path) -> SweepJob:
         elif damaged := [fault for path in artifacts.values() if (fault := damage(path)) is not None]:
             state, error = FAILED, "; ".join(damaged)
     progress = status.get("progress") if state == RUNNING else None
-    return SweepJob(folder.name, overrides, state, error, status.get("stage"), progress, artifacts, config)
+    return SweepJob(folder.name, overrides, state, error, status.get("stage"), progress, artifacts, config, folder)
 
 
 def damage(artifact: Path) -> str | None:

@@ -1,7 +1,7 @@
 """``python -m eval.tables RESULTS_FOLDER... [--format markdown|latex|csv]``: the paper's tables beside our figures.
 
-A folder is the output of ``python -m eval`` or ``python -m eval score``, an eval artifact, a job, or a multirun. A cell
-that was not run is empty.
+A folder is the output of ``python -m eval`` or ``python -m eval score``, an eval artifact, a job, or a study, whose
+figures are means over the seeds of each cell. A cell that was not run is empty.
 """
 
 import argparse
@@ -13,6 +13,7 @@ from eval.tables.lines import compare_with_published
 from eval.tables.measured import read_results
 from eval.tables.published import load_published
 from eval.tables.render import FORMATS
+from eval.tables.study import is_study, read_study
 from salmon.errors import SalmonError
 from salmon.runtime.console import escape_unprintable
 
@@ -34,7 +35,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     try:
         chosen = dict(_pair(word) for word in options.chosen)
-        comparison = compare_with_published(load_published(), read_results(options.folders), chosen)
+        studies = [read_study(folder) for folder in options.folders if is_study(folder)]
+        measured = read_results([folder for folder in options.folders if not is_study(folder)])
+        measured += [row for study in studies for row in study.rows]
+        notes = [note for study in studies for note in study.notes]
+        comparison = compare_with_published(load_published(), measured, chosen, notes)
         print(FORMATS[options.format](comparison), end="")
     except SalmonError as error:
         sys.exit(f"salmon: {error}")

@@ -36,6 +36,16 @@ class ComparisonLine:
     interval: tuple[float, float] | None  # 95 %, of ours
     n: int | None
     origin: Origin | None
+    seeds: int | None = None  # training runs that ours is the mean of; None: it is of no study
+
+    @property
+    def over(self) -> str:
+        """What the interval is over, in words."""
+        if self.value is None:
+            return ""
+        if self.seeds is None:
+            return "items"
+        return f"{self.seeds} seeds" if self.seeds > 1 else "items, n = 1 seed"
 
     @property
     def difference(self) -> float | None:
@@ -53,15 +63,20 @@ class PublishedComparison:
     lines: list[ComparisonLine]
     origins: list[Origin]
     missing: list[str]  # figures of ours that are not there, with the reason
+    notes: list[str]  # what else a reader must know
 
 
 def compare_with_published(
-    published: Published, measured: Sequence[MeasuredRow], chosen: Mapping[str, str]
+    published: Published,
+    measured: Sequence[MeasuredRow],
+    chosen: Mapping[str, str],
+    notes: Sequence[str] = (),
 ) -> PublishedComparison:
     """Set each of our checkpoints beside its published model.
 
     Args:
         chosen: published model of a checkpoint, where it is not the one of ``published.yaml``.
+        notes: for the legend.
 
     Raises:
         SalmonError: ``chosen`` names a checkpoint or a model that there is not.
@@ -91,7 +106,7 @@ def compare_with_published(
                 if not ours and (model in metric.values or model == published.models[0]):
                     value = metric.values.get(model)
                     lines.append(ComparisonLine(table, metric, model, value, None, None, None, None, None))
-    return PublishedComparison(published, lines, list(origins.values()), list(dict.fromkeys(missing)))
+    return PublishedComparison(published, lines, list(origins.values()), list(dict.fromkeys(missing)), list(notes))
 
 
 def _line(
@@ -109,10 +124,19 @@ def _line(
     else:
         unlike = tuple(row.provenance.differences(dict(metric.conditions)))
         how = row.provenance.text
-    text = f"{ours.label}: {how}; {ours.made_by}; {ours.file}"
+    text = f"{ours.label}: {how}; {ours.made_by}; {', '.join(map(str, ours.files))}"
     origin = origins.setdefault((text, unlike), Origin(len(origins) + 1, text, unlike))
     interval = row.interval
     scaled = None if interval is None else (interval[0] * metric.scale, interval[1] * metric.scale)
     return ComparisonLine(
-        table, metric, model, metric.values.get(model), ours.label, row.value * metric.scale, scaled, row.n, origin
+        table,
+        metric,
+        model,
+        metric.values.get(model),
+        ours.label,
+        row.value * metric.scale,
+        scaled,
+        row.n,
+        origin,
+        ours.seeds,
     )

@@ -1,13 +1,14 @@
 """Our own figures, from the ``results.json`` of evaluations."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from eval.results import Row
 from salmon.errors import SalmonError
+from salmon.runtime.fingerprint import identity_digest
 from salmon.runtime.foreign import read_json
 
 RESULTS = "results.json"
@@ -22,8 +23,9 @@ class MeasuredRow:
 
     label: str  # of the checkpoint, unique over all results that are read
     row: Row
-    file: Path
-    made_by: str  # model, weights, seed, command and source revision, as far as recorded
+    files: tuple[Path, ...]
+    made_by: str  # model, weights, seed, command, configuration and source revision, as far as recorded
+    seeds: int | None = None  # training runs that the figure is the mean of; None: not known, it is of no study
 
 
 def read_results(folders: Sequence[Path]) -> list[MeasuredRow]:
@@ -51,7 +53,7 @@ def read_results(folders: Sequence[Path]) -> list[MeasuredRow]:
     for path, row in rows:
         unique = files_of[row.checkpoint] == 1
         label = row.checkpoint if unique else f"{row.checkpoint} in {path.parent}"
-        measured.append(MeasuredRow(label, row, path, _made_by(contents[path], row.checkpoint)))
+        measured.append(MeasuredRow(label, row, (path,), said_facts([facts_of(contents[path], row.checkpoint)])))
     return measured
 
 
@@ -60,15 +62,18 @@ def _content(path: Path) -> dict[str, Any]:
     return content if isinstance(content, dict) else {}
 
 
-def _made_by(content: dict[str, Any], checkpoint: str) -> str:
+def facts_of(content: Mapping[str, Any], checkpoint: str) -> dict[str, str]:
+    """What made the figures of a checkpoint, from a ``results.json``."""
     base = content.get("base") or {}
     path = base.get("path", UNKNOWN) + (f" at {base['revision']}" if base.get("revision") else "")
+    settings = content.get("settings")
     facts = {
         "model": content.get("model", UNKNOWN),
         "base": path,
         "checkpoint hash": content.get("checkpoints", {}).get(checkpoint, UNKNOWN),
         "seed": content.get("seed", UNKNOWN),
         "command": content.get("command", UNKNOWN),
+        "configuration": UNKNOWN if settings is None else identity_digest(settings),
         "source": (content.get("git") or UNKNOWN)[:12],
     }
     if "predictions" in content:  # of python -m eval score: the texts are what there is to identify
@@ -76,4 +81,11 @@ def _made_by(content: dict[str, Any], checkpoint: str) -> str:
             "predictions": " ".join(digest[:16] for digest in content["predictions"].values()),
             "command": content.get("command", UNKNOWN),
         }
-    return ", ".join(f"{name} {value}" for name, value in facts.items())
+    return {name: str(value) for name, value in facts.items()}
+
+
+def said_facts(facts: Sequence[Mapping[str, str]]) -> str:
+    """Facts of several results as one text; what is the same in all is said once."""
+    names = dict.fromkeys(name for each in facts for name in each)
+    said = {name: " and ".join(dict.fromkeys(each[name] for each in facts if name in each)) for name in names}
+    return ", ".join(f"{name} {value}" for name, value in said.items())

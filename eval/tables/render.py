@@ -8,7 +8,11 @@ from eval.tables.lines import ComparisonLine, PublishedComparison
 from salmon.runtime.tables import csv_table, escape_latex, latex_table, markdown_table
 
 UNLIKE = "†"
-HEADER = ("model", "metric", "published", "checkpoint", "ours", "difference", "95 % interval", "n")
+HEADER = ("model", "metric", "published", "checkpoint", "ours", "difference", "95 % interval", "items", "over")
+ONE_SEED = (
+    "n = 1 seed: one training run. Its interval is over the benchmark's items and says nothing of what another seed of "
+    "the same training would reach."
+)
 NUMBERS = (2, 4, 5, 6, 7)  # columns that are set to the right
 
 
@@ -42,7 +46,7 @@ def comparison_latex(comparison: PublishedComparison) -> str:
 
 
 def comparison_csv(comparison: PublishedComparison) -> str:
-    """One table of all lines; numbers unrounded, an empty cell where there is none."""
+    """One table of all lines; numbers as in the other formats, an empty cell where there is none."""
     return csv_table(
         [
             "table",
@@ -55,7 +59,8 @@ def comparison_csv(comparison: PublishedComparison) -> str:
             "difference",
             "low",
             "high",
-            "n",
+            "items",
+            "over",
             "not_as_published",
             "provenance",
         ],
@@ -66,22 +71,28 @@ def comparison_csv(comparison: PublishedComparison) -> str:
 def _csv_line(line: ComparisonLine) -> list[Any]:
     low, high = line.interval or (None, None)
     published, source = (line.published.value, line.published.source.text) if line.published else (None, None)
+    number, signed = f".{line.metric.digits}f", f"+.{line.metric.digits}f"
     unlike, origin = ("; ".join(line.origin.unlike_published), line.origin.text) if line.origin else (None, None)
     return [
         line.table.title,
         line.model,
         line.metric.title,
-        published,
+        _shown(published, number),
         source,
         line.checkpoint,
-        line.value,
-        line.difference,
-        low,
-        high,
+        _shown(line.value, number),
+        _shown(line.difference, signed),
+        _shown(low, number),
+        _shown(high, number),
         line.n,
+        line.over,
         unlike,
         origin,
     ]
+
+
+def _shown(value: float | None, form: str) -> str:
+    return "" if value is None else format(value, form)
 
 
 FORMATS: dict[str, Callable[[PublishedComparison], str]] = {
@@ -107,7 +118,7 @@ def comparison_cells(line: ComparisonLine) -> list[str]:
     digits = line.metric.digits
     published = f"{line.published.value:.{digits}f} [{line.published.source.mark}]" if line.published else ""
     if line.value is None or line.origin is None:
-        return [line.model, line.metric.title, published, "", "", "", "", ""]
+        return [line.model, line.metric.title, published, "", "", "", "", "", ""]
     difference = "" if line.difference is None else f"{line.difference:+.{digits}f}"
     mark = UNLIKE if difference and line.origin.unlike_published else ""
     interval = "" if line.interval is None else f"{line.interval[0]:.{digits}f} to {line.interval[1]:.{digits}f}"
@@ -120,6 +131,7 @@ def comparison_cells(line: ComparisonLine) -> list[str]:
         difference + mark,
         interval,
         str(line.n),
+        line.over,
     ]
 
 
@@ -130,7 +142,9 @@ def comparison_legend(comparison: PublishedComparison) -> list[str]:
     lines += [_origin_line(origin.mark, origin.text, origin.unlike_published) for origin in comparison.origins]
     if any(line.origin and line.origin.unlike_published and line.difference is not None for line in comparison.lines):
         lines.append(f"{UNLIKE} not measured as the published value was: the difference is between unlike figures.")
-    return lines + [f"Not measured: {reason}" for reason in comparison.missing]
+    if any(line.seeds == 1 for line in comparison.lines):
+        lines.append(ONE_SEED)
+    return lines + [f"Not measured: {reason}" for reason in comparison.missing] + comparison.notes
 
 
 def _origin_line(mark: str, text: str, unlike: Sequence[str]) -> str:

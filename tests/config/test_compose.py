@@ -139,14 +139,15 @@ def test_a_model_of_ones_own_needs_its_path() -> None:
     assert typed("model=hub", "model.path=FOLDER").model.path == "FOLDER"
 
 
-def test_the_eval_app_needs_a_checkpoint() -> None:
-    with pytest.raises(SalmonError, match="lacks values for: checkpoint"):
-        to_typed(composed(name="eval_app"), EvalApp)
+@pytest.mark.parametrize("words", [(), ("checkpoint=base", "sweep=FOLDER")])
+def test_the_eval_app_needs_a_checkpoint_or_a_sweep(words: tuple[str, ...]) -> None:
+    with pytest.raises(SalmonError, match="give either checkpoint= .* or sweep="):
+        to_typed(composed(*words, name="eval_app"), EvalApp)
 
 
 def test_all_missing_values_are_named_at_once() -> None:
-    with pytest.raises(SalmonError, match=r"lacks values for: checkpoint, model\.path"):
-        to_typed(composed("model=hub", name="eval_app"), EvalApp)
+    with pytest.raises(SalmonError, match=r"lacks values for: model\.path, sft\.demonstrations"):
+        typed("model=hub", "sft=demonstrations")
 
 
 def test_demonstrations_need_their_source() -> None:
