@@ -19,6 +19,7 @@ from eval.checkpoints import REWARD_TASKS, Checkpoints, checkpoints_of
 from eval.config import EvalApp
 from eval.inputs import check_files
 from eval.sources import require_data
+from eval.tables.measured import RESULTS
 from salmon.config.model import ModelConfig
 from salmon.distributed.world import world
 from salmon.errors import SalmonError, Unfinished
@@ -38,8 +39,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("salmon")
 
-KEPT = "_step_"  # in the name of a policy that was kept on the way (ppo.keep_every)
-RESULTS = "results.json"
+_KEPT = "_step_"  # in the name of a policy that was kept on the way (ppo.keep_every)
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,7 @@ def _wanted(artifact: Artifact, tasks: Sequence[str], every: bool) -> Checkpoint
     """Of an artifact what the tasks are about; policies that were kept on the way only where ``every`` says so."""
     found = checkpoints_of(artifact)
     of_rewards = set(REWARD_TASKS).intersection(tasks)
-    kept = {name: path for name, path in found.policies.items() if every or KEPT not in name}
+    kept = {name: path for name, path in found.policies.items() if every or _KEPT not in name}
     return replace(
         found,
         policies=kept if set(tasks) - {REWARD_TASKS[0]} else {},
@@ -132,7 +132,9 @@ def evaluate_sweep(cfg: EvalApp) -> None:
     from salmon.models.loading import load_base
 
     total = sum(len(of_base.artifacts) for of_base in bases)
-    waiting = [replace(of_base, artifacts=_not_measured(of_base.artifacts, cfg)) for of_base in bases]
+    waiting = world().on_main(
+        lambda: [replace(of_base, artifacts=_not_measured(of_base.artifacts, cfg)) for of_base in bases]
+    )
     progress = Progress(total, "artifacts", start=total - sum(len(of_base.artifacts) for of_base in waiting))
     unfinished: list[str] = []
     for of_base in waiting:

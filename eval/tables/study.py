@@ -16,7 +16,7 @@ from sweeps.collect import SweepJob, read_sweep
 from sweeps.seeds import seed_label, seed_notes
 from sweeps.statistics import mean_interval
 
-PLAN = "multirun.yaml"  # what tells the folder of a study
+_MULTIRUN = "multirun.yaml"  # what tells the folder of a study
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class _Key:
 
 def is_study(folder: Path) -> bool:
     """Whether the folder is that of a multirun."""
-    return (folder / PLAN).is_file()
+    return (folder / _MULTIRUN).is_file()
 
 
 def read_study(folder: Path) -> StudyFigures:
