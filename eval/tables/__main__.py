@@ -13,7 +13,7 @@ from eval.tables.lines import compare_with_published
 from eval.tables.measured import read_results
 from eval.tables.published import load_published
 from eval.tables.render import FORMATS
-from eval.tables.study import is_study, read_study
+from eval.tables.study import is_study, study_figures
 from salmon.errors import SalmonError
 from salmon.runtime.console import escape_unprintable
 
@@ -35,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     try:
         chosen = dict(_pair(word) for word in options.chosen)
-        studies = [read_study(folder) for folder in options.folders if is_study(folder)]
+        studies = [study_figures(folder) for folder in options.folders if is_study(folder)]
         measured = read_results([folder for folder in options.folders if not is_study(folder)])
         measured += [row for study in studies for row in study.rows]
         notes = [note for study in studies for note in study.notes]

@@ -52,7 +52,7 @@ def is_study(folder: Path) -> bool:
     return (folder / _MULTIRUN).is_file()
 
 
-def read_study(folder: Path) -> StudyFigures:
+def study_figures(folder: Path) -> StudyFigures:
     """Every figure of the study's evaluations, over the seeds of each cell.
 
     What several cells share, such as the policy of one SFT stage, is one figure. Seeds that share an evaluation are one

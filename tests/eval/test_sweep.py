@@ -11,7 +11,7 @@ from omegaconf import OmegaConf
 import salmon.models.loading
 from eval.__main__ import start, typed
 from eval.sweep import plan_sweep
-from eval.tables.study import read_study
+from eval.tables.study import study_figures
 from salmon.config.register import CONF, register
 from salmon.errors import SalmonError
 from salmon.runtime.store import Store
@@ -113,7 +113,7 @@ def test_a_sweep_is_measured_on_one_loaded_base_and_read_by_report_and_tables(wo
     assert loads == ["tiny"], "one base for three artifacts"
     (cell,) = cells_of(read_sweep(sweep))
     assert set(cell.by_seed(FIGURE)) == {"0", "1"} and len(cell.distinct(FIGURE)) == 2
-    rows = {(row.label, row.row.metric): row for row in read_study(sweep).rows}
+    rows = {(row.label, row.row.metric): row for row in study_figures(sweep).rows}
     assert (rows["ppo_best", "acc"].seeds, rows["sft", "acc"].seeds) == (2, 1)
 
     start(typed(composed(*words)))

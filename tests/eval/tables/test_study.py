@@ -14,7 +14,7 @@ from eval.results import Row, write_results
 from eval.tables.lines import compare_with_published
 from eval.tables.published import load_published
 from eval.tables.render import FORMATS, ONE_SEED
-from eval.tables.study import is_study, read_study
+from eval.tables.study import is_study, study_figures
 from salmon.errors import SalmonError
 from salmon.runtime.artifact import sealed
 from tests.sweeps.sweep_folders import add_artifact, add_job, make_sweep
@@ -59,7 +59,7 @@ def study(tmp_path) -> Path:
 
 
 def compared(study: Path):
-    found = read_study(study)
+    found = study_figures(study)
     return compare_with_published(load_published(), found.rows, {}, found.notes)
 
 
@@ -147,8 +147,8 @@ def test_studies_without_anything_to_show_are_refused(tmp_path):
     job = add_job(sweep, "paper", ["principles=paper"], {}, {"state": "failed", "stage": "sft", "error": "x"})
     assert is_study(sweep) and not is_study(job)
     with pytest.raises(SalmonError, match=f"no job of this study has finished; python -m sweeps.status {sweep}"):
-        read_study(sweep)
+        study_figures(sweep)
     other = make_sweep(tmp_path / "other", {"principles": ["paper"]})
     add_job(other, "paper", ["principles=paper"], {}, ppo=add_artifact(tmp_path / "store" / "ppo" / "a", {}))
     with pytest.raises(SalmonError, match=f"python -m eval sweep={other}"):
-        read_study(other)
+        study_figures(other)
