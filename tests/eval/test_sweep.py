@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+import yaml
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
@@ -31,7 +32,7 @@ def composed(*words: str, name: str = "eval_app"):
 
 @pytest.fixture
 def model_group() -> dict:
-    return OmegaConf.to_container(composed("model=tiny", name="config").model, resolve=True)
+    return yaml.safe_load(OmegaConf.to_yaml(composed("model=tiny", name="config").model, resolve=True))
 
 
 def policy(store: Path, stage: str, key: str, adapter: Path, *names: str) -> Path:
