@@ -146,8 +146,10 @@ def test_the_eval_app_needs_a_checkpoint_or_a_sweep(words: tuple[str, ...]) -> N
 
 
 def test_all_missing_values_are_named_at_once() -> None:
-    with pytest.raises(SalmonError, match=r"lacks values for: model\.path, sft\.demonstrations"):
-        typed("model=hub", "sft=demonstrations")
+    lacking = composed("checkpoint=base", "model=hub", name="eval_app")
+    lacking.output = "???"
+    with pytest.raises(SalmonError, match=r"lacks values for: model\.path, output"):
+        to_typed(lacking, EvalApp)
 
 
 def test_demonstrations_need_their_source() -> None:
