@@ -83,7 +83,12 @@ def typed(composed: DictConfig) -> EvalApp:
     """
     if not OmegaConf.is_missing(composed, "task") and composed.get("task") is not None:
         composed.eval.tasks = [composed.task]
-    return to_typed(composed, EvalApp)
+    cfg = to_typed(composed, EvalApp)
+    if (cfg.checkpoint is None) == (cfg.sweep is None):
+        raise SalmonError(
+            "give either checkpoint= (artifact folders, adapter folders, or base) or sweep= (folder of a multirun)"
+        )
+    return cfg
 
 
 def main() -> None:

@@ -16,8 +16,6 @@ from salmon.config.schema import Config
 
 def eval_rules(config: Config | EvalApp) -> Iterator[str]:
     evaluation: EvalConfig = config.eval
-    if isinstance(config, EvalApp) and (config.checkpoint is None) == (config.sweep is None):
-        yield "give either checkpoint= (artifact folders, adapter folders, or base) or sweep= (folder of a multirun)"
     if isinstance(config, EvalApp) or "eval" in config.stages:
         yield from _used_rules(evaluation, config.model.context)
     if evaluation.tydiqa.languages == []:

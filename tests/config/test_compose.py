@@ -8,6 +8,7 @@ import pytest
 from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig, OmegaConf
 
+from eval.__main__ import typed as eval_typed
 from eval.config import EvalApp
 from eval.extension import register_app
 from salmon.config.register import CONF
@@ -142,7 +143,7 @@ def test_a_model_of_ones_own_needs_its_path() -> None:
 @pytest.mark.parametrize("words", [(), ("checkpoint=base", "sweep=FOLDER")])
 def test_the_eval_app_needs_a_checkpoint_or_a_sweep(words: tuple[str, ...]) -> None:
     with pytest.raises(SalmonError, match="give either checkpoint= .* or sweep="):
-        to_typed(composed(*words, name="eval_app"), EvalApp)
+        eval_typed(composed(*words, name="eval_app"))
 
 
 def test_all_missing_values_are_named_at_once() -> None:
