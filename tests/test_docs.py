@@ -17,7 +17,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 
-from eval.config import EvalApp
+from eval.__main__ import typed as eval_typed
 from eval.extension import register_app
 from eval.score.command import parse_score_options
 from salmon.config.overrides import with_choices
@@ -137,12 +137,11 @@ def _composed(application: str, overrides: tuple[str, ...]) -> None:
         SalmonError: something in it is refused.
         HydraException: an override names what does not exist.
     """
-    schema = EvalApp if application == "eval_app" else Config
     with initialize_config_dir(CONF, version_base="1.3"):
         config = compose(application, overrides=list(overrides), return_hydra_config=True)
     OmegaConf.set_struct(config, False)
     del config["hydra"]
-    to_typed(config, schema)
+    _ = eval_typed(config) if application == "eval_app" else to_typed(config, Config)
 
 
 def cells(words: list[str]) -> list[tuple[str, ...]]:
