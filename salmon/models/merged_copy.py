@@ -7,6 +7,7 @@ so it is exact to rounding. It takes the maps' memory once more, and the time of
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import cast
 
 import torch
 from jaxtyping import Float
@@ -56,10 +57,10 @@ def merged_copy(shared: SharedModel, adapter: str | None) -> Iterator[None]:
         try:
             for module, base in _linear_maps(shared.model):
                 weight = base.weight.T if isinstance(base, Conv1D) else base.weight
-                if isinstance(module, LoraLinear) and adapter in module.lora_A:
+                if isinstance(module, LoraLinear) and adapter is not None and adapter in module.lora_A:
                     if adapter in module.lora_variant or module.lora_bias[adapter]:
                         continue
-                    a, b = module.lora_A[adapter].weight, module.lora_B[adapter].weight
+                    a, b = (cast(Tensor, part[adapter].weight) for part in (module.lora_A, module.lora_B))
                     weight = torch.addmm(weight, b, a, alpha=module.scaling[adapter])
                 module.forward = _laid_out(weight, base.bias)  # type: ignore[method-assign]
                 changed.append(module)
@@ -76,7 +77,7 @@ def _linear_maps(model: nn.Module) -> Iterator[tuple[nn.Module, nn.Linear | Conv
     for module in model.modules():
         base = module.base_layer if isinstance(module, LoraLinear) else module
         if module not in inside and type(base) in (nn.Linear, Conv1D):
-            yield module, base
+            yield module, cast(nn.Linear | Conv1D, base)
 
 
 def _laid_out(
