@@ -30,6 +30,7 @@ def config(tmp_path: Path) -> Config:
             f"paths.store={tmp_path / 'store'}",
             f"paths.wandb={tmp_path}",
             "sft.train.micro_batch_size=2",
+            "dpo.train.micro_batch_size=2",
         ]
     )
 
