@@ -21,7 +21,7 @@ from salmon.plan.phases import Base
 from salmon.plan.workload import Workload
 from salmon.ppo.models import POLICY, REFERENCE, REWARD, VALUE, PPOModels
 from salmon.ppo.passes import by_row
-from salmon.sampling.sampler import MergingSampler, transformers_sampler
+from salmon.sampling.sampler import transformers_sampler
 from salmon.sampling.token_loop import generate_after
 from salmon.training.trainer import Trainer
 
@@ -58,8 +58,9 @@ def phase_runs(cfg: Config, shared: SharedModel, base: Base, work: Workload) -> 
 
     def sampling(adapter: str | None, rows: int, prompt: int, settings) -> Run:
         prompts, keys = tokens.rows(rows, prompt), [(0, row) for row in range(rows)]
-        sample = MergingSampler() if base.merges else transformers_sampler
-        return lambda: sample(shared, adapter, prompts, keys, replace(settings, temperature=0.7, batch_size=rows))
+        return lambda: transformers_sampler(  # the merged copy is compared in tests/plan/test_weights.py
+            shared, adapter, prompts, keys, replace(settings, temperature=0.7, batch_size=rows)
+        )
 
     def self_align() -> Run:
         fresh()
