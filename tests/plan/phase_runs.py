@@ -1,6 +1,7 @@
 """The phases of a plan, run once at the plan's lengths with random tokens through the code that the stages run."""
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 
 import torch
@@ -16,6 +17,7 @@ from salmon.models.forward import (
     value_forward,
 )
 from salmon.models.heads import ScalarHead
+from salmon.models.merged_copy import merged_copy
 from salmon.models.packing.forward import next_token_logits
 from salmon.plan.phases import Base
 from salmon.plan.workload import Workload
@@ -58,9 +60,14 @@ def phase_runs(cfg: Config, shared: SharedModel, base: Base, work: Workload) -> 
 
     def sampling(adapter: str | None, rows: int, prompt: int, settings) -> Run:
         prompts, keys = tokens.rows(rows, prompt), [(0, row) for row in range(rows)]
-        return lambda: transformers_sampler(  # the merged copy is compared in tests/plan/test_weights.py
-            shared, adapter, prompts, keys, replace(settings, temperature=0.7, batch_size=rows)
-        )
+        settings = replace(settings, temperature=0.7, batch_size=rows)
+
+        def run() -> None:
+            # However few the steps are: a plan counts the copy wherever there may be one.
+            with merged_copy(shared, adapter) if base.merges else nullcontext():
+                transformers_sampler(shared, adapter, prompts, keys, settings)
+
+        return run
 
     def self_align() -> Run:
         fresh()

@@ -81,8 +81,7 @@ def compared(cfg: Config, cache: Path, only: Sequence[str] = ()) -> dict[str, fl
     for name, prepare in phase_runs(cfg, shared, base, work):
         if only and name not in only:
             continue
-        # The copy is oneDNN's, whose allocations torch does not report: tests/plan/test_weights.py compares its size.
-        lasting = ("base weights", "merged copy", "adapters", "heads", "optimizer state", "gradients")
+        lasting = ("base weights", "adapters", "heads", "optimizer state", "gradients")
         expected = sum(size for item, size in planned[name].items.items() if item not in lasting)
         ratios[name] = expected / allocated_peak(prepare())
     return ratios
