@@ -141,12 +141,10 @@ def run(cfg: EvalApp) -> None:
     from eval.preflight import require_usable
     from eval.record import record
     from eval.stage import evaluate_all
+    from eval.tracked import tracked
     from salmon.models.loading import load_base
     from salmon.pipeline.headlines import headlines
     from salmon.runtime.files import storage_errors
-    from salmon.runtime.fingerprint import recorded
-    from salmon.tracking.run_description import RunDescription
-    from salmon.tracking.tracker import start_tracking
 
     output = output_folder(cfg)
     with storage_errors(output):
@@ -157,17 +155,7 @@ def run(cfg: EvalApp) -> None:
     if world().rank:
         evaluate_all(cfg, shared, checkpoints, output)
         return
-    description = RunDescription(
-        "eval",
-        output,
-        recorded(cfg),
-        group=cfg.tracking.group or cfg.eval.name,
-        name=f"eval-{cfg.model.name}",
-        tags=[*cfg.tracking.tags, cfg.model.name, "eval"],
-        inputs=checkpoints.artifacts,
-    )
-    full = storage_errors(output, only_full=True)
-    with full, start_tracking(cfg.tracking, description, Path(cfg.paths.wandb).expanduser()) as tracker:
+    with tracked(cfg, f"eval-{cfg.model.name}", checkpoints, output) as tracker:
         rows = evaluate_all(cfg, shared, checkpoints, output)
         shown = "\n\n".join(headlines([asdict(row) for row in rows]))
         logging.getLogger("salmon").info("\n%s\n\nall figures: %s", shown, output / "results.md")

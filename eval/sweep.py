@@ -161,25 +161,14 @@ def _measure(cfg: EvalApp, shared: "SharedModel", folder: Path, found: Checkpoin
     """The benchmarks of one artifact, in the sweep's folder for it; raises ``Unfinished`` where some are lacking."""
     from eval.record import record
     from eval.stage import evaluate_all
-    from salmon.tracking.run_description import RunDescription
-    from salmon.tracking.tracker import start_tracking
+    from eval.tracked import tracked
 
     with storage_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
     rows = evaluate_all(cfg, shared, found, folder)
     if world().rank:
         return
-    description = RunDescription(
-        "eval",
-        folder,
-        recorded(cfg),
-        group=cfg.tracking.group or cfg.eval.name,
-        name=f"benchmarks-{folder.name}",
-        tags=[*cfg.tracking.tags, cfg.model.name, "eval"],
-        inputs=found.artifacts,
-    )
-    full = storage_errors(folder, only_full=True)
-    with full, start_tracking(cfg.tracking, description, Path(cfg.paths.wandb).expanduser()) as tracker:
+    with tracked(cfg, f"benchmarks-{folder.name}", found, folder) as tracker:
         write_figures(folder, record(cfg, found, rows, folder, tracker))
 
 
