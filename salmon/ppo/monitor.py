@@ -54,13 +54,13 @@ def check_metrics(
         ``check/<Principle>``: the mean of ``verify``. ``violations/<Principle>``, for a principle that forbids
         something: the share of responses that contain it.
     """
-    metrics = {}
+    metrics, scores = {}, check_scores(bank, prompts, responses)
     for principle in bank.principles if bank else ():
         if principle.check is None:
             continue
-        texts = [(principle.check, prompt.prompt, r) for prompt, r in zip(prompts, responses, strict=True)]
-        metrics[f"{prefix}check/{principle.name}"] = sum(verify(*text) for text in texts) / len(texts)
-        violations = [violates(*text) for text in texts]
-        if None not in violations:
-            metrics[f"{prefix}violations/{principle.name}"] = sum(map(bool, violations)) / len(texts)
+        followed = scores[principle.name]
+        metrics[f"{prefix}check/{principle.name}"] = sum(followed) / len(followed)
+        found = [violates(principle.check, p.prompt, r) for p, r in zip(prompts, responses, strict=True)]
+        if None not in found:
+            metrics[f"{prefix}violations/{principle.name}"] = sum(map(bool, found)) / len(found)
     return metrics

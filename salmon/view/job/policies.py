@@ -10,11 +10,11 @@ from salmon.principles.bank import Principle, load_bank
 from salmon.runtime.artifact import MANIFEST, open_artifact
 from salmon.runtime.jsonl import Record, read_records
 from salmon.tracking.metrics_file import TABLES
+from salmon.view.job.reached import CHECK
 from salmon.view.job.record import JobRecord, StageRecord
 
 STAGES = ("ppo", "dpo", "best_of_n")  # that keep responses
 RESPONSES = "responses"  # the table that has them
-CHECK = "held_out/check/"
 MOST_OTHERS = 2  # policies of other runs that are shown beside the job's own
 
 

@@ -28,7 +28,8 @@ REACHED = {
 }
 
 
-CHECK, GAIN = "held_out/check/", "_gain"
+CHECK = "held_out/check/"  # what the names of these metrics begin with
+GAIN = "_gain"
 
 
 def reached_text(stage: str, metrics: Mapping[str, float | None]) -> str:
