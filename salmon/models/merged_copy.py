@@ -16,7 +16,6 @@ from peft.tuners.tuners_utils import BaseTunerLayer
 from torch import Tensor, nn
 from transformers.pytorch_utils import Conv1D
 
-from salmon.distributed.world import world
 from salmon.models.base import SharedModel
 from salmon.runtime.environment import available_memory
 
@@ -30,7 +29,7 @@ def why_no_copy(shared: SharedModel) -> str | None:
         return f"the base is on {shared.device.type}, and the copy is made for a CPU"
     if shared.model.dtype is not torch.float32 or getattr(shared.model, "is_loaded_in_4bit", False):
         return "the base is not in fp32, and rounding the sums would change them"
-    if world().splits_weights:
+    if any(base.weight.numel() == 0 for _, base in _linear_maps(shared.model)):  # zero3, between passes
         return "each process has a part of the base only"
     if not torch.backends.mkldnn.is_available():
         return "this build of torch has no oneDNN"

@@ -118,3 +118,15 @@ def test_nor_where_memory_is_short(tiny: SharedModel, monkeypatch: pytest.Monkey
         monkeypatch.setattr(module, "available_memory", lambda share=share: int(share * copy_bytes(tiny)))
         assert (why_no_copy(tiny) is None) == made
         assert made or "GiB of memory are free" in (why_no_copy(tiny) or "")
+
+
+def test_nor_of_weights_that_are_shared_out(load_tiny: Callable[..., SharedModel]) -> None:
+    """Under zero3 a layer has its weights in its own passes only, also in a chunk of work that a process has alone."""
+    shared = load_tiny()
+    layer = shared.model.get_submodule("model.layers.0.mlp.down_proj")
+    whole = layer.weight.data
+    try:
+        layer.weight.data = torch.empty(0)
+        assert "a part of the base" in (why_no_copy(shared) or "")
+    finally:
+        layer.weight.data = whole
