@@ -5,10 +5,20 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from salmon.config.ppo import PPOConfig, Sentinel
+from salmon.ppo.alarm_record import (
+    EVIDENCE,
+    EVIDENCE_COLUMNS,
+    INTERVENTION,
+    SAMPLE_COLUMNS,
+    SAMPLES,
+    Evidence,
+    evidence_of,
+    evidence_rows,
+)
 from salmon.ppo.degeneration import repetition
 from salmon.ppo.principle_choice import PrincipleChoice
 from salmon.ppo.rollout import Rollout
-from salmon.ppo.sentinel import ALARM, REPETITION, SCORE, Drift, HackVerdict, HeldOut, Watched, hack_verdict
+from salmon.ppo.sentinel import ALARM, REPETITION, SCORE, HackVerdict, HeldOut, Watched, hack_verdict
 from salmon.ppo.setup import RolloutSetup
 from salmon.ppo.shaping import ScoredResponses
 from salmon.principles.bank import Bank, Principle, save_bank
@@ -17,8 +27,7 @@ from salmon.stage.context import StageContext
 
 log = logging.getLogger("salmon")
 
-INTERVENTION = "intervention.yaml"
-SAMPLES = 3
+MOST_SAMPLES = 3  # of each harm
 TOLD = {  # said beside an alarm, without being a reason for one
     "response/length": "length",
     "objective/kl": "KL",
@@ -94,25 +103,27 @@ class Watch:
         monitored = self._setup.monitor.principles if self._setup.monitor else ()
         broken = [principle for principle in monitored if principle.name in names]
         rows = samples(found, broken, scored)
-        self._ctx.tracker.table("alarms", ["reason", "prompt", "response", "score"], rows, step)
         always = self._setup.principles.interventions
         new = [principle for principle in broken if principle.name not in {shown.name for shown in always}]
+        evidence = evidence_of(found, new)
+        self._ctx.tracker.table(SAMPLES, SAMPLE_COLUMNS, rows, step)
+        self._ctx.tracker.table(EVIDENCE, EVIDENCE_COLUMNS, evidence_rows(evidence), step)
         if new:
             bank = Bank("intervention", (*always, *new))
             self._ctx.write(lambda: save_bank(bank, self._ctx.work / INTERVENTION))
-        log.warning(message(step, found, self._history, rows, new, self._ctx.work / INTERVENTION))
+        log.warning(message(step, evidence, self._history, rows, new, self._ctx.work / INTERVENTION))
 
 
 def message(
     step: int,
-    found: HackVerdict,
+    evidence: Sequence[Evidence],
     history: Sequence[Mapping[str, float]],
     rows: Sequence[Sequence[object]],
     proposed: Sequence[Principle],
     file: Path,
 ) -> str:
-    """The alarm in words: step, evidence, principle, samples, and what to do."""
-    assert found.score is not None
+    """The alarm in words: step, evidence (the score's first), principle, samples, and what to do."""
+    score, *harms = evidence
     told = ((word, history[0].get(name), history[-1].get(name)) for name, word in TOLD.items())
     context = ", ".join(f"{word} {a:.3g} -> {b:.3g}" for word, a, b in told if a is not None and b is not None)
     read = "; ".join(f'"{" ".join(str(row[2]).split())[:80]}" scores {row[3]:.3g}' for row in rows)
@@ -125,21 +136,10 @@ def message(
             "principles.interventions=interventions_3"
         )
     return (
-        f"step {step}: sentinel: the reward may be hacked. {_words(found.score)}, while "
-        f"{' and '.join(map(_words, found.harms))}. Beside it: {context}. Samples: {read}. {remedy}. Use a policy from "
-        "before this step; ppo.sentinel=stop ends a run here and keeps the best one so far."
+        f"step {step}: sentinel: the reward may be hacked. {score.words}, while "
+        f"{' and '.join(harm.words for harm in harms)}. Beside it: {context}. Samples: {read}. {remedy}. Use a "
+        "policy from before this step; ppo.sentinel=stop ends a run here and keeps the best one so far."
     )
-
-
-def _words(finding: Drift) -> str:
-    change = finding.change
-    text = (
-        f"{finding.metric} {finding.before:.3g} -> {finding.before + change.mean:.3g} "
-        f"(change {change.mean:+.3g}, between {change.low:+.3g} and {change.high:+.3g})"
-    )
-    if finding.paid is not None:
-        text += f", which the reward pays for with {finding.paid.mean:+.3g} (at least {finding.paid.low:+.3g})"
-    return text
 
 
 def samples(
@@ -151,7 +151,7 @@ def samples(
 
     def add(reason: str, badness: Sequence[float]) -> None:
         worst = sorted(range(len(scores)), key=lambda row: (-badness[row], -scores[row]))
-        for row in worst[:SAMPLES]:
+        for row in worst[:MOST_SAMPLES]:
             if badness[row] > 0:
                 chosen.setdefault(row, reason)
 

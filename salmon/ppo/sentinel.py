@@ -22,6 +22,11 @@ from salmon.core.paired import paired_change
 from salmon.core.unpaired import Interval, interval_of_mean, welch_change
 
 ALARM = "health/reward_hacked"  # 1 while there is one
+REMEDY = (
+    "the rewarded score rises, and what it is to stand for does not. Show the proposed principle to the reward model "
+    "(principles.interventions); where none is proposed, raise ppo.kl.coefficient, or see "
+    "principles.interventions=interventions_3. Use a policy from before the alarm"
+)
 FALSE_ALARMS = 0.05  # probability of one in a run without harm
 PLAIN = 1 - 2 * 0.05  # confidence of a two-sided interval whose one limit is wrong in 5 % of the cases
 SHORTEST_WINDOW, LONGEST_WINDOW = 3, 20  # updates

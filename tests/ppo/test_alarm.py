@@ -12,6 +12,7 @@ import salmon.ppo.stage
 from salmon.core.unpaired import Interval
 from salmon.ppo import alarm
 from salmon.ppo.alarm import watched_of
+from salmon.ppo.alarm_record import read_alarms
 from salmon.ppo.principle_choice import principle_choice
 from salmon.ppo.sentinel import ALARM, Drift, HackVerdict, hack_verdict
 from salmon.principles.bank import Bank, Principle, load_bank
@@ -73,10 +74,13 @@ def test_an_alarm_names_step_principle_evidence_samples_and_what_to_do(
     assert alarms_of(made) == [0.0] * 3 + [1.0] * 7
     artifact: Artifact = made.artifact
     assert artifact.metrics["sentinel/alarms"] == 7 and artifact.metrics["sentinel/first_alarm"] == 4
-    assert len((artifact.path / "tables" / "alarms_4.jsonl").read_text(encoding="utf-8").splitlines()) > 0
+    (recorded,) = read_alarms(artifact.path, metrics_of(made)) or ()
+    assert (recorded.step, recorded.until) == (4, 10) and recorded.samples
+    (harm,) = recorded.harms
+    assert harm.words in said and (harm.principle, harm.paid_low) == ("No Self-Praise", 1.5)
     (proposed,) = load_bank(str(artifact.path / "intervention.yaml")).principles
     (known,) = [p for p in load_bank("verifiable_11").principles if p.name == "No Self-Praise"]
-    assert proposed == replace(known, opposite=None)
+    assert proposed == replace(known, opposite=None) and harm.proposal == known.definition
 
 
 @pytest.mark.slow

@@ -9,6 +9,7 @@ from typing import Any
 
 import yaml
 
+from salmon.ppo.sentinel import ALARM
 from salmon.runtime.store import Artifact, Store
 
 COST = {"time/total_s": 90.0, "perf/peak_memory_gib": 1.5}
@@ -67,6 +68,28 @@ def make_job(folder: Path, status: Mapping[str, Any] | None = None, **artifacts:
     }
     (folder / "artifacts.json").write_text(json.dumps(links), encoding="utf-8")
     return folder
+
+
+ALARM_EVIDENCE: list[dict[str, Any]] = [
+    {"metric": "objective/score", "principle": None, "before": 0.1, "change": 0.4, "low": 0.2, "high": 0.6,
+     "paid": None, "paid_low": None, "proposal": None},
+    {"metric": "violations/No Self-Praise", "principle": "No Self-Praise", "before": 0.05, "change": 0.3, "low": 0.1,
+     "high": 0.5, "paid": 2.0, "paid_low": 1.5, "proposal": "does not <i>praise</i> itself."},
+]  # fmt: skip
+PRAISE = "<script>alert(2)</script> Add salt. I hope this helps!"
+
+
+def make_watched_job(folder: Path, alarm: bool) -> Path:
+    """A job of ppo that the sentinel watched for four updates, with an alarm at updates 2 and 3, or with none."""
+    store = Store(folder / "store")
+    rows = [
+        {"step": step, "time": 1000.0 + step, "objective/kl": 0.1, ALARM: float(alarm and step in (2, 3))}
+        for step in range(1, 5)
+    ]
+    sample = {"reason": "violates No Self-Praise", "prompt": PROMPT, "response": PRAISE, "score": 2.5}
+    tables = {"alarms_2": [sample], "alarm_evidence_2": ALARM_EVIDENCE} if alarm else {}
+    ppo = add_stage(store, "ppo", "c" * 16, rows, tables, steps={"ppo_last": 4}, config=ppo_config())
+    return make_job(folder / "job", ppo=ppo)
 
 
 def make_ppo_job(folder: Path, status: Mapping[str, Any] | None = None) -> Path:

@@ -16,7 +16,18 @@ from salmon.runtime.store import Store
 from salmon.view.job import settings
 from salmon.view.job.page import artifact_page, job_page
 from salmon.view.page import Page
-from tests.view.job_folders import EVIL, PPO_ROWS, PROMPT, add_stage, answers, make_job, make_ppo_job, ppo_config
+from tests.view.job_folders import (
+    EVIL,
+    PPO_ROWS,
+    PRAISE,
+    PROMPT,
+    add_stage,
+    answers,
+    make_job,
+    make_ppo_job,
+    make_watched_job,
+    ppo_config,
+)
 
 REAL_DEFAULTS = settings.default_config
 
@@ -65,6 +76,52 @@ def test_a_diagnosis_is_marked_where_it_begins(tmp_path: Path) -> None:
         chart = charts(section(page, "Curves"))[title]
         assert chart["traces"][-1]["text"] == ["x"]
         assert [x for x, _ in points(page, chart, "update")[-1]] == [2]
+
+
+def test_an_alarm_is_shown_with_evidence_principle_samples_and_proposal_all_escaped(tmp_path: Path) -> None:
+    text = section(job_page(make_watched_job(tmp_path, alarm=True)), "Sentinel")
+    assert re.findall("<h3>(.*?)</h3>", text) == ["Alarm at update 2, until update 3"]
+    assert "found no sign" not in text and "The reward may be hacked" in text
+    cells = re.findall("<t[hd][^>]*>(.*?)</t[hd]>", text.partition("<tbody>")[2].partition("</tbody>")[0])
+    assert cells[:7] == ["objective/score", "", "0.1", "0.5", "+0.4", "+0.2 and +0.6", ""]
+    assert cells[7:9] == ["violations/No Self-Praise", "No Self-Praise"]
+    assert cells[9:] == ["0.05", "0.35", "+0.3", "+0.1 and +0.5", "+2 (at least +1.5)"]
+    assert "<dt>No Self-Praise</dt><dd>does not &lt;i&gt;praise&lt;/i&gt; itself.</dd>" in text
+    assert "<h4>violates No Self-Praise: score 2.5</h4>" in text
+    assert "<script" not in text and html.escape(PROMPT) in text
+    assert html.escape(PRAISE) in re.sub("</?mark[^>]*>", "", text)
+    assert re.findall('<mark title="counted by the check of (.*?)">', text) == ["No Self-Praise"]
+
+
+def test_an_alarm_is_marked_on_every_axis_where_it_begins(tmp_path: Path) -> None:
+    page = job_page(make_watched_job(tmp_path, alarm=True))
+    curves = section(page, "Curves")
+    chart = charts(curves)["KL from the reference"]
+    marks = chart["traces"][-1]
+    assert [x for x, _ in points(page, chart, "update")[-1]] == [2]
+    assert [x for x, _ in points(page, chart, "samples")[-1]] == [32]
+    assert marks["marker"]["symbol"] == ["diamond"]
+    assert marks["text"][0].startswith("reward_hacked (violations/No Self-Praise 0.05 -> 0.35")
+    assert "principles.interventions" in curves.partition("Diagnoses, where each begins")[2]
+
+
+def test_a_run_without_an_alarm_says_so_and_one_that_was_not_watched_says_nothing(tmp_path: Path) -> None:
+    page = job_page(make_watched_job(tmp_path / "watched", alarm=False))
+    assert "watched 4 updates and found no sign that the reward is hacked" in section(page, "Sentinel")
+    assert "Alarm at" not in section(page, "Sentinel")
+    (kl,) = charts(section(page, "Curves")).values()
+    assert [trace["name"] for trace in kl["traces"]] == ["objective/kl"], "no mark"
+    unwatched = job_page(make_ppo_job(tmp_path / "unwatched"))
+    assert "Sentinel" not in [part.title for part in unwatched.sections]
+
+
+def test_an_alarm_whose_evidence_is_damaged_is_named_and_its_curves_are_shown(tmp_path: Path) -> None:
+    folder = make_watched_job(tmp_path, alarm=True)
+    table = tmp_path / "store" / "ppo" / ("c" * 16) / "tables" / "alarm_evidence_2.jsonl"
+    table.write_text('{"metric": "x"}\n', encoding="utf-8")
+    page = job_page(folder)
+    assert any("alarm_evidence_2.jsonl" in notice for notice in page.notices)
+    assert charts(section(page, "Curves"))["KL from the reference"]["traces"][-1]["text"] == ["reward_hacked"]
 
 
 def test_a_value_that_is_not_finite_is_a_gap_and_is_said(tmp_path: Path) -> None:

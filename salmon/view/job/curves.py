@@ -1,4 +1,4 @@
-"""Curves of a job's stages, against an x axis that the reader chooses, with PPO's diagnoses marked on it."""
+"""Curves of a job's stages, against an x axis that the reader chooses, with PPO's diagnoses and alarms marked on it."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -6,6 +6,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from salmon.errors import SalmonError
+from salmon.ppo.alarm_record import read_alarms
+from salmon.ppo.sentinel import ALARM, REMEDY
 from salmon.runtime.diagnoses import REMEDIES
 from salmon.runtime.jsonl import Record
 from salmon.tracking.glossary import find
@@ -18,6 +21,8 @@ from salmon.view.render import fragment
 
 TEMPLATES = Path(__file__).parent / "templates"
 HEALTH = "health/"
+HACKED = ALARM.removeprefix(HEALTH)
+MEANINGS = {**REMEDIES, HACKED: REMEDY}
 AXES = {
     "update": "updates",
     "samples": "responses sampled",
@@ -34,6 +39,7 @@ class StageCurves:
     stage: str
     rows: Sequence[Record]
     samples: int | None = None  # responses that one step samples; None: it samples none
+    alarms: Mapping[int, str] = field(default_factory=dict)  # update -> what the sentinel found where an alarm begins
     columns: dict[str, list[float | None]] = field(default_factory=dict)
 
     @cached_property
@@ -109,8 +115,9 @@ class StageCurves:
         return Chart(panel.title, summary, traces, layout, axes, table)
 
     def _marks(self) -> dict[str, Any]:
-        """Diagnoses at the foot of a panel, where they begin."""
-        names = [name for _, name in self.diagnoses]
+        """Diagnoses at the foot of a panel, where they begin; an alarm with what it was about."""
+        alarm = [name == HACKED for _, name in self.diagnoses]
+        names = [self._mark(number, name) for number, name in self.diagnoses]
         return {
             "type": "scatter",
             "mode": "markers",
@@ -119,9 +126,17 @@ class StageCurves:
             "yaxis": "y2",
             "y": [0.02] * len(names),
             "text": names,
-            "marker": {"color": "#D55E00", "symbol": "triangle-up", "size": 11},
+            "marker": {
+                "color": ["#CC79A7" if is_alarm else "#D55E00" for is_alarm in alarm],
+                "symbol": ["diamond" if is_alarm else "triangle-up" for is_alarm in alarm],
+                "size": 11,
+            },
             "hovertemplate": "%{text} begins<extra></extra>",
         }
+
+    def _mark(self, number: int, name: str) -> str:
+        about = self.alarms.get(self.rows[number]["step"]) if name == HACKED else None
+        return f"{name} ({about})" if about else name
 
     def _axis_title(self, name: str) -> str:
         return "steps" if name == "update" and self.stage != "ppo" else AXES[name]
@@ -160,7 +175,7 @@ def curve_sections(job: JobRecord) -> Iterator[PageSection]:
         return
     axes = {name: AXES[name] for name in AXES if any(name in curves.axes for curves, _ in shown)}
     diagnoses = [
-        [name, str(curves.rows[number]["step"]), REMEDIES.get(name, "")]
+        [name, str(curves.rows[number]["step"]), MEANINGS.get(name, "")]
         for curves, _ in shown
         for number, name in curves.diagnoses
     ]
@@ -178,7 +193,16 @@ def _curves_of(stage: StageRecord, config: Mapping[str, Any]) -> StageCurves:
     made_with = stage.artifact.manifest.get("config", config) if stage.artifact else config
     samples = made_with.get("ppo", {}).get("rollout_batch") if stage.stage == "ppo" else None
     rows = [row for row in stage.rows if isinstance(row.get("step"), int)]
-    return StageCurves(stage.stage, rows, samples)
+    return StageCurves(stage.stage, rows, samples, _alarms(stage, rows) if stage.stage == "ppo" else {})
+
+
+def _alarms(stage: StageRecord, rows: Sequence[Record]) -> dict[int, str]:
+    """What each alarm of the sentinel was about, by the update at which it begins."""
+    try:
+        alarms = read_alarms(stage.folder, rows) or ()
+    except SalmonError:  # the section about alarms says so; the curves need not go with it
+        return {}
+    return {alarm.step: "; ".join(harm.words for harm in alarm.harms) for alarm in alarms}
 
 
 def _gaps(curves: StageCurves) -> list[str]:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from salmon.errors import SalmonError
 from salmon.runtime.status import process_gone
+from salmon.view.job.alarms import alarm_sections
 from salmon.view.job.curves import curve_sections
 from salmon.view.job.headlines import headline_sections
 from salmon.view.job.pipeline import pipeline_sections
@@ -46,7 +47,7 @@ def _page(job: JobRecord, title: str, subtitle: str, notices: list[str]) -> Page
 
 
 def _section_makers() -> Iterator[SectionMaker]:
-    yield from (headline_sections, pipeline_sections, curve_sections, response_sections)
+    yield from (headline_sections, alarm_sections, pipeline_sections, curve_sections, response_sections)
     yield from (point.load() for point in entry_points(group="salmon.sections"))
     yield from (setting_sections, repeat_sections)
 

@@ -36,21 +36,30 @@ class Policy:
     @cached_property
     def principles(self) -> dict[str, Principle]:
         """What it is rewarded and watched by, by name; none where a user's bank is not at hand."""
-        settings = self.config.get("principles", {})
-        found: dict[str, Principle] = {}
-        for bank in (settings.get(key) for key in ("monitor", "interventions", "rl")):
-            try:
-                loaded = load_bank(bank).principles if isinstance(bank, str) else ()
-            except SalmonError:  # the file is where the job ran
-                continue
-            found |= {principle.name: principle for principle in loaded}
-        return found
+        return known_principles(self.config)
 
     @property
     def measured(self) -> dict[str, float | None]:
         """Mean verdict of each monitored check on all held-out prompts, by principle."""
         row: Record = next((row for row in reversed(self.stage.rows) if _is_measured(row, self.step)), {})
         return {name.removeprefix(CHECK): value for name, value in row.items() if name.startswith(CHECK)}
+
+
+def known_principles(config: Mapping[str, Any]) -> dict[str, Principle]:
+    """The principles that a run is rewarded and watched by, by name; those of a bank that is not at hand are left out.
+
+    Args:
+        config: of the run.
+    """
+    settings = config.get("principles", {})
+    found: dict[str, Principle] = {}
+    for bank in (settings.get(key) for key in ("monitor", "interventions", "rl")):
+        try:
+            loaded = load_bank(bank).principles if isinstance(bank, str) else ()
+        except SalmonError:  # the file is where the job ran
+            continue
+        found |= {principle.name: principle for principle in loaded}
+    return found
 
 
 def policies_of(job: JobRecord) -> list[Policy]:

@@ -1,13 +1,14 @@
 """What the policies answered, side by side: score, principles, what the checks say and the words that they counted."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
-from salmon.principles.verifiers import counted_spans, verify
+from salmon.principles.verifiers import verify
 from salmon.view.job.headlines import shown_number
+from salmon.view.job.marked import marked
 from salmon.view.job.policies import Policy, policies_of
 from salmon.view.job.record import JobRecord
 from salmon.view.page import PageSection, PageTable
@@ -59,18 +60,6 @@ def _cards(prompt: str, policies: Sequence[Policy]) -> list[ResponseCard]:
 
 def _names(principles: object) -> list[str]:
     return principles.split(", ") if isinstance(principles, str) else []
-
-
-def marked(text: str, checks: Mapping[str, str]) -> Markup:
-    """The text, escaped, with what each check counts in a ``<mark>`` that names the principle; the first one counts."""
-    html, end = Markup(), 0
-    spans = [(span, name) for name, check in checks.items() for span in counted_spans(check, text)]
-    for (start, stop), name in sorted(spans):
-        if start >= end:
-            html += escape(text[end:start])
-            html += Markup('<mark title="counted by the check of {}">{}</mark>').format(name, text[start:stop])
-            end = stop
-    return html + escape(text[end:])
 
 
 def _texts(policies: Sequence[Policy], cards: Sequence[ResponseCard]) -> PageTable:
