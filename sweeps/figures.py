@@ -54,7 +54,7 @@ def draw_curve_panels(path: Path, panels: Sequence[CurvePanel], title: str, xlab
     for axes, panel in zip(grid, panels, strict=True):
         for arm, curves in panel.curves.items():
             if rows := band(curves):
-                _draw_band(axes, arm, rows, arms.index(arm))
+                _draw_band(axes, _label(arm, curves), rows, arms.index(arm))
         finish_panel(axes, panel.title, xlabel, panel.ylabel)
         if panel.share:
             axes.set_ylim(-0.03, 1.03)
@@ -63,6 +63,11 @@ def draw_curve_panels(path: Path, panels: Sequence[CurvePanel], title: str, xlab
     legend_below(figure, grid, BAND)
     figure.suptitle(title, fontsize=TITLE)
     return save_figure(figure, path)
+
+
+def _label(arm: str, curves: BySeed) -> str:
+    """The arm, and that its line is no mean where one seed has it: such a line has no band that would show chance."""
+    return arm if len(curves) > 1 else f"{arm}, n = 1"
 
 
 def _draw_band(axes: "Axes", arm: str, rows: Sequence[tuple[int, float, float, float]], place: int) -> None:

@@ -34,15 +34,19 @@ def seed_notes(jobs: Sequence[SweepJob], finished: Mapping[str, Sequence[str]]) 
     """
     if not sweeps_a_seed([job.overrides for job in jobs]):
         return [f"{NO_SEEDS}."] if len(jobs) > 1 else []
+    planned = dict.fromkeys(label for job in jobs if (label := seed_label(job)))
+    absent = [seed for seed in planned if not any(seed in seeds for seeds in finished.values())]
+    notes = [f"No finished job has seed {', '.join(absent)}."] if absent and any(finished.values()) else []
     cells_with: dict[str, list[str]] = {}
     for cell, seeds in finished.items():
         cells_with.setdefault(", ".join(sorted(seeds)) or "none", []).append(cell)
     if len(cells_with) < 2:
-        return []
+        return notes
     sets = "; ".join(f"{seeds} ({_some(cells)})" for seeds, cells in cells_with.items())
     return [
+        *notes,
         f"The finished seeds differ: {sets}. Means are over each one's own seeds. Differences are over the seeds "
-        "that both have, and where they share none, between the means."
+        "that both have, and where they share none, between the means.",
     ]
 
 

@@ -1,7 +1,7 @@
 """Means over seeds with their 95 % intervals (Student t)."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 
@@ -48,10 +48,23 @@ def mean_interval(values: Sequence[float | None]) -> Estimate:
     return Estimate(mean, t_quantile(n - 1) * math.sqrt(variance / n), n)
 
 
-def paired_difference(values: dict[int, float | None], others: dict[int, float | None]) -> Estimate:
+def paired_difference(values: Mapping[int, float | None], others: Mapping[int, float | None]) -> Estimate:
     """``values - others`` over the seeds that both have."""
     pairs = [(values[seed], others[seed]) for seed in sorted(values.keys() & others.keys())]
     return mean_interval([None if x is None or y is None else x - y for x, y in pairs])
+
+
+def share_a_seed(values: Mapping[int, float | None], others: Mapping[int, float | None]) -> bool:
+    """Whether a seed has a value in both."""
+    return any(values[seed] is not None and others[seed] is not None for seed in values.keys() & others.keys())
+
+
+def difference_by_seed(values: Mapping[int, float | None], others: Mapping[int, float | None]) -> Estimate:
+    """``values - others`` of the same seeds; where the two share none, of their means, with Welch's interval."""
+    if share_a_seed(values, others):
+        return paired_difference(values, others)
+    mine, theirs = ([value for value in by_seed.values() if value is not None] for by_seed in (values, others))
+    return unpaired_difference(mine, theirs)
 
 
 def unpaired_difference(values: Sequence[float], others: Sequence[float]) -> Estimate:

@@ -1,4 +1,4 @@
-"""Pictures of a study: reward against KL, figures against model size, and all cells at a glance."""
+"""Pictures of a study: reward against KL, figures against the size of a model, and all cells at a glance."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -24,21 +24,30 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
+SIZES = ("model", "reward.layers")  # swept settings that say how large a model is
+
+
+def size_axis(cells: Sequence[Cell]) -> str | None:
+    """The swept setting that is a size, if there is one."""
+    return next((key for key in SIZES if key in cells[0].axes), None)
+
+
 def draw_frontier(path: Path, cells: Sequence[Cell]) -> list[Path]:
     """Held-out reward against KL: each finished job from its start (0 nats) to its end.
 
-    Colour: the cell without its model; marker: the model.
+    Colour: the cell without its size; marker: the size.
     """
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(7.5, 5), layout="constrained")
     axes = figure.subplots()
-    groups = list(dict.fromkeys(without_model(cell) for cell in cells))
-    models = list(dict.fromkeys(cell.axes.get("model", "") for cell in cells))
+    size = size_axis(cells)
+    groups = list(dict.fromkeys(_without(cell, size) for cell in cells))
+    sizes = list(dict.fromkeys(cell.axes.get(size or "", "") for cell in cells))
     for cell in cells:
-        colour = line_style(groups.index(without_model(cell)))["color"]
-        marker = line_style(models.index(cell.axes.get("model", "")))["marker"]
-        label: str | None = cell.name
+        colour = line_style(groups.index(_without(cell, size)))["color"]
+        marker = line_style(sizes.index(cell.axes.get(size or "", "")))["marker"]
+        label: str | None = cell.name + (", n = 1" if len(cell.policies) == 1 else "")
         for way in frontier_paths(cell):
             axes.plot(way.kl, way.reward, color=colour, linewidth=1, alpha=0.5)
             axes.plot(
@@ -53,36 +62,46 @@ def draw_frontier(path: Path, cells: Sequence[Cell]) -> list[Path]:
     return save_figure(figure, path)
 
 
-def draw_scaling(path: Path, cells: Sequence[Cell], figures: Sequence[str]) -> list[Path]:
-    """Each figure against the model, in the order of the sweep: a line for each choice of the other axes."""
+def draw_scaling(path: Path, cells: Sequence[Cell], figures: Sequence[str], size: str) -> list[Path]:
+    """Each figure against a swept size, in the order of the sweep: a line for each choice of the other axes.
+
+    A line says at which sizes it rests on one measurement, which has no bar.
+    """
     figure, grid = panel_grid(len(figures), columns=3)
-    models = list(dict.fromkeys(cell.axes["model"] for cell in cells))
-    groups = list(dict.fromkeys(without_model(cell) for cell in cells))
+    sizes = list(dict.fromkeys(cell.axes[size] for cell in cells))
+    groups = list(dict.fromkeys(_without(cell, size) for cell in cells))
     for axes, name in zip(grid, figures, strict=True):
         for place, group in enumerate(groups):
-            found = {cell.axes["model"]: cell.estimate(name) for cell in cells if without_model(cell) == group}
+            found = {cell.axes[size]: cell.estimate(name) for cell in cells if _without(cell, size) == group}
             known = [
-                (models.index(model), e.mean, e.half_width or 0.0) for model, e in found.items() if e.mean is not None
+                (sizes.index(value), e.mean, e.half_width or 0.0) for value, e in found.items() if e.mean is not None
             ]
             if not known:
                 continue
+            single = [value for value, e in found.items() if e.n == 1]
+            label = group + (f" (n = 1 at {', '.join(single)})" if single else "")
             x, mean, half = zip(*sorted(known), strict=True)
             shifted = [value + 0.04 * (place - (len(groups) - 1) / 2) for value in x]  # so that bars do not hide bars
-            axes.errorbar(shifted, mean, half, **line_style(place), capsize=3, label=group)
-        axes.set_xticks(range(len(models)), models)
-        axes.set_xlim(-0.5, len(models) - 0.5)
+            axes.errorbar(shifted, mean, half, **line_style(place), capsize=3, label=label)
+        axes.set_xticks(range(len(sizes)), sizes)
+        axes.set_xlim(-0.5, len(sizes) - 0.5)
+        axes.set_xlabel(size)
         axes.set_title(name, fontsize=PANEL_TITLE)
         axes.grid(alpha=GRID_ALPHA)
         _legend_or_nothing(axes)
-    figure.suptitle("By model: mean of the seeds and its 95 % interval")
+    figure.suptitle(f"By {size}: mean of the seeds and its 95 % interval")
     return save_figure(figure, path)
 
 
 def draw_heat_map(path: Path, table: Mapping[str, Mapping[str, Estimate]], figures: Sequence[str]) -> list[Path]:
-    """Cells x figures with the means written in; a column's colours go from its lowest mean to its highest."""
+    """Cells x figures with the means written in; a column's colours go from its lowest mean to its highest.
+
+    A mean of one measurement says so.
+    """
     from matplotlib.figure import Figure
 
-    means = [[row[name].mean for name in figures] for row in table.values()]
+    estimates = [[row[name] for name in figures] for row in table.values()]
+    means = [[estimate.mean for estimate in row] for row in estimates]
     figure = Figure(figsize=(3 + 1.1 * len(figures), 2.2 + 0.45 * len(table)), layout="constrained")
     axes = figure.subplots()
     shades = list(zip(*(_relative(column) for column in zip(*means, strict=True)), strict=True))
@@ -99,7 +118,7 @@ def draw_heat_map(path: Path, table: Mapping[str, Mapping[str, Estimate]], figur
             axes.text(
                 x,
                 y,
-                "missing" if mean is None else f"{mean:.3g}",
+                "missing" if mean is None else f"{mean:.3g}" + ("\nn = 1" if estimates[y][x].n == 1 else ""),
                 ha="center",
                 va="center",
                 fontsize=SMALL,
@@ -117,8 +136,9 @@ def draw_heat_map(path: Path, table: Mapping[str, Mapping[str, Estimate]], figur
     return save_figure(figure, path)
 
 
-def without_model(cell: Cell) -> str:
-    return ", ".join(value for key, value in cell.axes.items() if key != "model") or "all"
+def _without(cell: Cell, size: str | None) -> str:
+    """The cell's choices on the axes that are no size."""
+    return ", ".join(value for key, value in cell.axes.items() if key != size) or "all"
 
 
 def _relative(column: Sequence[float | None]) -> list[float | None]:

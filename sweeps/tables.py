@@ -32,7 +32,7 @@ def change_cell(measured: ArmMetric, digits: int, seeds: int) -> str:
     if measured.end.mean is None:
         return MISSING
     if measured.change.mean is None:
-        return f"{start} → {end}"
+        return f"{start} → {interval(measured.end, digits, seeds=seeds)}"
     return f"{start} → {end} ({interval(measured.change, digits, sign=True, seeds=seeds)})"
 
 

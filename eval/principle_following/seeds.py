@@ -53,7 +53,8 @@ def _line(metric: str, rows: Sequence[Row | None]) -> list[str]:
     own = [span for span in spans if span is not None]
     within = tuple(sum(ends) / len(own) for ends in zip(*own, strict=True)) if own else None
     between = None if mean.low is None or mean.high is None else (mean.low, mean.high)
-    return [metric, _number(mean.mean), _span(between), _span(within), *map(_number, values)]
+    over = _span(between) if between else f"n = {mean.n}"
+    return [metric, _number(mean.mean), over, _span(within), *map(_number, values)]
 
 
 def _number(value: float | None) -> str:

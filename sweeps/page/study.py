@@ -116,7 +116,10 @@ def _charts(study: StudyRecord, curves: Curves, axes: list[SweptAxis]) -> PageSe
     html = fragment(
         TEMPLATES,
         "charts.html",
-        legend=[(cell.name, style) for cell, style in zip(study.cells, styles, strict=True)],
+        legend=[
+            (cell.name + (", n = 1" if len(cell.policies) == 1 else ""), style)
+            for cell, style in zip(study.cells, styles, strict=True)
+        ],
         frontier=frontier_chart(study.cells),
         curves=curve_chart(study.cells),
         metrics=[(name, name) for name in sorted(curves.series, key=_reading_order)],

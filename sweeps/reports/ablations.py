@@ -67,8 +67,9 @@ def ablations(jobs: Sequence[SweepJob], settings: ReportSettings) -> Document:
         *settings.quality,
     ]
     notes = (
-        "Accuracies of the reward model: by the principles' checks (principle_following, with its bootstrap "
-        "interval), and on held-out rows with the arm's own labels. Scores of different reward models have "
+        "Accuracies of the reward model: by the principles' checks (principle_following), and on held-out rows with the "
+        "arm's own labels. In brackets with `n = 1`: one reward model, its interval by bootstrap over pairs, which "
+        "says nothing of another training. Scores of different reward models have "
         "different scales: compare them within a row only."
     )
     return Document(
@@ -101,7 +102,7 @@ def reward_figures(arm: Arm) -> dict[str, list[dict[str, float | None]]]:
 
 
 def _reward_cells(figures: dict[str, list[dict[str, float | None]]]) -> list[str]:
-    """A figure's own interval where there is one reward model, else the mean over them; empty without one."""
+    """The mean over the reward models; of one, its own interval over pairs and ``n = 1``; empty without any."""
     cells = []
     for each in figures.values():
         if not each:
@@ -109,7 +110,7 @@ def _reward_cells(figures: dict[str, list[dict[str, float | None]]]) -> list[str
         elif len(each) == 1:
             only = each[0]
             span = "" if only["low"] is None else f" [{only['low']:.3f}, {only['high']:.3f}]"
-            cells.append(f"{only['value']:.3f}{span}")
+            cells.append(f"{only['value']:.3f}{span}, n = 1")
         else:
             cells.append(interval(mean_interval([figure["value"] for figure in each]), 3))
     return cells

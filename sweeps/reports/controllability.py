@@ -12,7 +12,7 @@ from sweeps.reports.document import Document, jobs_of, numbers_of
 from sweeps.reports.samples import samples_section
 from sweeps.seeds import seed_notes
 from sweeps.settings import ReportSettings
-from sweeps.statistics import apart, direction, paired_difference
+from sweeps.statistics import apart, difference_by_seed, direction, share_a_seed
 from sweeps.tables import LEGEND, MISSING, change_cell, interval, jobs_section
 
 Table = Mapping[str, Mapping[str, ArmMetric]]  # arm -> metric -> curves
@@ -92,12 +92,14 @@ def _name(control: Arm | None) -> str:
 
 def _verdict(arm: Arm, principle: str, table: Table, control: Arm | None) -> dict[str, Any]:
     own = table[arm.name][check(principle)]
-    beyond = paired_difference(own.ends, table[control.name][check(principle)].ends if control else {})
+    base = table[control.name][check(principle)].ends if control else {}
+    beyond = difference_by_seed(own.ends, base)
     return {
         "arm": arm.name,
         "asked": principle,
         "change": own.change,
         "beyond_control": beyond,
+        "paired": share_a_seed(own.ends, base),
         "moved": direction(own.change),
     }
 
@@ -107,7 +109,8 @@ def _verdict_table(verdicts: Sequence[Mapping[str, Any]], control: Arm | None) -
         return "No arm asks for a principle by name (principles.include)."
     legend = (
         "`yes`: the interval of the change lies above 0; `no`: below 0; `unclear`: it holds 0, or there is one "
-        "seed. Beyond the control: end minus the control's end with the same seed."
+        "seed. Beyond the control: end minus the control's end with the same seed; unpaired: the two share no seed, "
+        "so it is the difference of the means."
     )
     return (
         markdown_table(
@@ -117,7 +120,7 @@ def _verdict_table(verdicts: Sequence[Mapping[str, Any]], control: Arm | None) -
                     v["arm"],
                     v["asked"],
                     interval(v["change"], 3, sign=True),
-                    interval(v["beyond_control"], 3, sign=True),
+                    _beyond(v),
                     v["moved"],
                 ]
                 for v in verdicts
@@ -125,6 +128,12 @@ def _verdict_table(verdicts: Sequence[Mapping[str, Any]], control: Arm | None) -
         )
         + f"\n\n{legend}"
     )
+
+
+def _beyond(verdict: Mapping[str, Any]) -> str:
+    beyond = verdict["beyond_control"]
+    unpaired = beyond.mean is not None and not verdict["paired"]
+    return interval(beyond, 3, sign=True) + (", unpaired" if unpaired else "")
 
 
 def _lengths(arms: Sequence[Arm], table: Table) -> dict[str, Any]:

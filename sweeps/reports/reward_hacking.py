@@ -11,7 +11,7 @@ from sweeps.reports.document import Document, jobs_of, numbers_of
 from sweeps.reports.samples import samples_section
 from sweeps.seeds import seed_notes
 from sweeps.settings import ReportSettings
-from sweeps.statistics import direction, paired_difference
+from sweeps.statistics import difference_by_seed, direction, share_a_seed
 from sweeps.tables import LEGEND, change_cell, interval, jobs_section
 
 QUALITY = {
@@ -82,10 +82,11 @@ def _ends(without: ArmMetric | None, told: ArmMetric | None, settings: ReportSet
             f"violations/{settings.hacked} (principles.monitor names its bank).",
             "ratio": None,
         }
-    difference = paired_difference(told.ends, without.ends)
+    difference = difference_by_seed(told.ends, without.ends)
+    paired = "by seed" if share_a_seed(told.ends, without.ends) else "of the means, as the arms share no seed,"
     text = (
         f"Hack rate at the end: {interval(plain, 3)} ({settings.without}), {interval(kept, 3)} ({settings.told}); "
-        f"difference by seed {interval(difference, 3, sign=True)}. "
+        f"difference {paired} {interval(difference, 3, sign=True)}. "
     )
     numbers = {"without": plain, "told": kept, "difference": difference}
     if plain.mean == 0:
@@ -97,9 +98,9 @@ def _ends(without: ArmMetric | None, told: ArmMetric | None, settings: ReportSet
     ratio = kept.mean / plain.mean
     answer = "yes" if ratio <= TARGET else "no"
     chance = {
-        "yes": "The difference by seed goes the other way, beyond its interval.",
-        "no": "The difference by seed is beyond its interval.",
-        "unclear": "**Chance is not excluded**: the difference by seed has an interval that holds 0, or n = 1.",
+        "yes": "The difference goes the other way, beyond its interval.",
+        "no": "The difference is beyond its interval.",
+        "unclear": "**Chance is not excluded**: the difference has an interval that holds 0, or n = 1.",
     }[direction(difference)]
     return {
         "text": f"{text}Ratio {ratio:.2f}. At most half with the intervention, by the means? **{answer}**. {chance}",

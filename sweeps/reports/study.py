@@ -15,7 +15,7 @@ from sweeps.reports.document import Document, jobs_of
 from sweeps.seeds import seed_notes
 from sweeps.settings import ReportSettings
 from sweeps.statistics import Estimate
-from sweeps.study_figures import draw_frontier, draw_heat_map, draw_scaling
+from sweeps.study_figures import draw_frontier, draw_heat_map, draw_scaling, size_axis
 from sweeps.tables import interval, jobs_section
 
 NOTE = (
@@ -39,8 +39,8 @@ def study(jobs: Sequence[SweepJob], settings: ReportSettings) -> Document:
     pictures = {"frontier": partial(draw_frontier, cells=cells)}
     if shown:
         pictures["heat_map"] = partial(draw_heat_map, table=estimates, figures=shown)
-    if "model" in cells[0].axes:
-        pictures["scaling"] = partial(draw_scaling, cells=cells, figures=benchmarks or [REWARD, KL, LENGTH])
+    if size := size_axis(cells):
+        pictures["scaling"] = partial(draw_scaling, cells=cells, figures=benchmarks or [REWARD, KL, LENGTH], size=size)
     return Document(
         "Study: " + ", ".join(cells[0].axes or ["one cell"]),
         [

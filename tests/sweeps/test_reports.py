@@ -5,12 +5,14 @@ import json
 import pytest
 
 from salmon.errors import SalmonError
+from sweeps.arms import ArmMetric
 from sweeps.collect import read_sweep
 from sweeps.curves import Curve
-from sweeps.figures import band
+from sweeps.figures import CurvePanel, band, draw_curve_panels
 from sweeps.report import main
 from sweeps.reports.kinds import REPORTS, settings_of
 from sweeps.statistics import Estimate
+from sweeps.tables import change_cell
 from tests.sweeps.sweep_folders import add_artifact, add_job, arm_config, make_sweep
 
 
@@ -101,6 +103,28 @@ def test_a_failed_seed_is_named_and_leaves_no_interval(tmp_path):
     assert cells(made.summary, "concise")[1:3] == ["1 of 2", "**0.500 → 0.900 (+0.400, n = 1)**"]
     assert made.numbers["lengths"]["apart"] is None
     assert made.numbers["arms"]["concise"]["metrics"]["held_out/length"]["end"] == Estimate(10.0, None, 1)
+
+
+def test_arms_without_a_common_seed_are_compared_by_their_means_and_it_is_said(tmp_path):
+    made = report(steered(tmp_path, failed={("concise", 1), ("blank", 0)}))
+    assert "The finished seeds differ" in made.summary
+    (line,) = [line for line in made.summary.splitlines() if line.startswith("| concise | Concise ")]
+    assert line.split("|")[4].strip().endswith(", n = 1, unpaired")
+
+
+def test_a_figure_that_was_measured_at_the_end_only_says_of_how_many_seeds():
+    def measured(*ends):
+        return ArmMetric("held_out/x", {seed: Curve({4: end}) for seed, end in enumerate(ends)})
+
+    assert change_cell(measured(0.5), 3, seeds=1) == "? → 0.500, n = 1"
+    assert change_cell(measured(1.0, 1.0), 1, seeds=2) == "? → 1.0 ± 0.0"
+
+
+def test_the_picture_calls_a_line_of_one_seed_so(tmp_path):
+    one, two = {0: Curve({0: 1.0, 4: 2.0})}, {0: Curve({0: 1.0, 4: 2.0}), 1: Curve({0: 1.5, 4: 2.5})}
+    draw_curve_panels(tmp_path / "x", [CurvePanel("length", "tokens", {"short": one, "long": two})], "Title")
+    svg = (tmp_path / "x.svg").read_text(encoding="utf-8")
+    assert "short, n = 1" in svg and "long" in svg and "long, n = 1" not in svg
 
 
 def test_an_arm_without_any_result_stays_in_the_table(tmp_path):
@@ -263,9 +287,9 @@ def test_ablations(tmp_path):
         "full",
         "ppo",
         "2 of 2",
-        "0.900 [0.500, 1.000]",
-        "0.850 [0.500, 1.000]",
-        "0.800 [0.500, 1.000]",
+        "0.900 [0.500, 1.000], n = 1",
+        "0.850 [0.500, 1.000], n = 1",
+        "0.800 [0.500, 1.000], n = 1",
         "0.812",
         *effect,
     ]

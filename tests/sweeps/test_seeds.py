@@ -40,6 +40,8 @@ def test_a_study_without_seeds_and_different_seeds_are_said():
     seeded = [job(f"principles={name}", f"ppo.seed={seed}") for name in "ab" for seed in "01"]
     assert seed_notes(seeded, {"a": ["0", "1"], "b": ["1", "0"]}) == []
     assert "differ: 0, 1 (a); 0 (b)." in seed_notes(seeded, {"a": ["0", "1"], "b": ["0"]})[0]
+    assert seed_notes(seeded, {"a": ["0"], "b": ["0"]}) == ["No finished job has seed 1."]
+    assert seed_notes(seeded, {"a": [], "b": []}) == [], "the list of unfinished jobs says that"
 
 
 def cells(folder, rewards, shared=None):

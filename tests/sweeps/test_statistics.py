@@ -8,6 +8,7 @@ from sweeps.ranking import ranking
 from sweeps.statistics import (
     Estimate,
     apart,
+    difference_by_seed,
     direction,
     mean_interval,
     paired_difference,
@@ -52,6 +53,15 @@ def test_a_paired_difference_cancels_what_the_seeds_share():
     assert paired_difference({0: 1.0, 1: 11.0, 2: 5.0}, {0: 0.0, 1: 10.0, 3: 8.0}) == Estimate(1.0, 0.0, 2)
     assert paired_difference({0: 1.0}, {1: 0.0}) == Estimate(None, None, 0)
     assert paired_difference({0: 1.0, 1: 2.0}, {0: None, 1: 0.5}) == Estimate(1.5, None, 1)
+
+
+def test_without_a_common_seed_the_means_are_compared():
+    """As in the test of Welch's interval below; with a common seed the others do not count."""
+    found = difference_by_seed({0: 1.0, 1: 2.0, 2: 3.0}, {3: 7.0, 4: 10.0, 5: 13.0, 2: None})
+    assert (found.mean, found.n) == (-8.0, 3)
+    assert found.half_width == pytest.approx(6.6446, abs=1e-4)
+    assert difference_by_seed({0: 1.0, 1: 2.0}, {1: 0.5, 2: 9.0}) == Estimate(1.5, None, 1)
+    assert difference_by_seed({0: 1.0}, {}) == Estimate(None, None, 0)
 
 
 @pytest.mark.parametrize(

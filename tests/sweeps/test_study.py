@@ -125,6 +125,22 @@ def test_the_files_can_be_read_elsewhere(sweep, capsys):
         assert f"]({name}.png)" in report and (sweep / f"{name}.svg").stat().st_size > 0
         with Image.open(sweep / f"{name}.png") as picture:
             assert len(picture.convert("L").getcolors()) > 8, "something is drawn"
+    pictures = {name: (sweep / f"report_{name}.svg").read_text(encoding="utf-8") for name in ("scaling", "heat_map")}
+    assert "paper (n = 1 at big)" in pictures["scaling"] and "honest (n = 1 at small)" in pictures["scaling"]
+    assert "n = 1" in pictures["heat_map"]
+
+
+def test_the_layers_of_the_reward_model_are_a_size_too(tmp_path):
+    folder = make_sweep(tmp_path / "sweep", {"reward.layers": [12, 18], "ppo.seed": [0, 1]})
+    for layers in (12, 18):
+        for seed in (0, 1):
+            ppo = add_artifact(tmp_path / f"{layers}{seed}", {"held_out/reward": {0: 0.0, 4: layers + seed}})
+            words = [f"reward.layers={layers}", f"ppo.seed={seed}"]
+            add_job(folder, f"{layers}{seed}", words, arm_config("x", seed), ppo=ppo)
+    made = REPORTS["study"](read_sweep(folder), settings_of(folder))
+    (picture,) = made.pictures["scaling"](tmp_path / "scaling")[1:]
+    text = picture.read_text(encoding="utf-8")
+    assert "By reward.layers" in text and "n = 1" not in text
 
 
 def test_without_a_finished_job_there_is_a_report_all_the_same(tmp_path):

@@ -103,9 +103,11 @@
       };
     });
     const last = figures.at(-1);
+    const single = lines.filter((place) => figures.some((figure) => study.estimates[place][figure][2] === 1)).length;
     const colour = last === undefined ? lines.map(() => 0) : lines.map((place) => study.estimates[place][last][0]);
     document.getElementById("parallel-note").textContent =
       `A line is the mean of a cell's seeds, so lines that lie close may differ by chance; drag along an axis to select.` +
+      (single ? ` ${single} of ${lines.length} lines rest on n = 1 in a figure.` : "") +
       (last === undefined ? "" : ` Colour: ${study.figures[last].title}, from blue (lowest) to orange.`) +
       (lines.length < visible().length ? ` ${visible().length - lines.length} cells lack one of the figures.` : "");
     show("parallel", {

@@ -27,7 +27,7 @@ def test_the_interval_between_seeds_stands_beside_that_within_one():
     text = seeds_markdown([["s0", "s1", "s2"]], ROWS)
     # Student's t of 3 values with a standard deviation of 0.1: 4.303 * 0.1 / sqrt(3) = 0.248
     assert "| flip_rate | 0.800 | [0.552, 1.048] | [0.700, 1.000] | 0.700 | 0.800 | 0.900 |" in text
-    assert "| ece | 0.250 |  |  | 0.250 | n/a | n/a |" in text, "one seed has no interval"
+    assert "| ece | 0.250 | n = 1 |  | 0.250 | n/a | n/a |" in text, "one seed has no interval"
     assert "n_pairs" not in text
 
 
