@@ -67,8 +67,8 @@ def ablations(jobs: Sequence[SweepJob], settings: ReportSettings) -> Document:
         *settings.quality,
     ]
     notes = (
-        "Accuracies of the reward model: by the principles' checks (principle_following), and on held-out rows with the "
-        "arm's own labels. In brackets with `n = 1`: one reward model, its interval by bootstrap over pairs, which "
+        "Accuracies of the reward model: by the principles' checks (principle_following), and on held-out rows with "
+        "the arm's own labels. In brackets with `n = 1`: one reward model, its interval by bootstrap over pairs, which "
         "says nothing of another training. Scores of different reward models have "
         "different scales: compare them within a row only."
     )
