@@ -290,7 +290,7 @@ def test_ablations(tmp_path):
         "0.900 [0.500, 1.000], n = 1",
         "0.850 [0.500, 1.000], n = 1",
         "0.800 [0.500, 1.000], n = 1",
-        "0.812",
+        "0.812, n = 1",
         *effect,
     ]
     assert cells(made.summary, "plain")[3:7] == ["", "", "", "0.625 ± 1.588"], "two reward models: their mean"
