@@ -138,6 +138,7 @@ def run(cfg: EvalApp) -> None:
     check_tasks(checkpoints, cfg.eval.tasks)
     require_data(cfg.eval.data_dir, cfg.eval.tasks)
     check_files(cfg.eval, Path(cfg.paths.cache).expanduser())
+    from eval.conclusions import conclusions
     from eval.preflight import require_usable
     from eval.record import record
     from eval.stage import evaluate_all
@@ -157,7 +158,7 @@ def run(cfg: EvalApp) -> None:
         return
     with tracked(cfg, f"eval-{cfg.model.name}", checkpoints, output) as tracker:
         rows = evaluate_all(cfg, shared, checkpoints, output)
-        shown = "\n\n".join(headlines([asdict(row) for row in rows]))
+        shown = "\n\n".join([*headlines([asdict(row) for row in rows]), "\n".join(conclusions(rows))])
         logging.getLogger("salmon").info("\n%s\n\nall figures: %s", shown, output / "results.md")
         record(cfg, checkpoints, rows, output, tracker)
 

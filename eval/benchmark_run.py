@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from eval.config import EvalConfig
+from eval.drawing import Selection
 from eval.mt_bench.judges import RatingJudge
 from eval.results import NoData, Row, Unavailable, load_rows, save_rows
 from eval.sources import MINI, content_hash
@@ -77,6 +78,7 @@ class BenchmarkRun:
     run: Callable[[Path], list[Row]]  # work folder -> rows
     missing: tuple[tuple[str, str], ...]  # (task, metric) of the rows to show where it cannot be done
     own_files: bool = False  # on files that the user names, whatever eval.data_dir is
+    selection: Selection | None = None  # what of it is measured; None: all, or what eval.limit says
     one_process: bool = False  # asks a server, which is paid and wants its pace: only the first of several does it
 
 
@@ -112,9 +114,11 @@ def _with_scope(row: Row, config: EvalConfig, benchmark: BenchmarkRun) -> Row:
     scope, smoke_test = [], config.data_dir == MINI and not benchmark.own_files
     if smoke_test:
         scope.append("SMOKE TEST on the bundled mini set, not a benchmark")
-    if config.limit is not None:
-        scope.append(f"LIMITED to the first {config.limit} items of each task")
+    selection = benchmark.selection or Selection(config.limit)
+    if selection.words:
+        scope.append(selection.words)
     how = row.provenance
     if how is not None:
-        how = replace(how, data=benchmark.data, limit=config.limit, smoke_test=smoke_test)
+        drawn = None if selection.draw is None else selection.words
+        how = replace(how, data=benchmark.data, limit=selection.limit, drawn=drawn, smoke_test=smoke_test)
     return replace(row, note="; ".join([*scope, row.note]), provenance=how)

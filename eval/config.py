@@ -161,12 +161,23 @@ class SafetyProbeSettings:
 
 
 @dataclass
+class DrawSettings:
+    """How many items are drawn of a benchmark, evenly over its parts (eval/drawing.py). A draw replaces eval.limit."""
+
+    truthfulqa_mc: int | None = setting(at_least=1, null="eval.limit")  # items, the same for truthfulqa_mc1 and _mc2
+    bbh: int | None = setting(at_least=1, null="eval.limit")  # items, evenly over its tasks; one of each at least
+    mt_bench: int | None = setting(at_least=1, null="eval.limit")  # questions, evenly over their categories
+    seed: int = setting(at_least=0)  # of the draws; checkpoints can be compared item by item if it is the same
+
+
+@dataclass
 class EvalConfig:
     name: str = setting(cosmetic=True, text=label_problem)  # short name of the suite
     tasks: list[str] = setting(choices=EVAL_TASKS)  # benchmarks that are run
     # "mini" (bundled smoke test) or a folder laid out like eval/mini; null = the hub
     data_dir: str | None = setting(by_content=True)
     limit: int | None = setting(at_least=1, null="all items")  # items per task; a limit is shown in the table
+    draw: DrawSettings = field(default_factory=DrawSettings)
     batch_size: int = setting(cosmetic=True, at_least=1)  # prompts per forward pass
     chat_template: bool = MISSING  # apply the chat template to lm-eval's prompts
     bbh: BBHSettings = field(default_factory=BBHSettings)

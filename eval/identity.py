@@ -13,6 +13,7 @@ from eval.config import (
     PrincipleFollowingSettings,
     TruthfulQAJudgeSettings,
 )
+from eval.drawing import DRAWN_TASKS, selection_of
 from eval.probes.refusals import VERSION as REFUSALS_VERSION
 from eval.sources import BUNDLED, TASKS_OF_FOLDER, content_hash, data_folder, is_reference_file, require_data
 from salmon.config.schema import Config
@@ -36,7 +37,15 @@ def evaluation_identity(cfg: Config) -> dict[str, Any]:
     settings = {key: value for key, value in semantic(evaluation).items() if key not in idle}
     for group in _JUDGED & settings.keys():
         settings[group] = {key: value for key, value in settings[group].items() if key != "judge"}  # see ``_judges``
+    settings["draw"] = _draws(evaluation, tasks)
     return {"eval": settings | {"tasks": sorted(tasks)}, "data": _data(evaluation, tasks), "judges": _judges(cfg)}
+
+
+def _draws(evaluation: EvalConfig, tasks: set[str]) -> dict[str, Any]:
+    """What is drawn of the tasks that are run."""
+    used = [name for name, about in DRAWN_TASKS.items() if tasks.intersection(about)]
+    selections = {name: selection_of(evaluation, name) for name in used}
+    return {name: one.identity for name, one in selections.items() if one.draw is not None}
 
 
 def _data(evaluation: EvalConfig, tasks: set[str]) -> dict[str, Any]:

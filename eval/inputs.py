@@ -77,7 +77,7 @@ def _of_folder(evaluation: EvalConfig, tasks: set[str], folder: Path, cache: Pat
 
 def _of_mt_bench(evaluation: EvalConfig, folder: Path | None, cache: Path) -> Iterator[Callable[[], object]]:
     from eval.mt_bench.pairs import read_baseline
-    from eval.mt_bench.task import files_beside_data
+    from eval.mt_bench.task import asked_questions, files_beside_data
     from eval.mt_bench.template import make_template
 
     settings = evaluation.mt_bench
@@ -89,6 +89,6 @@ def _of_mt_bench(evaluation: EvalConfig, folder: Path | None, cache: Path) -> It
     def read() -> None:
         data = mt_bench_data(folder, cache, settings.references)
         if settings.mode is not MTBenchMode.single and settings.baseline is not None:
-            read_baseline(Path(settings.baseline).expanduser(), data.questions[: evaluation.limit])
+            read_baseline(Path(settings.baseline).expanduser(), asked_questions(data.questions, evaluation))
 
     yield read

@@ -19,6 +19,7 @@ class Provenance:
     references: str | None = None  # author of the judge's reference answers
     data: str | None = None  # 16 hex digits of the data's content, or "hub"
     limit: int | None = None  # first items of each task only
+    drawn: str | None = None  # part of the items only, and how they were chosen
     smoke_test: bool = False  # on the bundled mini set, which is no benchmark
     template: str | None = None  # of conversations: "tokenizer" (its chat template), or the name of FastChat's
     baseline: str | None = None  # model that the answers are compared with
@@ -47,6 +48,7 @@ class Provenance:
             f"at most {self.max_new_tokens} new tokens" if self.max_new_tokens else None,
             f"data {self.data}" if self.data else None,
             f"LIMITED to the first {self.limit} items of each task" if self.limit else None,
+            self.drawn,
             "SMOKE TEST on the mini set" if self.smoke_test else None,
         ]
         return "; ".join([head, *(part for part in tail if part)])

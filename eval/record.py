@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from eval.checkpoints import Checkpoints, adapter_hash
+from eval.conclusions import conclusions
 from eval.config import EvalApp
 from eval.curves import CURVES
 from eval.curves.files import draw_learning_curves
@@ -17,6 +18,7 @@ from salmon.runtime.environment import command_line, git_revision, versions
 from salmon.runtime.fingerprint import recorded
 from salmon.tracking.tracker import Tracker
 
+CONCLUSIONS = "## What these figures allow to conclude"
 COLUMNS = ("checkpoint", "task", "metric", "value", "stderr", "n", "note", "low", "high", "series", "step")
 
 
@@ -28,7 +30,9 @@ def record(
     Raises:
         Unfinished: some figures are lacking that the same command may still get.
     """
-    write_results(work, rows, _facts(cfg, checkpoints))
+    said = conclusions(rows)
+    lists = ["", CONCLUSIONS, "", *(f"- {sentence}" for sentence in said), ""] if said else []
+    write_results(work, rows, {**_facts(cfg, checkpoints), "conclusions": said}, lists)
     write_seeds(work, rows, checkpoints.reward_models)
     require_finished(rows, work)
     tracker.rewind(-1)  # what a run recorded that was killed after this line

@@ -15,7 +15,9 @@ from salmon.runtime.files import storage_errors, write_json_atomic, write_text_a
 from salmon.runtime.foreign import read_json
 from salmon.runtime.tables import markdown_table
 
-VERSION = 3  # raised where equal outputs give other figures or intervals
+VERSION = 4  # raised where equal outputs give other figures or intervals
+
+COUNTS = "n_"  # what the metrics that count items begin with
 
 log = logging.getLogger("salmon")
 
@@ -51,6 +53,7 @@ class Row:
     series: str | None = None  # artifact of the training run that the checkpoint is a moment of, where that is known
     step: int | None = None  # updates of that run until then
     pending: bool = False  # no figure yet: the same command tries again
+    items: dict[str, float] | None = None  # score of each item by its name, of figures that checkpoints are compared by
 
     @classmethod
     def of(cls, saved: dict[str, Any]) -> "Row":
@@ -84,18 +87,28 @@ class TaskRows:
     task: str
     how: Provenance
 
-    def mean(self, metric: str, values: Sequence[float], clusters: Sequence[Any] | None = None) -> Row:
+    def mean(
+        self,
+        metric: str,
+        values: Sequence[float],
+        clusters: Sequence[Any] | None = None,
+        items: Sequence[str | None] = (),
+    ) -> Row:
         """The mean of the items' scores, which are from 0 to 1, with its standard error and 95 % interval.
 
         Args:
             clusters: what each item belongs to, such as its question, where several items have it in common; None:
                 every item stands alone.
+            items: names of the items, by which two checkpoints are compared; not kept where one has none.
         """
         strata = [(values, range(len(values)) if clusters is None else clusters, 1.0)] if values else []
         mean, stderr = weighted_mean(strata) if strata else (None, None)
         interval = None if mean is None else share_interval(strata, mean, stderr)
         low, high = interval or (None, None)
-        return Row(self.checkpoint, self.task, metric, mean, stderr, len(values), self.how.text, low, high, self.how)
+        named = {name: value for name, value in zip(items, values, strict=bool(items)) if name is not None}
+        whole = named if len(named) == len(values) else None
+        n, note = len(values), self.how.text
+        return Row(self.checkpoint, self.task, metric, mean, stderr, n, note, low, high, self.how, items=whole)
 
     def mean_on_scale(self, metric: str, values: Sequence[float]) -> Row:
         """The mean of scores on any other scale, with its standard error where they vary."""
@@ -217,7 +230,7 @@ def results_markdown(rows: Sequence[Row]) -> str:
 def _cell(row: Row | None) -> str:
     if row is None or row.value is None:
         return "n/a"
-    if row.metric.startswith("n_"):
+    if row.metric.startswith(COUNTS):
         return f"{row.value:.0f}"
     error = "" if row.stderr is None else f" ± {row.stderr:.3f}"
     if row.low is not None and row.high is not None:

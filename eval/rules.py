@@ -11,6 +11,7 @@ from eval.config import (
     MTBenchSettings,
     TruthfulQAJudgeSettings,
 )
+from eval.sources import BBH_TASKS
 from salmon.config.schema import Config
 
 
@@ -18,6 +19,9 @@ def eval_rules(config: Config | EvalApp) -> Iterator[str]:
     evaluation: EvalConfig = config.eval
     if isinstance(config, EvalApp) or "eval" in config.stages:
         yield from _used_rules(evaluation, config.model.context)
+    parts = len(BBH_TASKS if evaluation.bbh.tasks is None else evaluation.bbh.tasks)
+    if evaluation.draw.bbh is not None and evaluation.draw.bbh < parts:
+        yield f"eval.draw.bbh={evaluation.draw.bbh} draws nothing of some of the {parts} tasks; draw {parts} or more"
     if evaluation.tydiqa.languages == []:
         yield "eval.tydiqa.languages=[] asks nothing; name languages, or null for all"
     for task, files in (("pairs", evaluation.pairs.files), ("probes", evaluation.probes.files)):

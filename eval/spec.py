@@ -37,6 +37,7 @@ SPEC = StageSpec(
     evaluation_identity,
     subjects=subjects,
     overview="eval.overview:draw_overview",
+    conclusions="eval.overview:conclude",
     preflight="eval.preflight",
     check=check,
 )

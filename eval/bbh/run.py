@@ -11,6 +11,7 @@ from typing import Any
 from eval.bbh.answers import is_right, kind_of, read_answer
 from eval.bbh.scores import BBHVerdict, bbh_rows
 from eval.config import BBHMode, EvalConfig
+from eval.drawing import selection_of
 from eval.lm_eval.harness import (
     cut_rows,
     evaluate_tasks,
@@ -40,6 +41,8 @@ def run_bbh(
         Unavailable: the data cannot be reached.
     """
     prefix = PREFIX[config.bbh.mode]
+    selection = selection_of(config, "bbh")
+    chosen = None if selection.draw is None else selection.places
     with rows_folder(work) as rows:
         if folder is None:
             names = bbh_names(config.bbh.tasks)
@@ -50,7 +53,7 @@ def run_bbh(
             files = {name: write_rows(rows / f"{name}.jsonl", data[name]) for name in names}
             specs = [local_task(prefix + name, {"test": files[name]}) for name in names]
         lm = PrefixLM(shared, config.batch_size, cache)
-        results = evaluate_tasks(lm, specs, config, folder is None, config.bbh.max_new_tokens)
+        results = evaluate_tasks(lm, specs, config, folder is None, config.bbh.max_new_tokens, chosen)
     scored = {name: [score_bbh(sample) for sample in results["samples"][prefix + name]] for name in names}
     save_samples(work, {prefix + name: samples for name, samples in scored.items()})
     how = replace(
@@ -60,7 +63,9 @@ def run_bbh(
     )
     of = TaskRows(checkpoint, f"bbh_{config.bbh.mode.value}", how)
     verdicts = [
-        BBHVerdict(name, item["resps"][0][0], item["answer"], bool(item["accuracy"]), bool(item["exact_match"]))
+        BBHVerdict(
+            name, item["resps"][0][0], item["answer"], bool(item["accuracy"]), bool(item["exact_match"]), item["doc_id"]
+        )
         for name, items in scored.items()
         for item in items
     ]

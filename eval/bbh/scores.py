@@ -15,6 +15,11 @@ class BBHVerdict:
     answer: str | None  # as we read it
     right: bool
     right_by_lm_eval: bool
+    number: int | None = None  # of the item in its task, where that is known
+
+    @property
+    def item(self) -> str | None:
+        return None if self.number is None else f"{self.task}/{self.number}"
 
 
 def bbh_rows(of: TaskRows, verdicts: Sequence[BBHVerdict]) -> list[Row]:
@@ -23,7 +28,7 @@ def bbh_rows(of: TaskRows, verdicts: Sequence[BBHVerdict]) -> list[Row]:
     tasks = list(dict.fromkeys(v.task for v in verdicts if v.task is not None))
     by_task = [of.mean(f"accuracy/{task}", [float(v.right) for v in verdicts if v.task == task]) for task in tasks]
     return [
-        of.mean("accuracy", [float(v.right) for v in verdicts]),
+        of.mean("accuracy", [float(v.right) for v in verdicts], items=[v.item for v in verdicts]),
         of.mean("exact_match_lm_eval", [float(v.right_by_lm_eval) for v in verdicts]),
         of.count("n_unparsed", sum(v.answer is None for v in verdicts), n),
         of.count("n_empty", sum(not v.text.strip() for v in verdicts), n),

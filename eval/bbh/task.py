@@ -4,6 +4,7 @@ from pathlib import Path
 
 from eval.bbh.answers import VERSION
 from eval.benchmark_run import BenchmarkRun, PolicySubject
+from eval.drawing import selection_of
 from eval.lm_eval import OUTPUTS
 from eval.results import Row
 from salmon.runtime.fingerprint import semantic
@@ -24,10 +25,11 @@ def bbh_benchmark(subject: PolicySubject) -> BenchmarkRun | None:
         return run_bbh(subject.shared, subject.name, config, subject.folder, work, cache)
 
     data = subject.data(TASK)
+    selection = selection_of(config, TASK)
     settings = {
-        "limit": config.limit,
+        **selection.identity,
         "chat_template": config.chat_template,
         "bbh": semantic(config.bbh),
         "answers": VERSION,
     }
-    return BenchmarkRun(TASK, data, settings, run, ((f"bbh_{config.bbh.mode.value}", "accuracy"),))
+    return BenchmarkRun(TASK, data, settings, run, ((f"bbh_{config.bbh.mode.value}", "accuracy"),), selection=selection)

@@ -39,4 +39,4 @@ def caveat(rows: Sequence[Row]) -> str:
     limits = sorted({how.limit for how in known if how.limit is not None})
     said = ["SMOKE TEST on the mini set, not a benchmark"] if any(how.smoke_test for how in known) else []
     said += [f"LIMITED to the first {limit} items of each task" for limit in limits]
-    return "; ".join(said)
+    return "; ".join([*said, *dict.fromkeys(how.drawn for how in known if how.drawn)])

@@ -139,6 +139,6 @@ def passed_rows(rows: TaskRows, results: Sequence[dict[str, Any]]) -> list[Row]:
     """pass@1 over the problems, and how many programs ran out of time."""
     timed_out = sum(row["result"] == TIMED_OUT for row in results)
     return [
-        rows.mean(METRIC, [float(row["passed"]) for row in results]),
+        rows.mean(METRIC, [float(row["passed"]) for row in results], items=[row["task_id"] for row in results]),
         rows.count("n_timed_out", timed_out, len(results)),
     ]

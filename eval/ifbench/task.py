@@ -91,7 +91,11 @@ def followed_rows(rows: TaskRows, judged: Sequence[dict[str, Any]]) -> list[Row]
     }
     return [
         *(
-            rows.mean(f"prompt_{mode}", [float(all(v[mode] for v in row["verdicts"])) for row in checked])
+            rows.mean(
+                f"prompt_{mode}",
+                [float(all(v[mode] for v in row["verdicts"])) for row in checked],
+                items=[str(row["key"]) for row in checked],
+            )
             for mode in MODES
         ),
         *(_of_constraints(rows, f"instruction_{mode}", mode, verdicts) for mode in MODES),

@@ -9,7 +9,7 @@ import io
 import json
 import logging
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stderr
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -27,6 +27,7 @@ from eval.provenance import Provenance
 from eval.results import Row, TaskRows, Unavailable
 from salmon.runtime.jsonl import rewrite_records
 
+Choose = Callable[[Mapping[str, int]], dict[str, list[int]]]  # items of each task -> numbers of those to measure
 TEMPORARY = ".rows-"
 FEWSHOT_SEED = 1234  # lm-eval's default; these tasks take their examples in a fixed order anyway
 
@@ -98,12 +99,18 @@ def load_tasks(specs: list[Any], from_hub: bool, folders: Sequence[str] = ("trut
 
 
 def evaluate_tasks(
-    lm: PrefixLM, specs: list[Any], config: EvalConfig, from_hub: bool, max_new_tokens: int | None
+    lm: PrefixLM,
+    specs: list[Any],
+    config: EvalConfig,
+    from_hub: bool,
+    max_new_tokens: int | None,
+    choose: Choose | None = None,
 ) -> dict[str, Any]:
     """lm-eval's results of some tasks with the active adapter: "samples", "versions", "n-shot", ...
 
     Args:
         max_new_tokens: in the place of the tasks' own limit; None keeps it.
+        choose: which items are measured; None: the first of each task, as ``eval.limit`` says.
 
     Raises:
         Unavailable: the hub's data cannot be reached.
@@ -112,11 +119,13 @@ def evaluate_tasks(
     if max_new_tokens is not None:
         for task in loaded["tasks"].values():
             task.set_config(key="generation_kwargs", value={"max_gen_toks": max_new_tokens}, update=True)
+    chosen = None if choose is None else choose({name: len(task.eval_docs) for name, task in loaded["tasks"].items()})
     with redirect_stderr(io.StringIO()):  # a progress bar for every task
         results = evaluate(
             lm=lm,
             task_dict=loaded,
-            limit=config.limit,
+            limit=None if chosen else config.limit,
+            samples=chosen,
             bootstrap_iters=0,
             apply_chat_template=config.chat_template,
             fewshot_as_multiturn=True,

@@ -2,6 +2,8 @@
 
 import statistics
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from statistics import fmean
 from typing import Any
 
 from eval.mt_bench import TASK, UNPARSED_SCORE
@@ -35,7 +37,8 @@ def rating_rows(
     def row(metric: str, value: float | None, stderr: float | None, n: int, more: str = "") -> Row:
         return Row(checkpoint, TASK, metric, value, stderr, n, note + more, provenance=how)
 
-    table = [row("score", *_mean_over_questions(rated), len(rated))]
+    score = row("score", *_mean_over_questions(rated), len(rated))
+    table = [replace(score, items={str(name): fmean(scores) for name, scores in _by_question(rated).items()})]
     for turn in sorted({item["turn"] for item in judgments}):
         scores = [item["score"] for item in rated if item["turn"] == turn]
         table.append(row(f"score_turn_{turn}", *mean_and_stderr(scores), len(scores)))
@@ -52,11 +55,16 @@ def rating_rows(
 
 
 def _mean_over_questions(rated: Sequence[dict[str, Any]]) -> tuple[float | None, float | None]:
-    by_question: dict[Any, list[float]] = {}
-    for item in rated:
-        by_question.setdefault(item["question_id"], []).append(item["score"])
-    _, stderr = mean_and_stderr([sum(scores) / len(scores) for scores in by_question.values()])
+    _, stderr = mean_and_stderr([fmean(scores) for scores in _by_question(rated).values()])
     return mean_and_stderr([item["score"] for item in rated])[0], stderr
+
+
+def _by_question(rated: Sequence[dict[str, Any]]) -> dict[Any, list[float]]:
+    """The ratings of each question's turns."""
+    found: dict[Any, list[float]] = {}
+    for item in rated:
+        found.setdefault(item["question_id"], []).append(item["score"])
+    return found
 
 
 def _places(metric: str, items: Sequence[dict[str, Any]]) -> str:

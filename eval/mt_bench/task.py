@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from eval.benchmark_run import BenchmarkRun, PolicySubject
-from eval.config import JudgeKind, MTBenchMode, MTBenchSettings
+from eval.config import EvalConfig, JudgeKind, MTBenchMode, MTBenchSettings
+from eval.drawing import selection_of
 from eval.mt_bench import HARNESS, PAIR_TASK, TASK
 from eval.mt_bench.answers import ConversationSettings, write_conversations
 from eval.mt_bench.judges import EndpointRatingJudge, RatingJudge, rating_judge_key
@@ -62,8 +63,9 @@ def mt_bench_benchmark(subject: PolicySubject) -> BenchmarkRun | None:
         MTBenchMode.pair: ((PAIR_TASK, "win_rate_adjusted"),),
         MTBenchMode.both: ((TASK, "score"), (PAIR_TASK, "win_rate_adjusted")),
     }
+    selection = selection_of(config, TASK)
     settings = {
-        "limit": config.limit,
+        **selection.identity,
         "mt_bench": semantic(config.mt_bench),
         "judge": rating_judge_key(subject.evaluation.judge),
         "references": None if is_reference_file(config.mt_bench.references) else config.mt_bench.references,
@@ -75,8 +77,22 @@ def mt_bench_benchmark(subject: PolicySubject) -> BenchmarkRun | None:
         settings,
         lambda work: run_mt_bench(subject, work),
         figures[mode],
+        selection=selection,
         one_process=config.mt_bench.judge.kind is JudgeKind.openai,
     )
+
+
+def asked_questions(questions: Sequence[dict[str, Any]], config: EvalConfig) -> list[dict[str, Any]]:
+    """The questions that are asked, in the order of the file: the first ones, or some of each category."""
+    selection = selection_of(config, TASK)
+    if selection.draw is None:
+        return list(questions)[: selection.limit]
+    by_category: dict[str, list[int]] = {}
+    for place, question in enumerate(questions):
+        by_category.setdefault(question["category"], []).append(place)
+    drawn = selection.places({category: len(places) for category, places in by_category.items()})
+    asked = sorted(by_category[category][number] for category, numbers in drawn.items() for number in numbers)
+    return [questions[place] for place in asked]
 
 
 def run_mt_bench(subject: PolicySubject, work: Path) -> list[Row]:
@@ -90,7 +106,7 @@ def run_mt_bench(subject: PolicySubject, work: Path) -> list[Row]:
     judge, mode = run.judge, config.mode
     make_template(config.template)
     data = mt_bench_data(subject.folder, run.cache, config.references)
-    questions = data.questions[: run.config.limit]
+    questions = asked_questions(data.questions, run.config)
     if judge is not None:
         require_references(data, questions)
     baseline = [] if mode is MTBenchMode.single else read_baseline(Path(config.baseline or "").expanduser(), questions)

@@ -5,9 +5,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from eval.conclusions import conclusions
 from eval.page.charts import interval_chart, matrix_chart
 from eval.principle_following import TASK as PRINCIPLE_FOLLOWING
-from eval.results import Row
+from eval.results import COUNTS, Row
 from eval.tables.lines import PublishedComparison, compare_with_published
 from eval.tables.measured import RESULTS, MeasuredRow, read_results
 from eval.tables.published import load_published
@@ -20,7 +21,6 @@ from salmon.view.page import Chart, PageSection, PageTable
 from salmon.view.render import fragment
 
 TEMPLATES = Path(__file__).parent / "templates"
-COUNTS = "n_"  # what the metrics that count items begin with
 
 
 def evaluation_sections(job: JobRecord) -> Iterator[PageSection]:
@@ -47,6 +47,7 @@ def _benchmarks(measured: Sequence[MeasuredRow]) -> PageSection:
         charts=list(_interval_charts(leading)),
         leading=_figures("Benchmarks: the first figure of each, in brackets 95 %", leading),
         everything=_figures("Every figure of every benchmark, in brackets 95 %", measured),
+        conclusions=conclusions([replace(one.row, checkpoint=one.label) for one in measured]),
         published=_published(comparison),
         legend=comparison_legend(comparison),
         notes=_notes(measured),

@@ -9,7 +9,7 @@ from salmon.errors import SalmonError
 from salmon.runtime.foreign import read_yaml
 
 PUBLISHED = Path(__file__).with_name("published.yaml")
-WHOLE = {"limit": None, "smoke_test": False}  # conditions of every published value
+WHOLE = {"limit": None, "drawn": None, "smoke_test": False}  # conditions of every published value
 
 
 @dataclass(frozen=True)

@@ -105,7 +105,7 @@ def _mean(key: _Key, cells: Sequence[Cell], figures: Sequence[_Figure]) -> Measu
     row, count = figures[0].row, len([one for one in figures if one.row.value is not None])
     if count > 1:
         mean = mean_interval([one.row.value for one in figures])
-        row = replace(row, value=mean.mean, stderr=None, low=mean.low, high=mean.high)
+        row = replace(row, value=mean.mean, stderr=None, low=mean.low, high=mean.high, items=None)
     return MeasuredRow(
         ", ".join([key.checkpoint, *axes]),
         row,

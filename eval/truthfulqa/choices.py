@@ -1,12 +1,14 @@
 """TruthfulQA's multiple-choice tasks through lm-eval."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from eval.config import EvalConfig
+from eval.drawing import selection_of
 from eval.lm_eval.harness import (
+    Choose,
     cut_rows,
     evaluate_tasks,
     lm_eval_provenance,
@@ -45,17 +47,31 @@ def run_truthfulqa(
             file = write_rows(rows / "truthfulqa.jsonl", truthfulqa_rows(folder))
             specs = [local_task(task, {"validation": file}) for task in tasks]
         lm = PrefixLM(shared, config.batch_size, cache)
-        results = evaluate_tasks(lm, specs, config, folder is None, max_new_tokens=None)
+        results = evaluate_tasks(lm, specs, config, folder is None, None, _chosen(config))
     save_samples(work, results["samples"])
     table = []
     for task in tasks:
         samples = results["samples"][task]
         of = TaskRows(checkpoint, task, lm_eval_provenance(results, task, task, config))
-        table.append(of.mean("acc", [truthfulqa_score(sample) for sample in samples]))
+        scores = [truthfulqa_score(sample) for sample in samples]
+        table.append(of.mean("acc", scores, items=[str(sample["doc_id"]) for sample in samples]))
         without = sum(undefined(loglikelihoods_of(sample)) for sample in samples)
         if without:
             table.append(of.count("n_undefined", without, len(samples)))
     return [*table, *cut_rows(lm, of)]
+
+
+def _chosen(config: EvalConfig) -> Choose | None:
+    """The same questions of both tasks, which are two ways of asking them; None where none are drawn."""
+    selection = selection_of(config, "truthfulqa_mc")
+    if selection.draw is None:
+        return None
+
+    def choose(sizes: Mapping[str, int]) -> dict[str, list[int]]:
+        places = selection.places({"questions": min(sizes.values())})["questions"]
+        return dict.fromkeys(sizes, places)
+
+    return choose
 
 
 def truthfulqa_score(sample: dict[str, Any]) -> float:

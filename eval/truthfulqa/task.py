@@ -4,6 +4,7 @@ from pathlib import Path
 
 from eval.benchmark_run import BenchmarkRun, PolicySubject
 from eval.config import JudgeKind
+from eval.drawing import selection_of
 from eval.lm_eval import OUTPUTS
 from eval.results import Row
 from eval.truthfulqa.generation import BOTH, DATA, TASK, TRUTHFUL, run_truthfulqa_generation
@@ -26,8 +27,10 @@ def truthfulqa_benchmark(subject: PolicySubject) -> BenchmarkRun | None:
         return run_truthfulqa(subject.shared, subject.name, tasks, config, subject.folder, work, cache)
 
     data = subject.data(DATA)
-    settings = {"limit": config.limit, "chat_template": config.chat_template, "tasks": tasks}
-    return BenchmarkRun("truthfulqa", data, settings, run, tuple((task, "acc") for task in tasks))
+    selection = selection_of(config, "truthfulqa_mc")
+    settings = {**selection.identity, "chat_template": config.chat_template, "tasks": tasks}
+    figures = tuple((task, "acc") for task in tasks)
+    return BenchmarkRun("truthfulqa", data, settings, run, figures, selection=selection)
 
 
 def truthfulqa_generation_benchmark(subject: PolicySubject) -> BenchmarkRun | None:

@@ -58,4 +58,7 @@ def _scope(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     return [
         *(["SMOKE TEST on the bundled mini set, not a benchmark"] if smoke_test else []),
         *(f"LIMITED to the first {limit} items of each task" for limit in limits),
+        *dict.fromkeys(
+            f"{row['task']}: {drawn}" for row in rows if (drawn := (row.get("provenance") or {}).get("drawn"))
+        ),
     ]

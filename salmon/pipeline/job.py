@@ -129,7 +129,8 @@ def _show(cfg: Config, executions: list[Execution], folder: Path, seconds: float
     made_by = [execution.artifact.stage for execution in executions]
     for stage in dict.fromkeys(name for name in made_by if made_by.count(name) > 1):
         STAGES[stage].draw_overview(folder)
-    print(closing_report(cfg, executions, folder, seconds))
+    said = [line for stage in dict.fromkeys(made_by) for line in STAGES[stage].conclude(folder)]
+    print(closing_report(cfg, executions, folder, seconds, said))
 
 
 def overrides(folder: Path) -> list[str]:

@@ -14,10 +14,17 @@ from salmon.runtime.tables import aligned_table
 from salmon.view.job.reached import reached_text
 
 
-def closing_report(cfg: Config, executions: Sequence[Execution], folder: Path, seconds: float) -> str:
-    """The whole closing text of a job."""
+def closing_report(
+    cfg: Config, executions: Sequence[Execution], folder: Path, seconds: float, conclusions: Sequence[str] = ()
+) -> str:
+    """The whole closing text of a job.
+
+    Args:
+        conclusions: sentences on what the figures allow to conclude.
+    """
     parts = [aligned_table(["stage", "time", "peak GiB", "reached"], [_stage_row(e) for e in executions], rule=True)]
     parts += headlines(benchmark_rows(executions))
+    parts += ["\n".join(conclusions)] if conclusions else []
     lines = [
         f"total {format_duration(seconds)}; job folder {folder}",
         *(f"  {e.label:<12} {e.artifact.path}" for e in executions),

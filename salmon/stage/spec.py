@@ -29,6 +29,8 @@ class StageSpec:
     subjects: Callable[[Config], tuple[str, ...]] | None = None
     # "module:function" that draws what its runs on several subjects show together, given a job's folder with links.
     overview: str | None = None
+    # "module:function" that says in sentences what its runs in a job allow to conclude, given the same.
+    conclusions: str | None = None
     preflight: str = ""  # module whose ``CHECKS`` are made on the base before the job's first stage runs
     # Reads every file that the stage will read, so that what is wrong with one shows before the first stage starts.
     check: Callable[[Config], None] = lambda cfg: None
@@ -40,8 +42,12 @@ class StageSpec:
     def draw_overview(self, folder: Path) -> None:
         """Draw the ``overview`` into a job's folder, where there is one."""
         if self.overview is not None:
-            module, _, function = self.overview.partition(":")
-            getattr(importlib.import_module(module), function)(folder)
+            _named(self.overview)(folder)
+
+    def conclude(self, folder: Path) -> list[str]:
+        """The sentences of ``conclusions`` about a job; none where the stage says none."""
+        found: list[str] = [] if self.conclusions is None else _named(self.conclusions)(folder)
+        return found
 
     @property
     def run(self) -> "Callable[[Config, StageContext], dict[str, float]]":
@@ -53,3 +59,10 @@ class StageSpec:
     def checks(self) -> "tuple[Callable[[Config, SharedModel], None], ...]":
         """What raises ``SalmonError`` where the base, free of adapters, cannot do what the stage asks of it."""
         return importlib.import_module(self.preflight).CHECKS if self.preflight else ()
+
+
+def _named(place: str) -> Callable[[Path], Any]:
+    """The function that "module:function" names."""
+    module, _, function = place.partition(":")
+    found: Callable[[Path], Any] = getattr(importlib.import_module(module), function)
+    return found

@@ -596,6 +596,10 @@ RULES: list[tuple[Given, str]] = [
         "eval.mt_bench.judge.base_url=localhost:8000 must start with "
         "http:// or https:// (and usually ends in /v1), or null for OpenAI's own",
     ),
+    (
+        {"eval.draw.bbh": 26},
+        "eval.draw.bbh=26 draws nothing of some of the 27 tasks; draw 27 or more",
+    ),
     ({"eval.tydiqa.languages": []}, "eval.tydiqa.languages=[] asks nothing; name languages, or null for all"),
     (
         {"eval.tydiqa.languages": ["finish"]},

@@ -211,6 +211,7 @@ def test_numbers_have_these_limits() -> None:
             "RewardInputSettings": ["max_length", "max_instruction_tokens", "max_response_tokens"],
             "BestOfNConfig": ["n"],
             "EvalConfig": ["limit", "batch_size"],
+            "DrawSettings": ["truthfulqa_mc", "bbh", "mt_bench"],
             "BBHSettings": ["max_new_tokens"],
             "TruthfulQAGenSettings": ["max_new_tokens"],
             "EndpointSettings": ["concurrent_calls", "calls_per_minute"],
@@ -257,6 +258,7 @@ def test_numbers_have_these_limits() -> None:
         "not be negative": {
             "Config": ["seed"],
             "EvalApp": ["seed"],
+            "DrawSettings": ["seed"],
             "PromptsConfig": ["min_tokens"],
             "FilterSettings": ["min_answer_chars", "max_prompt_overlap_chars"],
             "SupervisedSettings": ["epochs"],

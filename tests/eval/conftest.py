@@ -5,6 +5,7 @@ import pytest
 from eval.config import (
     BBHMode,
     BBHSettings,
+    DrawSettings,
     EvalConfig,
     EvalJudgeSettings,
     HumanEvalSettings,
@@ -87,6 +88,7 @@ def suite() -> EvalConfig:
         tasks=["truthfulqa_mc1", "truthfulqa_mc2", "bbh", "mt_bench"],
         data_dir="mini",
         limit=2,
+        draw=DrawSettings(truthfulqa_mc=None, bbh=None, mt_bench=None, seed=0),
         batch_size=4,
         chat_template=False,
         bbh=BBHSettings(mode=BBHMode.direct, tasks=["navigate", "object_counting"], max_new_tokens=4),

@@ -10,7 +10,8 @@ from pytest import approx
 from eval import evaluate as module
 from eval.benchmark_run import Evaluation
 from eval.checkpoints import Checkpoints
-from eval.config import JudgeKind
+from eval.conclusions import conclusions
+from eval.config import DrawSettings, JudgeKind
 from eval.evaluate import evaluate_checkpoint
 from eval.mt_bench import task as mt_bench_task
 from eval.mt_bench.judges import ERROR_TEXT, LocalRatingJudge, RatingVerdict
@@ -60,6 +61,24 @@ def test_all_tasks_of_a_checkpoint(tiny, adapter, evaluation, tmp_path):
     assert tiny.adapters == [], "the base is left as it was"
     base = evaluate_checkpoint(tiny, None, "base", evaluation, tmp_path / "base")
     assert [r.value for r in base] != [r.value for r in rows]
+
+
+def test_what_is_drawn_is_said_and_two_checkpoints_are_compared_by_item(tiny, adapter, evaluation, tmp_path):
+    evaluation.config.draw = DrawSettings(truthfulqa_mc=3, bbh=4, mt_bench=2, seed=0)
+    rows = evaluate_checkpoint(tiny, None, "base", evaluation, tmp_path / "base")
+    rows += evaluate_checkpoint(tiny, adapter, "sft", evaluation, tmp_path / "sft")
+    assert all("DRAWN: at most " in row.note and "LIMITED" not in row.note for row in rows)
+    assert {row.provenance.drawn for row in rows if row.task == "bbh_direct"} == {
+        "DRAWN: at most 4 items, evenly over its parts, by seed 0"
+    }
+    said = conclusions(rows)
+    assert [sentence.partition(":")[0] for sentence in said] == [
+        "truthfulqa_mc1/acc",
+        "truthfulqa_mc2/acc",
+        "bbh_direct/accuracy",
+        "mt_bench/score",
+    ]
+    assert all("sft - base is " in sentence and "not compared" not in sentence for sentence in said)
 
 
 def test_finished_tasks_are_not_redone(tiny, adapter, evaluation, tmp_path, monkeypatch):

@@ -162,6 +162,13 @@ def test_settings_of_a_task_count_where_it_is_run_and_nowhere_else(identify: Ide
     assert identify({**change, "tasks": others}) == identify({"tasks": others})
 
 
+def test_a_draw_counts_for_its_benchmark_and_a_seed_where_something_is_drawn(identify: Identify) -> None:
+    assert identify({"draw.bbh": 30}) != identify({})
+    assert identify({"draw.bbh": 30, "tasks": ["mt_bench"]}) == identify({"tasks": ["mt_bench"]})
+    assert identify({"draw.seed": 5}) == identify({}), "nothing is drawn"
+    assert identify({"draw.seed": 5, "draw.mt_bench": 2}) != identify({"draw.mt_bench": 2})
+
+
 def test_data_that_a_checker_needs_decide_what_is_checked(
     identify: Identify, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

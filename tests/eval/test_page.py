@@ -56,6 +56,14 @@ def test_benchmarks_have_their_intervals_and_published_values(tmp_path: Path) ->
     assert "mt_bench of ppo_best: no judge" in section.html
 
 
+def test_what_the_figures_allow_to_conclude_is_said(tmp_path: Path) -> None:
+    scores = {"sft": {"a": 0.0, "b": 1.0, "c": 0.0}, "ppo_last": {"a": 1.0, "b": 1.0, "c": 0.0}}
+    rows = [row(name, "bbh_direct", "accuracy", 0.5, items=items) for name, items in scores.items()]
+    (section,) = evaluation_sections(job(tmp_path, rows))
+    said = section.html.partition("What these figures allow to conclude")[2].partition("</ul>")[0]
+    assert "bbh_direct/accuracy: ppo_last - sft is +0.333 [" in said and "not told apart" in said
+
+
 def test_the_matrix_of_principles_is_a_heat_map(tmp_path: Path) -> None:
     rows = [row("reward", "principle_following", "flip_rate", 0.5, low=0.25, high=0.75)]
     (section,) = evaluation_sections(job(tmp_path, rows, MATRIX))

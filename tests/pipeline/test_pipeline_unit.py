@@ -98,6 +98,7 @@ def standing_in(stand_ins: StandIns) -> Iterator[StandIns]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(StageSpec, "run", property(stand_ins.code_of))
         patch.setattr(StageSpec, "draw_overview", lambda spec, folder: stand_ins.overviews.append(spec.name))
+        patch.setattr(StageSpec, "conclude", lambda spec, folder: [])
         patch.setattr(job_module, "preflight", lambda *_: None)
         patch.setattr(pipeline, "git_revision", lambda: "abc")  # three processes a stage
         patch.setattr(pipeline, "versions", lambda: {"torch": "9"})  # reads the metadata of 14 packages

@@ -182,6 +182,15 @@ def test_every_figure_that_is_not_there_has_its_reason(execution: Executions, co
     assert "hub is down" in closing_report(config(), executions, Path("/job"), 1.0)
 
 
+def test_what_may_be_concluded_stands_below_the_benchmarks(
+    execution: Executions, config: Callable[..., Config]
+) -> None:
+    executions = [execution("eval of sft", {}, rows=[row("sft", "bbh", "accuracy", 0.5, 0.1)])]
+    said = ["bbh/accuracy: 12 items can show a difference of 0.396.", "second."]
+    blocks = closing_report(config(), executions, Path("/job"), 1.0, said).strip("\n").split("\n\n")
+    assert blocks[2].split("\n") == said
+
+
 def test_no_benchmarks_no_table(execution: Executions, config: Callable[..., Config]) -> None:
     text = closing_report(config(), [execution("sft", {}), execution("eval of sft", {}, rows=[])], Path("/job"), 1.0)
     assert benchmark_rows([]) == []

@@ -6,7 +6,8 @@ import pytest
 from eval.bbh.lm_eval_verdict import lm_eval_answer
 from eval.bbh.run import run_bbh, score_bbh
 from eval.config import BBHMode
-from eval.sources import data_folder
+from eval.drawing import selection_of
+from eval.sources import bbh_examples, data_folder
 
 
 def samples(work: Path, task: str) -> list[dict]:
@@ -47,6 +48,21 @@ def test_bbh_on_the_mini_set(tiny, suite, tmp_path, mode):
     assert (how.task_version, how.shots, how.chat_template) == ({"direct": "2.0", "cot": "4.0"}[mode.value], 3, False)
     assert all(item["exact_match"] == (lm_eval_answer(item["resps"][0][0], mode) == item["target"]) for item in items)
     assert all(item["filtered_resps"] == [lm_eval_answer(item["resps"][0][0], mode)] for item in items)
+
+
+def test_items_are_drawn_evenly_over_the_tasks_and_named(tiny, suite, tmp_path):
+    suite.draw.bbh = 2
+    rows = {row.metric: row for row in run_bbh(tiny, "base", suite, data_folder("mini"), tmp_path)}
+    drawn = selection_of(suite, "bbh").places({f"bbh_fewshot_{task}": 3 for task in suite.bbh.tasks})
+    for task in suite.bbh.tasks:
+        items = samples(tmp_path, f"bbh_fewshot_{task}")
+        assert [item["doc_id"] for item in items] == drawn[f"bbh_fewshot_{task}"]
+        whole = bbh_examples(data_folder("mini"), [task])[task]
+        assert [item["doc"]["input"] for item in items] == [whole[item["doc_id"]]["input"] for item in items]
+        assert rows[f"accuracy/{task}"].n == 1
+    assert rows["accuracy"].n == 2, "not the limit, which is 2 of each"
+    names = {f"{task}/{drawn[f'bbh_fewshot_{task}'][0]}" for task in suite.bbh.tasks}
+    assert rows["accuracy"].items.keys() == names
 
 
 def test_chat_template_reaches_the_prompt(tiny, suite, tmp_path):

@@ -46,6 +46,14 @@ def test_items_without_probabilities_are_counted(tiny, suite, tmp_path, monkeypa
     ]
 
 
+def test_both_tasks_have_the_same_drawn_questions(tiny, suite, tmp_path):
+    suite.draw.truthfulqa_mc = 5
+    rows = run_truthfulqa(tiny, "base", MC, suite, data_folder("mini"), tmp_path)
+    asked = [[item["doc_id"] for item in samples(tmp_path, task)] for task in MC]
+    assert asked[0] == asked[1] and len(asked[0]) == 5 and asked[0] != list(range(5))
+    assert [list(row.items) for row in rows] == [[str(number) for number in asked[0]]] * 2
+
+
 def test_truthfulqa_on_the_mini_set(tiny, suite, tmp_path):
     rows = run_truthfulqa(tiny, "base", MC, suite, data_folder("mini"), tmp_path)
     assert [(row.task, row.metric, row.n) for row in rows] == [(MC[0], "acc", 2), (MC[1], "acc", 2)]
