@@ -50,7 +50,8 @@ class Selection:
 
 def selection_of(config: EvalConfig, setting: str) -> Selection:
     """What of the benchmark behind a setting of ``eval.draw`` is measured; a draw takes the place of the limit."""
-    count = getattr(config.draw, setting)
+    draw = config.draw
+    count = {"truthfulqa_mc": draw.truthfulqa_mc, "bbh": draw.bbh, "mt_bench": draw.mt_bench}[setting]
     return Selection(config.limit) if count is None else Selection(None, count, config.draw.seed)
 
 
