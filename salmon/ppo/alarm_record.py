@@ -92,9 +92,16 @@ def evidence_rows(evidence: Iterable[Evidence]) -> list[tuple[object, ...]]:
 
 def _evidence(drift: Drift, proposal: str | None) -> Evidence:
     change, paid = drift.change, drift.paid
-    limits = (None, None) if paid is None else (paid.mean, paid.low)
     return Evidence(
-        drift.metric, drift.principle, drift.before, change.mean, change.low, change.high, *limits, proposal
+        drift.metric,
+        drift.principle,
+        drift.before,
+        change.mean,
+        change.low,
+        change.high,
+        None if paid is None else paid.mean,
+        None if paid is None else paid.low,
+        proposal,
     )
 
 
