@@ -1,7 +1,7 @@
 """The shared base: one set of weights, any number of LoRA adapters on it, and forward passes through it."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,6 +22,7 @@ from salmon.models.layer_control import first_layers, gradient_checkpointing
 from salmon.models.library_errors import refusing
 from salmon.models.lora import check_loaded, lora_config, saved_target_modules
 from salmon.models.output_head import OutputHead
+from salmon.models.packing.flat import FlatSequences, Paths, flatten, unused_mask
 from salmon.models.tokenizer import embedded_tokens
 from salmon.models.weights import same_base
 from salmon.runtime.adapter_files import CONFIG, WEIGHTS, adapter_in, read_config
@@ -39,6 +40,7 @@ class Abilities:
     cache: bool = True  # go on token by token from a cache of those before, in a batch that sequences leave
     chunk: bool = True  # go on from a cache with several tokens at once
     pack: bool = True  # keep sequences in one row apart by a mask (salmon/models/packing)
+    flatten: bool = True  # share what sequences begin with, without padding (salmon/models/packing/flat.py)
     cut: bool = True  # run its first layers only (``reward.layers``)
 
 
@@ -196,6 +198,7 @@ class SharedModel:
         mask: Real[Tensor, "B L"] | Float[Tensor, "B 1 L L"],
         position_ids: Int[Tensor, "B L"],
         layers: int | None = None,
+        **attention: Any,
     ) -> Float[Tensor, "B L D"]:
         """Like ``hidden_states``, for any mask and positions.
 
@@ -204,10 +207,25 @@ class SharedModel:
             mask: 1 = real token; or additive, of each query and key.
             position_ids: of each token in its own sequence.
             layers: as for ``hidden_states``.
+            attention: what is handed on to the layers' attention function.
         """
         decoder = decoder_of(self.model)
         with self._running(decoder, layers), gradient_checkpointing(decoder, torch.is_grad_enabled()):
-            return run_decoder(decoder, ids, mask, position_ids)
+            return run_decoder(decoder, ids, mask, position_ids, **attention)
+
+    def flat_states(
+        self, sequences: Sequence[Sequence[int]], layers: int | None = None
+    ) -> tuple[Float[Tensor, "T D"], FlatSequences]:
+        """Last hidden states of sequences in one row without padding, and where each sequence's tokens stand in it.
+
+        Args:
+            sequences: token ids.
+            layers: as for ``hidden_states``.
+        """
+        flat = flatten(sequences)
+        ids, position_ids = (torch.tensor([row], device=self.device) for row in (flat.ids, flat.positions))
+        mask, paths = unused_mask(self.device, self.model.dtype), Paths.of(flat, self.device)
+        return self.decoder_forward(ids, mask, position_ids, layers, paths=paths)[0], flat
 
     @contextmanager
     def _running(self, decoder: nn.Module, layers: int | None) -> Iterator[None]:

@@ -17,6 +17,7 @@ def run_decoder(
     mask: Real[Tensor, "B T"] | Float[Tensor, "B 1 L T"],
     position_ids: Int[Tensor, "B L"],
     past: DynamicCache | None = None,
+    **attention: Any,
 ) -> Float[Tensor, "B L D"]:
     """Last hidden states.
 
@@ -25,9 +26,11 @@ def run_decoder(
         mask: of all T tokens, the cached ones first, 1 = real token; or additive, of each new token and key.
         position_ids: of each token in its own sequence; not every decoder takes them (ALiBi, state spaces).
         past: keys and values of the T - L tokens before the new ones; takes these in.
+        attention: what is handed on to the layers' attention function.
     """
     takes = _parameters(type(decoder))  # type: ignore[arg-type]  # classes are hashable
     given: dict[str, Any] = {"input_ids": ids, "attention_mask": mask, "use_cache": past is not None}
+    given |= attention
     if "position_ids" in takes:
         given["position_ids"] = position_ids
     if past is not None:

@@ -32,6 +32,13 @@ class TokenBatch:
         lengths: list[int] = (self.prompt_mask.sum(-1) + self.mask.sum(-1).long()).tolist()
         return lengths
 
+    @property
+    def sequences(self) -> tuple[list[list[int]], list[list[int]]]:
+        """Prompts and responses without padding."""
+        prompts = zip(self.prompts.tolist(), self.prompt_mask.sum(-1).tolist(), strict=True)
+        responses = zip(self.responses.tolist(), self.mask.sum(-1).long().tolist(), strict=True)
+        return [ids[len(ids) - n :] for ids, n in prompts], [ids[:n] for ids, n in responses]
+
     def rows(self, index: Sequence[int]) -> "TokenBatch":
         """Some rows [b], without the columns that are padding in all of them."""
         rows = torch.as_tensor(list(index), device=self.prompts.device)
@@ -71,7 +78,7 @@ def logprobs_and_entropy(
 
 def value_forward(shared: SharedModel, head: ScalarHead, batch: TokenBatch) -> Float[Tensor, "B R"]:
     """Value of the state before each response token; 0 at padding."""
-    return head(_states_before_responses(shared, batch, head.layers)) * batch.mask
+    return _placed(head(_states_before_responses(shared, batch, head.layers)), batch)
 
 
 def score_forward(shared: SharedModel, head: Head, inputs: Sequence[Sequence[int]]) -> Float[Tensor, " B"]:
@@ -81,19 +88,29 @@ def score_forward(shared: SharedModel, head: Head, inputs: Sequence[Sequence[int
 
 def _predictions(shared: SharedModel, batch: TokenBatch) -> tuple[OutputHead, Float[Tensor, "N D"], Int[Tensor, " N"]]:
     """The head, the states that predict the N real response tokens, and those tokens."""
-    real = batch.mask.bool()
-    return shared.head, _states_before_responses(shared, batch)[real], batch.responses[real]
+    return shared.head, _states_before_responses(shared, batch), batch.responses[batch.mask.bool()]
 
 
 def _placed(values: Float[Tensor, " N"], batch: TokenBatch) -> Float[Tensor, "B R"]:
     """Values of the N real response tokens in their places; 0 at padding."""
-    return torch.zeros_like(batch.mask).masked_scatter(batch.mask.bool(), values)
+    return torch.zeros_like(batch.mask, dtype=values.dtype).masked_scatter(batch.mask.bool(), values)
 
 
-def _states_before_responses(
-    shared: SharedModel, batch: TokenBatch, layers: int | None = None
+def _states_before_responses(shared: SharedModel, batch: TokenBatch, layers: int | None = None) -> Float[Tensor, "N D"]:
+    """Hidden states from which the N real response tokens are predicted, row by row; ``layers`` as in
+    ``hidden_states``. What the rows begin with is computed once, where the base can do that."""
+    if not shared.can.flatten:
+        return _padded_states_before_responses(shared, batch, layers)[batch.mask.bool()]
+    prompts, responses = batch.sequences
+    # A response's last token predicts nothing that is asked for.
+    states, flat = shared.flat_states([[*p, *r[:-1]] for p, r in zip(prompts, responses, strict=True)], layers)
+    before = [path[len(p) - 1 :][: len(r)] for path, p, r in zip(flat.paths, prompts, responses, strict=True)]
+    return states[torch.tensor([place for places in before for place in places], device=states.device)]
+
+
+def _padded_states_before_responses(
+    shared: SharedModel, batch: TokenBatch, layers: int | None
 ) -> Float[Tensor, "B R D"]:
-    """Hidden states from which each response token is predicted; ``layers`` as in ``hidden_states``."""
     ids = torch.cat([batch.prompts, batch.responses], -1)
     mask = torch.cat([batch.prompt_mask, batch.mask.long()], -1)
     hidden = shared.hidden_states(ids, mask, layers)

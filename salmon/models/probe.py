@@ -48,11 +48,13 @@ def abilities_of(shared: SharedModel) -> Abilities:
         raise SalmonError(_refusal(shared, f"running it fails ({type(error).__name__}: {reason})")) from error
     found = Abilities(state_size=states[0].shape[-1])
     shared.can = found  # the trials below assume everything
+    packs = _packs(shared, sequences)
     return replace(
         found,
         cache=_works(lambda: _cache_errors(shared, sequences, states), shared),
         chunk=_works(lambda: _errors(UnpackedPrefix(shared, prefix).hidden_states(first), states[0][-FIRST:]), shared),
-        pack=_packs(shared, sequences),
+        pack=packs,
+        flatten=packs and _flattens(shared, sequences, states),
         cut=_works(lambda: _cut_errors(shared, sequences[0]), shared),
     )
 
@@ -114,6 +116,19 @@ def _packs(shared: SharedModel, sequences: list[list[int]]) -> bool:
     if not packs:
         log.info("%s: sequences with a common beginning are not packed", type(shared.model).__name__)
     return packs
+
+
+def _flattens(shared: SharedModel, sequences: list[list[int]], states: list[Float[Tensor, "_ D"]]) -> bool:
+    """In one row without padding; the attention functions of some architectures are their own."""
+
+    def errors() -> Float[Tensor, " N"]:
+        found, flat = shared.flat_states(sequences)
+        return torch.cat([_errors(found[path], its) for path, its in zip(flat.paths, states, strict=True)])
+
+    works = _works(errors, shared)
+    if not works:
+        log.info("%s: batches are padded, and share no beginnings", type(shared.model).__name__)
+    return works
 
 
 def _pack_errors(shared: SharedModel, sequences: list[list[int]]) -> Float[Tensor, " N"]:
