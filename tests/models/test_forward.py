@@ -1,5 +1,7 @@
 """Padding is invisible, and every number is read at the right token."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import Tensor
@@ -17,6 +19,12 @@ from salmon.models.heads import ScalarHead
 
 PROMPTS = [[40, 41, 42], [50], [60, 61, 62, 63, 64]]
 RESPONSES = [[70, 71, 72, 73], [80, 81], [90]]
+
+
+@pytest.fixture(params=[True, False], ids=["in one row", "padded"])
+def tiny(tiny: SharedModel, request: pytest.FixtureRequest) -> SharedModel:
+    tiny.can = replace(tiny.can, flatten=request.param)
+    return tiny
 
 
 @pytest.fixture
@@ -51,13 +59,15 @@ def test_positions_do_not_count_padding() -> None:
 
 def test_the_model_is_given_those_positions(tiny: SharedModel, batch: TokenBatch) -> None:
     """Rotary embeddings see distances only; a model with absolute positions would see the padding."""
+    one_row = [[0, 1, 2, 3, 4, 5, 0, 1, 0, 1, 2, 3, 4]]  # a response's last token predicts nothing
+    padded = [[0, 0, 0, 1, 2, 3, 4, 5, 6], [0, 0, 0, 0, 0, 1, 2, 2, 2], [0, 1, 2, 3, 4, 5, 5, 5, 5]]
     given: list[Tensor] = []
     tiny.model.get_decoder().register_forward_pre_hook(
         lambda *call: given.append(call[2]["position_ids"]), with_kwargs=True
     )
     with torch.no_grad():
         response_logprobs(tiny, batch, 1.0)
-    assert given[0].tolist() == [[0, 0, 0, 1, 2, 3, 4, 5, 6], [0, 0, 0, 0, 0, 1, 2, 2, 2], [0, 1, 2, 3, 4, 5, 5, 5, 5]]
+    assert given[0].tolist() == (one_row if tiny.can.flatten else padded)
 
 
 def test_prompts_and_responses_meet_in_one_column(batch: TokenBatch) -> None:

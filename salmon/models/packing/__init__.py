@@ -15,5 +15,6 @@ own, up to rounding.
 * ``cached_prefix``: a prefix's keys and values, and sequences that grow behind them (sampling).
 * ``kept_prefixes``: keys and values of many prefixes, kept for sequences that come later (edited guidelines).
 * ``continuations``: contexts and their continuations behind a cached prefix (likelihoods).
+* ``flat``: sequences in one row without padding, where attention alone sees sequences (training, log-probs, values).
 * ``unpacked``: the same numbers without packing, for a base that cannot (``SharedModel.can``).
 """

@@ -79,12 +79,12 @@ class Paths:
 def attention(
     module: nn.Module,
     query: Float[Tensor, "B H L d"],
-    key: Float[Tensor, "B K L d"],
-    value: Float[Tensor, "B K L d"],
+    key: Float[Tensor, "B K T d"],
+    value: Float[Tensor, "B K T v"],
     attention_mask: Tensor | None,
     paths: Paths | None = None,
     **settings: Any,
-) -> tuple[Float[Tensor, "B L H d"], None]:
+) -> tuple[Float[Tensor, "B L H v"], None]:
     """transformers' ``sdpa`` attention; where there are ``paths``, along them."""
     if paths is None:
         return sdpa_attention_forward(module, query, key, value, attention_mask, **settings)

@@ -46,7 +46,7 @@ def exact(tiny: SharedModel, randomise) -> SharedModel:
 
 def results(shared: SharedModel, batches: Sequence[Sequence[int]]) -> Result:
     """Log-probs and values row by row, and the gradients of a weighted sum of them; each batch has its own passes."""
-    head = ScalarHead(shared.hidden_size, seed=2).double()
+    head = ScalarHead(shared.hidden_size, seed=2)
     trained = dict(head.named_parameters())
     for role in ROLES:
         trained |= shared.parameters_of(role)
