@@ -195,7 +195,7 @@ class SharedModel:
     def decoder_forward(
         self,
         ids: Int[Tensor, "B L"],
-        mask: Real[Tensor, "B L"] | Float[Tensor, "B 1 L L"],
+        mask: Real[Tensor, "B L"] | Float[Tensor, "B 1 L L"] | Float[Tensor, "1 1 1 1"],
         position_ids: Int[Tensor, "B L"],
         layers: int | None = None,
         **attention: Any,
@@ -204,7 +204,7 @@ class SharedModel:
 
         Args:
             ids: token ids.
-            mask: 1 = real token; or additive, of each query and key.
+            mask: 1 = real token; or additive, of each query and key; or ``unused_mask``.
             position_ids: of each token in its own sequence.
             layers: as for ``hidden_states``.
             attention: what is handed on to the layers' attention function.

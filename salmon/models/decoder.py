@@ -14,7 +14,7 @@ from salmon.errors import SalmonError
 def run_decoder(
     decoder: nn.Module,
     ids: Int[Tensor, "B L"],
-    mask: Real[Tensor, "B T"] | Float[Tensor, "B 1 L T"],
+    mask: Real[Tensor, "B T"] | Float[Tensor, "B 1 L T"] | Float[Tensor, "1 1 1 1"],
     position_ids: Int[Tensor, "B L"],
     past: DynamicCache | None = None,
     **attention: Any,
@@ -23,7 +23,8 @@ def run_decoder(
 
     Args:
         ids: token ids.
-        mask: of all T tokens, the cached ones first, 1 = real token; or additive, of each new token and key.
+        mask: of all T tokens, the cached ones first, 1 = real token; or additive, of each new token and key; or
+            one that is not used.
         position_ids: of each token in its own sequence; not every decoder takes them (ALiBi, state spaces).
         past: keys and values of the T - L tokens before the new ones; takes these in.
         attention: what is handed on to the layers' attention function.
