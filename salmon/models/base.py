@@ -198,7 +198,7 @@ class SharedModel:
         mask: Real[Tensor, "B L"] | Float[Tensor, "B 1 L L"] | Float[Tensor, "1 1 1 1"],
         position_ids: Int[Tensor, "B L"],
         layers: int | None = None,
-        **attention: Any,
+        paths: Paths | None = None,
     ) -> Float[Tensor, "B L D"]:
         """Like ``hidden_states``, for any mask and positions.
 
@@ -207,11 +207,11 @@ class SharedModel:
             mask: 1 = real token; or additive, of each query and key; or ``unused_mask``.
             position_ids: of each token in its own sequence.
             layers: as for ``hidden_states``.
-            attention: what is handed on to the layers' attention function.
+            paths: as for ``run_decoder``.
         """
         decoder = decoder_of(self.model)
         with self._running(decoder, layers), gradient_checkpointing(decoder, torch.is_grad_enabled()):
-            return run_decoder(decoder, ids, mask, position_ids, **attention)
+            return run_decoder(decoder, ids, mask, position_ids, paths=paths)
 
     def flat_states(
         self, sequences: Sequence[Sequence[int]], layers: int | None = None

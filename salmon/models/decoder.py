@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from transformers import DynamicCache, PreTrainedModel
 
 from salmon.errors import SalmonError
+from salmon.models.packing.flat import Paths
 
 
 def run_decoder(
@@ -17,23 +18,24 @@ def run_decoder(
     mask: Real[Tensor, "B T"] | Float[Tensor, "B 1 L T"] | Float[Tensor, "1 1 1 1"],
     position_ids: Int[Tensor, "B L"],
     past: DynamicCache | None = None,
-    **attention: Any,
+    paths: Paths | None = None,
 ) -> Float[Tensor, "B L D"]:
     """Last hidden states.
 
     Args:
         ids: token ids.
-        mask: of all T tokens, the cached ones first, 1 = real token; or additive, of each new token and key; or
-            one that is not used.
+        mask: of all T tokens, the cached ones first, 1 = real token; or additive, of each new token and key;
+            or ``unused_mask``.
         position_ids: of each token in its own sequence; not every decoder takes them (ALiBi, state spaces).
         past: keys and values of the T - L tokens before the new ones; takes these in.
-        attention: what is handed on to the layers' attention function.
+        paths: of sequences through the tokens of one row; attention then goes along them, and obeys no mask.
     """
     takes = _parameters(type(decoder))  # type: ignore[arg-type]  # classes are hashable
     given: dict[str, Any] = {"input_ids": ids, "attention_mask": mask, "use_cache": past is not None}
-    given |= attention
     if "position_ids" in takes:
         given["position_ids"] = position_ids
+    if paths is not None:
+        given["paths"] = paths  # handed on to the layers' attention function
     if past is not None:
         given["cache_params" if "cache_params" in takes else "past_key_values"] = past
     states: Tensor = decoder(**given).last_hidden_state

@@ -105,7 +105,8 @@ def _states_before_responses(shared: SharedModel, batch: TokenBatch, layers: int
     # A response's last token predicts nothing that is asked for.
     states, flat = shared.flat_states([[*p, *r[:-1]] for p, r in zip(prompts, responses, strict=True)], layers)
     before = [path[len(p) - 1 :][: len(r)] for path, p, r in zip(flat.paths, prompts, responses, strict=True)]
-    return states[torch.tensor([place for places in before for place in places], device=states.device)]
+    places = [place for row in before for place in row]
+    return states[torch.tensor(places, dtype=torch.long, device=states.device)]  # there may be none
 
 
 def _padded_states_before_responses(

@@ -39,6 +39,7 @@ from salmon.sampling.sampler import transformers_sampler
 from salmon.training.trainer import Trainer
 from tests.bench.report import Way, in_turn, load, options, shape, show, table
 from tests.bench.trl_peer import VERSION, trl_update
+from tests.plan.phase_runs import Endless
 
 PEER = f"TRL {VERSION} PPOTrainer"
 PHASES = ("rollout", "score", "logprobs", "update")
@@ -67,13 +68,8 @@ class Measured:
     peak: float = 0.0  # GiB; of the process on a CPU
 
 
-class EndlessChat(ChatFormat):
-    """A chat format whose end never comes: every response has its greatest length."""
-
-    end_ids = frozenset({-1})  # type: ignore[assignment]
-
-    def ends(self, ids: Sequence[int]) -> bool:
-        return False
+class EndlessChat(Endless, ChatFormat):  # type: ignore[misc]  # no end ids to be found out
+    """Endless, with prompts and answers as the model has them."""
 
 
 def asked_peer(arguments: Sequence[str]) -> tuple[bool, list[str]]:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.bench import judge, rollout, scale
+from tests.bench import judge, ppo, rollout, scale, trl_peer
 
 Main = Callable[[list[str]], None]
 
@@ -14,6 +14,7 @@ Main = Callable[[list[str]], None]
     ("main", "sizes", "ways"),
     [
         (rollout.main, "--rows 2 --response 3", ["our loop, merged copy", "our loop", "transformers.generate"]),
+        (ppo.main, "--rows 2 --response 3 --epochs 1", [name for name, *_ in ppo.WAYS]),
         (judge.main, "--principles 2 --words 4 --pairs 1", ["K = 1", "K = 2"]),
         (scale.main, "--rows 1 --length 16 --principles 1 --words 4", ["1 rows of 16 tokens"] * 2 + ["K = 1"]),
     ],
@@ -28,3 +29,18 @@ def test_a_benchmark_runs(main: Main, sizes: str, ways: list[str], capsys: pytes
     for *_, compared, bound, share in rows:
         assert re.fullmatch(r"\d+\.\d\d \[\d+\.\d\d, \d+\.\d\d\]", compared), "a ratio with its range"
         assert float(bound) > 0 and share.endswith("%")
+
+
+def test_a_peer_that_is_not_installed_is_left_out(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(trl_peer, "find_spec", lambda name: None)
+    ppo.main("--peer trl --rows 1 --response 2 --epochs 1 --turns 1 model=tiny".split())
+    printed = capsys.readouterr().out
+    assert f"{ppo.PEER} is not installed: its row is left out." in printed
+    assert f"| {ppo.PEER}" not in printed
+
+
+def test_a_peer_that_is_not_known_is_refused() -> None:
+    with pytest.raises(SystemExit, match="--peer: known is trl"):
+        ppo.main(["--peer", "verl"])

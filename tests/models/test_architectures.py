@@ -263,6 +263,12 @@ def test_sequences_within_a_window_are_packed_where_the_mask_is_obeyed(name: str
     with torch.no_grad():
         expected = head(torch.stack([own_states(base, ids)[-1] for ids in inputs]))
         torch.testing.assert_close(score_forward(base, head, inputs), expected, **CLOSE)
+        assert base.can.flatten is (name == "mistral")  # the others' attention functions are their own
+        batch = token_batch([PREFIX[: WINDOW - 5]] * 2, [[30, 31, 32, 33], [30, 50]], 0, base.device)
+        values = value_forward(base, head, batch)
+        for row, response in enumerate([[30, 31, 32, 33], [30, 50]]):
+            states = own_states(base, PREFIX[: WINDOW - 5] + response)[-1 - len(response) : -1]
+            torch.testing.assert_close(values[row, : len(response)], head(states), **CLOSE)
 
 
 def test_a_model_that_fails_is_refused_by_one_message(tiny: SharedModel, monkeypatch: pytest.MonkeyPatch) -> None:

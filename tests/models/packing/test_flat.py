@@ -117,6 +117,12 @@ def test_the_stem_is_computed_once(exact: SharedModel) -> None:
     assert tokens == [sum(own) - 13 - 15] * 2
 
 
+def test_a_batch_of_an_empty_response_has_no_numbers(exact: SharedModel) -> None:
+    batch = token_batch([PROMPTS[0]], [[]], exact.pad_id, exact.device)
+    assert response_logprobs(exact, batch, 1.0).tolist() == [[0.0]]
+    assert value_forward(exact, ScalarHead(exact.hidden_size, seed=2), batch).tolist() == [[0.0]]
+
+
 def test_a_llama_can(exact: SharedModel) -> None:
     """Otherwise the tests above would compare padded rows with padded rows."""
     assert exact.can.flatten
