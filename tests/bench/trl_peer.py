@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from importlib.util import find_spec
+from importlib.metadata import PackageNotFoundError, version
 from tempfile import TemporaryDirectory
 from typing import Any
 
@@ -11,13 +11,21 @@ from transformers import AutoModelForCausalLM, AutoModelForSequenceClassificatio
 
 from salmon.config.schema import Config
 
-VERSION = "1.12"  # whose API this is written for
+VERSION = "1.12"  # whose API this is written for; later ones have no PPOTrainer
+
+
+def installed() -> bool:
+    """Whether TRL is there in that version."""
+    try:
+        return f"{version('trl')}.".startswith(f"{VERSION}.")
+    except PackageNotFoundError:
+        return False
 
 
 def trl_update(
     weights: str, tokenizer: Any, prompts: Sequence[Sequence[int]], cfg: Config, held: ExitStack
 ) -> Callable[[], object] | None:
-    """One update of PPOTrainer: LoRA on all linear maps of policy and value model, fp32. None: TRL is not installed.
+    """One update of PPOTrainer, LoRA on all linear maps of policy and value model, fp32; None where it is not there.
 
     Args:
         weights: folder of the base; policy, value and reward model each load it.
@@ -26,7 +34,7 @@ def trl_update(
         cfg: settings of the update.
         held: keeps what the trainer writes until it is closed.
     """
-    if find_spec("trl") is None:
+    if not installed():
         return None
     from datasets import Dataset
     from peft import LoraConfig, inject_adapter_in_model
