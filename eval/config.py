@@ -24,6 +24,17 @@ EVAL_TASKS = (
     "probes",
     "principle_following",
 )
+ITEM_SETS = (  # of principle_following; see eval/README.md
+    "trained_wordings",
+    "heldout_words",
+    "heldout_wordings",
+    "unedited",
+    "unseen_families",
+    "ifbench_families",
+    "contrast",
+    "paraphrased_contrast",
+    "unseen_contrast",
+)
 GROUP_OF_TASK = {  # benchmark -> group of settings that it alone reads
     "truthfulqa_gen": "truthfulqa_gen",
     "bbh": "bbh",
@@ -135,6 +146,7 @@ class PrincipleFollowingSettings:
     # Pairs of each family of parametric principles, and contrast pairs of each principle of the banks; more where that
     # makes fewer than 30 of a set (eval/principle_following/drawing.py). null = these are not measured.
     parametric_items: int | None = setting(at_least=1, null="none")
+    sets: list[str] = setting(choices=ITEM_SETS)  # which of the sets of such pairs are measured
     limit: int | None = setting(at_least=1, null="all pairs")  # pairs that the banks are measured on
     real_limit: int | None = setting(at_least=1, null="all pairs")  # pairs of each file of `real_pairs`
     # Inputs per forward pass; the beginning that inputs of one response share is computed once.

@@ -19,6 +19,7 @@ from salmon.data.rows import content_id
 from salmon.errors import SalmonError
 from salmon.preferences.pairs import Pair
 from salmon.principles.bank import Bank, load_bank
+from salmon.principles.parametric.checks import family_of_check
 from salmon.runtime.fingerprint import fingerprint
 from salmon.runtime.store import Artifact
 
@@ -58,10 +59,10 @@ def read_inputs(settings: PrincipleFollowingSettings, artifact: Artifact, seed: 
     Raises:
         SalmonError: a file is missing or malformed, or a bank has no checks.
     """
-    banks = read_banks(settings)
+    banks = read_banks(replace(settings, untrained=[*settings.untrained, *never_trained(settings, artifact)]))
     real, real_banks = read_real(settings, seed)
     pairs, source = _pairs(settings, artifact, seed)
-    return Inputs(banks, pairs, source, real, real_banks, item_sets(settings.parametric_items, banks, artifact, seed))
+    return Inputs(banks, pairs, source, real, real_banks, item_sets(settings, banks, artifact, seed))
 
 
 def _pairs(settings: PrincipleFollowingSettings, artifact: Artifact, seed: int) -> tuple[list[Pair], str]:
@@ -82,24 +83,27 @@ def _pairs(settings: PrincipleFollowingSettings, artifact: Artifact, seed: int) 
     return read_pairs(path, settings.limit, seed), str(path)
 
 
-def item_sets(number: int | None, banks: dict[str, Bank], artifact: Artifact, seed: int) -> list[ItemSet]:
-    """The parametric sets, and the banks on contrast pairs.
+def item_sets(
+    settings: PrincipleFollowingSettings, banks: dict[str, Bank], artifact: Artifact, seed: int
+) -> list[ItemSet]:
+    """The parametric sets, and the banks on contrast pairs, as far as they are asked for.
 
     Args:
-        number: items of each family or principle; None: no sets.
         banks: by the prefix of their metrics.
 
     Raises:
         SalmonError: there are no answers to make pairs of.
     """
-    if number is None:
+    number = settings.parametric_items
+    if number is None or not settings.sets:
         return []
     universe = read_universe(artifact)
     contrasts = [
         contrast_set(prefix, bank, banks.get(PARAPHRASED) if prefix == TRAINED else None, universe, number, seed)
         for prefix, bank in banks.items()
+        if f"{prefix}contrast" in settings.sets
     ]
-    return [items for items in (*parametric_sets(universe, number, seed), *contrasts) if items.items]
+    return [*parametric_sets(universe, number, seed, settings.sets), *(items for items in contrasts if items.items)]
 
 
 def read_real(settings: PrincipleFollowingSettings, seed: int) -> tuple[dict[str, RealPairs], list[Bank]]:
@@ -113,6 +117,15 @@ def read_real(settings: PrincipleFollowingSettings, seed: int) -> tuple[dict[str
         for name, file in settings.real_pairs.items()
     }
     return real, [load_bank(spec) for spec in settings.real_banks] if real else []
+
+
+def never_trained(settings: PrincipleFollowingSettings, artifact: Artifact) -> list[str]:
+    """Principles of the trained bank whose family a reward model of parametric principles alone never read."""
+    if not trained_alone(artifact):
+        return []
+    unseen = {family.name for family in read_universe(artifact).unseen.families}
+    checked = {p.name: family_of_check(p.check or "") for p in load_bank(settings.trained).principles}
+    return [name for name, one in checked.items() if one and one.family in unseen and name not in settings.untrained]
 
 
 def check_given(settings: PrincipleFollowingSettings) -> None:

@@ -1,12 +1,13 @@
 """Sets of items from the universe of parametric principles, by what a reward model knows of their words."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
 
+from eval.config import ITEM_SETS
 from eval.ifbench.families import IFBENCH_FAMILIES
 from eval.principle_following.drawing import TRIES, WORDINGS, SpreadPairs, items_of_each
 from eval.principle_following.items import Item, ItemSet
@@ -38,12 +39,13 @@ def _wordings(side: Side, feature: Feature, wanted: bool, number: int, rng: np.r
     return tuple(found)
 
 
-def parametric_sets(universe: Universe, number: int, seed: int) -> list[ItemSet]:
-    """All sets that are not empty.
+def parametric_sets(universe: Universe, number: int, seed: int, names: Collection[str] = ITEM_SETS) -> list[ItemSet]:
+    """Those of the sets that are not empty.
 
     Args:
         number: items of each family; more in sets of few families.
         seed: of every draw.
+        names: of the sets that are made.
     """
     trained, held_out, unseen = universe.trained, universe.unread, universe.unseen
     of_others = replace(unseen, families=IFBENCH_FAMILIES)
@@ -55,7 +57,7 @@ def parametric_sets(universe: Universe, number: int, seed: int) -> list[ItemSet]
 
     def unedited(family: Family, rng: np.random.Generator, prompts: Sequence[AnsweredPrompt]) -> FeaturePair | None:
         alone = replace(held_out, families=(family,))
-        drawn = (draw_unedited(alone, prompts, 1, rng) for _ in range(TRIES))
+        drawn = (draw_unedited(alone, prompts, 1, 0.0, rng) for _ in range(TRIES))
         return next((pair for pair in drawn if pair is not None), None)
 
     sets = [
@@ -71,7 +73,8 @@ def parametric_sets(universe: Universe, number: int, seed: int) -> list[ItemSet]
             _Set("heldout_wordings", "held-out wordings of trained families", held_out, edited(held_out), styles),
             _Set("unedited", "unedited answers, held-out wordings", held_out, unedited),
         ]
-    return [items for made in sets if (items := made.items(universe.held_out, number, seed)).items]
+    asked = [made for made in sets if made.name in names]
+    return [items for made in asked if (items := made.items(universe.held_out, number, seed)).items]
 
 
 @dataclass(frozen=True)

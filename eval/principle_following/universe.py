@@ -1,9 +1,9 @@
 """The parametric principles as a reward model's manifest divides them into trained and held-out ones."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence, Set
 from typing import Any
 
-from salmon.config.reward import PARAMETRIC, ParametricSettings
+from salmon.config.reward import PARAMETRIC, LessonSettings, ParametricSettings
 from salmon.errors import SalmonError
 from salmon.principles.parametric.universe import Universe, all_families, load_universe
 from salmon.runtime.artifact import Artifact
@@ -47,5 +47,14 @@ def _settings(saved: Mapping[str, Any]) -> ParametricSettings:
         held_out=saved.get("held_out", HELD_OUT),
         held_out_families=[name for name in saved.get("held_out_families", []) if name in bundled],
         principles=saved.get("principles"),
-        lessons=[],
+        lessons=list(_lessons(saved.get("lessons", []), bundled)),
     )
+
+
+def _lessons(saved: Sequence[Mapping[str, Any]], bundled: Set[str]) -> Iterator[LessonSettings]:
+    """What the lessons were about; all else of them says nothing about what was trained on."""
+    for lesson in saved:
+        named = lesson.get("families") or []
+        known = [name for name in named if name in bundled]
+        if known or not named:  # a lesson that names no family is about all
+            yield LessonSettings(families=known)

@@ -42,7 +42,7 @@ class EditSettings:
     # Share that differ in a second feature too: what is longer or odder is then no sign of what is asked for.
     crossed: float = probability()
     two_answers: float = probability()  # share that are made of two answers, not of one
-    shortened: float = probability()  # share whose answers are cut to one to three sentences
+    shortened: float = probability()  # share whose answers are cut to one to three sentences, of unedited pairs too
     # Edits of an answer that are tried; the one whose two answers differ most is taken. 1 = small differences too.
     clearest_of: int = setting(at_least=1)
 
@@ -59,8 +59,8 @@ class LessonSettings:
     # Mean number of wordings of a principle, and of its contrary, on one pair: 1.6 is two of them on six pairs in ten.
     wordings: float = setting(at_least=1)
     together: float = probability()  # probability of a row with two principles, agreeing or opposed
-    unedited: float = probability()  # share of the pairs that are two answers as they are
-    edits: EditSettings = field(default_factory=EditSettings)  # of the others
+    unedited: float = probability()  # share of the pairs that are two answers in their own words
+    edits: EditSettings = field(default_factory=EditSettings)
     # Tokens of the longest answer. A pair with a longer one is drawn again, since what tells two answers apart may
     # stand where an answer would be cut.
     answer_tokens: int = setting(at_least=1)

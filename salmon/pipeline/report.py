@@ -6,6 +6,7 @@ from typing import Any
 
 from salmon.config.run import WandbMode
 from salmon.config.schema import Config
+from salmon.pipeline.effect import effect_lines
 from salmon.pipeline.headlines import headlines
 from salmon.pipeline.pipeline import Execution
 from salmon.runtime.foreign import read_json
@@ -25,6 +26,7 @@ def closing_report(
     parts = [aligned_table(["stage", "time", "peak GiB", "reached"], [_stage_row(e) for e in executions], rule=True)]
     parts += headlines(benchmark_rows(executions))
     parts += ["\n".join(conclusions)] if conclusions else []
+    parts += effect_lines(executions)
     lines = [
         f"total {format_duration(seconds)}; job folder {folder}",
         *(f"  {e.label:<12} {e.artifact.path}" for e in executions),

@@ -41,7 +41,7 @@ register_app()
 
 def composed(*overrides: str) -> DictConfig:
     with initialize_config_dir(CONF, version_base="1.3"):
-        return compose("config", overrides=list(overrides))
+        return compose("config", overrides=["+experiment=self_judged", *overrides])
 
 
 @pytest.fixture(scope="module")

@@ -174,6 +174,24 @@ def test_one_line_a_benchmark_with_its_figure_and_interval(
     assert "more in the file" not in "".join(blocks) and "results.md" in blocks[-1]
 
 
+def test_what_a_reward_model_obeys_has_a_table_of_its_own(execution: Executions, config: Callable[..., Config]) -> None:
+    rows = [
+        row("reward", "principle_following", "accuracy_asserted", 0.75),
+        *(
+            row("reward", "principle_following", f"{texts}_{metric}", value, n=30) | {"low": value - 0.1, "high": 1.0}
+            for texts, value in (("heldout_words", 0.9), ("unseen_families", 0.7), ("contrast", 0.8))
+            for metric in ("accuracy_asserted", "accuracy_negated", "flip_rate")
+        ),
+    ]
+    executions = [execution("eval of reward", {}, rows=rows)]
+    blocks = closing_report(config(), executions, Path("/job"), 1.0).strip("\n").split("\n\n")
+    assert [line.split("  ")[0] for line in blocks[2].split("\n")[2:]] == [
+        "new words, in new sentences",
+        "kinds of principles never trained on",
+    ]
+    assert blocks[2].split("\n")[2].count("0.900 [0.800, 1.000] (n=30)") == 3
+
+
 def test_every_figure_that_is_not_there_has_its_reason(execution: Executions, config: Callable[..., Config]) -> None:
     executions = [
         execution("eval of sft", {}, rows=[row("sft", "bbh", "exact_match", 0.125, note="from the hub")]),

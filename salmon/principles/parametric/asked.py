@@ -75,7 +75,7 @@ def lesson_pairs(
             )
         rng = stream(*key, number)
         if rng.random() < lesson.unedited:
-            pair = draw_unedited(side, prompts, 2, rng)
+            pair = draw_unedited(side, prompts, 2, lesson.edits.shortened, rng)
         else:
             words = about_words if about_words and (rng.random() < lesson.words or not others) else others
             pair = draw_pair(words[int(rng.integers(len(words)))], side, prompts, lesson.edits, rng)

@@ -56,13 +56,19 @@ def draw_pair(
 
 
 def draw_unedited(
-    side: Side, prompts: Sequence[AnsweredPrompt], features: int, rng: np.random.Generator
+    side: Side, prompts: Sequence[AnsweredPrompt], features: int, shortened: float, rng: np.random.Generator
 ) -> FeaturePair | None:
-    """Two answers to one prompt as they are, with up to ``features`` of the features that tell them apart."""
+    """Two answers to one prompt in their own words, with up to ``features`` of the features that tell them apart.
+
+    Args:
+        shortened: probability of cutting each to a number of its sentences, one to three; else they are as they are.
+    """
     asked = prompts[int(rng.integers(len(prompts)))]
     if len(asked.answers) < 2:
         return None
     first, second = (asked.answers[i] for i in rng.choice(len(asked.answers), 2, replace=False))
+    if rng.random() < shortened:
+        first, second = (_beginning(text, _few(rng)) for text in (first, second))
     found = []
     for number in rng.permutation(len(side.families)):
         family = side.families[number]
@@ -96,8 +102,8 @@ def _edited(
     base = pick(asked.answers, rng)
     other = pick(asked.answers, rng) if rng.random() < edits.two_answers else base
     if rng.random() < edits.shortened:
-        count = int(rng.integers(1, 4))
-        base, other = (" ".join(split_sentences(text)[:count]) for text in (base, other))
+        count = _few(rng)
+        base, other = (_beginning(text, count) for text in (base, other))
     drawn = [_two_edits(family, asked.prompt, base, other, parameter, rng) for _ in range(edits.clearest_of)]
     first, second = max(drawn, key=lambda two: max(0.0, family.contrast(asked.prompt, two[0], two[1], parameter)))
     crossing: Feature | None = None
@@ -109,6 +115,14 @@ def _edited(
     if crossing is not None:
         features.append(crossing)
     return FeaturePair(asked.prompt, first, second, tuple(features))
+
+
+def _few(rng: np.random.Generator) -> int:
+    return int(rng.integers(1, 4))
+
+
+def _beginning(text: str, sentences: int) -> str:
+    return " ".join(split_sentences(text)[:sentences])
 
 
 def _two_edits(

@@ -3,7 +3,7 @@
 import importlib
 import pkgutil
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from functools import cache, cached_property
 from pathlib import Path
@@ -116,6 +116,12 @@ def all_families() -> tuple[Family, ...]:
     return tuple(family for module in modules for family in getattr(module, "FAMILIES", ()))
 
 
+def _never_trained(settings: ParametricSettings, names: Sequence[str]) -> tuple[str, ...]:
+    """Families that nothing is trained on: those held out, and those that no lesson is about."""
+    taught = {name for lesson in settings.lessons for name in lesson.families or names} or set(names)
+    return tuple(name for name in names if name in settings.held_out_families or name not in taught)
+
+
 def load_universe(settings: ParametricSettings, held_out_prompts: float) -> Universe:
     """Read families and answers, and check them.
 
@@ -155,7 +161,7 @@ def load_universe(settings: ParametricSettings, held_out_prompts: float) -> Univ
         problems.append("reward.parametric.held_out_families holds out every family")
     if problems:
         raise SalmonError("\n  - ".join(["parametric principles:", *problems]))
-    rule = SplitRule(settings.split_seed, settings.held_out, tuple(settings.held_out_families))
+    rule = SplitRule(settings.split_seed, settings.held_out, _never_trained(settings, tuple(names)))
     code = tuple(map(file_digest, files))
     universe = Universe(families, words, rule, tuple(split.training), tuple(split.held_out), settings.principles, code)
     if settings.principles is not None and settings.principles > universe.distinct:

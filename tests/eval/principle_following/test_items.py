@@ -236,6 +236,14 @@ def test_the_manifest_decides_what_is_held_out():
     assert len(other.unread.frames_for) > 2 * len(read_universe(artifact()).unread.frames_for)
 
 
+def test_what_no_lesson_was_about_was_never_trained_on():
+    lessons = [{"families": ["word"]}, {"families": ["length", "word"]}]
+    other = read_universe(artifact(parametric={"held_out_families": ["digits"], "lessons": lessons}))
+    assert {family.name for family in other.trained.families} == {"word", "length"}
+    own = read_universe(artifact(parametric={"lessons": [{"families": ["word", "mine"]}, {"families": ["mine"]}]}))
+    assert {family.name for family in own.trained.families} == {"word"}
+
+
 def test_no_held_out_prompt_is_an_error():
     config = {"reward": {}, "prompts": {"held_out": 0.0}}
     with pytest.raises(SalmonError, match="no prompt with two answers is held out.*parametric_items=null"):

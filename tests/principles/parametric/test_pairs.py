@@ -7,6 +7,7 @@ import pytest
 
 from salmon.principles.parametric.answers import AnsweredPrompt, load_answers
 from salmon.principles.parametric.asked import lesson_pairs
+from salmon.principles.parametric.editing import split_sentences
 from salmon.principles.parametric.family import Family
 from salmon.principles.parametric.pairs import draw_pair, draw_unedited
 from salmon.principles.parametric.split import Side
@@ -111,7 +112,7 @@ def test_second_features_point_both_ways(universe):
 
 def test_unedited_pairs_are_answers_as_they_are(universe):
     rng = np.random.default_rng(0)
-    found = [draw_unedited(universe.trained, universe.training, 2, rng) for _ in range(60)]
+    found = [draw_unedited(universe.trained, universe.training, 2, 0.0, rng) for _ in range(60)]
     answers = {asked.prompt: asked.answers for asked in universe.training}
     pairs = [pair for pair in found if pair is not None]
     assert len(pairs) > 40
@@ -122,9 +123,21 @@ def test_unedited_pairs_are_answers_as_they_are(universe):
             assert feature.prefers == sign(feature.family, pair.prompt, pair.first, pair.second, feature.parameter) != 0
 
 
+def test_unedited_pairs_can_be_beginnings_of_different_lengths(universe):
+    rng = np.random.default_rng(0)
+    found = [draw_unedited(universe.trained, universe.training, 2, 1.0, rng) for _ in range(60)]
+    answers = {asked.prompt: asked.answers for asked in universe.training}
+    pairs = [pair for pair in found if pair is not None]
+    counts = [[len(split_sentences(text)) for text in (pair.first, pair.second)] for pair in pairs]
+    assert max(map(max, counts)) <= 3 and sum(one != two for one, two in counts) > 20
+    for pair in pairs:
+        whole = [" ".join(split_sentences(text)) for text in answers[pair.prompt]]
+        assert all(any(text.startswith(part) for text in whole) for part in (pair.first, pair.second))
+
+
 def test_a_prompt_with_one_answer_makes_no_unedited_pair():
     side = Side(all_families(), ("Use {}.",), ("Avoid {}.",), ("river",))
-    assert draw_unedited(side, [AnsweredPrompt("Why?", ("Because.",))], 2, np.random.default_rng(0)) is None
+    assert draw_unedited(side, [AnsweredPrompt("Why?", ("Because.",))], 2, 0.0, np.random.default_rng(0)) is None
 
 
 def test_shares_of_a_lesson(universe):

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from salmon.config.reward import LessonSettings
 from salmon.errors import SalmonError
 from salmon.principles.parametric.own_families import family_problems
 from salmon.principles.parametric.universe import all_families, load_universe
@@ -88,3 +89,20 @@ def test_more_principles_than_there_are():
     assert load_universe(parametric(principles=everything), 0.2).record()["principles"] == everything
     with pytest.raises(SalmonError, match=f"principles={everything + 1}: there are {everything} distinct ones"):
         load_universe(parametric(principles=everything + 1), 0.2)
+
+
+def lesson(*families: str) -> LessonSettings:
+    return LessonSettings(families=list(families))
+
+
+def test_families_that_no_lesson_is_about_are_never_trained_on():
+    """They are measured as such, though nobody named them as held out."""
+    taught = load_universe(parametric(lessons=[lesson("word"), lesson("word", "length")]), 0.2)
+    assert {family.name for family in taught.trained.families} == {"word", "length"}
+    assert {family.name for family in taught.unread.families} == {"word", "length"}
+    assert {family.name for family in taught.unseen.families} == {f.name for f in all_families()} - {"word", "length"}
+
+
+def test_a_lesson_that_names_no_family_is_about_all(universe):
+    taught = load_universe(parametric(lessons=[lesson("word"), lesson()]), 0.2)
+    assert [f.name for f in taught.trained.families] == [f.name for f in universe.trained.families]
