@@ -21,6 +21,7 @@ from tests.ends import end_with
 
 STAGES = ("sft", "preferences", "reward", "ppo", "dpo", "best_of_n")
 SETTINGS = (
+    "+experiment=self_judged",
     "model=tiny",
     "tracking=disabled",
     f"stages=[{','.join(STAGES)}]",

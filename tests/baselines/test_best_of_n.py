@@ -84,6 +84,7 @@ def config() -> Config:
             compose(
                 "config",
                 overrides=[
+                    "+experiment=self_judged",
                     "model=tiny",
                     "principles=verifiable",
                     "principles.rl=verifiable_11",

@@ -145,6 +145,7 @@ def config(*overrides: str) -> Config:
             compose(
                 "config",
                 overrides=[
+                    "+experiment=self_judged",
                     "model=tiny",
                     "principles=verifiable",
                     "preferences=verified",

@@ -25,6 +25,7 @@ from salmon.sampling.sampler import transformers_sampler
 from tests.random_base import random_base
 
 CUT = [
+    "+experiment=self_judged",
     "prompts=bundled",
     "tracking=disabled",
     "stages=[sft,preferences,reward,ppo]",

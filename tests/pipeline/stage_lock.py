@@ -18,7 +18,9 @@ from salmon.sampling.sampler import transformers_sampler
 def config(store: Path, *overrides: str) -> tuple[Config, dict[str, Any]]:
     """The tiny model's config, typed and as plain containers."""
     with initialize_config_dir(CONF, version_base="1.3"):
-        composed = compose("config", ["model=tiny", "tracking=disabled", f"paths.store={store}", *overrides])
+        composed = compose(
+            "config", ["+experiment=self_judged", "model=tiny", "tracking=disabled", f"paths.store={store}", *overrides]
+        )
     resolved = OmegaConf.to_container(composed, resolve=True, enum_to_str=True)
     assert isinstance(resolved, dict)
     return to_typed(composed, Config), {str(key): value for key, value in resolved.items()}

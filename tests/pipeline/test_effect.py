@@ -28,7 +28,9 @@ def ppo(folder: Path, steps: dict[int, list[tuple[str, str]]], shown: str = "Con
     for step, answered in steps.items():
         rows = [{"prompt": p, "principles": shown, "response": r, "score": 1.0} for p, r in answered]
         (tables / f"responses_{step}.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
-    (folder / "manifest.json").write_text(json.dumps({"stage": "ppo", "metrics": CHECKS | metrics}))
+    (folder / "manifest.json").write_text(
+        json.dumps({"stage": "ppo", "fingerprint": "abc", "metrics": CHECKS | metrics})
+    )
     return Execution("ppo", Artifact("ppo", "abc", folder), reused=False)
 
 
@@ -61,5 +63,5 @@ def test_nothing_is_said_without_a_check_or_without_a_beginning(tmp_path: Path) 
         (tmp_path / name).mkdir()
         assert effect_lines([ppo(tmp_path / name, steps, shown)]) == []
     (tmp_path / "c").mkdir()
-    (tmp_path / "c" / "manifest.json").write_text(json.dumps({"stage": "sft", "metrics": {}}))
+    (tmp_path / "c" / "manifest.json").write_text(json.dumps({"stage": "sft", "fingerprint": "abc", "metrics": {}}))
     assert effect_lines([Execution("sft", Artifact("sft", "abc", tmp_path / "c"), reused=False)]) == []

@@ -33,7 +33,7 @@ EXPERIMENTS = sorted(path.stem for path in (Path(CONF) / "experiment").glob("*.y
 ABLATIONS = sorted(path.stem for path in (Path(CONF) / "ablation").glob("*.yaml"))
 RECIPES = {
     "default": [],
-    "tiny": ["model=tiny"],
+    "tiny": ["+experiment=self_judged", "model=tiny"],
     **{name: [f"+experiment={name}"] for name in EXPERIMENTS},
     **{f"ablation {name}": [f"ablation={name}", "+experiment=ablations"] for name in ABLATIONS},
 }

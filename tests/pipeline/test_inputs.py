@@ -100,7 +100,10 @@ def refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
         (tmp_path / name).write_text(text)
     register()
     with initialize_config_dir(CONF, version_base="1.3"):
-        composed = compose("config", overrides=["model=tiny", "tracking=disabled", f"paths.store={tmp_path}/store"])
+        composed = compose(
+            "config",
+            overrides=["+experiment=self_judged", "model=tiny", "tracking=disabled", f"paths.store={tmp_path}/store"],
+        )
 
     def message(changes: dict[str, Any]) -> str:
         config = composed.copy()

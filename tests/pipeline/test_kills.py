@@ -21,6 +21,7 @@ KILLS = 100
 FULL_DISKS = 0.1  # share of the endings
 MEAN = 25.0  # changes of files until the next ending; some stages make 40 from their last state to the end
 SETTINGS = (
+    "+experiment=self_judged",
     "model=tiny",
     "tracking=disabled",
     "stages=[sft,preferences,reward,ppo,dpo,best_of_n,eval]",

@@ -37,7 +37,7 @@ PLANTED_MARGIN = 0.15  # share of planted tokens that PPO must add (measured: ab
 def tiny_config(*overrides: str) -> Config:
     register()
     with initialize_config_dir(CONF, version_base="1.3"):
-        return to_typed(compose("config", overrides=["model=tiny", *overrides]), Config)
+        return to_typed(compose("config", overrides=["+experiment=self_judged", "model=tiny", *overrides]), Config)
 
 
 def test_ppo_raises_a_planted_reward(tmp_path_factory):

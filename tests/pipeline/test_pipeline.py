@@ -18,7 +18,15 @@ VARYING = ("time", "perf/")  # metrics that measure the machine
 
 def command(folder: Path, *overrides: str) -> tuple[list[str], dict[str, str]]:
     env = os.environ | {"OMP_NUM_THREADS": "1", "SALMON_CACHE": str(folder.parent / "cache"), "HF_HUB_OFFLINE": "1"}
-    return [sys.executable, "-m", "salmon", *overrides, "model=tiny", "ppo.shaping.center=true"], env
+    return [
+        sys.executable,
+        "-m",
+        "salmon",
+        *overrides,
+        "+experiment=self_judged",
+        "model=tiny",
+        "ppo.shaping.center=true",
+    ], env
 
 
 def salmon(folder: Path, *overrides: str) -> str:

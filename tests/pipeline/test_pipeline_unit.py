@@ -114,7 +114,7 @@ def stages() -> Iterator[StandIns]:
 @pytest.fixture(scope="module")
 def tiny() -> DictConfig:
     with initialize_config_dir(CONF, version_base="1.3"):
-        return compose("config", overrides=["model=tiny", "tracking=disabled"])
+        return compose("config", overrides=["+experiment=self_judged", "model=tiny", "tracking=disabled"])
 
 
 class Base:

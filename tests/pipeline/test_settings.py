@@ -84,7 +84,14 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Config:
     (folder / "pairs.jsonl").write_text('{"prompt": "Why?", "chosen": "So.", "rejected": "No."}\n')
     with initialize_config_dir(CONF, version_base="1.3"):
         composed = compose(
-            "config", overrides=["model=tiny", "principles=verifiable", "tracking=disabled", f"paths.cache={folder}"]
+            "config",
+            overrides=[
+                "+experiment=self_judged",
+                "model=tiny",
+                "principles=verifiable",
+                "tracking=disabled",
+                f"paths.cache={folder}",
+            ],
         )
     cfg: Config = to_typed(composed, Config)
     cfg.sft.source = SFTSource.self_align

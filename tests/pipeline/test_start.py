@@ -41,6 +41,7 @@ def run(folder: Path, cache: Path, *words: str) -> dict[str, Execution]:
         composed = compose(
             "config",
             [
+                "+experiment=self_judged",
                 "model=tiny",
                 "tracking=disabled",
                 f"paths.store={folder}/store",

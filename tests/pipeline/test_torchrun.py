@@ -16,6 +16,7 @@ pytestmark = pytest.mark.slow
 JOB = [
     "-m",
     "salmon",
+    "+experiment=self_judged",
     "model=tiny",
     "tracking=disabled",
     "stages=[sft]",

@@ -23,6 +23,7 @@ from tests.plan.phase_runs import phase_runs
 pytestmark = pytest.mark.slow
 
 LENGTHS = (
+    "+experiment=self_judged",
     "model=tiny",
     "prompts.max_tokens=64",
     "sft=laptop",

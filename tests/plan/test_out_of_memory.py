@@ -24,6 +24,7 @@ pytestmark = pytest.mark.slow
 def config(tmp_path: Path) -> Config:
     return compose_config(
         [
+            "+experiment=self_judged",
             "model=tiny",
             "tracking=disabled",
             "stages=[sft]",

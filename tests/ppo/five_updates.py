@@ -28,7 +28,9 @@ FIVE_UPDATES = (
 def config(*overrides: str) -> Config:
     register()
     with initialize_config_dir(CONF, version_base="1.3"):
-        return to_typed(compose("config", overrides=["model=tiny", *FIVE_UPDATES, *overrides]), Config)
+        return to_typed(
+            compose("config", overrides=["+experiment=self_judged", "model=tiny", *FIVE_UPDATES, *overrides]), Config
+        )
 
 
 class KilledTracker(Tracker):

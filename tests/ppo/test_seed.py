@@ -23,7 +23,10 @@ EARLIER = ("sft", "preferences", "reward", "dpo")
 def config(*overrides: str) -> Config:
     register()
     with initialize_config_dir(CONF, version_base="1.3"):
-        return to_typed(compose("config", overrides=["model=tiny", "principles=verifiable", *overrides]), Config)
+        return to_typed(
+            compose("config", overrides=["+experiment=self_judged", "model=tiny", "principles=verifiable", *overrides]),
+            Config,
+        )
 
 
 def test_it_follows_the_seed_unless_it_is_given() -> None:

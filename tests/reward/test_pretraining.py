@@ -67,7 +67,10 @@ def test_one_prompt_is_not_enough() -> None:
 def test_the_fingerprint_looks_for_no_file_of_that_name() -> None:
     def settings(data: str) -> dict:
         with initialize_config_dir(CONF, version_base="1.3"):
-            cfg = to_typed(compose("config", overrides=["model=tiny", f"reward.pretrain.data={data}"]), Config)
+            cfg = to_typed(
+                compose("config", overrides=["+experiment=self_judged", "model=tiny", f"reward.pretrain.data={data}"]),
+                Config,
+            )
         return dict(STAGES["reward"].settings(cfg))
 
     register()

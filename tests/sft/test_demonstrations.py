@@ -25,6 +25,7 @@ def config(*overrides: str) -> Config:
             compose(
                 "config",
                 overrides=[
+                    "+experiment=self_judged",
                     "model=tiny",
                     "sft=styled",
                     "sft.source=styled",

@@ -90,6 +90,7 @@ class Sweep:
             "-m",
             "salmon",
             "-m",
+            "+experiment=self_judged",
             "model=tiny",
             "tracking=disabled",
             f"paths.store={self.folder / 'store'}",

@@ -27,8 +27,10 @@ SHARED = ("sft", "preferences", "reward")
 STUDY = """
 # @package _global_
 defaults:
+  - /experiment/self_judged
   - override /model: tiny
   - override /tracking: disabled
+  - _self_
 name: twelve
 stages: [sft, preferences, reward, ppo]
 sft: {num_prompts: 4}

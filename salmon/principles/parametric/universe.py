@@ -119,7 +119,7 @@ def all_families() -> tuple[Family, ...]:
 def _never_trained(settings: ParametricSettings, names: Sequence[str]) -> tuple[str, ...]:
     """Families that nothing is trained on: those held out, and those that no lesson is about."""
     taught = {name for lesson in settings.lessons for name in lesson.families or names} or set(names)
-    return tuple(name for name in names if name in settings.held_out_families or name not in taught)
+    return tuple(dict.fromkeys([*settings.held_out_families, *(name for name in names if name not in taught)]))
 
 
 def load_universe(settings: ParametricSettings, held_out_prompts: float) -> Universe:

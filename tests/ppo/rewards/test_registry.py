@@ -24,7 +24,7 @@ CHECKED = ("principles=verifiable", "principles.rl=verifiable_11")
 def config(*overrides: str) -> Config:
     register()
     with initialize_config_dir(CONF, version_base="1.3"):
-        return to_typed(compose("config", overrides=["model=tiny", *overrides]), Config)
+        return to_typed(compose("config", overrides=["+experiment=self_judged", "model=tiny", *overrides]), Config)
 
 
 def test_each_name_makes_its_reward(ppo_models) -> None:

@@ -32,6 +32,7 @@ pytestmark = pytest.mark.slow
 
 BANK = {principle.name: principle for principle in load_bank("verifiable_11").principles}
 SETTINGS = (
+    "+experiment=self_judged",
     "model=tiny",
     "principles=verifiable",
     "principles.rl=verifiable_11",

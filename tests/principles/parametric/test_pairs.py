@@ -145,7 +145,7 @@ def test_shares_of_a_lesson(universe):
         return list(islice(lesson_pairs(universe.trained, universe.training, lesson(**changes), parametric(), 0), 40))
 
     answers = {answer for asked in universe.training for answer in asked.answers}
-    assert all({p.pair.first, p.pair.second} <= answers for p in pairs(unedited=1.0))
+    assert all({p.pair.first, p.pair.second} <= answers for p in pairs(unedited=1.0, edits=edits(shortened=0.0)))
     assert all(p.pair.features[0].family.words for p in pairs(unedited=0.0, words=1.0))
     assert not any(p.pair.features[0].family.words for p in pairs(unedited=0.0, words=0.0))
     assert all(len(p.pair.features) == 1 for p in pairs(unedited=0.0, edits=edits(crossed=0.0)))
