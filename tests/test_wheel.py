@@ -65,7 +65,16 @@ def test_every_kind_of_command_composes(words: tuple[str, ...], installed: Path,
 
 
 def test_it_runs_in_an_empty_folder(installed: Path, tmp_path: Path) -> None:
-    run(installed, tmp_path, "salmon", "model=tiny", "tracking=disabled", "stages=[sft,eval]", "eval=mini", "eval.limit=1")
+    run(
+        installed,
+        tmp_path,
+        "salmon",
+        "model=tiny",
+        "tracking=disabled",
+        "stages=[sft,eval]",
+        "eval=mini",
+        "eval.limit=1",
+    )
     (results,) = tmp_path.glob("runs/store/eval/*/results.json")
     assert results.is_file()
     assert len(list(tmp_path.glob("runs/jobs/*/*/page.html"))) == 1, "with the templates that came with it"
