@@ -7,7 +7,7 @@ from salmon.config.texts import shown
 from salmon.pipeline.pipeline import Execution
 from salmon.runtime.jsonl import Record, read_records
 from salmon.tracking.metrics_file import TABLES
-from salmon.view.job.reached import CHECK, GAIN
+from salmon.view.job.reached import CHECK, GAIN, moved_checks
 
 TABLE = "responses_"  # the name of a table of responses, before its step
 SAMPLES = 3
@@ -21,7 +21,7 @@ def effect_lines(executions: Iterable[Execution]) -> list[str]:
         SalmonError: a table of responses is damaged.
     """
     return [
-        "\n".join([*said, *_samples(before, after)])
+        "\n".join([*said, *_moved(execution.artifact.metrics), *_samples(before, after)])
         for execution in executions
         if (found := _first_and_last(execution.artifact.path)) is not None
         for before, after in [found]
@@ -41,6 +41,11 @@ def _checks(principles: Iterable[str], metrics: Mapping[str, float | None]) -> I
             f"{name}, by its own check, on held-out prompts: {start:.2f} before, {last:.2f} after; "
             f"{gain:+.2f} [{low:+.2f}, {high:+.2f}] (95 %): {verdict}"
         )
+
+
+def _moved(metrics: Mapping[str, float | None]) -> Iterator[str]:
+    if moved := list(moved_checks(metrics)):
+        yield f"  more than chance: {'; '.join(moved)}"
 
 
 def _samples(before: Sequence[Record], after: Sequence[Record]) -> Iterator[str]:

@@ -38,10 +38,14 @@ def test_the_check_of_the_rewarded_principle_and_three_samples(tmp_path: Path) -
     before = [(f"Prompt {n}?", f"long\nanswer {n}") for n in range(5)]
     run = ppo(tmp_path, {0: before, 9: [(p, "other") for p, _ in before], 10: [(p, "short") for p, _ in before]})
     [block] = effect_lines([run])
-    head, *samples = block.split("\n")
+    head, moved, *samples = block.split("\n")
     assert head == (
         "Concise, by its own check, on held-out prompts: 0.62 before, 0.75 after; "
         "+0.12 [+0.03, +0.25] (95 %): more than chance"
+    )
+    assert moved == (
+        "  more than chance: "
+        "Concise moved by +0.12 [+0.03, +0.25]; Formal moved by +0.40 [+0.30, +0.50]"
     )
     assert samples[:3] == ["  Prompt 0?", "    before: long answer 0", "    after:  short"] and len(samples) == 9
 

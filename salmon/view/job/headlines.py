@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from salmon.tracking.glossary import find
-from salmon.view.job.reached import REACHED, reached_text
+from salmon.view.job.reached import REACHED, moved_checks, reached_text
 from salmon.view.job.record import JobRecord, StageRecord
 from salmon.view.page import PageSection, PageTable
 from salmon.view.render import fragment
@@ -22,8 +22,12 @@ def headline_sections(job: JobRecord) -> Iterator[PageSection]:
             PageTable("What each stage reached", HEADER, rows, frozenset({VALUE})),
             PageTable("Every final figure", HEADER, others, frozenset({VALUE})),
         ]
-        lines = [(s.label, text) for s in job.stages if (text := reached_text(s.stage, s.metrics))]
+        lines = [(s.label, text) for s in job.stages if (text := _line(s))]
         yield PageSection("Headline figures", fragment(TEMPLATES, "headlines.html", lines=lines, tables=tables))
+
+
+def _line(stage: StageRecord) -> str:
+    return ", ".join(text for text in (reached_text(stage.stage, stage.metrics), *moved_checks(stage.metrics)) if text)
 
 
 def _rows(stage: StageRecord, names: list[str]) -> Iterator[list[str]]:

@@ -39,10 +39,10 @@ def reached_text(stage: str, metrics: Mapping[str, float | None]) -> str:
         for name, wording in REACHED.get(stage, {}).items()
         if (value := metrics.get(name)) is not None
     )
-    return ", ".join([*figures, *_moved_checks(metrics)])
+    return ", ".join(figures)
 
 
-def _moved_checks(metrics: Mapping[str, float | None]) -> Iterator[str]:
+def moved_checks(metrics: Mapping[str, float | None]) -> Iterator[str]:
     """The checks on held-out prompts whose change is told from chance."""
     for name, gain in metrics.items():
         low, high = metrics.get(f"{name}_low"), metrics.get(f"{name}_high")
