@@ -78,8 +78,8 @@ def test_help(tmp_path: Path) -> None:
     done = salmon(tmp_path, "--help")
     assert (done.code, done.err) == (0, "")
     for line in (
-        "ppo: laptop, paper, short",
-        "sft: demonstrations, laptop, paper, styled",
+        "ppo: laptop, paper, short, steering",
+        "sft: demonstrations, laptop, paper, styled, styled_short",
         "dpo: laptop, paper",
         "ablation: best_of_n, dpo, full, judge_as_reward, label_sum, no_length_bonus, no_negations, "
         "no_pretraining, no_principles",
@@ -100,20 +100,22 @@ def test_a_plan(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "model", "rollout"),
+    ("arguments", "model", "rollout", "judged"),
     [
-        ([], "wheel:smollm2-135m-instruct", 16),
-        (["model=tiny"], "random:tiny", 8),
-        (["+experiment=dromedary2_70b"], "meta-llama/Llama-2-70b-hf", 576),
+        ([], "wheel:smollm2-135m-instruct", 16, False),
+        (["model=tiny"], "random:tiny", 8, False),
+        (["+experiment=dromedary2_70b"], "meta-llama/Llama-2-70b-hf", 576, True),
     ],
     ids=["default", "tiny", "paper"],
 )
-def test_the_config_can_be_looked_at(tmp_path: Path, arguments: list[str], model: str, rollout: int) -> None:
+def test_the_config_can_be_looked_at(
+    tmp_path: Path, arguments: list[str], model: str, rollout: int, judged: bool
+) -> None:
     done = salmon(tmp_path, *arguments, "--cfg", "job")
     assert (done.code, done.err) == (0, "")
     config = yaml.safe_load(done.out)
     assert (config["model"]["path"], config["ppo"]["rollout_batch"]) == (model, rollout)
-    assert config["stages"] == ["sft", "preferences", "reward", "ppo", "eval"]
+    assert config["stages"] == ["sft", *(["preferences"] if judged else []), "reward", "ppo", "eval"]
     assert list(tmp_path.iterdir()) == []
 
 
@@ -142,7 +144,7 @@ TINY = ["model=tiny", "tracking=disabled"]
 CASES = {
     "principles": [*TINY, "principles.exemplars=nowhere.yaml"],
     "prompts": [*TINY, "sft.source=self_align", "prompts.sft=bad.jsonl"],
-    "upstream": [*TINY, "stages=[reward]", "paths.store=empty"],
+    "upstream": [*TINY, "+experiment=self_judged", "stages=[reward]", "paths.store=empty"],
     "store": [*TINY, "stages=[sft]", "paths.store=file/store"],
     "sft": [*TINY, "stages=[sft]", "sft.num_prompts=2", "seed=3"],
     "again": [*TINY, "stages=[sft]", "sft.num_prompts=2", "seed=3"],

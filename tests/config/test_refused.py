@@ -795,7 +795,7 @@ def test_numbers_are_refused_just_outside_their_limits(
 
 def test_unknown_names_are_refused(with_values: Callable[[Given], Config], limited: list[Setting]) -> None:
     named = [setting for setting in limited if setting.constraints.choices]
-    assert len(named) == 6
+    assert len(named) == 7
     for key, value, limits in named:
         given: Any = {"zzz": 0.5} if isinstance(value, dict) else ["zzz"]
         said = f"{key}: unknown 'zzz'; known are {', '.join(limits.choices)}"

@@ -118,6 +118,7 @@ def suite() -> EvalConfig:
             real_pairs={},
             real_banks=[],
             parametric_items=None,
+            sets=[],
             limit=None,
             real_limit=None,
             batch_size=8,

@@ -27,7 +27,7 @@ OF_FOLDERS = [task for task in EVAL_TASKS if task not in ("pairs", "probes")]  #
 def composed() -> DictConfig:
     register()
     with initialize_config_dir(CONF, version_base="1.3"):
-        return compose("config", overrides=["model=tiny", "tracking=disabled"])
+        return compose("config", overrides=["model=tiny", "tracking=disabled", "eval=mini"])
 
 
 @pytest.fixture

@@ -73,5 +73,17 @@ def test_the_matrix_of_principles_is_a_heat_map(tmp_path: Path) -> None:
     assert measured["y"] == ["Concise", "&lt;b&gt;Formal&lt;/b&gt;"] and measured["x"][0] == "Concise (n=8)"
 
 
+def test_what_a_reward_model_obeys_comes_first(tmp_path: Path) -> None:
+    rows = [
+        row("reward", "principle_following", f"unedited_{figure}", value, low=0.25, high=0.875)
+        for figure, value in (("accuracy_asserted", 0.75), ("accuracy_negated", 0.625), ("flip_rate", 0.5))
+    ]
+    (section,) = evaluation_sections(job(tmp_path, rows))
+    table = section.html.partition("What reward obeys")[2].partition("</table>")[0]
+    assert "the same, on unedited answers" in table and "0.5 is chance" not in section.html
+    places = [table.index(f"{value} [0.250, 0.875] (n=8)") for value in ("0.750", "0.625", "0.500")]
+    assert places == sorted(places) and section.html.index("What reward obeys") < section.html.index("<details>")
+
+
 def test_a_job_without_evaluation_has_no_such_section(tmp_path: Path) -> None:
     assert list(evaluation_sections(JobRecord([], {}))) == []

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from salmon.pipeline.effect import effect_lines
 from salmon.pipeline.pipeline import Execution
-from salmon.runtime.store import Artifact
+from salmon.runtime.store import Store
 
 CHECKS = {
     "held_out/check/Concise_start": 0.625,
@@ -23,15 +23,13 @@ CHECKS = {
 
 def ppo(folder: Path, steps: dict[int, list[tuple[str, str]]], shown: str = "Concise", **metrics: float) -> Execution:
     """An execution whose tables have (prompt, response) at each of the steps."""
-    tables = folder / "tables"
+    store = Store(folder)
+    tables = store.work_dir("ppo", "abc") / "tables"
     tables.mkdir()
     for step, answered in steps.items():
         rows = [{"prompt": p, "principles": shown, "response": r, "score": 1.0} for p, r in answered]
         (tables / f"responses_{step}.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
-    (folder / "manifest.json").write_text(
-        json.dumps({"stage": "ppo", "fingerprint": "abc", "metrics": CHECKS | metrics})
-    )
-    return Execution("ppo", Artifact("ppo", "abc", folder), reused=False)
+    return Execution("ppo", store.commit("ppo", "abc", {"metrics": CHECKS | metrics}), reused=False)
 
 
 def test_the_check_of_the_rewarded_principle_and_three_samples(tmp_path: Path) -> None:
@@ -43,10 +41,7 @@ def test_the_check_of_the_rewarded_principle_and_three_samples(tmp_path: Path) -
         "Concise, by its own check, on held-out prompts: 0.62 before, 0.75 after; "
         "+0.12 [+0.03, +0.25] (95 %): more than chance"
     )
-    assert moved == (
-        "  more than chance: "
-        "Concise moved by +0.12 [+0.03, +0.25]; Formal moved by +0.40 [+0.30, +0.50]"
-    )
+    assert moved == ("  more than chance: Concise moved by +0.12 [+0.03, +0.25]; Formal moved by +0.40 [+0.30, +0.50]")
     assert samples[:3] == ["  Prompt 0?", "    before: long answer 0", "    after:  short"] and len(samples) == 9
 
 
@@ -64,8 +59,7 @@ def test_what_a_model_wrote_cannot_steer_the_terminal(tmp_path: Path) -> None:
 def test_nothing_is_said_without_a_check_or_without_a_beginning(tmp_path: Path) -> None:
     answered = [("P", "a")]
     for name, steps, shown in (("a", {0: answered, 1: answered}, "Honest"), ("b", {5: answered}, "Concise")):
-        (tmp_path / name).mkdir()
         assert effect_lines([ppo(tmp_path / name, steps, shown)]) == []
-    (tmp_path / "c").mkdir()
-    (tmp_path / "c" / "manifest.json").write_text(json.dumps({"stage": "sft", "fingerprint": "abc", "metrics": {}}))
-    assert effect_lines([Execution("sft", Artifact("sft", "abc", tmp_path / "c"), reused=False)]) == []
+    store = Store(tmp_path / "c")
+    store.work_dir("sft", "abc")
+    assert effect_lines([Execution("sft", store.commit("sft", "abc", {"metrics": {}}), reused=False)]) == []

@@ -161,9 +161,9 @@ def test_every_stage_of_a_run_keeps_to_the_split(tiny_run) -> None:
             r"prompts.held_out=0.2 holds 47 out. Lower it, raise prompts.held_out, or give more prompts",
         ),
         (
-            ["ppo.num_prompts=210"],
-            r"ppo: ppo.num_prompts=210 less 8 held-out ones asks for more than the 193 that may be trained on: bundled "
-            r"has 240 usable prompts, of which prompts.held_out=0.2 holds 47 out",
+            ["ppo.num_prompts=241"],
+            r"ppo: ppo.num_prompts=241 less 47 held-out ones asks for more than the 193 that may be trained on: "
+            r"bundled has 240 usable prompts, of which prompts.held_out=0.2 holds 47 out",
         ),
     ],
 )
@@ -186,9 +186,9 @@ def test_the_reward_models_held_out_prompts_are_counted_too(chat: ChatFormat) ->
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ([], "prompts.held_out=0 holds no prompts out, and ppo is measured on ppo.held_out_prompts=8 of them"),
+        ([], "prompts.held_out=0 holds no prompts out, and ppo is measured on ppo.held_out_prompts=47 of them"),
         (["stages=[sft,preferences]"], "prompts.held_out=0 holds no prompts out: set preferences.held_out_fraction=0"),
-        (["stages=[sft,preferences,dpo]"], "and dpo is measured on ppo.held_out_prompts=8"),
+        (["stages=[sft,preferences,dpo]"], "and dpo is measured on ppo.held_out_prompts=47"),
     ],
 )
 def test_nothing_held_out_is_refused_where_it_is_measured(given: list[str], message: str) -> None:

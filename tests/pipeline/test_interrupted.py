@@ -24,7 +24,8 @@ START = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)
 @pytest.mark.parametrize(("how", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=["Ctrl-C", "SIGTERM"])
 @pytest.mark.parametrize("sweep", [False, True], ids=["job", "multirun"])
 def test_an_interrupted_command(tmp_path: Path, how: signal.Signals, status: int, sweep: bool) -> None:
-    words = ["model=tiny", "tracking=disabled", "stages=[sft]", f"paths.store={tmp_path}/store"]
+    words = ["+experiment=self_judged", "model=tiny", "tracking=disabled", "stages=[sft]"]
+    words += [f"paths.store={tmp_path}/store"]
     words = ["-m", *words, "seed=0,1", "hydra.sweep.dir=out"] if sweep else [*words, "hydra.run.dir=out"]
     env = os.environ | {"PYTHONPATH": str(Path(CONF).parent), "SALMON_CACHE": str(tmp_path / "cache")}
     with (

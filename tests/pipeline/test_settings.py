@@ -97,6 +97,7 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Config:
     cfg.sft.source = SFTSource.self_align
     cfg.reward.pretrain.data = str(folder / "pairs.jsonl")
     cfg.eval.tasks = list(EVAL_TASKS)
+    cfg.eval.draw.bbh = 27  # so that the seed of draws has something to decide
     cfg.eval.mt_bench.judge.kind = cfg.eval.truthfulqa_gen.judge.kind = JudgeKind.openai
     cfg.eval.pairs = PairsSettings({}, ["harmless_11"])
     cfg.eval.probes = SafetyProbeSettings({}, cfg.eval.probes.max_new_tokens)

@@ -154,7 +154,7 @@ def test_known_numbers_of_prompts_scale_time_but_not_memory() -> None:
 
 
 def test_the_text_has_every_phase_and_what_it_assumes() -> None:
-    text = render(["gpu=cpu", "model=tiny", "flops=1e11"])
+    text = render(["gpu=cpu", "model=tiny", "flops=1e11", "+experiment=self_judged"])
     assert "0.329 million parameters (fp32)" in text
     for line in (
         "sft train",

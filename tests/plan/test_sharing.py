@@ -146,8 +146,8 @@ def test_the_text_says_what_it_is_of() -> None:
     [
         (["processes=2"], "processes=2, and engine=single uses one: add engine=ddp, zero2 or zero3"),
         (["engine=zero3", "processes=2", "model.quantization=nf4", *ADAMW], "nf4"),
-        (["engine=ddp", "processes=3"], "batches do not divide by 3 processes"),
-        (["engine=ddp", "processes=9"], "gives nothing to 5 of 9 processes"),
+        (["engine=ddp", "processes=3", "+experiment=self_judged"], "batches do not divide by 3 processes"),
+        (["engine=ddp", "processes=9", "+experiment=self_judged"], "gives nothing to 5 of 9 processes"),
     ],
 )
 def test_refusals(arguments: list[str], said: str) -> None:

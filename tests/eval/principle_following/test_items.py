@@ -364,6 +364,7 @@ def test_a_model_of_parametric_principles_alone_is_measured_on_answers_to_held_o
         real_pairs={},
         real_banks=[],
         parametric_items=None,
+        sets=[],
         limit=20,
         real_limit=None,
     )

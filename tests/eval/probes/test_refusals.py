@@ -106,5 +106,5 @@ def test_every_rule_has_a_case():
 
 def test_the_fingerprint_of_an_evaluation_knows_the_version():
     with initialize_config_dir(CONF, version_base="1.3"):
-        cfg = to_typed(compose("config", ["eval.tasks=[probes]"]), Config)
+        cfg = to_typed(compose("config", ["eval=mini", "eval.tasks=[probes]"]), Config)
     assert SPEC.settings(cfg)["data"]["refusals"] == VERSION
