@@ -88,8 +88,8 @@ def attention(
     """transformers' ``sdpa`` attention; where there are ``paths``, along them."""
     if paths is None:
         return sdpa_attention_forward(module, query, key, value, attention_mask, **settings)
-    rows = (paths.along(states) for states in (query, key, value))
-    return paths.back(sdpa_attention_forward(module, *rows, None, **settings)[0]), None
+    query, key, value = (paths.along(states) for states in (query, key, value))
+    return paths.back(sdpa_attention_forward(module, query, key, value, None, **settings)[0]), None
 
 
 # Under the name that is there: masks and caches of transformers go by it.
