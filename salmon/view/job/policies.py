@@ -1,8 +1,9 @@
 """Policies whose responses to the same held-out prompts were kept: at several moments of a run, and of other runs."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from salmon.errors import SalmonError
@@ -30,8 +31,7 @@ class Policy:
     @cached_property
     def responses(self) -> dict[str, Record]:
         """Prompt -> what was kept of it: response, score, names of the principles shown."""
-        rows = read_records(self.stage.folder / TABLES / f"{RESPONSES}_{self.step}.jsonl")
-        return {str(row.get("prompt")): row for row in rows}
+        return {str(row.get("prompt")): row for row in read_responses(self.stage.folder, self.step)}
 
     @cached_property
     def principles(self) -> dict[str, Principle]:
@@ -43,6 +43,26 @@ class Policy:
         """Mean verdict of each monitored check on all held-out prompts, by principle."""
         row: Record = next((row for row in reversed(self.stage.rows) if _is_measured(row, self.step)), {})
         return {name.removeprefix(CHECK): value for name, value in row.items() if name.startswith(CHECK)}
+
+
+def response_steps(folder: Path) -> list[int]:
+    """Steps of a run at which responses were kept, ascending."""
+    found = (path.stem.rpartition("_")[2] for path in (folder / TABLES).glob(f"{RESPONSES}_*.jsonl"))
+    return sorted(int(step) for step in found if step.isdecimal())
+
+
+def read_responses(folder: Path, step: int) -> list[Record]:
+    """What a run kept of its responses at a step.
+
+    Raises:
+        SalmonError: the table is damaged.
+    """
+    return read_records(folder / TABLES / f"{RESPONSES}_{step}.jsonl")
+
+
+def principle_names(shown: object) -> list[str]:
+    """Names in the column ``principles`` of kept responses: the principles that one was scored under."""
+    return [name for name in shown.split(", ") if name] if isinstance(shown, str) else []
 
 
 def known_principles(config: Mapping[str, Any]) -> dict[str, Principle]:
@@ -68,20 +88,25 @@ def policies_of(job: JobRecord) -> list[Policy]:
     Raises:
         SalmonError: a record is damaged.
     """
-    stage = next((one for name in STAGES if (one := job.of(name)) is not None and _steps(one)), None)
+    stage = next((one for name in STAGES if (one := job.of(name)) is not None and response_steps(one.folder)), None)
     if stage is None:
         return []
     config = stage.artifact.manifest.get("config", job.config) if stage.artifact else job.config
     own = [Policy(title, stage, step, config) for step, title in _moments(stage).items()]
     return own + [
-        Policy(f"last, under other principles: {_principles(other)}", other, _steps(other)[-1], _config(other))
+        Policy(
+            f"last, under other principles: {_principles(other)}",
+            other,
+            response_steps(other.folder)[-1],
+            _config(other),
+        )
         for other in list(_others(stage))[:MOST_OTHERS]
     ]
 
 
 def _moments(stage: StageRecord) -> dict[int, str]:
     """Step -> title."""
-    steps = _steps(stage)
+    steps = response_steps(stage.folder)
     kept = stage.artifact.steps if stage.artifact else {}
     unit = "updates" if stage.stage == "ppo" else "steps"
     titles = {0: f"before {stage.stage}"} if 0 in steps else {}
@@ -106,7 +131,11 @@ def _others(stage: StageRecord) -> Iterator[StageRecord]:
             other = StageRecord(stage.stage, path.parent, artifact=open_artifact(path.parent))
         except SalmonError:
             continue
-        if other.upstream == stage.upstream and _principles(other) != _principles(stage) and _steps(other):
+        if (
+            other.upstream == stage.upstream
+            and _principles(other) != _principles(stage)
+            and response_steps(other.folder)
+        ):
             found.append((str(other.artifact and other.artifact.manifest.get("created")), other))
     yield from (other for _, other in sorted(found, key=lambda pair: pair[0], reverse=True))
 
@@ -117,12 +146,6 @@ def _config(stage: StageRecord) -> Mapping[str, Any]:
 
 def _principles(stage: StageRecord) -> str:
     return str(_config(stage).get("principles", {}).get("name", "unknown"))
-
-
-def _steps(stage: StageRecord) -> Sequence[int]:
-    """Steps at which responses were kept."""
-    found = ((path.stem.rpartition("_")[2]) for path in (stage.folder / TABLES).glob(f"{RESPONSES}_*.jsonl"))
-    return sorted(int(step) for step in found if step.isdecimal())
 
 
 def _is_measured(row: Record, step: int) -> bool:

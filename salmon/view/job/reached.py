@@ -1,6 +1,7 @@
 """What each stage is judged by at a glance, on the terminal and on its job's page."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
 # Metric -> how a line words it.
 REACHED = {
@@ -42,10 +43,34 @@ def reached_text(stage: str, metrics: Mapping[str, float | None]) -> str:
     return ", ".join(figures)
 
 
-def moved_checks(metrics: Mapping[str, float | None]) -> Iterator[str]:
-    """The checks on held-out prompts whose change is told from chance."""
+@dataclass(frozen=True)
+class CheckChange:
+    """How the check of a principle on held-out prompts has changed; ``low`` to ``high``: its 95 % interval."""
+
+    principle: str
+    gain: float
+    low: float
+    high: float
+
+    @property
+    def beyond_chance(self) -> bool:
+        """Whether 0 is outside the interval."""
+        return not self.low <= 0 <= self.high
+
+    @property
+    def words(self) -> str:
+        return f"{self.gain:+.2f} [{self.low:+.2f}, {self.high:+.2f}]"
+
+
+def check_changes(metrics: Mapping[str, float | None]) -> Iterator[CheckChange]:
+    """The changes that have an interval."""
     for name, gain in metrics.items():
         low, high = metrics.get(f"{name}_low"), metrics.get(f"{name}_high")
-        if name.startswith(CHECK) and name.endswith(GAIN) and gain and low is not None and high is not None:
-            if not low <= 0 <= high:
-                yield f"{name.removeprefix(CHECK).removesuffix(GAIN)} moved by {gain:+.2f} [{low:+.2f}, {high:+.2f}]"
+        named = name.startswith(CHECK) and name.endswith(GAIN)
+        if named and gain is not None and low is not None and high is not None:
+            yield CheckChange(name.removeprefix(CHECK).removesuffix(GAIN), gain, low, high)
+
+
+def moved_checks(metrics: Mapping[str, float | None]) -> list[str]:
+    """The checks on held-out prompts whose change is told from chance."""
+    return [f"{one.principle} moved by {one.words}" for one in check_changes(metrics) if one.beyond_chance]

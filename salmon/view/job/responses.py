@@ -9,7 +9,7 @@ from markupsafe import Markup
 from salmon.principles.verifiers import verify
 from salmon.view.job.headlines import shown_number
 from salmon.view.job.marked import marked
-from salmon.view.job.policies import Policy, policies_of
+from salmon.view.job.policies import Policy, policies_of, principle_names
 from salmon.view.job.record import JobRecord
 from salmon.view.page import PageSection, PageTable
 from salmon.view.render import fragment
@@ -44,7 +44,7 @@ def response_sections(job: JobRecord) -> Iterator[PageSection]:
 
 def _cards(prompt: str, policies: Sequence[Policy]) -> list[ResponseCard]:
     answered = [(policy, row) for policy in policies if (row := policy.responses.get(prompt)) is not None]
-    shown = [policy.principles.get(name) for policy, row in answered for name in _names(row.get("principles"))]
+    shown = [policy.principles.get(name) for policy, row in answered for name in principle_names(row.get("principles"))]
     checks = {principle.name: principle.check for principle in shown if principle and principle.check}
     return [
         ResponseCard(
@@ -58,13 +58,9 @@ def _cards(prompt: str, policies: Sequence[Policy]) -> list[ResponseCard]:
     ]
 
 
-def _names(principles: object) -> list[str]:
-    return principles.split(", ") if isinstance(principles, str) else []
-
-
 def _texts(policies: Sequence[Policy], cards: Sequence[ResponseCard]) -> PageTable:
     """The texts of the principles that any card shows."""
-    names = dict.fromkeys(name for card in cards for name in _names(card.principles))
+    names = dict.fromkeys(name for card in cards for name in principle_names(card.principles))
     known = {name: principle for policy in reversed(policies) for name, principle in policy.principles.items()}
     rows = [[name, known[name].definition] for name in names if name in known]
     return PageTable("Texts of the principles shown", ("principle", "text"), rows)
