@@ -1,7 +1,7 @@
 """Everything that is read before a reward model is measured: banks, pairs, and items that are made."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import combinations
 from typing import Any
@@ -20,6 +20,7 @@ from salmon.errors import SalmonError
 from salmon.preferences.pairs import Pair
 from salmon.principles.bank import Bank, load_bank
 from salmon.principles.parametric.checks import family_of_check
+from salmon.principles.parametric.universe import Universe
 from salmon.runtime.fingerprint import fingerprint
 from salmon.runtime.store import Artifact
 
@@ -59,20 +60,29 @@ def read_inputs(settings: PrincipleFollowingSettings, artifact: Artifact, seed: 
     Raises:
         SalmonError: a file is missing or malformed, or a bank has no checks.
     """
-    banks = read_banks(replace(settings, untrained=[*settings.untrained, *never_trained(settings, artifact)]))
+    alone, number = trained_alone(artifact), settings.parametric_items
+    universe = read_universe(artifact) if alone or (number is not None and settings.sets) else None
+    taught_by = universe if alone else None
+    banks = read_banks(replace(settings, untrained=[*settings.untrained, *never_trained(settings, taught_by)]))
     real, real_banks = read_real(settings, seed)
-    pairs, source = _pairs(settings, artifact, seed)
-    return Inputs(banks, pairs, source, real, real_banks, item_sets(settings, banks, artifact, seed))
+    pairs, source = _pairs(settings, artifact, taught_by, seed)
+    items = [] if universe is None or number is None else item_sets(settings.sets, number, banks, universe, seed)
+    return Inputs(banks, pairs, source, real, real_banks, items)
 
 
-def _pairs(settings: PrincipleFollowingSettings, artifact: Artifact, seed: int) -> tuple[list[Pair], str]:
+def _pairs(
+    settings: PrincipleFollowingSettings, artifact: Artifact, taught_by: Universe | None, seed: int
+) -> tuple[list[Pair], str]:
     """The pairs that banks are measured on, and where they are from.
 
     A reward model of parametric principles alone has no preferences: its pairs are of the answers to held-out prompts
     that its universe has.
+
+    Args:
+        taught_by: as for ``never_trained``.
     """
-    if settings.pairs is None and trained_alone(artifact):
-        prompts = read_universe(artifact).held_out
+    if settings.pairs is None and taught_by is not None:
+        prompts = taught_by.held_out
         pairs = [
             Pair(content_id(asked.prompt), asked.prompt, *two)
             for asked in prompts
@@ -84,26 +94,21 @@ def _pairs(settings: PrincipleFollowingSettings, artifact: Artifact, seed: int) 
 
 
 def item_sets(
-    settings: PrincipleFollowingSettings, banks: dict[str, Bank], artifact: Artifact, seed: int
+    names: Collection[str], number: int, banks: dict[str, Bank], universe: Universe, seed: int
 ) -> list[ItemSet]:
-    """The parametric sets, and the banks on contrast pairs, as far as they are asked for.
+    """The parametric sets, and the banks on contrast pairs, as far as they are named.
 
     Args:
+        names: of the sets that are made.
+        number: items of each family or principle.
         banks: by the prefix of their metrics.
-
-    Raises:
-        SalmonError: there are no answers to make pairs of.
     """
-    number = settings.parametric_items
-    if number is None or not settings.sets:
-        return []
-    universe = read_universe(artifact)
     contrasts = [
         contrast_set(prefix, bank, banks.get(PARAPHRASED) if prefix == TRAINED else None, universe, number, seed)
         for prefix, bank in banks.items()
-        if f"{prefix}contrast" in settings.sets
+        if f"{prefix}contrast" in names
     ]
-    return [*parametric_sets(universe, number, seed, settings.sets), *(items for items in contrasts if items.items)]
+    return [*parametric_sets(universe, number, seed, names), *(items for items in contrasts if items.items)]
 
 
 def read_real(settings: PrincipleFollowingSettings, seed: int) -> tuple[dict[str, RealPairs], list[Bank]]:
@@ -119,11 +124,15 @@ def read_real(settings: PrincipleFollowingSettings, seed: int) -> tuple[dict[str
     return real, [load_bank(spec) for spec in settings.real_banks] if real else []
 
 
-def never_trained(settings: PrincipleFollowingSettings, artifact: Artifact) -> list[str]:
-    """Principles of the trained bank whose family a reward model of parametric principles alone never read."""
-    if not trained_alone(artifact):
+def never_trained(settings: PrincipleFollowingSettings, taught_by: Universe | None) -> list[str]:
+    """Principles of the trained bank whose family the reward model never read.
+
+    Args:
+        taught_by: of a reward model of parametric principles alone; None for any other, which may have read them all.
+    """
+    if taught_by is None:
         return []
-    unseen = {family.name for family in read_universe(artifact).unseen.families}
+    unseen = {family.name for family in taught_by.unseen.families}
     checked = {p.name: family_of_check(p.check or "") for p in load_bank(settings.trained).principles}
     return [name for name, one in checked.items() if one and one.family in unseen and name not in settings.untrained]
 
