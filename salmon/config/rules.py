@@ -206,6 +206,6 @@ def _batch_rules(ppo: PPOConfig) -> Iterator[str]:
 
 def _nearest_divisors(total: int, wanted: int) -> str:
     """Of a count that somebody might mean; a larger one would take for ever."""
-    small = [d for d in range(1, min(isqrt(int(min(max(total, 0), 10**12))), 10**6) + 1) if total % d == 0]
+    small = [d for d in range(1, isqrt(int(min(max(total, 0), 10**12))) + 1) if total % d == 0]
     divisors = sorted({*small, *(total // d for d in small)})
     return ", ".join(map(str, sorted(sorted(divisors, key=lambda d: abs(d - wanted))[:3])))
