@@ -1,17 +1,29 @@
-"""A page in a real browser without a screen: what it has become once its scripts ran, and what the console said."""
+"""A page in a real browser without a screen: what it has become once its charts are drawn, and its console."""
 
-import re
 import shutil
-import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-BROWSER = next(
-    (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None
+BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome"))), None)
+OPTIONS = [
+    "--no-sandbox",  # containers give a browser no namespaces of its own
+    "--disable-dev-shm-usage",
+    "--use-angle=swiftshader",
+    "--enable-unsafe-swiftshader",
+]
+CHARTS_ARE_DRAWN = """() => [...document.querySelectorAll("figure.chart")]
+    .filter((figure) => figure.getBoundingClientRect().top < innerHeight)
+    .every((figure) => figure.querySelector(".main-svg"))"""
+
+needs_browser = pytest.mark.skipif(
+    BROWSER is None or find_spec("playwright") is None, reason="no chromium or Chrome on this machine, or no playwright"
 )
-needs_browser = pytest.mark.skipif(BROWSER is None, reason="no chromium or Chrome on this machine")
 
 
 @dataclass(frozen=True)
@@ -20,27 +32,28 @@ class Shown:
     console: list[str]  # warnings and errors
 
 
+@contextmanager
+def new_page(**settings: Any) -> Iterator[Any]:
+    """A page of Playwright in this machine's browser."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as play:
+        browser = play.chromium.launch(executable_path=BROWSER, args=OPTIONS)
+        yield browser.new_page(**settings)
+        browser.close()
+
+
 def open_page(file: Path, choices: str = "", dark: bool = False) -> Shown:
-    """Open a file without a network and let it run for ten seconds of its own clock.
+    """Open a file without a network and wait until the charts in its window are drawn.
 
     Args:
         choices: the part of the address behind ``#``.
     """
-    assert BROWSER is not None
-    options = [
-        "--headless=new",
-        "--no-sandbox",  # containers give a browser no namespaces of its own
-        "--disable-dev-shm-usage",
-        "--use-angle=swiftshader",
-        "--enable-unsafe-swiftshader",
-        "--host-resolver-rules=MAP * ~NOTFOUND",
-        "--enable-logging=stderr",
-        "--virtual-time-budget=10000",
-        "--window-size=1250,6000",
-        f"--blink-settings=preferredColorScheme={0 if dark else 1}",
-    ]
-    address = file.absolute().as_uri() + (f"#{choices}" if choices else "")
-    done = subprocess.run(
-        [BROWSER, *options, "--dump-dom", address], capture_output=True, encoding="utf-8", errors="replace", check=True
-    )
-    return Shown(done.stdout, re.findall(r"CONSOLE[^\n]*", done.stderr))
+    window = {"width": 1250, "height": 6000}
+    with new_page(offline=True, viewport=window, color_scheme="dark" if dark else "light") as page:
+        console: list[str] = []
+        page.on("pageerror", lambda error: console.append(str(error)))
+        page.on("console", lambda line: console.append(line.text) if line.type in ("warning", "error") else None)
+        page.goto(file.absolute().as_uri() + (f"#{choices}" if choices else ""))
+        page.wait_for_function(CHARTS_ARE_DRAWN, timeout=60_000)
+        return Shown(page.content(), console)

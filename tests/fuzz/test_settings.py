@@ -98,6 +98,8 @@ def try_values(typed: Config, cases: int) -> None:
         value = getattr(node, name)
         if is_dataclass(value) or isinstance(value, bool):
             return
+        if isinstance(value, list) and any(is_dataclass(item) for item in value):
+            return  # Hydra refuses other items
         if isinstance(value, int | float):
             setattr(node, name, type(value)(number) if abs(number) < 1e300 else number)
         elif isinstance(value, type(other)):

@@ -1,27 +1,19 @@
 """The page in a real browser: a principle is typed and the order changes; its contrary turns it."""
 
-import shutil
 from importlib.util import find_spec
 
 import pytest
 
+from tests.browser import needs_browser, new_page
 from tests.play.served import LONG, SCRIPT, SHORT, served
 
 pytestmark = pytest.mark.slow
 
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-BROWSER = next(filter(None, map(shutil.which, BROWSERS)), None)
-MISSING = [name for name in ("gradio", "playwright") if find_spec(name) is None]
 
-
-@pytest.mark.skipif(bool(MISSING), reason=f"not installed: {', '.join(MISSING)}")
-@pytest.mark.skipif(BROWSER is None, reason=f"no browser on this machine: {', '.join(BROWSERS)}")
+@pytest.mark.skipif(find_spec("gradio") is None, reason="not installed: gradio")
+@needs_browser
 def test_a_typed_principle_orders_the_answers_and_its_contrary_turns_them() -> None:
-    from playwright.sync_api import sync_playwright
-
-    with served() as address, sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=BROWSER, args=["--no-sandbox"])
-        page = browser.new_page()
+    with served() as address, new_page() as page:
         errors: list[str] = []
         elsewhere: list[str] = []
         page.on("pageerror", lambda error: errors.append(str(error)))
@@ -47,4 +39,3 @@ def test_a_typed_principle_orders_the_answers_and_its_contrary_turns_them() -> N
         assert page.title() == "salmon play"
         assert errors == []
         assert [url for url in elsewhere if not url.startswith((address, "data:", "blob:"))] == []
-        browser.close()
