@@ -236,6 +236,7 @@ def reward_config() -> RewardConfig:
         principles=True,
         rows_together=1,
         consistency=0.0,
+        autocast=False,
         **limits,
     )
 

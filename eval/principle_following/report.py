@@ -61,9 +61,9 @@ class Report:
     items: list[ItemReport]
 
     def rows(self) -> list[Row]:
-        """The figures to compare reward models by."""
-        figures = [(metric, estimate, self.about) for metric, estimate in self._bank_figures()]
-        figures += [figure for items in self.items for figure in items.figures()]
+        """The figures to compare reward models by, first those that are known best: a bank's are of few pairs."""
+        figures = [figure for items in self.items for figure in items.figures()]
+        figures += [(metric, estimate, self.about) for metric, estimate in self._bank_figures()]
         for real in self.real:
             note = (
                 f"human preferences of {real.source}, the first {real.shown} of {real.principles} principles of "

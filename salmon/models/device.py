@@ -2,8 +2,13 @@
 
 import logging
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
 
 import torch
+from peft.helpers import disable_input_dtype_casting
+from torch import nn
 
 from salmon.config.model import Dtype
 from salmon.errors import SalmonError
@@ -56,3 +61,20 @@ def pick_dtype(dtype: Dtype, device: torch.device) -> torch.dtype:
 def _computes_in_bf16(device: torch.device) -> bool:
     with torch.cuda.device(device):
         return torch.cuda.is_bf16_supported(including_emulation=False)
+
+
+@contextmanager
+def products_in_bf16(model: nn.Module, device: torch.device, enabled: bool) -> Iterator[None]:
+    """Within the context, products of matrices are computed in bf16 from fp32 weights and states, if ``enabled``.
+
+    Where the device does not compute in bf16, nothing changes: an emulation would be slower than fp32.
+    """
+    enabled = enabled and (_computes_in_bf16(device) if device.type == "cuda" else _cpu_computes_in_bf16())
+    with torch.autocast(device.type, torch.bfloat16, enabled), disable_input_dtype_casting(model, enabled):
+        yield
+
+
+@cache
+def _cpu_computes_in_bf16() -> bool:
+    found = torch.cpu.get_capabilities()
+    return any(found.get(name) for name in ("avx512_bf16", "amx_bf16", "bf16"))

@@ -10,9 +10,10 @@ from torch import Tensor, nn
 from salmon.config.reward import RewardConfig
 from salmon.config.training import OptimSettings, SupervisedSettings
 from salmon.models.base import SharedModel
-from salmon.models.forward import score_forward
+from salmon.models.device import products_in_bf16
 from salmon.models.heads import Head, new_head, save_scalar_model
 from salmon.models.initial_adapters import load_initial_scalar_model
+from salmon.models.packing.forward import last_states
 from salmon.reward.comparisons import RewardComparison
 from salmon.reward.objective import reward_objective
 from salmon.stage.context import StageContext
@@ -28,6 +29,7 @@ class RewardAdapter:
 
     shared: SharedModel
     head: Head
+    autocast: bool = False  # ``reward.autocast``
 
     @property
     def parameters(self) -> dict[str, nn.Parameter]:
@@ -37,7 +39,9 @@ class RewardAdapter:
     def scores(self, comparisons: Sequence[RewardComparison]) -> tuple[Tensor, Tensor]:
         """Scores [B] of the preferred and [B] of the rejected inputs, under the active adapter."""
         inputs = [c.chosen for c in comparisons] + [c.rejected for c in comparisons]
-        chosen, rejected = score_forward(self.shared, self.head, inputs).split(len(comparisons))
+        with products_in_bf16(self.shared.model, self.shared.device, self.autocast):
+            states = last_states(self.shared, inputs, self.head.layers)
+        chosen, rejected = self.head(states).split(len(comparisons))
         return chosen, rejected
 
     def save(self, folder: Path) -> None:
@@ -49,9 +53,9 @@ def new_reward_adapter(shared: SharedModel, settings: RewardConfig, seed: int) -
     """The adapter and head that training begins with: those of ``reward.start``, else new ones."""
     if settings.start is not None:
         head = load_initial_scalar_model(shared, ADAPTER, settings.start, settings.head, settings.layers)
-        return RewardAdapter(shared, head)
+        return RewardAdapter(shared, head, settings.autocast)
     shared.add_adapter(ADAPTER, seed, settings.layers, settings.first_layer)
-    return RewardAdapter(shared, new_head(shared, settings.head, seed, settings.layers))
+    return RewardAdapter(shared, new_head(shared, settings.head, seed, settings.layers), settings.autocast)
 
 
 @dataclass(frozen=True)

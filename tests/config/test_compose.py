@@ -304,6 +304,7 @@ PAPER = {
     "reward.principles": True,
     "reward.rows_together": 1,
     "reward.consistency": 0.0,
+    "reward.autocast": False,
     "reward.pretrain.train.optim.lr": 5e-5,
     "reward.pretrain.train.optim.warmup": 0.01,
     "reward.pretrain.train.optim.schedule": "cosine",

@@ -7,8 +7,6 @@ also as a share of what a plain matrix product reaches here. ``--random`` makes 
 weights (tests/random_base.py).
 """
 
-import ctypes
-import gc
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -45,8 +43,6 @@ def allocated_peak(run: Callable[[], object]) -> int:
 
 def resident() -> float:
     """GiB of this process now, after free memory went back to the system."""
-    gc.collect()
-    ctypes.CDLL("libc.so.6").malloc_trim(0)
     reset_peak_memory()
     return peak_memory_gib()
 

@@ -1,3 +1,4 @@
+import platform
 import subprocess
 import sys
 from pathlib import Path
@@ -73,6 +74,17 @@ def test_peak_memory_of_the_process_grows_and_can_be_reset() -> None:
     assert peak_memory_gib() == pytest.approx(grown, abs=0.005)  # a peak stays ...
     reset_peak_memory()
     assert peak_memory_gib() < grown - 0.2  # ... until reset
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc gives free memory back when asked")
+def test_memory_that_is_free_does_not_count_for_the_next_peak() -> None:
+    reset_peak_memory()
+    before = peak_memory_gib()
+    blocks = [bytearray(b"\x01" * 2**15) for _ in range(2**13)]
+    blocks = blocks[-1:]  # behind the others, so they do not go back by themselves
+    reset_peak_memory()
+    assert peak_memory_gib() - before < 0.05, "of 0.25 GiB"
+    assert len(blocks) == 1
 
 
 def test_peak_memory_of_the_gpu_when_one_is_in_use(monkeypatch: pytest.MonkeyPatch) -> None:
