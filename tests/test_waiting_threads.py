@@ -29,8 +29,8 @@ def set_by(package: str, given: dict[str, str]) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("package", PACKAGES)
-def test_threads_wait_asleep(package: str) -> None:
-    assert set_by(package, {}) == {"OMP_WAIT_POLICY": "passive"}
+def test_threads_spin_shortly_and_then_sleep(package: str) -> None:
+    assert set_by(package, {}) == {"OMP_WAIT_POLICY": "passive", "GOMP_SPINCOUNT": "1000"}
 
 
 @pytest.mark.parametrize("given", [{"OMP_WAIT_POLICY": "active"}, {"GOMP_SPINCOUNT": "1000"}])
