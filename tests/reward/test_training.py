@@ -42,7 +42,7 @@ def test_products_in_bf16_change_scores_and_gradients_by_rounding_only(adapter, 
     monkeypatch.setattr(device, "_cpu_computes_in_bf16", lambda: True)  # others emulate it, with the same result
     (exact, slopes), (found, its) = (scores_and_gradients(adapter, autocast) for autocast in (False, True))
     assert found.dtype is torch.float32 and not torch.equal(found, exact), "nothing was rounded"
-    torch.testing.assert_close(found, exact, atol=0.02, rtol=0.02)
+    assert (found - exact).norm() <= 0.02 * exact.norm()
     for name, slope in slopes.items():
         assert its[name].dtype is torch.float32
         assert (its[name] - slope).norm() <= 0.05 * slope.norm(), name
