@@ -27,7 +27,8 @@ pytestmark = pytest.mark.slow
 
 register()
 
-# Slurm's commands as far as submitit and the launcher use them: tasks are plain processes.
+# Slurm's commands as far as submitit and the launcher use them: tasks are plain processes. While a file named full lies
+# beside them, no job begins.
 STAND_INS = {
     "sbatch": """
 import json, os, re, sys
@@ -51,7 +52,8 @@ import json, subprocess, sys
 from pathlib import Path
 here, name = Path(__file__).parent, sys.argv[2]
 with open(here / f"{name}.log", "a") as log:
-    child = subprocess.Popen(["bash", here / f"{name.split('_')[0]}.sh"], stdin=subprocess.DEVNULL, stdout=log,
+    begin = f"while [ -e {here}/full ]; do sleep 0.1; done; exec bash {here}/{name.split('_')[0]}.sh"
+    child = subprocess.Popen(["bash", "-c", begin], stdin=subprocess.DEVNULL, stdout=log,
                              env=json.loads((here / f"{name}.env").read_text()), stderr=log, start_new_session=True)
 (here / f"{name}.pid").write_text(str(child.pid))
 """,
@@ -177,11 +179,13 @@ def test_a_job_that_is_told_of_its_time_limit_goes_back_into_the_queue_and_on(st
     with sft_lock(sweep.folder / "store"):
         process = sweep.start()
         first = sweep.until_sft_waits()
+        (tmp_path / "commands" / "full").touch()  # no room in the queue: the job's next try begins later
         os.kill(first, signal.SIGUSR2)
         deadline = time.monotonic() + 120
         while REQUEUED not in sweep.states().values():
-            assert process.poll() is None and time.monotonic() < deadline
+            assert process.poll() is None and time.monotonic() < deadline, sweep.states()
             time.sleep(0.1)
+        (tmp_path / "commands" / "full").unlink()
         assert sweep.until_sft_waits() != first
     output, _ = process.communicate(timeout=240)
     assert sweep.states() == {"stages=[sft]": FINISHED, "stages=[reward]": FAILED}, output
