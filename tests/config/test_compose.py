@@ -432,6 +432,19 @@ def test_an_estimator_brings_the_literatures_settings(advantage: str) -> None:
         assert config.ppo.kl.estimator.value == expected["ppo.kl.estimator"]
 
 
+def test_the_file_of_ppo_says_the_estimator_unless_one_is_chosen() -> None:
+    """The first run has none of a value model's settings, and a choice of the estimator brings all of its own."""
+    chosen = {"": "rloo", "ppo=paper": "gae", "ppo=short": "gae", "+experiment=self_judged": "gae"}
+    assert {word: typed(*filter(None, [word])).ppo.advantage.value for word in chosen} == chosen
+    first, with_values = typed().ppo, typed("ppo/advantage=gae").ppo
+    assert (first.answers_per_prompt, first.minibatch, first.whiten_advantages) == (4, first.rollout_batch, False)
+    assert (with_values.advantage.value, with_values.answers_per_prompt, with_values.whiten_advantages) == (
+        "gae",
+        1,
+        True,
+    )
+
+
 @pytest.mark.parametrize("name", EXPERIMENTS)
 def test_the_papers_settings(name: str) -> None:
     config = composed(f"+experiment={name}")

@@ -12,6 +12,9 @@ from salmon.models.packing.layout import PackedRow, common_prefix_length, pack_b
 from salmon.models.packing.mask import additive_mask
 from salmon.models.packing.unpacked import unpacked_last_states
 
+# Rows are padded to multiples of it. oneDNN compiles, and keeps, code for each shape that it multiplies in bf16.
+WIDTHS = 16
+
 
 def last_states(
     shared: SharedModel, sequences: Sequence[Sequence[int]], layers: int | None = None
@@ -41,10 +44,10 @@ def packed_last_states(
     """
     device = shared.device
     rows = pack_by_prefix(sequences)
-    ids = padded_rows([row.ids for row in rows], [shared.pad_id] * len(rows), device)
-    position_ids = padded_rows([row.positions for row in rows], [0] * len(rows), device)
+    ids = padded_rows([row.ids for row in rows], [shared.pad_id] * len(rows), device, WIDTHS)
+    position_ids = padded_rows([row.positions for row in rows], [0] * len(rows), device, WIDTHS)
     # Padding is a sequence of its own: it sees the prefix and itself, and nothing sees it.
-    sequence_ids = padded_rows([row.sequence_ids for row in rows], [len(row.members) for row in rows], device)
+    sequence_ids = padded_rows([row.sequence_ids for row in rows], [len(row.members) for row in rows], device, WIDTHS)
     mask = additive_mask([sequence_ids], ids.shape[1], shared.model.dtype)
     hidden = shared.decoder_forward(ids, mask, position_ids, layers)  # [rows, T, D]
     return states_at_ends(hidden, rows, [0] * len(rows))
@@ -88,9 +91,11 @@ def next_token_logits(
     return shared.head(hidden).float()[:, list(candidates)]
 
 
-def padded_rows(rows: Sequence[Sequence[int]], fills: Sequence[int], device: torch.device) -> Int[Tensor, "B T"]:
-    """Rows, each padded on the right with its own number."""
-    width = max(map(len, rows))
+def padded_rows(
+    rows: Sequence[Sequence[int]], fills: Sequence[int], device: torch.device, multiple: int = 1
+) -> Int[Tensor, "B T"]:
+    """Rows, each padded on the right with its own number, up to a multiple of ``multiple``."""
+    width = -(-max(map(len, rows)) // multiple) * multiple
     return torch.tensor(
         [[*row, *[fill] * (width - len(row))] for row, fill in zip(rows, fills, strict=True)], device=device
     )

@@ -1,6 +1,7 @@
 """Sequences with a common prefix, packed into one row, are scored as each would be alone."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
@@ -118,3 +119,19 @@ def test_unpacked_states_are_the_packed_ones(scorer: SharedModel, layers: int | 
     assert any(g is not None for g in gradients[0])
     for one, other in zip(*gradients, strict=True):
         torch.testing.assert_close(one, other, atol=1e-4, rtol=1e-4)
+
+
+def test_rows_have_few_different_widths(scorer: SharedModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a processor compiles for each shape stays in memory, so batches of other lengths have the same shapes."""
+    widths = list[int]()
+    forward = SharedModel.decoder_forward
+
+    def watched(self: SharedModel, ids: Tensor, *more: Any) -> Tensor:
+        widths.append(ids.shape[1])
+        return forward(self, ids, *more)
+
+    monkeypatch.setattr(SharedModel, "decoder_forward", watched)
+    with scorer.using("reward"), torch.no_grad():
+        for length in (1, 15, 16, 17, 33):
+            packed_last_states(scorer, [[7] * length], None)
+    assert widths == [16, 16, 16, 32, 48]
