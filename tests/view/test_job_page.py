@@ -159,12 +159,14 @@ def test_a_policy_under_other_principles_stands_beside_it(tmp_path: Path) -> Non
     upstream = {"sft": f"sft-{'a' * 16}"}
     tables = {"responses_2": answers("Long, indeed.", principles="Comprehensive")}
     for number, (name, made_from) in enumerate(
-        [("other", upstream), ("verifiable", upstream), ("third", {"sft": "?"})]
+        [("other", upstream), ("verifiable", upstream), ("third", {"sft": "?"}), ("other", upstream)]
     ):
         add_stage(store, "ppo", str(number) * 16, [], tables, upstream=made_from, config=ppo_config(name))
     text = section(job_page(folder), "Responses to held-out prompts")
     titles = re.findall("<h4>(.*?): score", text)
-    assert titles == ["before ppo", "last and best, after 3 updates", "last, under other principles: other"]
+    assert titles == ["before ppo", "last and best, after 3 updates", "last, under other principles: other"], (
+        "not the same principles, not from another SFT policy, and one of two runs under the same others"
+    )
     verdicts = [" ".join(found.split()) for found in re.findall(r"Checks: (.*?)</p>", text, re.DOTALL)]
     assert all("Formal" in verdict and "Comprehensive" in verdict for verdict in verdicts), "the same checks for all"
 

@@ -122,7 +122,9 @@ def _moments(stage: StageRecord) -> dict[int, str]:
 
 
 def _others(stage: StageRecord) -> Iterator[StageRecord]:
-    """Finished runs of the store from the same artifacts but under other principles, the newest first."""
+    """Finished runs of the store from the same artifacts but under other principles: the newest of each set of them, and
+    the newest first.
+    """
     if stage.artifact is None or not stage.upstream:
         return
     found = []
@@ -136,12 +138,17 @@ def _others(stage: StageRecord) -> Iterator[StageRecord]:
             and _principles(other) != _principles(stage)
             and response_steps(other.folder)
         ):
-            found.append((str(other.artifact and other.artifact.manifest.get("created")), other))
-    yield from (other for _, other in sorted(found, key=lambda pair: pair[0], reverse=True))
+            found.append(other)
+    newest = {_principles(other): other for other in sorted(found, key=_created)}
+    yield from sorted(newest.values(), key=_created, reverse=True)
 
 
 def _config(stage: StageRecord) -> Mapping[str, Any]:
     return stage.artifact.manifest.get("config", {}) if stage.artifact else {}
+
+
+def _created(stage: StageRecord) -> str:
+    return str(stage.artifact.manifest.get("created")) if stage.artifact else ""
 
 
 def _principles(stage: StageRecord) -> str:
