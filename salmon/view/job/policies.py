@@ -122,7 +122,7 @@ def _moments(stage: StageRecord) -> dict[int, str]:
 
 
 def _others(stage: StageRecord) -> Iterator[StageRecord]:
-    """Finished runs of the store from the same artifacts but under other principles: the newest of each set of them, and
+    """Finished runs of the store from the same artifacts but under other principles: of each set of them one, and
     the newest first.
     """
     if stage.artifact is None or not stage.upstream:
