@@ -148,7 +148,7 @@ def main(arguments: Sequence[str]) -> None:
         f"ppo.inner_epochs={sizes.epochs}",
         f"ppo.sampling.max_new_tokens={sizes.response}",
     ]
-    cfg, shared = compose_config(["model=smollm2_135m", *lengths, *overrides]), load(overrides)
+    cfg, shared = compose_config(["model=smollm2_135m", "ppo/advantage=gae", *lengths, *overrides]), load(overrides)
     models = models_of(shared, cfg)
     chosen = load_prompts("bundled", cfg.prompts.on_bad_line)[: sizes.rows]
     prompts = PromptBatch(chosen, [(0, row) for row in range(len(chosen))])
