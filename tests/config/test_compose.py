@@ -435,7 +435,7 @@ def test_an_estimator_brings_the_literatures_settings(advantage: str) -> None:
 def test_the_file_of_ppo_says_the_estimator_unless_one_is_chosen() -> None:
     """The first run has none of a value model's settings, and a choice of the estimator brings all of its own."""
     chosen = {"": "rloo", "ppo=paper": "gae", "ppo=short": "gae", "+experiment=self_judged": "gae"}
-    assert {word: typed(*filter(None, [word])).ppo.advantage.value for word in chosen} == chosen
+    assert {word: typed(*word.split()).ppo.advantage.value for word in chosen} == chosen
     first, with_values = typed().ppo, typed("ppo/advantage=gae").ppo
     assert (first.answers_per_prompt, first.minibatch, first.whiten_advantages) == (4, first.rollout_batch, False)
     assert (with_values.advantage.value, with_values.answers_per_prompt, with_values.whiten_advantages) == (

@@ -1,6 +1,7 @@
 """Last hidden states of many sequences, each common prefix computed once."""
 
 from collections.abc import Sequence
+from math import ceil
 
 import torch
 from jaxtyping import Float, Int
@@ -95,7 +96,7 @@ def padded_rows(
     rows: Sequence[Sequence[int]], fills: Sequence[int], device: torch.device, multiple: int = 1
 ) -> Int[Tensor, "B T"]:
     """Rows, each padded on the right with its own number, up to a multiple of ``multiple``."""
-    width = -(-max(map(len, rows)) // multiple) * multiple
+    width = ceil(max(map(len, rows)) / multiple) * multiple
     return torch.tensor(
         [[*row, *[fill] * (width - len(row))] for row, fill in zip(rows, fills, strict=True)], device=device
     )

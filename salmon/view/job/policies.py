@@ -122,9 +122,7 @@ def _moments(stage: StageRecord) -> dict[int, str]:
 
 
 def _others(stage: StageRecord) -> Iterator[StageRecord]:
-    """Finished runs of the store from the same artifacts but under other principles: of each set of them one, and
-    the newest first.
-    """
+    """The newest finished run from the same artifacts under each other set of principles, the newest first."""
     if stage.artifact is None or not stage.upstream:
         return
     found = []
@@ -139,8 +137,10 @@ def _others(stage: StageRecord) -> Iterator[StageRecord]:
             and response_steps(other.folder)
         ):
             found.append(other)
-    newest = {_principles(other): other for other in sorted(found, key=_created)}
-    yield from sorted(newest.values(), key=_created, reverse=True)
+    newest: dict[str, StageRecord] = {}
+    for other in sorted(found, key=_created, reverse=True):
+        newest.setdefault(_principles(other), other)
+    yield from newest.values()
 
 
 def _config(stage: StageRecord) -> Mapping[str, Any]:
