@@ -1,10 +1,13 @@
 """Which cell is highest, and of which others the intervals allow to say so."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
+from sweeps.cells import Cell
 from sweeps.statistics import Estimate, apart
 
 SHOWN = 3  # names in a list of cells
+SAY_THE_REWARD = ("principles", "ppo.principles", "ppo.shaping", "ppo.reward_source")
 
 
 def ranking(title: str, estimates: Mapping[str, Estimate]) -> str | None:
@@ -24,6 +27,35 @@ def ranking(title: str, estimates: Mapping[str, Estimate]) -> str | None:
         if answer in answers.values()
     ]
     return f"{title}: {best} has the highest mean; {'; '.join(parts)}."
+
+
+def rewarded_alike(cells: Sequence[Cell]) -> list[list[Cell]]:
+    """Cells in groups within which rewards may be compared: the same principles and shaping, and a reward model shared.
+
+    Cells without a finished job are in none.
+    """
+    groups: list[list[Cell]] = []
+    for cell in (each for each in cells if each.finished):
+        group = next((group for group in groups if _reward(group[0]) == _reward(cell) and _share(group[0], cell)), None)
+        if group is None:
+            groups.append([cell])
+        else:
+            group.append(cell)
+    return groups
+
+
+def _reward(cell: Cell) -> list[object]:
+    job = next(job for job in cell.jobs if job.finished)
+    return [job.value(key) for key in SAY_THE_REWARD]
+
+
+def _share(first: Cell, second: Cell) -> bool:
+    mine, theirs = _reward_models(first), _reward_models(second)
+    return mine == theirs or not mine.isdisjoint(theirs)
+
+
+def _reward_models(cell: Cell) -> set[Path]:
+    return {job.artifacts["reward"] for job in cell.jobs if job.finished and "reward" in job.artifacts}
 
 
 def _listed(names: Sequence[str]) -> str:

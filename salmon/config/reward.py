@@ -117,8 +117,8 @@ class RewardConfig:
     # Weight of the mean squared difference of a response's scores under the same principles in two wordings, among rows
     # that are trained on together; 0 = it is measured only.
     consistency: float = setting(at_least=0)
-    # The layers' products are computed in bf16 while the reward model is trained, where the processor computes in it;
-    # weights, sums and the head stay in fp32.
+    # The layers' products are computed in bf16 while the reward model is trained, where the device has a matrix unit
+    # for it (a GPU from Ampere on, a CPU with AMX); weights, sums and the head stay in fp32.
     autocast: bool = MISSING
     max_length: int = setting(at_least=1)  # tokens of the whole input
     max_instruction_tokens: int = setting(at_least=1)  # longer instructions are cut at their start

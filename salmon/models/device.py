@@ -67,14 +67,14 @@ def _computes_in_bf16(device: torch.device) -> bool:
 def products_in_bf16(model: nn.Module, device: torch.device, enabled: bool) -> Iterator[None]:
     """Within the context, products of matrices are computed in bf16 from fp32 weights and states, if ``enabled``.
 
-    Where the device does not compute in bf16, nothing changes: an emulation would be slower than fp32.
+    Where the device would not be faster in bf16, nothing changes.
     """
-    enabled = enabled and (_computes_in_bf16(device) if device.type == "cuda" else _cpu_computes_in_bf16())
+    enabled = enabled and (_computes_in_bf16(device) if device.type == "cuda" else _cpu_multiplies_bf16())
     with torch.autocast(device.type, torch.bfloat16, enabled), disable_input_dtype_casting(model, enabled):
         yield
 
 
 @cache
-def _cpu_computes_in_bf16() -> bool:
-    found = torch.cpu.get_capabilities()
-    return any(found.get(name) for name in ("avx512_bf16", "amx_bf16", "bf16"))
+def _cpu_multiplies_bf16() -> bool:
+    """Whether the CPU has a unit for whole matrices in bf16; its vector instructions alone are slower than fp32's."""
+    return bool(torch.cpu.get_capabilities().get("amx_bf16"))

@@ -50,7 +50,7 @@ def read_study(folder: Path) -> StudyRecord:
         figures,
         estimates,
         study_files(cells),
-        rank_sentences({cell.name: each for cell, each in zip(cells, estimates, strict=True)}, figures),
+        rank_sentences(cells, {cell.name: each for cell, each in zip(cells, estimates, strict=True)}, figures),
         [*task, *(word for word in own if not word.startswith("hydra.mode="))],
         settings.kind,
         None if settings.kind == "study" else REPORTS[settings.kind](jobs, settings).summary,

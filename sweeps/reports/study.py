@@ -10,7 +10,7 @@ from sweeps.cells import Cell, cells_of, frame
 from sweeps.collect import SweepJob
 from sweeps.curves import KL, LENGTH, REWARD, UNITS
 from sweeps.figures import CurvePanel
-from sweeps.ranking import ranking
+from sweeps.ranking import ranking, rewarded_alike
 from sweeps.reports.document import Document, jobs_of
 from sweeps.seeds import seed_notes
 from sweeps.settings import ReportSettings
@@ -48,7 +48,7 @@ def study(jobs: Sequence[SweepJob], settings: ReportSettings) -> Document:
             *seed_notes(jobs, {cell.name: cell.finished_seeds for cell in cells}),
             markdown_table(header, rows),
             NOTE,
-            *_rank_section(estimates, shown),
+            *_rank_section(cells, estimates, shown),
         ],
         [],
         {
@@ -76,15 +76,23 @@ def study_files(cells: Sequence[Cell]) -> dict[str, str]:
     return {"report.csv": table.to_csv(index=False), "report.tex": latex_table(header, rows) + "\n"}
 
 
-def rank_sentences(estimates: Mapping[str, Mapping[str, Estimate]], shown: Sequence[str]) -> list[str]:
-    """The highest cell of each figure of which more may be better; none where no two cells have one."""
-    figures = [name for name in shown if name not in (KL, LENGTH)]
-    said = [ranking(short(name), {cell: row[name] for cell, row in estimates.items()}) for name in figures]
+def rank_sentences(
+    cells: Sequence[Cell], estimates: Mapping[str, Mapping[str, Estimate]], shown: Sequence[str]
+) -> list[str]:
+    """The highest cell of each figure of which more may be better, for rewards of each group of comparable cells."""
+    said = []
+    for figure in (name for name in shown if name not in (KL, LENGTH)):
+        groups = rewarded_alike(cells) if figure == REWARD else [cells]
+        said += [
+            ranking(short(figure), {cell.name: estimates[cell.name][figure] for cell in group}) for group in groups
+        ]
     return [sentence for sentence in said if sentence]
 
 
-def _rank_section(estimates: Mapping[str, Mapping[str, Estimate]], shown: Sequence[str]) -> list[str]:
-    lines = [f"- {sentence}" for sentence in rank_sentences(estimates, shown)]
+def _rank_section(
+    cells: Sequence[Cell], estimates: Mapping[str, Mapping[str, Estimate]], shown: Sequence[str]
+) -> list[str]:
+    lines = [f"- {sentence}" for sentence in rank_sentences(cells, estimates, shown)]
     return [RANKS, "\n".join(lines)] if lines else []
 
 

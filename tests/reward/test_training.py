@@ -39,7 +39,7 @@ def scores_and_gradients(adapter: RewardAdapter, autocast: bool) -> tuple[torch.
 
 
 def test_products_in_bf16_change_scores_and_gradients_by_rounding_only(adapter, monkeypatch):
-    monkeypatch.setattr(device, "_cpu_computes_in_bf16", lambda: True)  # others emulate it, with the same result
+    monkeypatch.setattr(device, "_cpu_multiplies_bf16", lambda: True)  # others emulate it, with the same result
     (exact, slopes), (found, its) = (scores_and_gradients(adapter, autocast) for autocast in (False, True))
     assert found.dtype is torch.float32 and not torch.equal(found, exact), "nothing was rounded"
     assert (found - exact).norm() <= 0.02 * exact.norm()
@@ -48,11 +48,12 @@ def test_products_in_bf16_change_scores_and_gradients_by_rounding_only(adapter, 
         assert (its[name] - slope).norm() <= 0.05 * slope.norm(), name
 
 
-def test_a_processor_without_bf16_computes_as_before(adapter, monkeypatch):
-    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx2": True, "avx512_f": True})
-    device._cpu_computes_in_bf16.cache_clear()
+@pytest.mark.parametrize("found", [{"avx2": True}, {"avx512_f": True, "avx512_bf16": True, "amx_bf16": False}])
+def test_a_processor_without_a_matrix_unit_computes_as_before(adapter, monkeypatch, found):
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: found)
+    device._cpu_multiplies_bf16.cache_clear()
     try:
         (exact, slopes), (found, its) = (scores_and_gradients(adapter, autocast) for autocast in (False, True))
     finally:
-        device._cpu_computes_in_bf16.cache_clear()
+        device._cpu_multiplies_bf16.cache_clear()
     assert torch.equal(found, exact) and all(torch.equal(its[name], slope) for name, slope in slopes.items())

@@ -10,6 +10,7 @@ from PIL import Image
 
 from sweeps.cells import cells_of
 from sweeps.collect import read_sweep
+from sweeps.ranking import rewarded_alike
 from sweeps.report import main
 from sweeps.reports.kinds import REPORTS, settings_of
 from sweeps.reports.study import columns, short
@@ -95,11 +96,31 @@ def test_means_have_intervals_and_missing_cells_are_missing(sweep):
         made.summary
     )
     assert (
-        "reward: big, paper has the highest mean; not told apart, since one of the two has n = 1, from "
-        "small, paper; small, honest." in made.summary
+        "reward: big, paper has the highest mean; not told apart, since one of the two has n = 1, from small, paper."
+        in made.summary
     )
+    assert "from small, honest" not in made.summary, "rewarded by other principles"
     assert "kl: " not in made.summary, "more of it is not better"
     assert "Jobs: 4 of 8 finished." in made.summary and "| broken | failed | NaN at step 3 |" in made.summary
+
+
+def test_rewards_are_compared_where_principles_and_reward_model_are_the_same(tmp_path):
+    folder = make_sweep(tmp_path / "sweep", {"x": ["a", "b", "c", "d", "e"], "ppo.seed": [0, 1]})
+    models = [("a", 0, "one"), ("a", 1, "two"), ("b", 0, "one"), ("c", 0, "three"), ("d", 0, "one"), ("e", 0, "one")]
+    for cell, seed, model in models:
+        path = tmp_path / f"{cell}{seed}"
+        ppo = add_artifact(path, {"held_out/reward": {0: 0.0, 4: float("abcde".index(cell))}})
+        reward = tmp_path / model
+        reward.mkdir(exist_ok=True)
+        config = arm_config("other" if cell == "d" else "paper", seed)
+        if cell == "e":
+            config["ppo"]["shaping"] = {"scale": 10.0}
+        add_job(folder, path.name, [f"x={cell}", f"ppo.seed={seed}"], config, ppo=ppo, reward=reward)
+    cells = cells_of(read_sweep(folder))
+    assert [[cell.name for cell in group] for group in rewarded_alike(cells)] == [["a", "b"], ["c"], ["d"], ["e"]]
+    said = REPORTS["study"](read_sweep(folder), settings_of(folder)).summary
+    assert "reward: b has the highest mean; not told apart, since one of the two has n = 1, from a." in said
+    assert said.count("has the highest mean") == 1
 
 
 def test_the_files_can_be_read_elsewhere(sweep, capsys):
