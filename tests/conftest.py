@@ -286,6 +286,7 @@ def ppo_config(optim_settings: Callable[..., OptimSettings]) -> Callable[..., PP
             save_every=1,
             keep_every=None,
             sentinel=Sentinel.warn,
+            one_pass=False,
             optim=optim_settings(),
         )
         return replace(ppo, **changes)

@@ -127,6 +127,9 @@ class PPOConfig:
     inner_epochs: int = setting(at_least=1)  # passes over the responses of an update
     # Responses per forward pass; auto: by their tokens (salmon/config/training.py).
     micro_batch_size: MicroBatchSize = setting(cosmetic=True, at_least=1, words=(AUTO,))
+    # Policy, reference and value model read the same tokens in one pass over the base, each part of the batch under its
+    # own adapter; where adapters or depths do not allow it, one after the other. The results are the same to rounding.
+    one_pass: bool = setting(cosmetic=True)
     sampling: SamplingSettings = field(default_factory=SamplingSettings)
     principles: PrincipleSamplingSettings = field(default_factory=PrincipleSamplingSettings)
     shaping: ShapingSettings = field(default_factory=ShapingSettings)

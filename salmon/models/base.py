@@ -23,6 +23,7 @@ from salmon.models.library_errors import refusing
 from salmon.models.lora import check_loaded, lora_config, saved_target_modules
 from salmon.models.output_head import OutputHead
 from salmon.models.packing.flat import FlatSequences, Paths, flatten, unused_mask
+from salmon.models.stacked_adapters import stacked
 from salmon.models.tokenizer import embedded_tokens
 from salmon.models.weights import same_base
 from salmon.runtime.adapter_files import CONFIG, WEIGHTS, adapter_in, read_config
@@ -170,6 +171,18 @@ class SharedModel:
             self._peft.set_adapter(name)
             yield
 
+    @contextmanager
+    def using_together(self, names: Sequence[str]) -> Iterator[None]:
+        """Make part i of S equal parts of a batch run under ``names[i]``; the adapters must be ``stackable``."""
+        with self.using(names[0]):
+            if len(names) == 1:
+                yield
+                return
+            assert self._peft is not None
+            self._peft.base_model.set_adapter(list(names))  # gradients for all of them
+            with stacked(self.model, names):
+                yield
+
     def parameters_of(self, name: str) -> dict[str, nn.Parameter]:
         """The adapter's trainable tensors by name, in a fixed order."""
         return {key: p for key, p in self.model.named_parameters() if f".{name}." in key and "lora_" in key}
@@ -214,18 +227,19 @@ class SharedModel:
             return run_decoder(decoder, ids, mask, position_ids, paths=paths)
 
     def flat_states(
-        self, sequences: Sequence[Sequence[int]], layers: int | None = None
-    ) -> tuple[Float[Tensor, "T D"], FlatSequences]:
+        self, sequences: Sequence[Sequence[int]], layers: int | None = None, parts: int = 1
+    ) -> tuple[Float[Tensor, "S T D"], FlatSequences]:
         """Last hidden states of sequences in one row without padding, and where each sequence's tokens stand in it.
 
         Args:
             sequences: token ids.
             layers: as for ``hidden_states``.
+            parts: S, how many times, for ``using_together``.
         """
         flat = flatten(sequences)
-        ids, position_ids = (torch.tensor([row], device=self.device) for row in (flat.ids, flat.positions))
+        ids, position_ids = (torch.tensor([row] * parts, device=self.device) for row in (flat.ids, flat.positions))
         mask, paths = unused_mask(self.device, self.model.dtype), Paths.of(flat, self.device)
-        return self.decoder_forward(ids, mask, position_ids, layers, paths=paths)[0], flat
+        return self.decoder_forward(ids, mask, position_ids, layers, paths=paths), flat
 
     @contextmanager
     def _running(self, decoder: nn.Module, layers: int | None) -> Iterator[None]:

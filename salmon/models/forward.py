@@ -10,7 +10,6 @@ from torch import Tensor
 from salmon.models.base import SharedModel
 from salmon.models.chunked_head import logprobs_and_entropies, token_logprobs
 from salmon.models.heads import Head, ScalarHead
-from salmon.models.output_head import OutputHead
 from salmon.models.packing.forward import last_states
 
 
@@ -64,7 +63,8 @@ def token_batch(
 
 def response_logprobs(shared: SharedModel, batch: TokenBatch, temperature: float) -> Float[Tensor, "B R"]:
     """Log-probs of the responses under the distribution they are sampled from (temperature included); 0 at padding."""
-    return _placed(token_logprobs(*_predictions(shared, batch), temperature), batch)
+    (states,) = response_states(shared, batch)
+    return read_logprobs(shared, states, batch, temperature)
 
 
 @torch.no_grad()
@@ -72,13 +72,14 @@ def logprobs_and_entropy(
     shared: SharedModel, batch: TokenBatch, temperature: float
 ) -> tuple[Float[Tensor, "B R"], Float[Tensor, "B R"]]:
     """The same log-probs without gradient, and the entropy in nats of the distributions; 0 at padding."""
-    logprobs, entropies = logprobs_and_entropies(*_predictions(shared, batch), temperature)
-    return _placed(logprobs, batch), _placed(entropies, batch)
+    (states,) = response_states(shared, batch)
+    return read_logprobs_and_entropy(shared, states, batch, temperature)
 
 
 def value_forward(shared: SharedModel, head: ScalarHead, batch: TokenBatch) -> Float[Tensor, "B R"]:
     """Value of the state before each response token; 0 at padding."""
-    return _placed(head(_states_before_responses(shared, batch, head.layers)), batch)
+    (states,) = response_states(shared, batch, head.layers)
+    return read_values(head, states, batch)
 
 
 def score_forward(shared: SharedModel, head: Head, inputs: Sequence[Sequence[int]]) -> Float[Tensor, " B"]:
@@ -86,34 +87,64 @@ def score_forward(shared: SharedModel, head: Head, inputs: Sequence[Sequence[int
     return head(last_states(shared, inputs, head.layers))
 
 
-def _predictions(shared: SharedModel, batch: TokenBatch) -> tuple[OutputHead, Float[Tensor, "N D"], Int[Tensor, " N"]]:
-    """The head, the states that predict the N real response tokens, and those tokens."""
-    return shared.head, _states_before_responses(shared, batch), batch.responses[batch.mask.bool()]
+def response_states(
+    shared: SharedModel, batch: TokenBatch, layers: int | None = None, parts: int = 1
+) -> Float[Tensor, "S N D"]:
+    """Hidden states from which the N real response tokens are predicted, row by row.
+
+    What the rows begin with is computed once, where the base can do that.
+
+    Args:
+        shared: the model.
+        batch: the tokens.
+        layers: as for ``SharedModel.hidden_states``.
+        parts: S, how many times: of each adapter of ``SharedModel.using_together``.
+    """
+    if not shared.can.flatten:
+        return _padded_states(shared, batch, layers, parts)[:, batch.mask.bool()]
+    prompts, responses = batch.sequences
+    # A response's last token predicts nothing that is asked for.
+    sequences = [[*p, *r[:-1]] for p, r in zip(prompts, responses, strict=True)]
+    states, flat = shared.flat_states(sequences, layers, parts)
+    before = [path[len(p) - 1 :][: len(r)] for path, p, r in zip(flat.paths, prompts, responses, strict=True)]
+    places = [place for row in before for place in row]
+    return states[:, torch.tensor(places, dtype=torch.long, device=states.device)]  # there may be none
+
+
+def _padded_states(shared: SharedModel, batch: TokenBatch, layers: int | None, parts: int) -> Float[Tensor, "S B R D"]:
+    ids = torch.cat([batch.prompts, batch.responses], -1).repeat(parts, 1)
+    mask = torch.cat([batch.prompt_mask, batch.mask.long()], -1).repeat(parts, 1)
+    hidden = shared.hidden_states(ids, mask, layers)
+    start = batch.prompts.shape[1] - 1
+    return hidden[:, start : start + batch.responses.shape[1]].unflatten(0, (parts, -1))
+
+
+def read_logprobs(
+    shared: SharedModel, states: Float[Tensor, "N D"], batch: TokenBatch, temperature: float
+) -> Float[Tensor, "B R"]:
+    """``response_logprobs``, from the states before the N real response tokens."""
+    return _placed(token_logprobs(shared.head, states, _tokens(batch), temperature), batch)
+
+
+@torch.no_grad()
+def read_logprobs_and_entropy(
+    shared: SharedModel, states: Float[Tensor, "N D"], batch: TokenBatch, temperature: float
+) -> tuple[Float[Tensor, "B R"], Float[Tensor, "B R"]]:
+    """``logprobs_and_entropy``, from the states before the N real response tokens."""
+    logprobs, entropies = logprobs_and_entropies(shared.head, states, _tokens(batch), temperature)
+    return _placed(logprobs, batch), _placed(entropies, batch)
+
+
+def read_values(head: ScalarHead, states: Float[Tensor, "N D"], batch: TokenBatch) -> Float[Tensor, "B R"]:
+    """``value_forward``, from the states before the N real response tokens."""
+    return _placed(head(states), batch)
+
+
+def _tokens(batch: TokenBatch) -> Int[Tensor, " N"]:
+    """The N real response tokens, row by row."""
+    return batch.responses[batch.mask.bool()]
 
 
 def _placed(values: Float[Tensor, " N"], batch: TokenBatch) -> Float[Tensor, "B R"]:
     """Values of the N real response tokens in their places; 0 at padding."""
     return torch.zeros_like(batch.mask, dtype=values.dtype).masked_scatter(batch.mask.bool(), values)
-
-
-def _states_before_responses(shared: SharedModel, batch: TokenBatch, layers: int | None = None) -> Float[Tensor, "N D"]:
-    """Hidden states from which the N real response tokens are predicted, row by row; ``layers`` as in
-    ``hidden_states``. What the rows begin with is computed once, where the base can do that."""
-    if not shared.can.flatten:
-        return _padded_states_before_responses(shared, batch, layers)[batch.mask.bool()]
-    prompts, responses = batch.sequences
-    # A response's last token predicts nothing that is asked for.
-    states, flat = shared.flat_states([[*p, *r[:-1]] for p, r in zip(prompts, responses, strict=True)], layers)
-    before = [path[len(p) - 1 :][: len(r)] for path, p, r in zip(flat.paths, prompts, responses, strict=True)]
-    places = [place for row in before for place in row]
-    return states[torch.tensor(places, dtype=torch.long, device=states.device)]  # there may be none
-
-
-def _padded_states_before_responses(
-    shared: SharedModel, batch: TokenBatch, layers: int | None
-) -> Float[Tensor, "B R D"]:
-    ids = torch.cat([batch.prompts, batch.responses], -1)
-    mask = torch.cat([batch.prompt_mask, batch.mask.long()], -1)
-    hidden = shared.hidden_states(ids, mask, layers)
-    start = batch.prompts.shape[1] - 1
-    return hidden[:, start : start + batch.responses.shape[1]]

@@ -122,7 +122,7 @@ def _flattens(shared: SharedModel, sequences: list[list[int]], states: list[Floa
     """In one row without padding; the attention functions of some architectures are their own."""
 
     def errors() -> Float[Tensor, " N"]:
-        found, flat = shared.flat_states(sequences)
+        (found,), flat = shared.flat_states(sequences)
         return torch.cat([_errors(found[path], its) for path, its in zip(flat.paths, states, strict=True)])
 
     works = _works(errors, shared)

@@ -1,5 +1,6 @@
 """PPO's models as adapters on one base: policy, reference, reward, and value where it is used (PAPER.md 2.0)."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from salmon.config.ppo import ValueInit
 from salmon.errors import SalmonError
 from salmon.models.base import SharedModel
 from salmon.models.heads import Head, ScalarHead, load_scalar_model
+from salmon.models.stacked_adapters import stackable
 
 POLICY, REFERENCE, VALUE, REWARD = "policy", "reference", "value", "reward"
 
@@ -21,6 +23,23 @@ class PPOModels:
     shared: SharedModel
     value_head: ScalarHead | None  # None: there is no value model
     reward_head: Head
+
+    def layers(self, role: str) -> int | None:
+        """How many of the base's layers policy, reference or value model runs through; None is all."""
+        return self.value_head.layers if role == VALUE and self.value_head is not None else None
+
+    def passes(self, roles: Sequence[str], one_pass: bool) -> list[list[str]]:
+        """Groups of roles that read tokens in one pass over the base.
+
+        Args:
+            roles: policy, reference or value model, each once.
+            one_pass: ``ppo.one_pass``; roles that run through as many layers are together then, where their adapters
+                allow it.
+        """
+        if not one_pass or not stackable(self.shared.model, roles):
+            return [[role] for role in roles]
+        depths = dict.fromkeys(self.layers(role) for role in roles)
+        return [[role for role in roles if self.layers(role) == depth] for depth in depths]
 
     @property
     def trained(self) -> dict[str, nn.Parameter]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from jaxtyping import Float
@@ -11,7 +12,14 @@ from salmon.config.ppo import PPOConfig
 from salmon.config.training import MicroBatchSize
 from salmon.distributed.world import RowShard, world
 from salmon.models.base import SharedModel
-from salmon.models.forward import TokenBatch, logprobs_and_entropy, response_logprobs, value_forward
+from salmon.models.forward import (
+    TokenBatch,
+    read_logprobs,
+    read_logprobs_and_entropy,
+    read_values,
+    response_logprobs,
+    response_states,
+)
 from salmon.ppo.models import POLICY, REFERENCE, VALUE, PPOModels
 from salmon.runtime.micro_batches import micro_batches
 
@@ -26,51 +34,66 @@ class ModelOutputs:
     values: Float[Tensor, "B R"] | None  # of the state before the token; None: there is no value model
 
 
+Read = Callable[[Float[Tensor, "N D"], TokenBatch], tuple[Float[Tensor, "B R"], ...]]  # states before N real tokens
+
+
 def model_outputs(models: PPOModels, batch: TokenBatch, ppo: PPOConfig) -> ModelOutputs:
     """Log-probs of policy and reference, and values, on exactly the sampled tokens; without gradient."""
-    shared, size, temperature = models.shared, ppo.micro_batch_size, ppo.sampling.temperature
-    value_head = models.value_head
-    logprobs, entropies = by_row(
-        shared, batch, POLICY, size, lambda rows: logprobs_and_entropy(shared, rows, temperature)
-    )
-    reference_logprobs = policy_logprobs(shared, batch, REFERENCE, ppo)
-    if value_head is None:
-        return ModelOutputs(logprobs, entropies, reference_logprobs, None)
-    (values,) = by_row(shared, batch, VALUE, size, lambda rows: (value_forward(shared, value_head, rows),))
-    return ModelOutputs(logprobs, entropies, reference_logprobs, values)
+    shared, temperature, value_head = models.shared, ppo.sampling.temperature, models.value_head
+    reads: dict[str, Read] = {
+        POLICY: lambda states, rows: read_logprobs_and_entropy(shared, states, rows, temperature),
+        REFERENCE: lambda states, rows: (read_logprobs(shared, states, rows, temperature),),
+    }
+    if value_head is not None:
+        reads[VALUE] = lambda states, rows: (read_values(value_head, states, rows),)
+
+    def read(roles: Sequence[str], rows: TokenBatch) -> tuple[Tensor, ...]:
+        parts = response_states(shared, rows, models.layers(roles[0]), len(roles))
+        return tuple(found for role, states in zip(roles, parts, strict=True) for found in reads[role](states, rows))
+
+    found: list[Tensor] = []
+    for roles in models.passes(list(reads), ppo.one_pass):
+        found += by_row(shared, batch, roles, ppo.micro_batch_size, partial(read, roles))
+    return ModelOutputs(*found, *[None] * (value_head is None))  # type: ignore[arg-type]
 
 
 def policy_logprobs(shared: SharedModel, batch: TokenBatch, adapter: str, ppo: PPOConfig) -> Float[Tensor, "B R"]:
     """Log-probs of a rollout's tokens under the policy or the reference, without gradient."""
     temperature = ppo.sampling.temperature
     return by_row(
-        shared, batch, adapter, ppo.micro_batch_size, lambda rows: (response_logprobs(shared, rows, temperature),)
+        shared, batch, [adapter], ppo.micro_batch_size, lambda rows: (response_logprobs(shared, rows, temperature),)
     )[0]
 
 
 def by_row(
     shared: SharedModel,
     batch: TokenBatch,
-    adapter: str,
+    adapters: Sequence[str],
     size: MicroBatchSize,
     compute: Callable[[TokenBatch], tuple[Tensor, ...]],
 ) -> tuple[Float[Tensor, "B R"], ...]:
-    """``compute`` under one adapter over a rollout; every process gets all rows.
+    """``compute`` under one adapter, or several together, over a rollout; every process gets all rows.
 
     Args:
         shared: the model.
         batch: the rollout's tokens.
-        adapter: name of the adapter.
+        adapters: names of the adapters, as for ``SharedModel.using_together``.
         size: of a micro-batch.
         compute: from some rows to one or more tensors ``[b, r]``.
     """
-    with shared.using(adapter):
-        pieces = sharded_micro_batches(shared, batch.lengths, size, lambda rows: compute(batch.rows(rows)))
+    lengths = tokens_read(batch, adapters)
+    with shared.using_together(adapters):
+        pieces = sharded_micro_batches(shared, lengths, size, lambda rows: compute(batch.rows(rows)))
     results = tuple(torch.zeros_like(batch.mask) for _ in pieces[0][1])
     for index, parts in pieces:
         for result, part in zip(results, parts, strict=True):
             result[index, : part.shape[1]] = part.to(result)
     return results
+
+
+def tokens_read(batch: TokenBatch, roles: Sequence[str]) -> list[int]:
+    """Tokens that go through the base for each row, which each of the roles reads."""
+    return [len(roles) * length for length in batch.lengths]
 
 
 @torch.no_grad()

@@ -1,18 +1,22 @@
 """PPO's inner epochs: clipped policy and value updates over one rollout."""
 
 import time
-from collections.abc import Sequence
-from dataclasses import fields
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
+from functools import partial
 
 import torch
+from jaxtyping import Float
+from torch import Tensor
 
 from salmon.config.ppo import KLPlace, LossMean, PPOConfig
 from salmon.core.kl import kl_loss
 from salmon.core.ppo import PolicyStats, ValueStats, explained_variance, policy_loss, response_weights, value_loss
 from salmon.distributed.world import world
-from salmon.models.forward import response_logprobs, value_forward
+from salmon.models.forward import TokenBatch, read_logprobs, read_values, response_states
+from salmon.models.heads import ScalarHead
 from salmon.ppo.models import POLICY, VALUE, PPOModels
-from salmon.ppo.passes import own_micro_batches
+from salmon.ppo.passes import own_micro_batches, tokens_read
 from salmon.ppo.rollout import Rollout
 from salmon.runtime.health import require_finite
 from salmon.runtime.seeding import stream
@@ -24,8 +28,8 @@ def update(
 ) -> dict[str, float]:
     """Several passes over the rollout in shuffled minibatches; returns the means over all optimiser steps.
 
-    The policy's and the value model's passes run one after the other, each under its own adapter; one clipped
-    optimiser step follows.
+    Policy and value model each read the tokens under their own adapter, together or one after the other
+    (``ppo.one_pass``); one clipped optimiser step follows.
 
     Args:
         models: policy and value model (if any) are trained.
@@ -70,64 +74,84 @@ def minibatch_gradients(
     ``Trainer.step`` sums the gradients over the processes. Neither that sum nor the returned statistics, which are of
     the whole minibatch, depend on the size of micro-batches or on the number of processes.
     """
-    num_tokens = int(rollout.batch.mask[list(rows)].sum())
+    minibatch = Minibatch(rollout, int(rollout.batch.mask[list(rows)].sum()), len(rows))
+    losses: dict[str, Loss] = {POLICY: partial(policy_objective, models, minibatch, ppo)} if train_policy else {}
+    if models.value_head is not None:
+        losses[VALUE] = partial(value_objective, models.value_head, minibatch, ppo)
     totals: dict[str, float] = {}
-    for index in own_micro_batches(rows, rollout.batch.lengths, ppo.micro_batch_size, models.shared.tokens_at_once):
-        if train_policy:
-            _add(totals, policy_gradients(models, rollout, index, ppo, num_tokens, len(rows)))
-        if models.value_head is not None:
-            _add(totals, value_gradients(models, rollout, index, ppo, num_tokens))
+    for roles in models.passes(list(losses), ppo.one_pass):
+        lengths = tokens_read(rollout.batch, roles)
+        for index in own_micro_batches(rows, lengths, ppo.micro_batch_size, models.shared.tokens_at_once):
+            batch = rollout.batch.rows(index)
+            with models.shared.using_together(roles):
+                parts = response_states(models.shared, batch, models.layers(roles[0]), len(roles))
+                found = [losses[role](states, batch, index) for role, states in zip(roles, parts, strict=True)]
+                torch.stack([loss for loss, _ in found]).sum().backward()
+            for _, stats in found:
+                _add(totals, stats)
     return world().all_reduce_sum(totals)
 
 
-def policy_gradients(
-    models: PPOModels, rollout: Rollout, index: Sequence[int], ppo: PPOConfig, num_tokens: int, num_responses: int
-) -> dict[str, float]:
-    """Accumulate the policy's gradient of some rows of a minibatch.
+@dataclass(frozen=True)
+class Minibatch:
+    """What the losses of some rows are shares of."""
 
-    Args:
-        index: the rows.
-        num_tokens: of the whole minibatch.
-        num_responses: of the whole minibatch.
-    """
-    batch = rollout.batch.rows(index)
-    width = batch.mask.shape[1]
+    rollout: Rollout
+    num_tokens: int  # response tokens of all its rows
+    num_responses: int
+
+
+# From the states before the N real response tokens of some rows, and the rows' numbers, to a loss and statistics.
+Loss = Callable[[Float[Tensor, "N D"], TokenBatch, Sequence[int]], tuple[Float[Tensor, ""], dict[str, float]]]
+
+
+def policy_objective(
+    models: PPOModels,
+    minibatch: Minibatch,
+    ppo: PPOConfig,
+    states: Float[Tensor, "N D"],
+    batch: TokenBatch,
+    index: Sequence[int],
+) -> tuple[Float[Tensor, ""], dict[str, float]]:
+    """The policy's loss of some rows of a minibatch, the KL included where it is charged there; see ``Loss``."""
+    rollout, width = minibatch.rollout, batch.mask.shape[1]
     old, reference, advantages = (
         tensor[index, :width] for tensor in (rollout.logprobs, rollout.reference_logprobs, rollout.advantages)
     )
+    num_tokens = minibatch.num_tokens
     by_response = ppo.loss_mean is LossMean.responses
-    weights = response_weights(batch.mask, num_tokens, num_responses) if by_response else None
-    with models.shared.using(POLICY):
-        logprobs = response_logprobs(models.shared, batch, ppo.sampling.temperature)
-        loss, stats = policy_loss(logprobs, old, advantages, batch.mask, ppo.clip_range, num_tokens, weights)
-        totals = _named("policy", stats)
-        if ppo.kl.place is KLPlace.loss:
-            kl = kl_loss(logprobs, reference, batch.mask, ppo.kl.estimator.value, num_tokens, weights)
-            loss = loss + rollout.kl_coefficient * kl
-            totals["policy/reference_kl"] = kl.item()
-        loss.backward()
-    return totals
+    weights = response_weights(batch.mask, num_tokens, minibatch.num_responses) if by_response else None
+    logprobs = read_logprobs(models.shared, states, batch, ppo.sampling.temperature)
+    loss, stats = policy_loss(logprobs, old, advantages, batch.mask, ppo.clip_range, num_tokens, weights)
+    totals = _named("policy", stats)
+    if ppo.kl.place is KLPlace.loss:
+        kl = kl_loss(logprobs, reference, batch.mask, ppo.kl.estimator.value, num_tokens, weights)
+        loss = loss + rollout.kl_coefficient * kl
+        totals["policy/reference_kl"] = kl.item()
+    return loss, totals
 
 
-def value_gradients(
-    models: PPOModels, rollout: Rollout, index: Sequence[int], ppo: PPOConfig, num_tokens: int
-) -> dict[str, float]:
-    """Accumulate the value model's gradient of some rows of a minibatch, which has ``num_tokens`` tokens."""
-    assert models.value_head is not None and rollout.targets is not None, "there is a value model"
-    batch = rollout.batch.rows(index)
-    width = batch.mask.shape[1]
-    old, returns = (tensor[index, :width] for tensor in (rollout.targets.old, rollout.targets.returns))
+def value_objective(
+    head: ScalarHead,
+    minibatch: Minibatch,
+    ppo: PPOConfig,
+    states: Float[Tensor, "N D"],
+    batch: TokenBatch,
+    index: Sequence[int],
+) -> tuple[Float[Tensor, ""], dict[str, float]]:
+    """The value model's weighted loss of some rows of a minibatch; see ``Loss``."""
+    targets, width = minibatch.rollout.targets, batch.mask.shape[1]
+    assert targets is not None, "there is a value model"
+    old, returns = (tensor[index, :width] for tensor in (targets.old, targets.returns))
     clip = ppo.clip_range_value * ppo.shaping.scale  # values are in the units of returns
-    with models.shared.using(VALUE):
-        values = value_forward(models.shared, models.value_head, batch)
-        loss, stats = value_loss(values, old, returns, batch.mask, clip, num_tokens)
-        (ppo.value_coefficient * loss).backward()
-    return _named("value", stats)
+    values = read_values(head, states, batch)
+    loss, stats = value_loss(values, old, returns, batch.mask, clip, minibatch.num_tokens)
+    return ppo.value_coefficient * loss, _named("value", stats)
 
 
 def _named(family: str, stats: PolicyStats | ValueStats) -> dict[str, float]:
     """Statistics of a micro-batch as ``family/name``."""
-    values: dict[str, torch.Tensor] = {field.name: getattr(stats, field.name) for field in fields(stats)}
+    values: dict[str, Tensor] = {field.name: getattr(stats, field.name) for field in fields(stats)}
     return {f"{family}/{name}": value.item() for name, value in values.items()}
 
 

@@ -172,6 +172,7 @@ LESSON = {
     "absence": True,
     "wordings": 1.3,
     "together": 0.3,
+    "indifferent": 0.3,
     "unedited": 0.3,
     "edits": EditSettings(crossed=0.5, two_answers=0.3, shortened=1.0, clearest_of=1),
     "answer_tokens": 64,

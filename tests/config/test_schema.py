@@ -243,6 +243,7 @@ def test_numbers_have_these_limits() -> None:
                 "words",
                 "sentences",
                 "together",
+                "indifferent",
                 "unedited",
                 "stop_at_accuracy",
             ],

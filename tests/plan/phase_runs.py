@@ -184,7 +184,7 @@ def phase_runs(cfg: Config, shared: SharedModel, base: Base, work: Workload) -> 
         fresh(POLICY, REFERENCE)
         batch = answers(min(cfg.ppo.sampling.batch_size, work.held_out))
         return lambda: by_row(
-            shared, batch, REFERENCE, len(batch), lambda part: (response_logprobs(shared, part, 0.7),)
+            shared, batch, [REFERENCE], len(batch), lambda part: (response_logprobs(shared, part, 0.7),)
         )
 
     def best_of_n() -> Run:
@@ -227,9 +227,9 @@ def phase_runs(cfg: Config, shared: SharedModel, base: Base, work: Workload) -> 
 
         def run() -> None:
             assert trainer
-            by_row(shared, batch, POLICY, rows, lambda part: logprobs_and_entropy(shared, part, 0.7))
-            by_row(shared, batch, REFERENCE, rows, lambda part: (response_logprobs(shared, part, 0.7),))
-            by_row(shared, batch, VALUE, rows, lambda part: (value_forward(shared, four.value_head, part),))
+            by_row(shared, batch, [POLICY], rows, lambda part: logprobs_and_entropy(shared, part, 0.7))
+            by_row(shared, batch, [REFERENCE], rows, lambda part: (response_logprobs(shared, part, 0.7),))
+            by_row(shared, batch, [VALUE], rows, lambda part: (value_forward(shared, four.value_head, part),))
 
         return run
 

@@ -50,7 +50,10 @@ def flatten(sequences: Sequence[Sequence[int]]) -> FlatSequences:
 
 @dataclass(frozen=True)
 class Paths:
-    """The paths of N sequences of at most L tokens through T tokens, for attention."""
+    """The paths of N sequences of at most L tokens through T tokens, for attention.
+
+    S copies of the T tokens have the paths of M = S N sequences.
+    """
 
     places: Int[Tensor, "N L"]  # of each sequence's tokens; padded on the right with any token
     found_at: Int[Tensor, " T"]  # where each token stands in ``places`` as one row
@@ -66,14 +69,14 @@ class Paths:
         places = [[*path, *[0] * (width - len(path))] for path in flat.paths]
         return cls(torch.tensor(places, device=device), torch.tensor(found_at, device=device))
 
-    def along(self, states: Float[Tensor, "1 H T d"]) -> Float[Tensor, "N H L d"]:
+    def along(self, states: Float[Tensor, "S H T d"]) -> Float[Tensor, "M H L d"]:
         """What each sequence's tokens have."""
-        rows = states[0].transpose(0, 1).index_select(0, self.places.flatten())
-        return rows.unflatten(0, self.places.shape).transpose(1, 2)
+        rows = states.transpose(1, 2).index_select(1, self.places.flatten())
+        return rows.unflatten(1, self.places.shape).flatten(0, 1).transpose(1, 2)
 
-    def back(self, rows: Float[Tensor, "N L H d"]) -> Float[Tensor, "1 T H d"]:
+    def back(self, rows: Float[Tensor, "M L H d"]) -> Float[Tensor, "S T H d"]:
         """What each token has found in one of its sequences."""
-        return rows.flatten(0, 1).index_select(0, self.found_at)[None]
+        return rows.unflatten(0, (-1, len(self.places))).flatten(1, 2).index_select(1, self.found_at)
 
 
 def attention(

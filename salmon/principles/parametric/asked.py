@@ -9,7 +9,7 @@ import numpy as np
 from salmon.config.reward import LessonSettings, ParametricSettings
 from salmon.errors import SalmonError
 from salmon.principles.parametric.answers import AnsweredPrompt
-from salmon.principles.parametric.pairs import Feature, FeaturePair, draw_pair, draw_unedited
+from salmon.principles.parametric.pairs import Feature, FeaturePair, draw_pair, draw_unedited, parameter_of
 from salmon.principles.parametric.split import Side
 from salmon.principles.parametric.wording import worded
 from salmon.runtime.seeding import stream
@@ -23,8 +23,8 @@ class AskedGuidelines:
     """Guidelines shown together, and what is right under them."""
 
     guidelines: tuple[str, ...]
-    prefers: int  # 1 / -1: the first / second answer is better; 0: neither, since the guidelines disagree
-    meaning: str  # equal for the same principle in other words; "" for several guidelines
+    prefers: int  # 1 / -1: the first / second answer is better; 0: neither is
+    meaning: str  # equal for the same principle in other words; "" for several guidelines, and where neither is better
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,8 @@ def lesson_pairs(
 def asked_about(
     pair: FeaturePair, side: Side, lesson: LessonSettings, settings: ParametricSettings, rng: np.random.Generator
 ) -> Iterator[AskedGuidelines]:
-    """Each feature of a pair asked for and against, in some wordings; now and then a row with two principles."""
+    """Each feature of a pair asked for and against, in some wordings; now and then a row with two principles, and one
+    on what the answers have alike."""
     for number, feature in enumerate(pair.features):
         for wanted in (True, False) if settings.contraries else (True,):
             for _ in range(int(lesson.wordings + rng.random())):
@@ -95,6 +96,21 @@ def asked_about(
                 yield AskedGuidelines((_text(feature, wanted, side, lesson, rng),), prefers, f"{number} {wanted}")
     if rng.random() < lesson.together:
         yield _two(pair.features, side, lesson, settings, rng)
+    if rng.random() < lesson.indifferent:
+        yield from _alike(pair, side, lesson, settings, rng)
+
+
+def _alike(
+    pair: FeaturePair, side: Side, lesson: LessonSettings, settings: ParametricSettings, rng: np.random.Generator
+) -> Iterator[AskedGuidelines]:
+    """A principle under which neither answer is better, since they have its feature alike; none where all differ."""
+    wanted = not settings.contraries or rng.random() < 0.5
+    for number in rng.permutation(len(side.families)):
+        family = side.families[number]
+        parameter = parameter_of(family, side, rng)
+        if not family.prefers(pair.prompt, pair.first, pair.second, parameter):
+            yield AskedGuidelines((_text(Feature(family, parameter, 0), wanted, side, lesson, rng),), 0, "")
+            return
 
 
 def _two(

@@ -20,7 +20,7 @@ class Feature:
 
     family: Family
     parameter: str
-    prefers: int  # 1 = the first answer, -1 = the second
+    prefers: int  # 1 = the first answer, -1 = the second, 0 = they have it alike
 
 
 @dataclass(frozen=True)

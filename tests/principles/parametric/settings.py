@@ -40,6 +40,7 @@ def lesson(**changes: Any) -> LessonSettings:
         "absence": True,
         "wordings": 1.3,
         "together": 0.35,
+        "indifferent": 0.0,
         "unedited": 0.3,
         "edits": edits(),
         "answer_tokens": 4000,

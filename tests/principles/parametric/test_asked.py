@@ -1,6 +1,7 @@
 """What is asked of a pair: no held-out text or family, the right answers, and the same for equal seeds."""
 
 from collections import Counter
+from dataclasses import replace
 from itertools import islice
 
 import numpy as np
@@ -70,6 +71,24 @@ def test_opposed_rows_of_two_are_ties_and_name_no_meaning(pairs):
     ties = [asked for found in pairs for asked in found.asked if asked.prefers == 0]
     assert ties and all(len(asked.guidelines) == 2 and asked.meaning == "" for asked in ties)
     assert all(asked.meaning for found in pairs for asked in found.asked if len(asked.guidelines) == 1)
+
+
+def test_what_both_answers_have_alike_makes_neither_better(universe):
+    side = replace(universe.trained, words=universe.trained.words[:20])
+    features = [Feature(family, value, 0) for family in side.families for value in side.parameters(family)]
+    said = {text: (feature, wanted) for feature in features for text, wanted in texts_of(feature, side).items()}
+    plain, wants = lesson(together=0.0, wordings=1.0, unedited=1.0), Counter()
+    for indifferent in (0.0, 1.0):
+        told = replace(plain, indifferent=indifferent)
+        found = list(islice(lesson_pairs(side, universe.training, told, parametric(), 0), 80))
+        rows = [(p.pair, asked) for p in found for asked in p.asked if asked.prefers == 0]
+        assert len(rows) == 80 * indifferent, "one of a pair"
+        for pair, asked in rows:
+            feature, wanted = said[asked.guidelines[0]]
+            assert len(asked.guidelines) == 1 and asked.meaning == ""
+            assert not feature.family.prefers(pair.prompt, pair.first, pair.second, feature.parameter)
+            wants[wanted] += 1
+    assert min(wants[1], wants[-1]) > 20
 
 
 def test_equal_meanings_ask_for_the_same(universe, pairs):
