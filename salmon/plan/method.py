@@ -1,6 +1,7 @@
 """The phases of the method's stages: what each holds at its peak, what it computes, how long that takes."""
 
 from collections.abc import Iterator
+from math import ceil
 
 from salmon.config.reward import RewardConfig, RewardHead
 from salmon.config.schema import Config
@@ -142,23 +143,26 @@ def ppo_phases(cfg: Config, base: Base, work: Workload) -> Iterator[Phase]:
         base.scores(lasting, micro, work.scored_input, reads_logits(cfg.reward)),
         *base.reading_cost(work.ppo_responses, micro, work.scored_input, layers, reads_logits(cfg.reward)),
     )
-    micro = base.at_once(ppo.micro_batch_size, share, columns)
+    # Roles that read a micro-batch together: policy and reference, and the value model where it is as deep.
+    with_value = critics * (cfg.reward.layers is None)
+    reading, training = (2 + with_value, 1 + with_value) if ppo.one_pass else (1, 1)
+    micro = base.at_once(ppo.micro_batch_size, share, reading * columns)
     logits = lasting | {"logits": memory.scoring_logits(shape, base.e, micro * response)}
     yield Phase(
         "ppo",
         "log-probs",
-        max(base.reads(lasting, micro, columns), logits, key=total_bytes),
+        max(base.reads(lasting, reading * micro, columns), logits, key=total_bytes),
         *total(
             *[base.reading_cost(rollouts, micro, columns, shape.layers, response)] * 2,
             *[base.reading_cost(rollouts, micro, columns, layers)] * critics,
         ),
     )
     rows = rollouts * ppo.inner_epochs
-    at_once = base.at_once(ppo.micro_batch_size, base.sharing.rows(ppo.minibatch), columns)
+    at_once = base.at_once(ppo.micro_batch_size, base.sharing.rows(ppo.minibatch), training * columns)
     yield Phase(
         "ppo",
         "train",
-        base.trains(lasting, trained, optimizer, at_once, columns, shape.layers, response),
+        base.trains(lasting, trained, optimizer, training * at_once, columns, shape.layers, ceil(response / training)),
         *total(
             base.training_cost(rows, ppo.minibatch, at_once, columns, shape.layers, response),
             *[base.training_cost(rows, ppo.minibatch, at_once, columns, layers)] * critics,

@@ -2,7 +2,8 @@
 
 ``python -m tests.bench.ppo [--peer trl] [--rows 16] [--response 32] [--epochs 4] [--turns 3] [OVERRIDES]``
 
-Ways: micro-batches of ``auto`` in one row without padding, the same padded, and two padded rows at a time. Prompts are
+Ways: micro-batches of ``auto`` in one row without padding, the same padded, and two padded rows at a time; the first
+and the last also with all roles in one pass (``ppo.one_pass``), where two rows are two of each role. Prompts are
 the bundled ones with the model's template; a response never ends before its limit, so that every turn has the same
 work. The peer runs in the same process, as it is: its phases and its memory are not told apart.
 """
@@ -43,10 +44,12 @@ from tests.plan.phase_runs import Endless
 
 PEER = f"TRL {VERSION} PPOTrainer"
 PHASES = ("rollout", "score", "logprobs", "update")
-WAYS: tuple[tuple[str, MicroBatchSize, bool], ...] = (
-    ("auto, in one row", "auto", True),
-    ("auto, padded", "auto", False),
-    ("2 padded rows", 2, False),
+WAYS: tuple[tuple[str, MicroBatchSize, bool, bool], ...] = (
+    ("auto, in one row", "auto", True, False),
+    ("auto, in one row, one pass", "auto", True, True),
+    ("auto, padded", "auto", False, False),
+    ("2 padded rows", 2, False, False),
+    ("2 padded rows, one pass", 2, False, True),
 )
 
 
@@ -96,9 +99,9 @@ def models_of(shared: SharedModel, cfg: Config) -> PPOModels:
     return PPOModels(shared, *heads)
 
 
-def setup_of(models: PPOModels, cfg: Config, size: MicroBatchSize) -> RolloutSetup:
+def setup_of(models: PPOModels, cfg: Config, size: MicroBatchSize, one_pass: bool) -> RolloutSetup:
     """What a rollout needs, with micro-batches of ``size``."""
-    cfg = replace(cfg, ppo=replace(cfg.ppo, micro_batch_size=size))
+    cfg = replace(cfg, ppo=replace(cfg.ppo, micro_batch_size=size, one_pass=one_pass))
     return RolloutSetup(models, transformers_sampler, principle_choice(cfg), make_reward(cfg, models), None, cfg.ppo)
 
 
@@ -158,11 +161,11 @@ def main(arguments: Sequence[str]) -> None:
     note = ""
     with ExitStack() as held:
         trainer = held.enter_context(closing(Trainer(models.trained, cfg.ppo.optim)))
-        setups = {name: setup_of(models, cfg, size) for name, size, _ in WAYS}
+        setups = {name: setup_of(models, cfg, size, one_pass) for name, size, _, one_pass in WAYS}
         flops = flops_of(shared, cfg, prompts, scored_tokens(setups[WAYS[0][0]], prompts))
         ways = [
             Way(name, partial(one_update, setups[name], trainer, prompts, flatten, results[name]), flops)
-            for name, _, flatten in WAYS
+            for name, _, flatten, _ in WAYS
         ]
         if peer:
             folder = resolve(cfg.model.path, Path(cfg.paths.cache))

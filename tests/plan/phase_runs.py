@@ -10,11 +10,12 @@ from salmon.config.schema import Config
 from salmon.models.base import SharedModel
 from salmon.models.forward import (
     TokenBatch,
-    logprobs_and_entropy,
+    read_logprobs,
+    read_values,
     response_logprobs,
+    response_states,
     score_forward,
     token_batch,
-    value_forward,
 )
 from salmon.models.heads import ScalarHead
 from salmon.models.merged_copy import merged_copy
@@ -22,7 +23,7 @@ from salmon.models.packing.forward import next_token_logits
 from salmon.plan.phases import Base
 from salmon.plan.workload import Workload
 from salmon.ppo.models import POLICY, REFERENCE, REWARD, VALUE, PPOModels
-from salmon.ppo.passes import by_row
+from salmon.ppo.passes import by_row, model_outputs
 from salmon.sampling.sampler import transformers_sampler
 from salmon.sampling.token_loop import generate_after
 from salmon.training.trainer import Trainer
@@ -223,13 +224,10 @@ def phase_runs(cfg: Config, shared: SharedModel, base: Base, work: Workload) -> 
     def logprobs() -> Run:
         four, trainer = ppo_models()
         batch = answers(cfg.ppo.rollout_batch)
-        rows = len(batch)
 
         def run() -> None:
             assert trainer
-            by_row(shared, batch, [POLICY], rows, lambda part: logprobs_and_entropy(shared, part, 0.7))
-            by_row(shared, batch, [REFERENCE], rows, lambda part: (response_logprobs(shared, part, 0.7),))
-            by_row(shared, batch, [VALUE], rows, lambda part: (value_forward(shared, four.value_head, part),))
+            model_outputs(four, batch, replace(cfg.ppo, micro_batch_size=len(batch)))
 
         return run
 
@@ -238,10 +236,13 @@ def phase_runs(cfg: Config, shared: SharedModel, base: Base, work: Workload) -> 
         batch = answers(cfg.ppo.minibatch)
 
         def run() -> None:
-            with shared.using(POLICY):
-                response_logprobs(shared, batch, 0.7).sum().backward()
-            with shared.using(VALUE):
-                value_forward(shared, four.value_head, batch).sum().backward()
+            for roles in four.passes([POLICY, VALUE], cfg.ppo.one_pass):
+                with shared.using_together(roles):
+                    states = response_states(shared, batch, four.layers(roles[0]), len(roles))
+                    read = dict(zip(roles, states, strict=True))
+                    sums = [read_logprobs(shared, read[POLICY], batch, 0.7).sum()] if POLICY in read else []
+                    sums += [read_values(four.value_head, read[VALUE], batch).sum()] if VALUE in read else []
+                    torch.stack(sums).sum().backward()
             trainer.step(1, 1, 10)
 
         run()

@@ -105,6 +105,17 @@ def test_so_it_is_with_gradient_checkpointing_and_lower(base_config: Config, tmp
     assert recomputed < kept
 
 
+@pytest.mark.parametrize("changes", [{}, {"layers": 2}])
+def test_so_it_is_where_roles_read_in_one_pass(base_config: Config, tmp_path: Path, changes: dict[str, int]) -> None:
+    """The value model of fewer layers reads alone."""
+    cfg = replace(
+        base_config, reward=replace(base_config.reward, **changes), ppo=replace(base_config.ppo, one_pass=True)
+    )
+    ratios = compared(cfg, tmp_path, ("ppo log-probs", "ppo train"))
+    assert len(ratios) == 2
+    assert {name: ratio for name, ratio in ratios.items() if not 0.85 < ratio < 1.15} == {}
+
+
 @pytest.mark.parametrize("kind", ["qwen3", "olmo2"])
 def test_so_it_is_where_queries_and_keys_are_normed(
     kind: str, base_config: Config, folder: Path, tmp_path: Path
