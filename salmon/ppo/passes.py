@@ -54,7 +54,8 @@ def model_outputs(models: PPOModels, batch: TokenBatch, ppo: PPOConfig) -> Model
     found: list[Tensor] = []
     for roles in models.passes(list(reads), ppo.one_pass):
         found += by_row(shared, batch, roles, ppo.micro_batch_size, partial(read, roles))
-    return ModelOutputs(*found, *[None] * (value_head is None))  # type: ignore[arg-type]
+    logprobs, entropies, reference_logprobs, *values = found
+    return ModelOutputs(logprobs, entropies, reference_logprobs, values[0] if values else None)
 
 
 def policy_logprobs(shared: SharedModel, batch: TokenBatch, adapter: str, ppo: PPOConfig) -> Float[Tensor, "B R"]:
