@@ -5,11 +5,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from jaxtyping import Float, Int, Real
 from peft import PeftModel, get_peft_model, get_peft_model_state_dict
+from peft.tuners.tuners_utils import BaseTuner
 from safetensors.torch import save_file
 from torch import Tensor, nn
 from transformers import DynamicCache, PreTrainedModel
@@ -179,7 +180,7 @@ class SharedModel:
                 yield
                 return
             assert self._peft is not None
-            self._peft.base_model.set_adapter(list(names))  # gradients for all of them
+            cast(BaseTuner, self._peft.base_model).set_adapter(list(names))  # gradients for all of them
             with stacked(self.model, names):
                 yield
 

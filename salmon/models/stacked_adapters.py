@@ -65,9 +65,10 @@ def _together(module: LoraLayer, names: Sequence[str]) -> Callable[[Float[Tensor
 
 def _weights(module: LoraLayer, names: Sequence[str]) -> tuple[Float[Tensor, "S r I"], Float[Tensor, "S O r"]]:
     """A and scaled B of every adapter; zeros where an adapter is not on this layer, or is of a lower rank."""
-    there = {name: (module.lora_A[name].weight, module.lora_B[name].weight) for name in names if name in module.lora_A}
-    rank = max(a.shape[0] for a, _ in there.values())
-    a_of = {name: pad(a, (0, 0, 0, rank - a.shape[0])) for name, (a, _) in there.items()}
-    b_of = {name: pad(b * module.scaling[name], (0, rank - b.shape[1])) for name, (_, b) in there.items()}
+    there = [name for name in names if name in module.lora_A]
+    a_of, b_of = ({name: cast(Tensor, part[name].weight) for name in there} for part in (module.lora_A, module.lora_B))
+    rank = max(len(a) for a in a_of.values())
+    a_of = {name: pad(a, (0, 0, 0, rank - len(a))) for name, a in a_of.items()}
+    b_of = {name: pad(b * module.scaling[name], (0, rank - b.shape[1])) for name, b in b_of.items()}
     no_a, no_b = (torch.zeros_like(next(iter(of.values()))) for of in (a_of, b_of))
     return torch.stack([a_of.get(n, no_a) for n in names]), torch.stack([b_of.get(n, no_b) for n in names])
