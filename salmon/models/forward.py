@@ -67,21 +67,6 @@ def response_logprobs(shared: SharedModel, batch: TokenBatch, temperature: float
     return read_logprobs(shared, states, batch, temperature)
 
 
-@torch.no_grad()
-def logprobs_and_entropy(
-    shared: SharedModel, batch: TokenBatch, temperature: float
-) -> tuple[Float[Tensor, "B R"], Float[Tensor, "B R"]]:
-    """The same log-probs without gradient, and the entropy in nats of the distributions; 0 at padding."""
-    (states,) = response_states(shared, batch)
-    return read_logprobs_and_entropy(shared, states, batch, temperature)
-
-
-def value_forward(shared: SharedModel, head: ScalarHead, batch: TokenBatch) -> Float[Tensor, "B R"]:
-    """Value of the state before each response token; 0 at padding."""
-    (states,) = response_states(shared, batch, head.layers)
-    return read_values(head, states, batch)
-
-
 def score_forward(shared: SharedModel, head: Head, inputs: Sequence[Sequence[int]]) -> Float[Tensor, " B"]:
     """Score read at the last token of each input; prefixes that inputs share are computed once."""
     return head(last_states(shared, inputs, head.layers))
@@ -130,13 +115,13 @@ def read_logprobs(
 def read_logprobs_and_entropy(
     shared: SharedModel, states: Float[Tensor, "N D"], batch: TokenBatch, temperature: float
 ) -> tuple[Float[Tensor, "B R"], Float[Tensor, "B R"]]:
-    """``logprobs_and_entropy``, from the states before the N real response tokens."""
+    """The same log-probs without gradient, and the entropy in nats of the distributions; 0 at padding."""
     logprobs, entropies = logprobs_and_entropies(shared.head, states, _tokens(batch), temperature)
     return _placed(logprobs, batch), _placed(entropies, batch)
 
 
 def read_values(head: ScalarHead, states: Float[Tensor, "N D"], batch: TokenBatch) -> Float[Tensor, "B R"]:
-    """``value_forward``, from the states before the N real response tokens."""
+    """Value of the state before each response token, from the N of them; 0 at padding."""
     return _placed(head(states), batch)
 
 

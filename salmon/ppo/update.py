@@ -81,14 +81,16 @@ def minibatch_gradients(
     totals: dict[str, float] = {}
     for roles in models.passes(list(losses), ppo.one_pass):
         lengths = tokens_read(rollout.batch, roles)
-        for index in own_micro_batches(rows, lengths, ppo.micro_batch_size, models.shared.tokens_at_once):
-            batch = rollout.batch.rows(index)
-            with models.shared.using_together(roles):
+        with models.shared.using_together(roles):
+            for index in own_micro_batches(rows, lengths, ppo.micro_batch_size, models.shared.tokens_at_once):
+                batch = rollout.batch.rows(index)
                 parts = response_states(models.shared, batch, models.layers(roles[0]), len(roles))
-                found = [losses[role](states, batch, index) for role, states in zip(roles, parts, strict=True)]
+                found = [
+                    losses[role](ReadRows(states, batch, index)) for role, states in zip(roles, parts, strict=True)
+                ]
                 torch.stack([loss for loss, _ in found]).sum().backward()
-            for _, stats in found:
-                _add(totals, stats)
+                for _, stats in found:
+                    _add(totals, stats)
     return world().all_reduce_sum(totals)
 
 
@@ -101,27 +103,31 @@ class Minibatch:
     num_responses: int
 
 
-# From the states before the N real response tokens of some rows, and the rows' numbers, to a loss and statistics.
-Loss = Callable[[Float[Tensor, "N D"], TokenBatch, Sequence[int]], tuple[Float[Tensor, ""], dict[str, float]]]
+@dataclass(frozen=True)
+class ReadRows:
+    """Some rows of a rollout, as a role has read them."""
+
+    states: Float[Tensor, "N D"]  # before the N real response tokens
+    batch: TokenBatch  # of these b rows
+    index: Sequence[int]  # their numbers in the rollout
+
+    def of(self, *tensors: Float[Tensor, "B R"]) -> tuple[Float[Tensor, "b r"], ...]:
+        """What some tensors of the rollout have of these rows, without the columns that are padding in all of them."""
+        width = self.batch.mask.shape[1]
+        return tuple(tensor[self.index, :width] for tensor in tensors)
 
 
-def policy_objective(
-    models: PPOModels,
-    minibatch: Minibatch,
-    ppo: PPOConfig,
-    states: Float[Tensor, "N D"],
-    batch: TokenBatch,
-    index: Sequence[int],
-) -> tuple[Float[Tensor, ""], dict[str, float]]:
-    """The policy's loss of some rows of a minibatch, the KL included where it is charged there; see ``Loss``."""
-    rollout, width = minibatch.rollout, batch.mask.shape[1]
-    old, reference, advantages = (
-        tensor[index, :width] for tensor in (rollout.logprobs, rollout.reference_logprobs, rollout.advantages)
-    )
-    num_tokens = minibatch.num_tokens
+Found = tuple[Float[Tensor, ""], dict[str, float]]  # a loss, and statistics
+Loss = Callable[[ReadRows], Found]
+
+
+def policy_objective(models: PPOModels, minibatch: Minibatch, ppo: PPOConfig, rows: ReadRows) -> Found:
+    """The policy's loss of some rows of a minibatch, the KL included where it is charged there."""
+    rollout, batch, num_tokens = minibatch.rollout, rows.batch, minibatch.num_tokens
+    old, reference, advantages = rows.of(rollout.logprobs, rollout.reference_logprobs, rollout.advantages)
     by_response = ppo.loss_mean is LossMean.responses
     weights = response_weights(batch.mask, num_tokens, minibatch.num_responses) if by_response else None
-    logprobs = read_logprobs(models.shared, states, batch, ppo.sampling.temperature)
+    logprobs = read_logprobs(models.shared, rows.states, batch, ppo.sampling.temperature)
     loss, stats = policy_loss(logprobs, old, advantages, batch.mask, ppo.clip_range, num_tokens, weights)
     totals = _named("policy", stats)
     if ppo.kl.place is KLPlace.loss:
@@ -131,21 +137,14 @@ def policy_objective(
     return loss, totals
 
 
-def value_objective(
-    head: ScalarHead,
-    minibatch: Minibatch,
-    ppo: PPOConfig,
-    states: Float[Tensor, "N D"],
-    batch: TokenBatch,
-    index: Sequence[int],
-) -> tuple[Float[Tensor, ""], dict[str, float]]:
-    """The value model's weighted loss of some rows of a minibatch; see ``Loss``."""
-    targets, width = minibatch.rollout.targets, batch.mask.shape[1]
+def value_objective(head: ScalarHead, minibatch: Minibatch, ppo: PPOConfig, rows: ReadRows) -> Found:
+    """The value model's weighted loss of some rows of a minibatch."""
+    targets = minibatch.rollout.targets
     assert targets is not None, "there is a value model"
-    old, returns = (tensor[index, :width] for tensor in (targets.old, targets.returns))
+    old, returns = rows.of(targets.old, targets.returns)
     clip = ppo.clip_range_value * ppo.shaping.scale  # values are in the units of returns
-    values = read_values(head, states, batch)
-    loss, stats = value_loss(values, old, returns, batch.mask, clip, minibatch.num_tokens)
+    values = read_values(head, rows.states, rows.batch)
+    loss, stats = value_loss(values, old, returns, rows.batch.mask, clip, minibatch.num_tokens)
     return ppo.value_coefficient * loss, _named("value", stats)
 
 

@@ -9,12 +9,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from salmon.models.base import SharedModel
-from salmon.models.forward import logprobs_and_entropy, token_batch
+from salmon.models.forward import token_batch
 from salmon.plan.compute import forward_flops, head_flops
 from salmon.principles.bank import load_bank
 from tests.bench.judge import BANK, judging, pairs
 from tests.bench.judge import Sizes as JudgeSizes
 from tests.bench.report import Way, in_turn, load, options, shape, show, table
+from tests.models.passes import logprobs_and_entropy
 from tests.plan.against_measured import counted
 from tests.plan.phase_runs import Tokens
 

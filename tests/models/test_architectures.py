@@ -17,7 +17,7 @@ from salmon.errors import SalmonError
 from salmon.models import weights
 from salmon.models.base import Abilities, SharedModel
 from salmon.models.capabilities import Needs, problems_of
-from salmon.models.forward import logprobs_and_entropy, response_logprobs, score_forward, token_batch, value_forward
+from salmon.models.forward import response_logprobs, score_forward, token_batch
 from salmon.models.heads import ScalarHead, load_scalar_model, save_scalar_model
 from salmon.models.merged_copy import merged_copy
 from salmon.models.packing.continuations import Continuations
@@ -29,6 +29,7 @@ from salmon.sampling import prefill
 from salmon.sampling.token_loop import generate, generate_after
 from tests.models.architecture_table import HEAD, rows
 from tests.models.architectures import ARCHITECTURES, OPEN, WINDOW, random_model
+from tests.models.passes import logprobs_and_entropy, value_forward
 
 FAST = ("gemma2", "gpt_neo", "gpt2", "opt")  # capped, with a window, Conv1D, projected
 NO_SAMPLING = ("mamba",)

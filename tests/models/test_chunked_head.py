@@ -12,7 +12,8 @@ from salmon.core.ppo import entropy
 from salmon.models import chunked_head
 from salmon.models.base import SharedModel
 from salmon.models.chunked_head import logprobs_and_entropies, token_logprobs
-from salmon.models.forward import logprobs_and_entropy, response_logprobs, token_batch
+from salmon.models.forward import response_logprobs, token_batch
+from tests.models.passes import logprobs_and_entropy
 
 STATES, WIDTH, VOCABULARY, ROWS = 10, 6, 40, 4  # chunks of 4, 4 and 2 rows
 

@@ -7,15 +7,9 @@ import torch
 from torch import Tensor
 
 from salmon.models.base import SharedModel, positions
-from salmon.models.forward import (
-    TokenBatch,
-    logprobs_and_entropy,
-    response_logprobs,
-    score_forward,
-    token_batch,
-    value_forward,
-)
+from salmon.models.forward import TokenBatch, response_logprobs, score_forward, token_batch
 from salmon.models.heads import ScalarHead
+from tests.models.passes import logprobs_and_entropy, value_forward
 
 PROMPTS = [[40, 41, 42], [50], [60, 61, 62, 63, 64]]
 RESPONSES = [[70, 71, 72, 73], [80, 81], [90]]

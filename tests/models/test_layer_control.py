@@ -9,10 +9,11 @@ from torch import Tensor
 from salmon.config.ppo import ValueInit
 from salmon.errors import SalmonError
 from salmon.models.base import SharedModel
-from salmon.models.forward import response_logprobs, score_forward, token_batch, value_forward
+from salmon.models.forward import response_logprobs, score_forward, token_batch
 from salmon.models.heads import ScalarHead, load_scalar_model, save_scalar_model
 from salmon.models.layer_control import first_layers
 from salmon.ppo.models import POLICY, VALUE, load_ppo_models
+from tests.models.passes import value_forward
 
 IDS = torch.tensor([[10, 20, 30, 40, 50], [60, 70, 80, 90, 100]])
 INPUTS = [[10, 11, 12, 13, 14], [20, 21], [10, 11, 12, 30]]

@@ -10,11 +10,12 @@ from torch import Tensor
 from transformers import LlamaForCausalLM
 
 from salmon.models.base import SharedModel
-from salmon.models.forward import TokenBatch, response_logprobs, score_forward, token_batch, value_forward
+from salmon.models.forward import TokenBatch, response_logprobs, score_forward, token_batch
 from salmon.models.heads import ScalarHead
 from salmon.models.weights import resolve
 from salmon.ppo.models import POLICY, REFERENCE, REWARD, VALUE, PPOModels
 from salmon.sampling.token_loop import generate
+from tests.models.passes import value_forward
 
 ROLES = (POLICY, REFERENCE, VALUE, REWARD)
 PROMPTS, RESPONSES = [[40, 41, 42], [50, 51]], [[70, 71], [80, 81, 82]]

@@ -8,9 +8,10 @@ import torch
 from salmon.config.ppo import ValueInit
 from salmon.errors import SalmonError
 from salmon.models.base import SharedModel
-from salmon.models.forward import score_forward, token_batch, value_forward
+from salmon.models.forward import score_forward, token_batch
 from salmon.models.heads import HEAD_FILE
 from salmon.ppo.models import POLICY, REFERENCE, REWARD, VALUE, PPOModels, load_ppo_models
+from tests.models.passes import value_forward
 
 IDS = torch.tensor([[10, 20, 30, 40], [50, 60, 70, 80]])
 

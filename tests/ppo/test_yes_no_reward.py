@@ -12,12 +12,13 @@ from salmon.config.reward import RewardHead
 from salmon.data.rows import Prompt
 from salmon.errors import SalmonError
 from salmon.models.base import SharedModel
-from salmon.models.forward import score_forward, token_batch, value_forward
+from salmon.models.forward import score_forward, token_batch
 from salmon.models.heads import ScalarHead, YesNoHead, new_head, save_scalar_model
 from salmon.ppo.models import REWARD, VALUE, load_ppo_models
 from salmon.ppo.rewards.instructable_model import InstructableModelReward
 from salmon.principles.bank import Principle
 from salmon.sampling.responses import Response
+from tests.models.passes import value_forward
 from tests.tiny_run import metrics_of, run_tiny
 
 

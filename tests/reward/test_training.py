@@ -48,9 +48,9 @@ def test_products_in_bf16_change_scores_and_gradients_by_rounding_only(adapter, 
         assert (its[name] - slope).norm() <= 0.05 * slope.norm(), name
 
 
-@pytest.mark.parametrize("found", [{"avx2": True}, {"avx512_f": True, "avx512_bf16": True, "amx_bf16": False}])
-def test_a_processor_without_a_matrix_unit_computes_as_before(adapter, monkeypatch, found):
-    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: found)
+@pytest.mark.parametrize("capabilities", [{"avx2": True}, {"avx512_f": True, "avx512_bf16": True, "amx_bf16": False}])
+def test_a_processor_without_a_matrix_unit_computes_as_before(adapter, monkeypatch, capabilities):
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities)
     device._cpu_multiplies_bf16.cache_clear()
     try:
         (exact, slopes), (found, its) = (scores_and_gradients(adapter, autocast) for autocast in (False, True))

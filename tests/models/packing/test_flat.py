@@ -9,10 +9,11 @@ from torch import Tensor
 
 import salmon.models.packing.flat
 from salmon.models.base import SharedModel
-from salmon.models.forward import response_logprobs, token_batch, value_forward
+from salmon.models.forward import response_logprobs, token_batch
 from salmon.models.heads import ScalarHead
 from salmon.models.layer_control import checkpoint_layers
 from salmon.models.packing.flat import flatten
+from tests.models.passes import value_forward
 
 STEM = list(range(40, 52))
 PROMPTS = [STEM + [60, 61], STEM + [60, 62, 63], [90, 91], STEM + [60, 61]]
