@@ -287,6 +287,7 @@ def ppo_config(optim_settings: Callable[..., OptimSettings]) -> Callable[..., PP
             keep_every=None,
             sentinel=Sentinel.warn,
             one_pass=False,
+            keep_sampled_logprobs=False,
             optim=optim_settings(),
         )
         return replace(ppo, **changes)

@@ -130,6 +130,9 @@ class PPOConfig:
     # Policy, reference and value model read the same tokens in one pass over the base, each part of the batch under its
     # own adapter; where adapters or depths do not allow it, one after the other. The results are the same to rounding.
     one_pass: bool = setting(cosmetic=True)
+    # Where the sampler's log-probs are the policy's up to rounding (rollout=hf in fp32), they are not computed again: a
+    # pass less an update. Their difference is not watched then, and the entropy is estimated from them.
+    keep_sampled_logprobs: bool = setting(cosmetic=True)
     sampling: SamplingSettings = field(default_factory=SamplingSettings)
     principles: PrincipleSamplingSettings = field(default_factory=PrincipleSamplingSettings)
     shaping: ShapingSettings = field(default_factory=ShapingSettings)

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from math import ceil
 
 from salmon.config.reward import RewardConfig, RewardHead
+from salmon.config.sampling import RolloutBackend
 from salmon.config.schema import Config
 from salmon.config.sft import SFTSource
 from salmon.plan import memory
@@ -118,6 +119,12 @@ def reads_logits(reward: RewardConfig) -> int:
     return int(reward.head is RewardHead.yes_no)
 
 
+def keeps_logprobs(cfg: Config, base: Base) -> bool:
+    """Whether PPO takes the sampler's log-probs for the policy's (salmon.ppo.sampled_logprobs, without torch)."""
+    same = cfg.rollout.backend is RolloutBackend.hf and base.e == memory.FP32 and not base.nf4
+    return same and cfg.ppo.keep_sampled_logprobs
+
+
 def ppo_phases(cfg: Config, base: Base, work: Workload) -> Iterator[Phase]:
     """Policy, reference, reward and (if any) value adapters stay; so does the optimiser's state of what is trained."""
     ppo, shape = cfg.ppo, base.shape
@@ -148,12 +155,13 @@ def ppo_phases(cfg: Config, base: Base, work: Workload) -> Iterator[Phase]:
     reading, training = (2 + with_value, 1 + with_value) if ppo.one_pass else (1, 1)
     micro = base.at_once(ppo.micro_batch_size, share, reading * columns)
     logits = lasting | {"logits": memory.scoring_logits(shape, base.e, micro * response)}
+    readers = 1 if keeps_logprobs(cfg, base) else 2  # the reference, and the policy
     yield Phase(
         "ppo",
         "log-probs",
         max(base.reads(lasting, reading * micro, columns), logits, key=total_bytes),
         *total(
-            *[base.reading_cost(rollouts, micro, columns, shape.layers, response)] * 2,
+            *[base.reading_cost(rollouts, micro, columns, shape.layers, response)] * readers,
             *[base.reading_cost(rollouts, micro, columns, layers)] * critics,
         ),
     )

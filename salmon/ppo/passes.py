@@ -28,8 +28,8 @@ from salmon.runtime.micro_batches import micro_batches
 class ModelOutputs:
     """What the models say of each sampled token; 0 at padding."""
 
-    logprobs: Float[Tensor, "B R"]  # of the policy that sampled, recomputed by the trainer
-    entropies: Float[Tensor, "B R"]  # of that policy, in nats
+    logprobs: Float[Tensor, "B R"]  # of the policy that sampled
+    entropies: Float[Tensor, "B R"] | None  # of that policy, in nats; None: ``logprobs`` are those its sampler kept
     reference_logprobs: Float[Tensor, "B R"]
     values: Float[Tensor, "B R"] | None  # of the state before the token; None: there is no value model
 
@@ -37,13 +37,22 @@ class ModelOutputs:
 Read = Callable[[Float[Tensor, "N D"], TokenBatch], tuple[Float[Tensor, "B R"], ...]]  # states before N real tokens
 
 
-def model_outputs(models: PPOModels, batch: TokenBatch, ppo: PPOConfig) -> ModelOutputs:
-    """Log-probs of policy and reference, and values, on exactly the sampled tokens; without gradient."""
+def model_outputs(
+    models: PPOModels, batch: TokenBatch, ppo: PPOConfig, kept: Float[Tensor, "B R"] | None = None
+) -> ModelOutputs:
+    """Log-probs of policy and reference, and values, on exactly the sampled tokens; without gradient.
+
+    Args:
+        models: policy, reference, and value model (if any).
+        batch: the rollout's tokens.
+        ppo: settings.
+        kept: the policy's log-probs where its sampler kept them; the policy then reads nothing.
+    """
     shared, temperature, value_head = models.shared, ppo.sampling.temperature, models.value_head
-    reads: dict[str, Read] = {
-        POLICY: lambda states, rows: read_logprobs_and_entropy(shared, states, rows, temperature),
-        REFERENCE: lambda states, rows: (read_logprobs(shared, states, rows, temperature),),
-    }
+    reads: dict[str, Read] = {}
+    if kept is None:
+        reads[POLICY] = lambda states, rows: read_logprobs_and_entropy(shared, states, rows, temperature)
+    reads[REFERENCE] = lambda states, rows: (read_logprobs(shared, states, rows, temperature),)
     if value_head is not None:
         reads[VALUE] = lambda states, rows: (read_values(value_head, states, rows),)
 
@@ -54,7 +63,8 @@ def model_outputs(models: PPOModels, batch: TokenBatch, ppo: PPOConfig) -> Model
     found: list[Tensor] = []
     for roles in models.passes(list(reads), ppo.one_pass):
         found += by_row(shared, batch, roles, ppo.micro_batch_size, partial(read, roles))
-    logprobs, entropies, reference_logprobs, *values = found
+    logprobs, entropies = (found.pop(0), found.pop(0)) if kept is None else (kept, None)
+    reference_logprobs, *values = found
     return ModelOutputs(logprobs, entropies, reference_logprobs, values[0] if values else None)
 
 

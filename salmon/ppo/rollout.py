@@ -14,6 +14,7 @@ from salmon.ppo.monitor import check_metrics, paid_metrics
 from salmon.ppo.passes import model_outputs
 from salmon.ppo.prompts import PromptBatch
 from salmon.ppo.rollout_metrics import group_metrics, rollout_metrics
+from salmon.ppo.sampled_logprobs import sampled_logprobs
 from salmon.ppo.setup import RolloutSetup
 from salmon.ppo.shaping import ScoredResponses
 from salmon.runtime.health import require_finite
@@ -26,7 +27,7 @@ class Rollout:
 
     scored: ScoredResponses
     batch: TokenBatch
-    logprobs: Float[Tensor, "B R"]  # of the policy that sampled, recomputed by the trainer
+    logprobs: Float[Tensor, "B R"]  # of the policy that sampled
     reference_logprobs: Float[Tensor, "B R"]
     advantages: Float[Tensor, "B R"]
     targets: ValueTargets | None  # None: there is no value model
@@ -61,9 +62,10 @@ def collect_rollout(
     require_finite(step, score=scored.scores)
     clock.lap("score")
 
-    # 3. Log-probs of policy and reference, and values, on exactly the sampled tokens.
+    # 3. Log-probs of policy (unless its sampler's are kept) and reference, and values, on exactly the sampled tokens.
     batch = token_batch([r.prompt_ids for r in responses], [r.ids for r in responses], shared.pad_id, shared.device)
-    outputs = model_outputs(setup.models, batch, ppo)
+    kept = sampled_logprobs(responses, batch) if setup.keeps_logprobs else None
+    outputs = model_outputs(setup.models, batch, ppo, kept)
     values = {} if outputs.values is None else {"values": outputs.values}
     require_finite(step, logprobs=outputs.logprobs, reference_logprobs=outputs.reference_logprobs, **values)
     clock.lap("logprobs")

@@ -11,6 +11,7 @@ from salmon.models.forward import TokenBatch
 from salmon.ppo.degeneration import repetition, score_uncertainty
 from salmon.ppo.learning_signal import LearningSignal
 from salmon.ppo.passes import ModelOutputs
+from salmon.ppo.sampled_logprobs import sampled_logprobs
 from salmon.ppo.shaping import ScoredResponses
 
 
@@ -22,15 +23,13 @@ def rollout_metrics(
     kl_coefficient: float,
 ) -> dict[str, float]:
     """Everything about a rollout that is known before the update."""
-    mask, logprobs = batch.mask, outputs.logprobs
-    sampled = torch.zeros_like(logprobs)
-    for row, response in enumerate(scored.responses):
-        sampled[row, : len(response.ids)] = torch.tensor(response.logprobs, device=logprobs.device)
+    mask, logprobs, entropies = batch.mask, outputs.logprobs, outputs.entropies
     metrics = {
         "objective/kl": ((logprobs - outputs.reference_logprobs) * mask).sum(-1).mean(),
         "objective/kl_k3": (kl_estimate(logprobs, outputs.reference_logprobs, "k3") * mask).sum(-1).mean(),
         "objective/kl_coefficient": torch.tensor(kl_coefficient),
-        "objective/entropy": masked_mean(outputs.entropies, mask),
+        # Of a token that is drawn, minus its log-prob is one estimate of the entropy, without bias.
+        "objective/entropy": masked_mean(-logprobs if entropies is None else entropies, mask),
         "objective/score": scored.scores.mean(),
         "objective/score_std": scored.scores.std(correction=0),
         "objective/length_bonus": scored.bonus.mean(),
@@ -42,8 +41,10 @@ def rollout_metrics(
         "advantage/std": masked_var(signal.advantages, mask).sqrt(),
         "response/length": mask.sum(-1).mean(),
         "response/eos_rate": 1 - scored.unfinished.mean(),
-        "sampler/logprob_difference": masked_mean((sampled - logprobs).abs(), mask),
     }
+    if entropies is not None:
+        apart = (sampled_logprobs(scored.responses, batch) - logprobs).abs()
+        metrics["sampler/logprob_difference"] = masked_mean(apart, mask)
     degeneration = {
         "objective/score_uncertainty": score_uncertainty(scored.scores),
         "response/repetition": repetition([response.ids for response in scored.responses]),

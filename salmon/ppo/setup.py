@@ -1,5 +1,6 @@
 """What every rollout of a run shares: the models, the sampler, the principles and the reward."""
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -13,12 +14,15 @@ from salmon.ppo.principle_choice import PrincipleChoice, principle_choice, warn_
 from salmon.ppo.prompts import PromptBatch
 from salmon.ppo.rewards.interface import RewardFunction
 from salmon.ppo.rewards.registry import make_reward
+from salmon.ppo.sampled_logprobs import why_computed_again
 from salmon.ppo.shaping import ScoredResponses, shape_scores
 from salmon.principles.bank import Bank, Principle
 from salmon.principles.selection import monitor_bank
 from salmon.sampling.responses import Response
 from salmon.sampling.sampler import Sampler
 from salmon.stage.context import StageContext
+
+log = logging.getLogger("salmon")
 
 
 @dataclass(frozen=True)
@@ -31,6 +35,7 @@ class RolloutSetup:
     reward: RewardFunction
     monitor: Bank | None  # principles whose checks are reported
     ppo: PPOConfig
+    keeps_logprobs: bool = False  # the sampler's log-probs are taken for the policy's, which are the same
 
     def principles_of(self, batch: PromptBatch) -> list[tuple[Principle, ...]]:
         """The principles that are shown with each prompt."""
@@ -61,6 +66,10 @@ def load_rollout_setup(cfg: Config, ctx: StageContext, with_value_model: bool) -
     )
     principles = principle_choice(cfg)
     warn_of_absent_boosts(principles)
+    keeps = cfg.ppo.keep_sampled_logprobs
+    if keeps and (reason := why_computed_again(cfg, models.shared)) is not None:
+        log.info("ppo.keep_sampled_logprobs: they are computed again, %s", reason)
+        keeps = False
     return RolloutSetup(
-        models, ctx.sampler, principles, make_reward(cfg, models), monitor_bank(cfg.principles), cfg.ppo
+        models, ctx.sampler, principles, make_reward(cfg, models), monitor_bank(cfg.principles), cfg.ppo, keeps
     )

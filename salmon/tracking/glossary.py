@@ -137,7 +137,12 @@ _PPO = group(
     ("objective/kl", "nats/response", "KL from the reference, summed over a response", "grows slowly from 0"),
     ("objective/kl_k3", "nats/response", "the same KL by the k3 estimator", "less noisy; cannot be negative"),
     ("objective/kl_coefficient", "1", "weight of the KL penalty", "constant, or following the controller"),
-    ("objective/entropy", "nats/token", "entropy of the policy where it sampled", "falls slowly, not to 0"),
+    (
+        "objective/entropy",
+        "nats/token",
+        "entropy of the policy where it sampled, or an estimate",
+        "falls slowly, not to 0",
+    ),
     ("objective/score", "score", "score of ppo.reward_source, without penalty and bonus", "rises"),
     ("objective/score_std", "score", "standard deviation of a rollout's scores", "above 0: answers differ"),
     ("objective/score_uncertainty", "nats", "entropy of preferences between a rollout's responses", "below 0.69"),

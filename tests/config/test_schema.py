@@ -358,6 +358,7 @@ def test_only_speed_memory_and_reporting_are_cosmetic() -> None:
         "ppo.sampling.batch_size",
         "ppo.micro_batch_size",
         "ppo.one_pass",
+        "ppo.keep_sampled_logprobs",
         "ppo.save_every",
         "ppo.keep_every",  # changes no policy; with it the registry makes the artifact another one
         "ppo.sentinel",  # likewise, with "stop"

@@ -83,6 +83,19 @@ def test_without_a_value_model_none_is_held_or_trained(advantage: str) -> None:
     assert best_of_n[0] == best_of_n[1] and best_of_n[0]["bytes"]["adapters"] == 3 * 4 * adapter
 
 
+@pytest.mark.parametrize(
+    ("overrides", "kept"),
+    [((), True), (("model.dtype=bfloat16",), False), (("rollout=vllm",), False)],
+)
+def test_where_log_probs_are_kept_the_reference_alone_reads(overrides: tuple[str, ...], kept: bool) -> None:
+    again, asked = (
+        phase(planned("stages=[sft,reward,ppo]", *overrides, f"ppo.keep_sampled_logprobs={word}"), "ppo", "log-probs")
+        for word in ("false", "true")
+    )
+    assert asked["flops"] * (2 if kept else 1) == pytest.approx(again["flops"])
+    assert asked["peak"] == again["peak"]
+
+
 def test_answers_to_a_prompt_make_more_updates_and_a_limit_makes_fewer() -> None:
     """Ten thousand prompts less the 5 % that are held out, twice; 576 answers an update."""
     work = planned("+experiment=dromedary2_70b", "gpu=h200")["workload"]
