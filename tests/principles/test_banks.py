@@ -7,9 +7,10 @@ import pytest
 import yaml
 
 from salmon.config.register import CONF
+from salmon.plan.command import compose_config
 from salmon.principles.bank import load_bank
 from salmon.principles.parametric.frames import AGAINST, FOR
-from salmon.principles.parametric.split import Side
+from salmon.principles.parametric.split import Side, SplitRule, trained_side
 from salmon.principles.parametric.universe import all_families
 from tests.principles.parametric.all_texts import all_texts
 
@@ -210,6 +211,24 @@ def test_held_out_wordings_are_new():
     assert not {text.casefold() for text in trained} & {text.casefold() for text in new}
     verbatim = [text for name in ("verifiable_paraphrased_11", "steering_5") for p in bank(name) for text in texts(p)]
     assert not {run for text in trained for run in runs(text)} & {run for text in verbatim for run in runs(text)}
+
+
+def test_the_first_runs_principles_are_in_words_that_none_of_its_lessons_shows():
+    """All 24 wordings of the two share no five words in a row with any text of the trained side of the split."""
+    parametric = compose_config([]).reward.parametric
+    rule = SplitRule(parametric.split_seed, parametric.held_out, tuple(parametric.held_out_families))
+    side = trained_side(rule, all_families(), ("river",))
+    lessons = {
+        run
+        for family in side.families
+        for wanted in (True, False)
+        for text in all_texts(family, next(iter(side.parameters(family))), wanted, side)
+        for run in runs(text)
+    }
+    shown = load_bank("verifiable_11", include=["Concise", "Comprehensive"]).principles
+    wordings = [text for principle in shown for text in (principle.definition, *principle.paraphrases)]
+    assert len(set(wordings)) == 24 and len(lessons) > 10000
+    assert not [text for text in wordings if runs(text) & lessons]
 
 
 def runs(text: str, length: int = 5) -> set[tuple[str, ...]]:
