@@ -21,7 +21,6 @@ from salmon.runtime.seeding import stream
 from salmon.training.supervised import EarlyStop
 
 METRICS = "parametric"  # prefix of the metrics of all lessons
-SORTED_BATCHES = 8  # within so many, a batch has pairs of one length: a tenth of the tokens would be padding
 TOO_LONG = 500  # pairs in a row that are drawn again before a lesson is given up
 
 

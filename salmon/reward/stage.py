@@ -10,7 +10,7 @@ from salmon.principles.parametric.universe import load_universe
 from salmon.reward.comparisons import compare_pair, compare_row, group_by_pair
 from salmon.reward.evaluation import evaluation_size, held_out_accuracy, learning_curve, unread_curve
 from salmon.reward.lessons import METRICS as LESSONS
-from salmon.reward.lessons import SORTED_BATCHES, lesson_comparisons, lesson_end, lesson_training
+from salmon.reward.lessons import lesson_comparisons, lesson_end, lesson_training
 from salmon.reward.pretraining import pretraining_pairs
 from salmon.reward.training import RewardAdapter, RewardTraining, TrainingPhase, new_reward_adapter
 from salmon.runtime.files import write_json_atomic
@@ -56,7 +56,7 @@ def _train_on_principles(
     with training.one_optimiser(settings.pretrain.train.optim):
         for number, lesson in enumerate(settings.parametric.lessons):
             groups = lesson_comparisons(model.shared.chat, universe, settings, number, cfg.seed)
-            phase = TrainingPhase(LESSONS, f"_{number}", SORTED_BATCHES, lesson_end(lesson), curve)
+            phase = TrainingPhase(LESSONS, f"_{number}", early_stop=lesson_end(lesson), measurement=curve)
             last = training.train(phase, groups, lesson_training(settings, number))
     return {name: last[name] for name in ("parametric/loss", "parametric/accuracy")}
 

@@ -64,7 +64,6 @@ class TrainingPhase:
 
     name: str  # prefix of its metrics
     part: str = ""  # of a phase that has several trainings: names the file of an interrupted one
-    sorted_batches: int = 1  # see ``TrainingRun``
     early_stop: EarlyStop | None = None
     measurement: PeriodicMeasurement | None = None
 
@@ -108,7 +107,6 @@ class RewardTraining:
             self._ctx.tracker,
             shown=[f"{name}/loss", f"{name}/accuracy", f"{name}/margin", "optim/grad_norm"],
             first_step=self._steps,
-            sorted_batches=phase.sorted_batches,
             early_stop=phase.early_stop,
             measurement=phase.measurement,
         )

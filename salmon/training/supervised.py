@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic, TypeVar
 
-import numpy as np
 from torch import Tensor
 
 from salmon.config.training import MicroBatchSize, SupervisedSettings
@@ -76,7 +75,6 @@ class TrainingRun:
     tracker: Tracker
     shown: Sequence[str]  # metrics on the progress line
     first_step: int = 0  # steps that the stage logged before this training
-    sorted_batches: int = 1  # within so many batches in a row, those of a batch are of about the same size
     early_stop: EarlyStop | None = None
     measurement: PeriodicMeasurement | None = None
 
@@ -112,12 +110,11 @@ def fit(
     if done < total:
         run.tracker.rewind(run.first_step + done)
     progress = Progress(total, f"{name} steps", start=done)
-    sizes = [objective.size(row) for row in rows]
     for step in range(done, total):
         number = run.first_step + step + 1
         # 1. The step's batch, in an order shuffled anew each epoch.
         epoch, position = divmod(step, steps_per_epoch)
-        order = shuffled(sizes, settings.batch_size, run.sorted_batches, stream(run.seed, name, "order", epoch))
+        order = stream(run.seed, name, "order", epoch).permutation(len(rows))
         selected = order[position * settings.batch_size : (position + 1) * settings.batch_size]
         batch = sorted((rows[i] for i in selected), key=objective.size)
         # 2. Gradients of this process's shard, micro-batch by micro-batch.
@@ -138,29 +135,6 @@ def fit(
             log.info("%s: enough after %d of %d steps", name, step + 1, total)
             return TrainingResult(metrics, step + 1)
     return TrainingResult(metrics, total)
-
-
-def shuffled(sizes: Sequence[int], batch: int, sorted_batches: int, rng: np.random.Generator) -> list[int]:
-    """A random order of N rows in which those of a batch are of about the same size, so that little is padding.
-
-    Rows are shuffled and cut into windows of ``sorted_batches`` batches; a window's rows are sorted, and its batches
-    shuffled again. Which rows come early is as random as without.
-
-    Args:
-        sizes: of the rows, in tokens.
-        batch: rows of a batch; the last one of all may have fewer.
-        sorted_batches: of a window; 1 leaves the rows as they are shuffled.
-    """
-    order: list[int] = rng.permutation(len(sizes)).tolist()
-    if sorted_batches == 1:
-        return order
-    ordered: list[int] = []
-    for start in range(0, len(order), sorted_batches * batch):
-        window = sorted(order[start : start + sorted_batches * batch], key=lambda row: sizes[row])
-        whole = len(window) // batch
-        for number in [*rng.permutation(whole), whole]:
-            ordered += window[number * batch : (number + 1) * batch]
-    return ordered
 
 
 def _backward(

@@ -23,7 +23,6 @@ from salmon.training.supervised import (
     TrainingRun,
     fit,
     num_steps,
-    shuffled,
 )
 from salmon.training.trainer import Trainer
 
@@ -117,30 +116,6 @@ def test_training_ends_when_it_is_mastered_and_resumes_to_the_same_end(tmp_path:
 def test_num_steps() -> None:
     settings = SupervisedSettings(epochs=3, batch_size=4)
     assert (num_steps(8, settings), num_steps(9, settings), num_steps(1, settings)) == (6, 9, 3)
-
-
-@pytest.mark.parametrize("rows", [48, 50])
-def test_batches_of_rows_of_one_size(rows: int) -> None:
-    """Each row once, the batch that is not full at the end, and less padding; where a row comes stays random."""
-    sizes = np.random.default_rng(0).permutation(rows).tolist()
-    orders = [shuffled(sizes, 4, window, np.random.default_rng(seed)) for window in (1, 3) for seed in range(40)]
-    assert all(sorted(order) == list(range(rows)) for order in orders)
-    plain, alike = (
-        np.mean([max(batch) - min(batch) for order in part for batch in batches(sizes, order)])
-        for part in (orders[:40], orders[40:])
-    )
-    assert alike < 0.5 * plain
-    longest = sizes.index(max(sizes))
-    places = [order.index(longest) / rows for order in orders[40:]]
-    assert min(places) < 0.15 and max(places) > 0.85, "not always last"
-
-
-def batches(sizes: Sequence[int], order: Sequence[int]) -> list[list[int]]:
-    return [[sizes[row] for row in order[start : start + 4]] for start in range(0, len(order) - 3, 4)]
-
-
-def test_a_window_of_one_batch_is_the_plain_order() -> None:
-    assert shuffled([3, 1, 2], 1, 1, np.random.default_rng(5)) == np.random.default_rng(5).permutation(3).tolist()
 
 
 def test_every_row_is_seen_once_an_epoch_in_an_order_of_its_own(tmp_path: Path, optim_settings) -> None:
