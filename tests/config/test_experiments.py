@@ -86,7 +86,7 @@ def test_estimators_are_compared_on_the_first_runs_reward_model_at_equal_samples
         assert {repr(STAGES[stage].settings(one)) for one in arms} == {repr(STAGES[stage].settings(first))}
     assert STAGES["ppo"].settings(arms[1]) == STAGES["ppo"].settings(first), "rloo is the first run's own"
     assert {(one.ppo.rollout_batch, one.ppo.minibatch, one.ppo.inner_epochs, one.ppo.max_updates) for one in arms} == {
-        (16, 16, 1, 10)
+        (16, 16, 1, 12)
     }
 
 
@@ -163,15 +163,15 @@ def test_an_ablation_changes_what_it_is_named_for(name: str, changed: list[str],
 def test_the_arms_of_estimators_sample_equally_much(more: tuple[str, ...]) -> None:
     """Answers of an update, their longest length, and updates; prompts make way for further answers to a prompt.
 
-    At model=tiny there are too few prompts for ten updates with one answer to each.
+    At model=tiny there are too few prompts for twelve updates with one answer to each.
     """
     arms = {name: arm("estimators", name, *more) for name in ARMS["estimators"][1]}
     assert len({(a.ppo.rollout_batch, a.ppo.sampling.max_new_tokens, a.ppo.max_updates) for a in arms.values()}) == 1
     for config in arms.values():
         ppo = config.ppo
         prompts = (ppo.num_prompts - ppo.held_out_prompts) * ppo.epochs
-        assert ppo.max_updates == 10
-        assert more or prompts * ppo.answers_per_prompt // ppo.rollout_batch >= 10
+        assert ppo.max_updates == 12
+        assert more or prompts * ppo.answers_per_prompt // ppo.rollout_batch >= 12
     assert [a.ppo.advantage.value for a in arms.values()] == list(arms)
     assert [a.ppo.answers_per_prompt for a in arms.values()] == [1, 4, 8, 1]
     assert len({a.principles.include[0] for a in arms.values()}) == 1

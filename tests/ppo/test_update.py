@@ -102,7 +102,7 @@ def test_the_order_of_the_rows_has_a_stream_of_its_own(walked) -> None:
 
 @pytest.mark.parametrize("name", ["logprobs", "reference_logprobs", "values"])
 def test_what_a_model_says_must_be_finite(name: str, ppo_models, ppo_config, rollout_setup, monkeypatch) -> None:
-    def outputs(models, batch, ppo) -> ModelOutputs:
+    def outputs(models, batch, ppo, kept) -> ModelOutputs:
         zeros = torch.zeros_like(batch.mask)
         return replace(ModelOutputs(zeros, zeros, zeros, zeros), **{name: zeros + float("nan")})
 
