@@ -9,6 +9,7 @@ from functools import cache
 import torch
 from peft.helpers import disable_input_dtype_casting
 from torch import nn
+from transformers import PreTrainedModel
 
 from salmon.config.model import Dtype
 from salmon.errors import SalmonError
@@ -34,6 +35,11 @@ def pick_device(name: str) -> torch.device:
             f"model.device={name}: {torch.cuda.device_count()} CUDA devices are visible, and their numbers begin with 0"
         )
     return device
+
+
+def computes_in_fp32(model: PreTrainedModel) -> bool:
+    """Whether neither weights nor activations are rounded to fewer bits, so that ways to compute agree to rounding."""
+    return model.dtype is torch.float32 and not getattr(model, "is_loaded_in_4bit", False)
 
 
 def pick_dtype(dtype: Dtype, device: torch.device) -> torch.dtype:

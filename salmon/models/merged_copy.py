@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from transformers.pytorch_utils import Conv1D
 
 from salmon.models.base import SharedModel
+from salmon.models.device import computes_in_fp32
 from salmon.runtime.environment import available_memory
 
 GIB = 2**30
@@ -27,7 +28,7 @@ def why_no_copy(shared: SharedModel) -> str | None:
     """Why a base's linear maps cannot be copied so; None: they can."""
     if shared.device.type != "cpu":
         return f"the base is on {shared.device.type}, and the copy is made for a CPU"
-    if shared.model.dtype is not torch.float32 or getattr(shared.model, "is_loaded_in_4bit", False):
+    if not computes_in_fp32(shared.model):
         return "the base is not in fp32, and rounding the sums would change them"
     if any(base.weight.numel() == 0 for _, base in _linear_maps(shared.model)):  # zero3, between passes
         return "each process has a part of the base only"

@@ -16,6 +16,7 @@ from salmon.errors import SalmonError
 from salmon.models.base import Abilities, SharedModel, positions
 from salmon.models.capabilities import attention_window
 from salmon.models.decoder import blocks_of, decoder_of
+from salmon.models.device import computes_in_fp32
 from salmon.models.packing.continuations import Continuations
 from salmon.models.packing.forward import last_states_after_prefix, packed_last_states
 from salmon.models.packing.unpacked import UnpackedPrefix, unpacked_hidden_states, unpacked_last_states
@@ -188,7 +189,7 @@ def _errors(found: Float[Tensor, "N D"], expected: Float[Tensor, "N D"]) -> Floa
 
 
 def _equal(errors: Float[Tensor, " N"], shared: SharedModel) -> bool:
-    exact = shared.model.dtype is torch.float32 and not getattr(shared.model, "is_loaded_in_4bit", False)
+    exact = computes_in_fp32(shared.model)
     return bool((errors.max() < ROUNDING) if exact else (errors.median() < COARSE_ROUNDING))
 
 

@@ -63,8 +63,8 @@ def model_outputs(
     found: list[Tensor] = []
     for roles in models.passes(list(reads), ppo.one_pass):
         found += by_row(shared, batch, roles, ppo.micro_batch_size, partial(read, roles))
-    logprobs, entropies = (found.pop(0), found.pop(0)) if kept is None else (kept, None)
-    reference_logprobs, *values = found
+    logprobs, entropies, others = (found[0], found[1], found[2:]) if kept is None else (kept, None, found)
+    reference_logprobs, *values = others
     return ModelOutputs(logprobs, entropies, reference_logprobs, values[0] if values else None)
 
 

@@ -9,6 +9,7 @@ from torch import Tensor
 from salmon.config.sampling import RolloutBackend
 from salmon.config.schema import Config
 from salmon.models.base import SharedModel
+from salmon.models.device import computes_in_fp32
 from salmon.models.forward import TokenBatch
 from salmon.sampling.responses import Response
 
@@ -24,10 +25,10 @@ def sampled_logprobs(responses: Sequence[Response], batch: TokenBatch) -> Float[
 def why_computed_again(cfg: Config, shared: SharedModel) -> str | None:
     """Why a sampler's log-probs are not the policy's own; None: they are, up to rounding in fp32.
 
-    Where this module's answer is None, PPO on them is PPO on the trainer's (``ppo.keep_sampled_logprobs``).
+    Where the answer is None, PPO on them is PPO on the trainer's (``ppo.keep_sampled_logprobs``).
     """
     if cfg.rollout.backend is not RolloutBackend.hf:
         return f"rollout={cfg.rollout.backend.value} samples from weights of its own"
-    if shared.model.dtype is not torch.float32 or getattr(shared.model, "is_loaded_in_4bit", False):
+    if not computes_in_fp32(shared.model):
         return "the base is not in fp32, and decoding rounds other sums than reading at once"
     return None

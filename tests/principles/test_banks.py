@@ -10,8 +10,8 @@ from salmon.config.register import CONF
 from salmon.plan.command import compose_config
 from salmon.principles.bank import load_bank
 from salmon.principles.parametric.frames import AGAINST, FOR
-from salmon.principles.parametric.split import Side, SplitRule, trained_side
-from salmon.principles.parametric.universe import all_families
+from salmon.principles.parametric.split import Side
+from salmon.principles.parametric.universe import all_families, load_universe
 from tests.principles.parametric.all_texts import all_texts
 
 FOLDER = Path(__file__).parents[2] / "salmon" / "principles"
@@ -215,9 +215,8 @@ def test_held_out_wordings_are_new():
 
 def test_the_first_runs_principles_are_in_words_that_none_of_its_lessons_shows():
     """All 24 wordings of the two share no five words in a row with any text of the trained side of the split."""
-    parametric = compose_config([]).reward.parametric
-    rule = SplitRule(parametric.split_seed, parametric.held_out, tuple(parametric.held_out_families))
-    side = trained_side(rule, all_families(), ("river",))
+    cfg = compose_config([])
+    side = load_universe(cfg.reward.parametric, cfg.prompts.held_out).trained
     lessons = {
         run
         for family in side.families
