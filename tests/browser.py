@@ -26,6 +26,10 @@ needs_browser = pytest.mark.skipif(
 )
 
 
+WIDEST = """() => Math.max(...[...document.querySelectorAll(".plot .main-svg, .scroll table")]
+    .map((part) => part.getBoundingClientRect().width))"""
+
+
 @dataclass(frozen=True)
 class Shown:
     dom: str  # as HTML
@@ -57,3 +61,16 @@ def open_page(file: Path, choices: str = "", dark: bool = False) -> Shown:
         page.goto(file.absolute().as_uri() + (f"#{choices}" if choices else ""))
         page.wait_for_function(CHARTS_ARE_DRAWN, timeout=60_000)
         return Shown(page.content(), console)
+
+
+def printed_and_after(file: Path) -> tuple[float, float, float]:
+    """Pixels of the widest chart or table on screen, on paper, and on screen again; and all charts are drawn on paper."""
+    with new_page(offline=True, viewport={"width": 1250, "height": 900}) as page:
+        page.goto(file.absolute().as_uri())
+        page.wait_for_function(CHARTS_ARE_DRAWN, timeout=60_000)
+        before = page.evaluate(WIDEST)
+        page.evaluate("dispatchEvent(new Event('beforeprint'))")
+        page.wait_for_function("() => [...document.querySelectorAll('.plot')].every((plot) => plot.querySelector('.main-svg'))")
+        on_paper = page.evaluate(WIDEST)
+        page.evaluate("dispatchEvent(new Event('afterprint'))")
+        return before, on_paper, page.evaluate(WIDEST)

@@ -7,7 +7,7 @@ import pytest
 
 from salmon.view.command import write_page
 from sweeps.page.study import STUDY
-from tests.browser import needs_browser, open_page
+from tests.browser import needs_browser, open_page, printed_and_after
 from tests.sweeps.test_page import ENDS, EVIL, study
 
 pytestmark = [pytest.mark.slow, needs_browser]
@@ -52,3 +52,8 @@ def test_without_a_choice_it_is_the_sweeps_order_against_the_first_cell(file):
     shown = open_page(file)
     assert order(shown.dom) == (["a", "b", "c"], [])
     assert re.findall(r'data-figure="0">([^<]*)</span>', shown.dom)[0] == "baseline"
+
+
+def test_nothing_is_wider_than_paper_when_it_is_printed(file):
+    before, on_paper, after = printed_and_after(file)
+    assert before > 1000 and on_paper <= 681 and after == before

@@ -7,7 +7,7 @@ import pytest
 
 from salmon.view.command import write_page
 from salmon.view.job import settings
-from tests.browser import needs_browser, open_page
+from tests.browser import needs_browser, open_page, printed_and_after
 from tests.view.job_folders import EVIL, make_ppo_job
 
 pytestmark = [pytest.mark.slow, needs_browser]
@@ -49,3 +49,8 @@ def test_dark_mode_colours_the_charts(page: Path) -> None:
     light, dark = open_page(page), open_page(page, dark=True)
     assert dark.console == []
     assert "rgb(27, 27, 27)" in light.dom and "rgb(232, 232, 232)" in dark.dom
+
+
+def test_nothing_is_wider_than_paper_when_it_is_printed(page: Path) -> None:
+    before, on_paper, after = printed_and_after(page)
+    assert before > 1000 and on_paper <= 681 and after == before

@@ -51,8 +51,11 @@ const salmon = (() => {
     const axis = spec.axes[state.get("x")] ?? spec.axes[names[0]];
     const traces = resolved(spec.traces, theme);
     if (axis) traces.forEach((trace, place) => { trace.x = columns[axis.columns[place]]; });
+    const plot = figure.querySelector(".plot");
+    const layout = layoutOf(spec.layout, theme, axis && axis.title);
+    if (printing) Object.assign(layout, { autosize: false, width: plot.clientWidth, height: plot.clientHeight });
     figure.drawn = true;
-    return Plotly.react(figure.querySelector(".plot"), traces, layoutOf(spec.layout, theme, axis && axis.title), {
+    return Plotly.react(plot, traces, layout, {
       responsive: true, displaylogo: false, displayModeBar: "hover",
       modeBarButtons: [["toImage", "zoom2d", "pan2d", "resetScale2d"]],
     });
@@ -75,12 +78,21 @@ const salmon = (() => {
   }
   onChoice((key) => { if (key === "x") redraw(); });
   scheme.addEventListener("change", redraw);
+  const inPrint = (on) => {
+    printing = on;
+    document.documentElement.classList.toggle("printing", on); // the width of paper, before anything is measured
+    for (const box of document.querySelectorAll(".scroll")) {
+      const table = box.querySelector("table");
+      table.style.zoom = 1;
+      if (on) table.style.zoom = Math.min(1, box.clientWidth / table.offsetWidth); // paper cannot be scrolled
+    }
+  };
   addEventListener("beforeprint", () => {
-    printing = true;
+    inPrint(true);
     figures.forEach(draw);
   });
   addEventListener("afterprint", () => {
-    printing = false;
+    inPrint(false);
     redraw();
   });
   figures.forEach((figure) => seen.observe(figure));
