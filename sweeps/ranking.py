@@ -12,11 +12,9 @@ SAY_THE_REWARD = ("principles", "ppo.principles", "ppo.shaping", "ppo.reward_sou
 
 def ranking(title: str, estimates: Mapping[str, Estimate]) -> str | None:
     """A sentence on the highest mean; None where fewer than two cells have the figure, or all the same."""
-    known = {name: each for name, each in estimates.items() if each.mean is not None}
-    if len({each.mean for each in known.values()}) < 2:
+    best, answers = _against_highest(estimates)
+    if not answers:
         return None
-    best = max(known, key=lambda name: known[name].mean or 0.0)
-    answers = {name: apart(each, known[best]) for name, each in known.items() if name != best}
     parts = [
         f"{words} {_listed([name for name in answers if answers[name] is answer])}"
         for answer, words in (
@@ -27,6 +25,12 @@ def ranking(title: str, estimates: Mapping[str, Estimate]) -> str | None:
         if answer in answers.values()
     ]
     return f"{title}: {best} has the highest mean; {'; '.join(parts)}."
+
+
+def nothing_told_apart(estimates: Mapping[str, Estimate]) -> bool:
+    """Whether there is a highest mean, and every other interval overlaps with its."""
+    _, answers = _against_highest(estimates)
+    return bool(answers) and set(answers.values()) == {False}
 
 
 def rewarded_alike(cells: Sequence[Cell]) -> list[list[Cell]]:
@@ -42,6 +46,15 @@ def rewarded_alike(cells: Sequence[Cell]) -> list[list[Cell]]:
         else:
             group.append(cell)
     return groups
+
+
+def _against_highest(estimates: Mapping[str, Estimate]) -> tuple[str, dict[str, bool | None]]:
+    """The name of the highest mean, and whether it is above each other one; none where fewer than two differ."""
+    known = {name: each for name, each in estimates.items() if each.mean is not None}
+    if len({each.mean for each in known.values()}) < 2:
+        return "", {}
+    best = max(known, key=lambda name: known[name].mean or 0.0)
+    return best, {name: apart(each, known[best]) for name, each in known.items() if name != best}
 
 
 def _reward(cell: Cell) -> list[object]:

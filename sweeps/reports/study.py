@@ -10,7 +10,7 @@ from sweeps.cells import Cell, cells_of, frame
 from sweeps.collect import SweepJob
 from sweeps.curves import KL, LENGTH, REWARD, UNITS
 from sweeps.figures import CurvePanel
-from sweeps.ranking import ranking, rewarded_alike
+from sweeps.ranking import nothing_told_apart, ranking, rewarded_alike
 from sweeps.reports.document import Document, jobs_of
 from sweeps.seeds import seed_notes
 from sweeps.settings import ReportSettings
@@ -80,12 +80,16 @@ def rank_sentences(
     cells: Sequence[Cell], estimates: Mapping[str, Mapping[str, Estimate]], shown: Sequence[str]
 ) -> list[str]:
     """The highest cell of each figure of which more may be better, for rewards of each group of comparable cells."""
-    said = []
+    said, undecided = list[str | None](), list[str]()
     for figure in (name for name in shown if name not in (KL, LENGTH)):
-        groups = rewarded_alike(cells) if figure == REWARD else [cells]
-        said += [
-            ranking(short(figure), {cell.name: estimates[cell.name][figure] for cell in group}) for group in groups
-        ]
+        for group in rewarded_alike(cells) if figure == REWARD else [cells]:
+            compared = {cell.name: estimates[cell.name][figure] for cell in group}
+            if nothing_told_apart(compared):
+                undecided.append(short(figure))
+            else:
+                said.append(ranking(short(figure), compared))
+    if undecided:
+        said.append(f"{', '.join(undecided)}: no cell is told apart from the highest, since the intervals overlap.")
     return [sentence for sentence in said if sentence]
 
 

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from sweeps.ranking import ranking
+from sweeps.ranking import nothing_told_apart, ranking
 from sweeps.statistics import (
     Estimate,
     apart,
@@ -103,4 +103,8 @@ def test_the_highest_mean_is_not_called_higher_than_intervals_allow():
         "overlap, from b; not told apart, since one of the two has n = 1, from d."
     )
     assert ranking("x", {"a": estimates["a"], "e": estimates["e"]}) is None
+    assert nothing_told_apart({"a": estimates["a"], "b": estimates["b"], "e": estimates["e"]})
+    assert not nothing_told_apart({"a": estimates["a"], "b": estimates["b"], "c": estimates["c"]})
+    assert not nothing_told_apart({"a": estimates["a"], "d": estimates["d"]}), "one seed has no interval"
+    assert not nothing_told_apart({"a": estimates["a"], "e": estimates["e"]})
     assert ranking("x", {"a": estimates["a"], "b": estimates["a"]}) is None, "nothing is higher"
