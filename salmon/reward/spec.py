@@ -50,7 +50,7 @@ def check(cfg: Config) -> None:
 
 SPEC = StageSpec(
     "reward",
-    6,
+    7,
     "salmon.reward.stage",
     ("preferences",),
     settings,

@@ -169,6 +169,7 @@ LESSON = {
     "words": 0.5,
     "frames": 4,
     "sentences": 0.5,
+    "said_twice": 0.3,
     "absence": True,
     "wordings": 1.3,
     "together": 0.3,

@@ -242,6 +242,7 @@ def test_numbers_have_these_limits() -> None:
             "LessonSettings": [
                 "words",
                 "sentences",
+                "said_twice",
                 "together",
                 "indifferent",
                 "unedited",

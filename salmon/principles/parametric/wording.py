@@ -1,11 +1,16 @@
 """A principle in words: a whole sentence of its family, or a frame with a topic."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from salmon.principles.parametric.editing import pick
 from salmon.principles.parametric.family import PARAMETER, Family
 from salmon.principles.parametric.frames import GAP
 from salmon.principles.parametric.split import Side
+
+
+_JOINTS = (" ", "; ", ", and ")
 
 
 def worded(family: Family, parameter: str, wanted: bool, side: Side, sentences: float, rng: np.random.Generator) -> str:
@@ -28,3 +33,16 @@ def worded(family: Family, parameter: str, wanted: bool, side: Side, sentences: 
         text = frame.replace(GAP, topic)
     text = text.replace(PARAMETER, parameter)
     return text[:1].upper() + text[1:]
+
+
+def joined(texts: Sequence[str], rng: np.random.Generator) -> str:
+    """Wordings of one principle as one text, with a full stop, a semicolon or "and" between them."""
+    whole = texts[0]
+    for text in texts[1:]:
+        joint = pick(_JOINTS, rng) if whole.endswith(".") else " "
+        whole = f"{whole} {text}" if joint == " " else f"{whole.removesuffix('.')}{joint}{_within_a_sentence(text)}"
+    return whole
+
+
+def _within_a_sentence(text: str) -> str:
+    return text if text.startswith(("I ", "I'")) else text[:1].lower() + text[1:]

@@ -37,6 +37,7 @@ def lesson(**changes: Any) -> LessonSettings:
         "words": 0.4,
         "frames": None,
         "sentences": 0.5,
+        "said_twice": 0.0,
         "absence": True,
         "wordings": 1.3,
         "together": 0.35,

@@ -91,6 +91,23 @@ def test_what_both_answers_have_alike_makes_neither_better(universe):
     assert min(wants[1], wants[-1]) > 20
 
 
+def test_what_is_said_twice_says_the_same_in_both_halves(universe):
+    side = replace(universe.trained, words=universe.trained.words[:20])
+    told = lesson(said_twice=1.0, together=0.0, wordings=1.0, unedited=0.0)
+    for found in islice(lesson_pairs(side, universe.training, told, parametric(), 0), 60):
+        for asked in found.asked:
+            number, wanted = asked.meaning.split()
+            texts = texts_of(found.pair.features[int(number)], side)
+            halves = {text.rstrip(".").casefold() for text, asks in texts.items() if asks == (1 if wanted == "True" else -1)}
+            said = asked.guidelines[0].casefold()
+            assert any(
+                said.startswith(half) and said.endswith((other, f"{other}."))
+                for half in halves
+                if said.startswith(half)
+                for other in halves
+            ), asked
+
+
 def test_equal_meanings_ask_for_the_same(universe, pairs):
     same = 0
     for found in pairs:

@@ -9,7 +9,7 @@ from salmon.principles.parametric.family import Family
 from salmon.principles.parametric.frames import AGAINST, FOR
 from salmon.principles.parametric.split import Side
 from salmon.principles.parametric.universe import all_families
-from salmon.principles.parametric.wording import worded
+from salmon.principles.parametric.wording import joined, worded
 from tests.principles.parametric.all_texts import all_texts
 
 NAMES = Family(
@@ -52,6 +52,18 @@ def test_without_absence_no_topic_is_turned():
     assert drawn(replace(NAMES, absence=()), True, 0.0) == {
         f[0].upper() + f[1:] for f in (frame.replace("{}", "names of cats") for frame in FOR)
     }
+
+
+def test_wordings_are_joined_as_people_write_them():
+    rng = np.random.default_rng(0)
+    assert {joined(("Be brief.", "Few words win."), rng) for _ in range(100)} == {
+        "Be brief. Few words win.",
+        "Be brief; few words win.",
+        "Be brief, and few words win.",
+    }
+    assert {joined(("Is it brief?", "Be brief."), rng) for _ in range(20)} == {"Is it brief? Be brief."}
+    assert "Be brief; I am busy." in {joined(("Be brief.", "I am busy."), rng) for _ in range(100)}
+    assert joined(("Be brief.",), rng) == "Be brief."
 
 
 def test_no_text_of_any_family_stands_for_both_polarities():
