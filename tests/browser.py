@@ -26,6 +26,7 @@ needs_browser = pytest.mark.skipif(
 )
 
 
+ALL_ARE_DRAWN = """() => [...document.querySelectorAll(".plot")].every((plot) => plot.querySelector(".main-svg"))"""
 WIDEST = """() => Math.max(...[...document.querySelectorAll(".plot .main-svg, .scroll table")]
     .map((part) => part.getBoundingClientRect().width))"""
 
@@ -64,13 +65,13 @@ def open_page(file: Path, choices: str = "", dark: bool = False) -> Shown:
 
 
 def printed_and_after(file: Path) -> tuple[float, float, float]:
-    """Pixels of the widest chart or table on screen, on paper, and on screen again; and all charts are drawn on paper."""
+    """Pixels of the widest chart or table on screen, on paper with every chart drawn, and on screen again."""
     with new_page(offline=True, viewport={"width": 1250, "height": 900}) as page:
         page.goto(file.absolute().as_uri())
         page.wait_for_function(CHARTS_ARE_DRAWN, timeout=60_000)
         before = page.evaluate(WIDEST)
         page.evaluate("dispatchEvent(new Event('beforeprint'))")
-        page.wait_for_function("() => [...document.querySelectorAll('.plot')].every((plot) => plot.querySelector('.main-svg'))")
+        page.wait_for_function(ALL_ARE_DRAWN)
         on_paper = page.evaluate(WIDEST)
         page.evaluate("dispatchEvent(new Event('afterprint'))")
         return before, on_paper, page.evaluate(WIDEST)

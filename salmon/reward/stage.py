@@ -48,17 +48,24 @@ def run(cfg: Config, ctx: StageContext) -> dict[str, float]:
 def _train_on_principles(
     cfg: Config, ctx: StageContext, model: RewardAdapter, training: RewardTraining
 ) -> dict[str, float]:
-    """One lesson after the other; ``universe.json`` records what they train on and what is kept for measuring."""
+    """One lesson after the other; ``universe.json`` records what they train on and what is kept for measuring.
+
+    In the end, obedience to words that no lesson shows is measured once more.
+    """
     settings, last = cfg.reward, dict[str, float]()
     universe = load_universe(settings.parametric, cfg.prompts.held_out)
     ctx.write(lambda: write_json_atomic(ctx.work / "universe.json", universe.record()))
     curve = unread_curve(model, universe, settings, cfg.seed)
     with training.one_optimiser(settings.pretrain.train.optim):
-        for number, lesson in enumerate(settings.parametric.lessons):
+        lessons = settings.parametric.lessons
+        for number, lesson in enumerate(lessons):
+            about = ", ".join(lesson.families) or "all families"
+            log.info("lesson %d of %d, on principles about: %s", number + 1, len(lessons), about)
             groups = lesson_comparisons(model.shared.chat, universe, settings, number, cfg.seed)
             phase = TrainingPhase(LESSONS, f"_{number}", early_stop=lesson_end(lesson), measurement=curve)
             last = training.train(phase, groups, lesson_training(settings, number))
-    return {name: last[name] for name in ("parametric/loss", "parametric/accuracy")}
+    metrics = {name: last[name] for name in ("parametric/loss", "parametric/accuracy")}
+    return metrics | (curve.take() if curve else {})
 
 
 def _train_on_judged_rows(

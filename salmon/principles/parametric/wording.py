@@ -9,7 +9,6 @@ from salmon.principles.parametric.family import PARAMETER, Family
 from salmon.principles.parametric.frames import GAP
 from salmon.principles.parametric.split import Side
 
-
 _JOINTS = (" ", "; ", ", and ")
 
 

@@ -1,6 +1,7 @@
 """The figures that a job is judged by, each with its meaning; and all others, folded away."""
 
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 
 from salmon.tracking.glossary import find
@@ -15,7 +16,7 @@ VALUE = 2  # column
 
 
 def headline_sections(job: JobRecord) -> Iterator[PageSection]:
-    rows = [row for stage in job.stages for row in _rows(stage, list(REACHED.get(stage.stage, ())))]
+    rows = [row for stage in job.stages for row in _rows(stage, list(chain(*REACHED.get(stage.stage, ()))))]
     others = [row for stage in job.stages for row in _rows(stage, list(stage.metrics))]
     if others:
         tables = [

@@ -3,29 +3,28 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-# Metric -> how a line words it.
-REACHED = {
-    "sft": {"selfalign/kept": "answers kept {:.0f}", "sft/loss": "loss {:.3f}"},
+# Metrics -> how a line words them, where a stage has all of them.
+REACHED: dict[str, dict[tuple[str, ...], str]] = {
+    "sft": {("selfalign/kept",): "answers kept {:.0f}", ("sft/loss",): "loss {:.3f}"},
     "preferences": {
-        "pairs/rows_train": "rows {:.0f}",
-        "judge/tie_rate": "judge ties {:.0%}",
-        "judge/position_bias": "position bias {:+.2f}",
+        ("pairs/rows_train",): "rows {:.0f}",
+        ("judge/tie_rate",): "judge ties {:.0%}",
+        ("judge/position_bias",): "position bias {:+.2f}",
     },
     "reward": {
-        "reward/loss": "loss {:.3f}",
-        "held_out/accuracy": "held-out accuracy {:.2f}",
-        "held_out/rows": "on {:.0f} rows",
+        ("reward/loss",): "loss {:.3f}",
+        ("probe_unread/asserted", "probe_unread/negated"): "right in new words {:.2f}, spoken against {:.2f}",
+        ("held_out/accuracy",): "held-out accuracy {:.2f}",
+        ("held_out/rows",): "on {:.0f} rows",
     },
     "ppo": {
-        "held_out/reward_start": "held-out reward {:.3f}",
-        "held_out/reward_last": "to {:.3f}",
-        "held_out/reward_gain_low": "a gain of {:+.3f}",
-        "held_out/reward_gain_high": "to {:+.3f} (95 %)",
-        "objective/kl_k3": "KL {:.3f}",
-        "perf/tokens_per_second": "{:.0f} sampled tokens/s",
+        ("held_out/reward_start", "held_out/reward_last"): "held-out reward {:.3f} to {:.3f}",
+        ("held_out/reward_gain_low", "held_out/reward_gain_high"): "a gain of {:+.3f} to {:+.3f} (95 %)",
+        ("objective/kl_k3",): "KL {:.3f}",
+        ("perf/tokens_per_second",): "{:.0f} sampled tokens/s",
     },
-    "dpo": {"dpo/accuracy": "accuracy {:.2f}", "dpo/pairs": "on {:.0f} pairs", "held_out/kl": "KL {:.3f}"},
-    "best_of_n": {"held_out/reward": "held-out reward {:.3f}", "held_out/kl": "KL at most {:.3f}"},
+    "dpo": {("dpo/accuracy",): "accuracy {:.2f}", ("dpo/pairs",): "on {:.0f} pairs", ("held_out/kl",): "KL {:.3f}"},
+    "best_of_n": {("held_out/reward",): "held-out reward {:.3f}", ("held_out/kl",): "KL at most {:.3f}"},
 }
 
 
@@ -35,12 +34,8 @@ GAIN = "_gain"
 
 def reached_text(stage: str, metrics: Mapping[str, float | None]) -> str:
     """What a stage reached, in a line."""
-    figures = (
-        wording.format(value)
-        for name, wording in REACHED.get(stage, {}).items()
-        if (value := metrics.get(name)) is not None
-    )
-    return ", ".join(figures)
+    figures = ((wording, [metrics.get(name) for name in names]) for names, wording in REACHED.get(stage, {}).items())
+    return ", ".join(wording.format(*values) for wording, values in figures if None not in values)
 
 
 @dataclass(frozen=True)

@@ -98,7 +98,9 @@ def test_what_is_said_twice_says_the_same_in_both_halves(universe):
         for asked in found.asked:
             number, wanted = asked.meaning.split()
             texts = texts_of(found.pair.features[int(number)], side)
-            halves = {text.rstrip(".").casefold() for text, asks in texts.items() if asks == (1 if wanted == "True" else -1)}
+            halves = {
+                text.rstrip(".").casefold() for text, asks in texts.items() if asks == (1 if wanted == "True" else -1)
+            }
             said = asked.guidelines[0].casefold()
             assert any(
                 said.startswith(half) and said.endswith((other, f"{other}."))
