@@ -64,8 +64,8 @@ def _train_on_principles(
             groups = lesson_comparisons(model.shared.chat, universe, settings, number, cfg.seed)
             phase = TrainingPhase(LESSONS, f"_{number}", early_stop=lesson_end(lesson), measurement=curve)
             last = training.train(phase, groups, lesson_training(settings, number))
-    metrics = {name: last[name] for name in ("parametric/loss", "parametric/accuracy")}
-    return metrics | (curve.take() if curve else {})
+    unread = curve.take() if curve else {}
+    return {name: last[name] for name in ("parametric/loss", "parametric/accuracy")} | dict(unread)
 
 
 def _train_on_judged_rows(

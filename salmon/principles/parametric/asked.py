@@ -11,7 +11,7 @@ from salmon.errors import SalmonError
 from salmon.principles.parametric.answers import AnsweredPrompt
 from salmon.principles.parametric.pairs import Feature, FeaturePair, draw_pair, draw_unedited, parameter_of
 from salmon.principles.parametric.split import Side
-from salmon.principles.parametric.wording import joined, worded
+from salmon.principles.parametric.wording import said_together, worded
 from salmon.runtime.seeding import stream
 
 FRUITLESS = 500  # tries in a row that make no pair before a lesson is given up
@@ -135,4 +135,4 @@ def _two(
 def _text(feature: Feature, wanted: bool, side: Side, lesson: LessonSettings, rng: np.random.Generator) -> str:
     times = 2 if rng.random() < lesson.said_twice else 1
     texts = [worded(feature.family, feature.parameter, wanted, side, lesson.sentences, rng) for _ in range(times)]
-    return joined(texts, rng)
+    return said_together(texts, rng)

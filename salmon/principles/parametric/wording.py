@@ -34,7 +34,7 @@ def worded(family: Family, parameter: str, wanted: bool, side: Side, sentences: 
     return text[:1].upper() + text[1:]
 
 
-def joined(texts: Sequence[str], rng: np.random.Generator) -> str:
+def said_together(texts: Sequence[str], rng: np.random.Generator) -> str:
     """Wordings of one principle as one text, with a full stop, a semicolon or "and" between them."""
     whole = texts[0]
     for text in texts[1:]:

@@ -9,7 +9,7 @@ from salmon.principles.parametric.family import Family
 from salmon.principles.parametric.frames import AGAINST, FOR
 from salmon.principles.parametric.split import Side
 from salmon.principles.parametric.universe import all_families
-from salmon.principles.parametric.wording import joined, worded
+from salmon.principles.parametric.wording import said_together, worded
 from tests.principles.parametric.all_texts import all_texts
 
 NAMES = Family(
@@ -56,14 +56,14 @@ def test_without_absence_no_topic_is_turned():
 
 def test_wordings_are_joined_as_people_write_them():
     rng = np.random.default_rng(0)
-    assert {joined(("Be brief.", "Few words win."), rng) for _ in range(100)} == {
+    assert {said_together(("Be brief.", "Few words win."), rng) for _ in range(100)} == {
         "Be brief. Few words win.",
         "Be brief; few words win.",
         "Be brief, and few words win.",
     }
-    assert {joined(("Is it brief?", "Be brief."), rng) for _ in range(20)} == {"Is it brief? Be brief."}
-    assert "Be brief; I am busy." in {joined(("Be brief.", "I am busy."), rng) for _ in range(100)}
-    assert joined(("Be brief.",), rng) == "Be brief."
+    assert {said_together(("Is it brief?", "Be brief."), rng) for _ in range(20)} == {"Is it brief? Be brief."}
+    assert "Be brief; I am busy." in {said_together(("Be brief.", "I am busy."), rng) for _ in range(100)}
+    assert said_together(("Be brief.",), rng) == "Be brief."
 
 
 def test_no_text_of_any_family_stands_for_both_polarities():
