@@ -94,7 +94,7 @@ class _Set:
     families: Sequence[Family] | None = None
 
     def items(self, prompts: Sequence[AnsweredPrompt], number: int, seed: int) -> ItemSet:
-        made: list[Item] = []
+        made, alike = list[Item](), list[str]()
         families = self.side.families if self.families is None else self.families
         pairs, each = SpreadPairs(prompts), items_of_each(number, len(families))
         for family in families:
@@ -102,8 +102,10 @@ class _Set:
             drawn = pairs.draw(each, partial(self.draw, family, rng))
             found = [_item(pair, self.side, probed, rng) for pair, probed in drawn]
             if not found:
-                log.warning("%s: no two answers differ in %s, so it is not measured", self.name, family.name)
+                alike.append(family.name)
             made += found
+        if alike:
+            log.warning("%s: not measured, since no two answers differ in it: %s", self.name, ", ".join(alike))
         return ItemSet(f"{self.name}_", self.title, tuple(made))
 
 
