@@ -116,9 +116,9 @@ def view_text(words: list[str]) -> str:
 
 def play_command(words: list[str]) -> None:
     """Serve the page of ``salmon play``."""
+    configure_console()  # before the import, which brings libraries that have something to say
     from salmon.play.command import play
 
-    configure_console()
     try:
         play(words)
     except KeyboardInterrupt as interruption:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 LINES = 3  # boxes for principles
 FOR, AGAINST = "for", "against"
 MOST_ANSWERS = 16  # of each policy
+TEMPERATURE = 0.7  # at first; at 1, answers of a model of 135M are hardly readable
 SILENCE = {"GRADIO_ANALYTICS_ENABLED": "False", "HF_HUB_DISABLE_TELEMETRY": "1"}
 
 
@@ -91,7 +92,7 @@ def build(page: PlayPage, number: int) -> "gradio.Blocks":
         with gr.Row():
             prompt = gr.Textbox(label="Prompt", lines=2, elem_id="prompt", scale=4)
             count = gr.Slider(1, MOST_ANSWERS, number, step=1, label="Answers of each policy", scale=2)
-            temperature = gr.Slider(0.1, 1.5, 1.0, step=0.1, label="Temperature", scale=2)
+            temperature = gr.Slider(0.1, 1.5, TEMPERATURE, step=0.1, label="Temperature", scale=2)
             seed = gr.Number(0, label="Seed", precision=0, minimum=0, scale=1)
         answer = gr.Button("Answer", variant="primary", elem_id="answer")
         texts, sides = [], []
