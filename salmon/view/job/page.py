@@ -43,7 +43,7 @@ def _page(job: JobRecord, title: str, subtitle: str, notices: list[str]) -> Page
             sections += make(job)
         except SalmonError as error:
             notices.append(f"Left out here: {error}")
-    return Page(title, subtitle, sections, notices)
+    return Page(title, subtitle, sections, list(dict.fromkeys(notices)))  # parts that read one file say the same of it
 
 
 def _section_makers() -> Iterator[SectionMaker]:
