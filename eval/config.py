@@ -28,6 +28,7 @@ ITEM_SETS = (  # of principle_following; see eval/README.md
     "trained_wordings",
     "heldout_words",
     "heldout_wordings",
+    "quoted",
     "unedited",
     "unseen_families",
     "ifbench_families",

@@ -17,7 +17,7 @@ from salmon.principles.parametric.family import Family
 from salmon.principles.parametric.pairs import Feature, FeaturePair, draw_pair, draw_unedited
 from salmon.principles.parametric.split import Side
 from salmon.principles.parametric.universe import Universe
-from salmon.principles.parametric.wording import worded
+from salmon.principles.parametric.wording import quoted, worded
 from salmon.runtime.seeding import stream
 
 log = logging.getLogger("salmon")
@@ -29,11 +29,14 @@ CONTRAST = EditSettings(crossed=0.3, two_answers=0.0, shortened=1.0, clearest_of
 Draw = Callable[[Family, np.random.Generator, Sequence[AnsweredPrompt]], FeaturePair | None]
 
 
-def _wordings(side: Side, feature: Feature, wanted: bool, number: int, rng: np.random.Generator) -> tuple[str, ...]:
+def _wordings(
+    side: Side, feature: Feature, wanted: bool, number: int, rng: np.random.Generator, quotes: bool
+) -> tuple[str, ...]:
     """Up to ``number`` different wordings of a feature, or of its contrary, as a family has."""
+    word = quoted if quotes else worded
     found: dict[str, None] = {}
     for _ in range(number * TRIES):
-        found.setdefault(worded(feature.family, feature.parameter, wanted, side, SENTENCES, rng))
+        found.setdefault(word(feature.family, feature.parameter, wanted, side, SENTENCES, rng))
         if len(found) == number:
             break
     return tuple(found)
@@ -71,6 +74,13 @@ def parametric_sets(universe: Universe, number: int, seed: int, names: Collectio
         sets += [
             _Set("heldout_words", "held-out words in held-out wordings", held_out, edited(held_out), words),
             _Set("heldout_wordings", "held-out wordings of trained families", held_out, edited(held_out), styles),
+            _Set(
+                "quoted",
+                "held-out wordings, quoted and agreed with or turned around",
+                held_out,
+                edited(held_out),
+                quotes=True,
+            ),
             _Set("unedited", "unedited answers, held-out wordings", held_out, unedited),
         ]
     asked = [made for made in sets if made.name in names]
@@ -85,6 +95,7 @@ class _Set:
         name: the beginning of its metrics.
         title: what it is, for people.
         families: which of the side's; None: all.
+        quotes: principles are quoted.
     """
 
     name: str
@@ -92,6 +103,7 @@ class _Set:
     side: Side
     draw: Draw
     families: Sequence[Family] | None = None
+    quotes: bool = False
 
     def items(self, prompts: Sequence[AnsweredPrompt], number: int, seed: int) -> ItemSet:
         made, alike = list[Item](), list[str]()
@@ -100,7 +112,7 @@ class _Set:
         for family in families:
             rng = stream(seed, "principle_following", self.name, family.name)
             drawn = pairs.draw(each, partial(self.draw, family, rng))
-            found = [_item(pair, self.side, probed, rng) for pair, probed in drawn]
+            found = [self._item(pair, probed, rng) for pair, probed in drawn]
             if not found:
                 alike.append(family.name)
             made += found
@@ -108,25 +120,26 @@ class _Set:
             log.warning("%s: not measured, since no two answers differ in it: %s", self.name, ", ".join(alike))
         return ItemSet(f"{self.name}_", self.title, tuple(made))
 
-
-def _item(pair: FeaturePair, side: Side, probed: bool, rng: np.random.Generator) -> Item:
-    """The pair under its first feature; where it is probed, in several wordings and in conflict too."""
-    feature = pair.features[0]
-    number = WORDINGS if probed else 1
-    asserted, negated = (_wordings(side, feature, wanted, number, rng) for wanted in (True, False))
-    disagreement = None
-    if probed and len(pair.features) > 1:
-        other = pair.features[1]
-        wanted = other.prefers != feature.prefers  # what prefers the response that the first feature does not
-        disagreement = (asserted[0], _wordings(side, other, wanted, 1, rng)[0])
-    return Item(
-        group=feature.family.name,
-        prompt=pair.prompt,
-        first=pair.first,
-        second=pair.second,
-        truth=feature.prefers,
-        asserted=asserted,
-        negated=negated,
-        conflict=(asserted[0], negated[0]) if probed else None,
-        disagreement=disagreement,
-    )
+    def _item(self, pair: FeaturePair, probed: bool, rng: np.random.Generator) -> Item:
+        """The pair under its first feature; where it is probed, in several wordings and in conflict too."""
+        feature = pair.features[0]
+        number = WORDINGS if probed else 1
+        asserted, negated = (
+            _wordings(self.side, feature, wanted, number, rng, self.quotes) for wanted in (True, False)
+        )
+        disagreement = None
+        if probed and len(pair.features) > 1:
+            other = pair.features[1]
+            wanted = other.prefers != feature.prefers  # what prefers the response that the first feature does not
+            disagreement = (asserted[0], _wordings(self.side, other, wanted, 1, rng, self.quotes)[0])
+        return Item(
+            group=feature.family.name,
+            prompt=pair.prompt,
+            first=pair.first,
+            second=pair.second,
+            truth=feature.prefers,
+            asserted=asserted,
+            negated=negated,
+            conflict=(asserted[0], negated[0]) if probed else None,
+            disagreement=disagreement,
+        )

@@ -138,6 +138,11 @@ def _reward_rules(reward: RewardConfig) -> Iterator[str]:
         )
     longest = reward.pretrain.max_response_tokens
     for number, lesson in enumerate(reward.parametric.lessons):
+        if lesson.said_twice + lesson.quoted > 1:
+            yield (
+                f"reward.parametric.lessons[{number}]: said_twice={lesson.said_twice} and quoted={lesson.quoted} are "
+                "shares of the same wordings, and no wording is both: their sum must be at most 1"
+            )
         if lesson.answer_tokens > longest:
             yield (
                 f"reward.parametric.lessons[{number}].answer_tokens={lesson.answer_tokens} lets in answers that "

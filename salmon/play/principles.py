@@ -12,7 +12,7 @@ from salmon.principles.parametric.universe import all_families
 from salmon.principles.verifiers import verify
 
 # Whose contrary nobody has put in words is turned around by this; the model reads it as it stands.
-AGAINST = "It is wrong to follow this: {}"
+AGAINST = "It is wrong to follow this: {}"  # one of frames.QUOTES_AGAINST
 
 Verdict = Callable[[str, str], float | None]  # (prompt, response) -> how well it follows; None: nothing to say
 
@@ -106,4 +106,4 @@ def _all_wordings() -> Wordings:
     families = {
         family.name: {name: getattr(family, name) for name in (*TEXTS, "parameters")} for family in all_families()
     }
-    return Wordings(families, frames.FOR, frames.AGAINST)
+    return Wordings(families, frames.FOR, frames.AGAINST, frames.QUOTES_FOR, frames.QUOTES_AGAINST)

@@ -52,12 +52,16 @@ def training_texts(artifact: Artifact) -> TrainingTexts:
     if UNIVERSE not in artifact.manifest["files"]:
         return TrainingTexts(judged, None, None, note)
     record = read_json(artifact.path / UNIVERSE)
-    return TrainingTexts(judged, _wordings(record["trained"]), _wordings(record["held_out"]), note)
+    parametric = artifact.manifest.get("config", {}).get("reward", {}).get("parametric", {})
+    quotes = any(lesson.get("quoted") for lesson in parametric.get("lessons", ()))
+    return TrainingTexts(judged, _wordings(record["trained"], quotes), _wordings(record["held_out"], quotes), note)
 
 
-def _wordings(side: Mapping[str, Any]) -> Wordings:
+def _wordings(side: Mapping[str, Any], quotes: bool) -> Wordings:
+    """Those of one side; whoever had no quote in its lessons has learned none."""
     words = frozenset(word.casefold() for word in side["words"])
-    return Wordings(side["families"], tuple(side["frames_for"]), tuple(side["frames_against"]), words)
+    quoted = (tuple(side[name] if quotes else ()) for name in ("quotes_for", "quotes_against"))
+    return Wordings(side["families"], tuple(side["frames_for"]), tuple(side["frames_against"]), *quoted, words)
 
 
 def _judged(artifact: Artifact) -> tuple[dict[str, str], str]:

@@ -30,6 +30,8 @@ class Wordings:
     families: Mapping[str, Texts]
     frames_for: tuple[str, ...]
     frames_against: tuple[str, ...]
+    quotes_for: tuple[str, ...] = ()
+    quotes_against: tuple[str, ...] = ()
     words: frozenset[str] | None = None  # what the gap of a family about words may stand for; None: any word
 
     def read(self, text: str) -> Reading | None:
@@ -48,6 +50,18 @@ class Wordings:
                     filled = template.text.replace(PARAMETER, parameter)
                     said = None if contrary is None else contrary.replace(GAP, filled)
                     return Reading(template.family, parameter, wanted, said and said[:1].upper() + said[1:])
+        return self._quoted(" ".join(text.split()))
+
+    def _quoted(self, text: str) -> Reading | None:
+        """What a quote of one of these texts asks for; its contrary is the quoted text, or what that text's is."""
+        for frame, agrees in [(quote, True) for quote in self.quotes_for] + [
+            (quote, False) for quote in self.quotes_against
+        ]:
+            before = frame.removesuffix(GAP)
+            inner = self.read(text[len(before) :]) if text.casefold().startswith(before.casefold()) else None
+            if inner is not None:
+                contrary = inner.contrary if agrees else text[len(before) :]
+                return Reading(inner.family, inner.parameter, inner.wanted == agrees, contrary)
         return None
 
     def _reading(self, template: "_Template", parameter: str) -> Reading:

@@ -170,6 +170,7 @@ LESSON = {
     "frames": 4,
     "sentences": 0.5,
     "said_twice": 0.3,
+    "quoted": 0.7,
     "absence": True,
     "wordings": 1.3,
     "together": 0.3,
@@ -418,6 +419,11 @@ RULES: list[tuple[Given, str]] = [
         },
         "reward.parametric.lessons[0].answer_tokens=65 lets in answers that reward.pretrain.max_response_tokens=64 "
         "cuts: lower the one or raise the other",
+    ),
+    (
+        {"reward.parametric.lessons": [LessonSettings(**(LESSON | {"quoted": 0.8}))]},
+        "reward.parametric.lessons[0]: said_twice=0.3 and quoted=0.8 are shares of the same wordings, and no wording "
+        "is both: their sum must be at most 1",
     ),
     ({"reward.probe.every": 0}, "reward.probe.every=0 must be at least 1, or null for none"),
     *(

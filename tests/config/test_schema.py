@@ -243,6 +243,7 @@ def test_numbers_have_these_limits() -> None:
                 "words",
                 "sentences",
                 "said_twice",
+                "quoted",
                 "together",
                 "indifferent",
                 "unedited",

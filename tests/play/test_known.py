@@ -37,7 +37,9 @@ def row(text: str, split: Any) -> PreferenceRow:
     )
 
 
-def reward(root: Path, epochs: int = 1, preferences: bool = True, files: Any = None, **manifest: Any) -> Artifact:
+def reward(
+    root: Path, epochs: int = 1, preferences: bool = True, files: Any = None, parametric: Any = None, **manifest: Any
+) -> Artifact:
     """A reward artifact, with the preferences that it was trained on."""
     store = Store(root)
     if preferences:
@@ -47,7 +49,7 @@ def reward(root: Path, epochs: int = 1, preferences: bool = True, files: Any = N
     work = store.work_dir("reward", "2" * 16)
     for name, text in (files or {}).items():
         (work / name).write_text(text, encoding="utf-8")
-    config = {"reward": {"train": {"epochs": epochs}}}
+    config = {"reward": {"train": {"epochs": epochs}, "parametric": parametric or {}}}
     upstream = {"preferences": f"preferences-{'1' * 16}"}
     return store.commit("reward", "2" * 16, {"config": config, "upstream": upstream, **manifest})
 
@@ -73,7 +75,9 @@ def test_preferences_that_are_gone_are_said(tmp_path: Path) -> None:
 
 def test_texts_of_the_universe_are_told_from_those_held_out(tmp_path: Path, universe: Universe) -> None:
     record = json.dumps(universe.record(), ensure_ascii=False)
-    texts = training_texts(reward(tmp_path, files={"universe.json": record}))
+    lessons = {"lessons": [{"quoted": 0.0}, {"quoted": 0.2}]}
+    texts = training_texts(reward(tmp_path, files={"universe.json": record}, parametric=lessons))
+    without = training_texts(reward(tmp_path / "without", files={"universe.json": record}))
     trained, unread = universe.trained, universe.unread
     (plain, *_) = (f for f in trained.families if f.topics and not f.words and "{p}" not in f.topics[0])
     said = trained.frames_for[0].format(plain.topics[0])
@@ -83,6 +87,10 @@ def test_texts_of_the_universe_are_told_from_those_held_out(tmp_path: Path, univ
     (held_out, *_) = (f for f in unread.families if f.name == plain.name)
     assert texts.standing(new_frame.format(held_out.topics[0])) is Standing.held_out
     assert texts.standing("Sound like a pirate.") is Standing.new
+    quoted = trained.quotes_against[0].format(said)
+    assert (texts.standing(quoted), without.standing(quoted)) == (Standing.trained, Standing.new)
+    assert texts.standing(unread.quotes_for[0].format(new_frame.format(held_out.topics[0]))) is Standing.held_out
+    assert texts.standing(trained.quotes_for[0].format("Sound like a pirate.")) is Standing.new
     about_words = next((f for f in trained.families if f.words and any("{p}" in t for t in f.topics)), None)
     assert about_words is not None
     topic = next(t for t in about_words.topics if "{p}" in t)

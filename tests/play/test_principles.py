@@ -37,7 +37,8 @@ def test_every_text_of_a_family_is_read_as_what_it_asks_for(family) -> None:
     word = next((p for p in family.parameters if p), "zebra")
     texts = {family.name: {name: getattr(family, name) for name in ("topics", "absence", "wanted", "unwanted")}}
     texts[family.name]["parameters"] = family.parameters
-    wordings = Wordings(texts, frames.FOR, frames.AGAINST, frozenset({word}))
+    quotes = (frames.QUOTES_FOR, frames.QUOTES_AGAINST)
+    wordings = Wordings(texts, frames.FOR, frames.AGAINST, *quotes, frozenset({word}))
     sentences = [(text, True) for text in family.wanted] + [(text, False) for text in family.unwanted]
     framed = [
         (frame.format(topic), is_for == is_topic)
@@ -45,7 +46,13 @@ def test_every_text_of_a_family_is_read_as_what_it_asks_for(family) -> None:
         for topic in topics[:2]
         for is_for, frame in ((True, frames.FOR[0]), (True, frames.FOR[-1]), (False, frames.AGAINST[0]))
     ]
-    for text, wanted in [*sentences, *framed]:
+    quoted = [
+        (quote.format(text), wanted == agrees)
+        for text, wanted in sentences[:1] + framed[-1:]
+        for side, agrees in zip(quotes, (True, False), strict=True)
+        for quote in side
+    ]
+    for text, wanted in [*sentences, *framed, *quoted]:
         reading = wordings.read(text.replace("{p}", word))
         assert reading is not None, text
         assert reading.wanted == wanted, text

@@ -201,7 +201,12 @@ def test_held_out_wordings_are_new():
     ]
     settings = yaml.safe_load((Path(CONF) / "reward" / "paper.yaml").read_text(encoding="utf-8"))["parametric"]
     families = Side(
-        tuple(f for f in all_families() if f.name not in settings["held_out_families"]), FOR, AGAINST, ("river",)
+        tuple(f for f in all_families() if f.name not in settings["held_out_families"]),
+        FOR,
+        AGAINST,
+        (),
+        (),
+        ("river",),
     )
     for family in families.families:
         for parameter in families.parameters(family)[:2]:

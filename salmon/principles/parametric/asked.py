@@ -11,7 +11,7 @@ from salmon.errors import SalmonError
 from salmon.principles.parametric.answers import AnsweredPrompt
 from salmon.principles.parametric.pairs import Feature, FeaturePair, draw_pair, draw_unedited, parameter_of
 from salmon.principles.parametric.split import Side
-from salmon.principles.parametric.wording import said_together, worded
+from salmon.principles.parametric.wording import quoted, said_together, worded
 from salmon.runtime.seeding import stream
 
 FRUITLESS = 500  # tries in a row that make no pair before a lesson is given up
@@ -133,6 +133,8 @@ def _two(
 
 
 def _text(feature: Feature, wanted: bool, side: Side, lesson: LessonSettings, rng: np.random.Generator) -> str:
-    times = 2 if rng.random() < lesson.said_twice else 1
-    texts = [worded(feature.family, feature.parameter, wanted, side, lesson.sentences, rng) for _ in range(times)]
+    draw = rng.random()
+    times = 2 if draw < lesson.said_twice else 1
+    word = quoted if draw >= 1 - lesson.quoted else worded  # a text is not both: how far would the quote go?
+    texts = [word(feature.family, feature.parameter, wanted, side, lesson.sentences, rng) for _ in range(times)]
     return said_together(texts, rng)

@@ -1,6 +1,7 @@
 """Sentence frames: a topic of any family in the gap ``{}`` gives a principle for it, or one against it.
 
-No verb agrees with the topic, since topics are singular and plural.
+No verb agrees with the topic, since topics are singular and plural. In the gap of a quote stands a whole principle,
+which the quote agrees with or turns around. Both lists are in pairs of one place.
 """
 
 GAP = "{}"
@@ -171,4 +172,50 @@ AGAINST = (
     "Less of {}, please.",
     "Out of favour: {}.",
     "Discouraged: {}.",
+)
+
+QUOTES_FOR = (
+    "Do this: {}",
+    "Do as it says here: {}",
+    "Follow this rule: {}",
+    "Here is the rule to keep: {}",
+    "This is right: {}",
+    "It is right to follow this: {}",
+    "It is true of good answers that they follow this: {}",
+    "I agree with this: {}",
+    "I mean it when I say: {}",
+    "What I want is exactly this: {}",
+    "The user insists on this: {}",
+    "Take this literally: {}",
+    "Judge the answers by this: {}",
+    "Reward whoever follows this: {}",
+    "Points are given for keeping to this: {}",
+    "The answer that keeps to this is better: {}",
+    "Of two replies, the one that follows this wins: {}",
+    "A good response keeps to this rule: {}",
+    "This applies here: {}",
+    "Yes, this counts: {}",
+)
+
+QUOTES_AGAINST = (
+    "Do not do this: {}",
+    "Do the opposite of what it says here: {}",
+    "Break this rule: {}",
+    "Here is the rule to break: {}",
+    "This is wrong: {}",
+    "It is wrong to follow this: {}",
+    "It is true of good answers that they go against this: {}",
+    "I disagree with this: {}",
+    "I mean the opposite when I say: {}",
+    "What I want is exactly the reverse of this: {}",
+    "The user forbids this: {}",
+    "Take this the other way round: {}",
+    "Judge the answers by the contrary of this: {}",
+    "Punish whoever follows this: {}",
+    "Points are lost for keeping to this: {}",
+    "The answer that keeps to this is worse: {}",
+    "Of two replies, the one that follows this loses: {}",
+    "A good response breaks this rule: {}",
+    "The opposite of this applies here: {}",
+    "No, the opposite of this counts: {}",
 )

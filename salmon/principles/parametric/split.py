@@ -19,6 +19,8 @@ class Side:
     families: tuple[Family, ...]  # with their texts of this side only
     frames_for: tuple[str, ...]
     frames_against: tuple[str, ...]
+    quotes_for: tuple[str, ...]
+    quotes_against: tuple[str, ...]
     words: tuple[str, ...]  # parameters of the families about words
 
     def parameters(self, family: Family) -> Sequence[str]:
@@ -93,6 +95,8 @@ def _side(rule: SplitRule, families: Sequence[Family], words: Sequence[str], hel
         tuple(_divided(rule, family, held_out) for family in families),
         rule.side("for", frames.FOR, held_out) or frames.FOR,
         rule.side("against", frames.AGAINST, held_out) or frames.AGAINST,
+        rule.side("quote for", frames.QUOTES_FOR, held_out) or frames.QUOTES_FOR,
+        rule.side("quote against", frames.QUOTES_AGAINST, held_out) or frames.QUOTES_AGAINST,
         rule.side("word", words, held_out) or tuple(words),
     )
 

@@ -84,7 +84,7 @@ class Universe:
         return {
             "families": _texts(self.families),
             "code": self.code,
-            "frames": [frames.FOR, frames.AGAINST],
+            "frames": [frames.FOR, frames.AGAINST, frames.QUOTES_FOR, frames.QUOTES_AGAINST],
             "words": self.words,
             "training": [asdict(asked) for asked in self.training],
         }
@@ -100,6 +100,8 @@ def _plain(side: Side) -> dict[str, Any]:
         "families": _texts(side.families),
         "frames_for": side.frames_for,
         "frames_against": side.frames_against,
+        "quotes_for": side.quotes_for,
+        "quotes_against": side.quotes_against,
         "words": side.words,
     }
 

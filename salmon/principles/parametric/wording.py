@@ -34,6 +34,13 @@ def worded(family: Family, parameter: str, wanted: bool, side: Side, sentences: 
     return text[:1].upper() + text[1:]
 
 
+def quoted(family: Family, parameter: str, wanted: bool, side: Side, sentences: float, rng: np.random.Generator) -> str:
+    """As ``worded``, by a quote of another wording: one that it agrees with, or the contrary, which it turns around."""
+    agrees = rng.random() < 0.5
+    frame = pick(side.quotes_for if agrees else side.quotes_against, rng)
+    return frame.replace(GAP, worded(family, parameter, wanted == agrees, side, sentences, rng))
+
+
 def said_together(texts: Sequence[str], rng: np.random.Generator) -> str:
     """Wordings of one principle as one text, with a full stop, a semicolon or "and" between them."""
     whole = texts[0]

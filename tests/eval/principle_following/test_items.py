@@ -60,7 +60,8 @@ def coded(universe, number: int) -> list[ItemSet]:
         return f"{family.name}|{parameter}|{'+' if wanted else '-'}|{rng.integers(1000)}"
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sets_module, "worded", said)
+        for word in ("worded", "quoted"):
+            patch.setattr(sets_module, word, said)
         return parametric_sets(universe, number, seed=0)
 
 
@@ -108,6 +109,7 @@ def test_an_oracle_is_right_everywhere(coded_sets):
         "ifbench_families_",
         "heldout_words_",
         "heldout_wordings_",
+        "quoted_",
         "unedited_",
     ]
     for items in coded_sets:
@@ -197,7 +199,7 @@ def test_sets_are_of_their_side(universe):
         assert len(probed) < len(items.items) and all(len(item.asserted) == 4 for item in probed)
         keys = [(item.group, item.prompt, item.first, item.second, item.asserted[0]) for item in items.items]
         assert len(set(keys)) == len(keys)
-    for name in ("frames_for", "frames_against", "words"):
+    for name in ("frames_for", "frames_against", "quotes_for", "quotes_against", "words"):
         assert not set(getattr(universe.trained, name)) & set(getattr(universe.unread, name))
     assert {family.name for family in universe.unseen.families} == set(universe.rule.families)
 

@@ -38,6 +38,7 @@ def lesson(**changes: Any) -> LessonSettings:
         "frames": None,
         "sentences": 0.5,
         "said_twice": 0.0,
+        "quoted": 0.0,
         "absence": True,
         "wordings": 1.3,
         "together": 0.35,

@@ -108,6 +108,34 @@ def test_what_is_said_twice_says_the_same_in_both_halves(universe):
             )
 
 
+def test_what_is_quoted_is_the_same_agreed_with_or_the_contrary_turned_around(universe):
+    side = replace(universe.trained, words=universe.trained.words[:20])
+    told, turned = lesson(quoted=1.0, together=0.0, wordings=1.0, unedited=0.0), Counter()
+    for found in islice(lesson_pairs(side, universe.training, told, parametric(), 0), 60):
+        for asked in found.asked:
+            number, wanted = asked.meaning.split()
+            (frame,) = (q for q in (*side.quotes_for, *side.quotes_against) if asked.guidelines[0].startswith(q[:-2]))
+            inner = asked.guidelines[0].removeprefix(frame[:-2])
+            asks = texts_of(found.pair.features[int(number)], side)[inner]
+            assert (asks == 1) == ((wanted == "True") == (frame in side.quotes_for))
+            turned[frame in side.quotes_against] += 1
+    assert min(turned[False], turned[True]) > 40
+
+
+def test_what_is_said_twice_is_not_quoted(universe):
+    """Nobody could tell how far the quote goes."""
+    told = lesson(said_twice=0.5, quoted=0.5, together=0.0, unedited=0.0)
+    side = universe.trained
+    found = [
+        a.guidelines[0]
+        for p in islice(lesson_pairs(side, universe.training, told, parametric(), 0), 40)
+        for a in p.asked
+    ]
+    quotes = [q[:-2] for q in (*side.quotes_for, *side.quotes_against)]
+    shares = Counter(sum(quote in text for quote in quotes) for text in found)
+    assert set(shares) == {0, 1} and min(shares.values()) > 40
+
+
 def test_equal_meanings_ask_for_the_same(universe, pairs):
     same = 0
     for found in pairs:
@@ -181,6 +209,6 @@ def test_without_absence_topics_name_what_is_there(universe):
 def test_what_can_make_no_pair_is_refused():
     """Instead of a search without end."""
     same = never_edited("same")
-    side, prompts = Side((same,), FOR, AGAINST, ("tea",)), (AnsweredPrompt("Why?", ("One.", "Two.")),)
+    side, prompts = Side((same,), FOR, AGAINST, (), (), ("tea",)), (AnsweredPrompt("Why?", ("One.", "Two.")),)
     with pytest.raises(SalmonError, match="made no pair of answers under same"):
         next(lesson_pairs(side, prompts, lesson(), parametric(), 0))

@@ -136,7 +136,7 @@ def test_unedited_pairs_can_be_beginnings_of_different_lengths(universe):
 
 
 def test_a_prompt_with_one_answer_makes_no_unedited_pair():
-    side = Side(all_families(), ("Use {}.",), ("Avoid {}.",), ("river",))
+    side = Side(all_families(), ("Use {}.",), ("Avoid {}.",), (), (), ("river",))
     assert draw_unedited(side, [AnsweredPrompt("Why?", ("Because.",))], 2, 0.0, np.random.default_rng(0)) is None
 
 

@@ -53,6 +53,8 @@ def test_both_sides_together_are_everything_and_share_nothing():
         (TRAINED.words, UNREAD.words, WORDS),
         (TRAINED.frames_for, UNREAD.frames_for, frames.FOR),
         (TRAINED.frames_against, UNREAD.frames_against, frames.AGAINST),
+        (TRAINED.quotes_for, UNREAD.quotes_for, frames.QUOTES_FOR),
+        (TRAINED.quotes_against, UNREAD.quotes_against, frames.QUOTES_AGAINST),
     ):
         assert not set(one) & set(other) and {*one, *other} == set(every)
     names = [{family.name for family in side.families} for side in (TRAINED, UNREAD, UNSEEN)]

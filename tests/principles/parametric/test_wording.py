@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from salmon.principles.parametric.family import Family
-from salmon.principles.parametric.frames import AGAINST, FOR
+from salmon.principles.parametric.frames import AGAINST, FOR, QUOTES_AGAINST, QUOTES_FOR
 from salmon.principles.parametric.split import Side
 from salmon.principles.parametric.universe import all_families
-from salmon.principles.parametric.wording import said_together, worded
+from salmon.principles.parametric.wording import quoted, said_together, worded
 from tests.principles.parametric.all_texts import all_texts
 
 NAMES = Family(
@@ -22,7 +22,8 @@ NAMES = Family(
     unwanted=("Let {p} be nameless.",),
     parameters=("cats", "dogs"),
 )
-SIDE = Side((NAMES,), FOR, AGAINST, ())
+QUOTES = (QUOTES_FOR, QUOTES_AGAINST)
+SIDE = Side((NAMES,), FOR, AGAINST, *QUOTES, ())
 
 
 def drawn(family: Family, wanted: bool, sentences: float, draws: int = 4000, parameter: str = "cats") -> set[str]:
@@ -54,6 +55,22 @@ def test_without_absence_no_topic_is_turned():
     }
 
 
+@pytest.mark.parametrize("wanted", [True, False])
+def test_a_quote_agrees_with_a_wording_or_turns_its_contrary_around(wanted):
+    """Every quote with every sentence, of both polarities, is drawn; and nothing else."""
+    rng = np.random.default_rng(0)
+    found = {quoted(NAMES, "cats", wanted, SIDE, 1.0, rng) for _ in range(2000)}
+    said, contrary = ("Give cats a name.", "Let cats be nameless.")[:: 1 if wanted else -1]
+    assert found == {q.replace("{}", said) for q in QUOTES_FOR} | {q.replace("{}", contrary) for q in QUOTES_AGAINST}
+
+
+def test_no_quote_is_the_beginning_of_another():
+    """So whoever reads one knows whether it agrees."""
+    beginnings = [quote.removesuffix("{}") for quote in (*QUOTES_FOR, *QUOTES_AGAINST)]
+    assert len(QUOTES_FOR) == len(QUOTES_AGAINST) and all(beginning.endswith(": ") for beginning in beginnings)
+    assert not [(a, b) for a in beginnings for b in beginnings if a is not b and b.startswith(a)]
+
+
 def test_wordings_are_joined_as_people_write_them():
     rng = np.random.default_rng(0)
     assert {said_together(("Be brief.", "Few words win."), rng) for _ in range(100)} == {
@@ -67,7 +84,7 @@ def test_wordings_are_joined_as_people_write_them():
 
 
 def test_no_text_of_any_family_stands_for_both_polarities():
-    everything = Side(all_families(), FOR, AGAINST, ("river",))
+    everything = Side(all_families(), FOR, AGAINST, *QUOTES, ("river",))
     for family in all_families():
         parameter = everything.parameters(family)[0]
         both = [{t.casefold() for t in all_texts(family, parameter, wanted, everything)} for wanted in (True, False)]
