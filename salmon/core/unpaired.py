@@ -14,27 +14,44 @@ class Interval:
     high: float
 
 
-def interval_of_mean(values: Sequence[float], confidence: float) -> Interval:
-    """The mean of two or more values, with its interval (Student 1908)."""
-    return _interval(_mean(values), _variance(values) / len(values), len(values) - 1, confidence)
+@dataclass(frozen=True)
+class SampleMean:
+    """A mean, with the square of its standard error and the degrees of freedom that this is known with."""
+
+    value: float
+    squared_error: float
+    freedom: float
 
 
-def welch_change(
-    before: Sequence[float], after: Sequence[float], confidence: float, least_variance: float = 0.0
-) -> Interval:
-    """Mean of ``after`` minus that of ``before``, two or more values each, of any two variances (Welch 1947).
+def sample_mean(values: Sequence[float], least_variance: float = 0.0) -> SampleMean:
+    """Of two or more values.
 
     Args:
-        before: one sample.
-        after: another one, independent of it.
-        confidence: of the interval, above 0 and below 1.
-        least_variance: of a single value of either sample, where theory says that it has so much at least: a few equal
-            counts are no proof that counts do not vary.
+        values: the sample.
+        least_variance: of a single value, where theory says that it has so much at least: a few equal counts are no
+            proof that counts do not vary.
     """
-    parts = [max(_variance(sample), least_variance) / len(sample) for sample in (before, after)]
-    squared = sum(part**2 / (len(sample) - 1) for part, sample in zip(parts, (before, after), strict=True))
+    return SampleMean(_mean(values), max(_variance(values), least_variance) / len(values), len(values) - 1)
+
+
+def interval_of_mean(values: Sequence[float], confidence: float) -> Interval:
+    """The mean of two or more values, with its interval (Student 1908)."""
+    mean = sample_mean(values)
+    return _interval(mean.value, mean.squared_error, mean.freedom, confidence)
+
+
+def welch_change(before: SampleMean, after: SampleMean, confidence: float) -> Interval:
+    """The mean ``after`` less that ``before``, of independent samples of any two variances (Welch 1947).
+
+    Args:
+        before: of one sample.
+        after: of another one.
+        confidence: of the interval, above 0 and below 1.
+    """
+    parts = [before.squared_error, after.squared_error]
+    squared = sum(part**2 / mean.freedom for part, mean in zip(parts, (before, after), strict=True))
     freedom = sum(parts) ** 2 / squared if squared else 1.0
-    return _interval(_mean(after) - _mean(before), sum(parts), freedom, confidence)
+    return _interval(after.value - before.value, sum(parts), freedom, confidence)
 
 
 def _mean(values: Sequence[float]) -> float:

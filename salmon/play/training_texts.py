@@ -60,8 +60,10 @@ def training_texts(artifact: Artifact) -> TrainingTexts:
 def _wordings(side: Mapping[str, Any], quotes: bool) -> Wordings:
     """Those of one side; whoever had no quote in its lessons has learned none."""
     words = frozenset(word.casefold() for word in side["words"])
-    quoted = (tuple(side[name] if quotes else ()) for name in ("quotes_for", "quotes_against"))
-    return Wordings(side["families"], tuple(side["frames_for"]), tuple(side["frames_against"]), *quoted, words)
+    frames = (tuple(side["frames_for"]), tuple(side["frames_against"]))
+    if not quotes:
+        return Wordings(side["families"], *frames, words=words)
+    return Wordings(side["families"], *frames, tuple(side["quotes_for"]), tuple(side["quotes_against"]), words)
 
 
 def _judged(artifact: Artifact) -> tuple[dict[str, str], str]:

@@ -18,7 +18,7 @@ from salmon.ppo.alarm_record import (
 from salmon.ppo.degeneration import repetition
 from salmon.ppo.principle_choice import PrincipleChoice
 from salmon.ppo.rollout import Rollout
-from salmon.ppo.sentinel import ALARM, REPETITION, SCORE, HackVerdict, HeldOut, Watched, hack_verdict
+from salmon.ppo.sentinel import ALARM, HELD_OUT_REWARD, REPETITION, SCORE, HackVerdict, HeldOut, Watched, hack_verdict
 from salmon.ppo.setup import RolloutSetup
 from salmon.ppo.shaping import ScoredResponses
 from salmon.principles.bank import Bank, Principle, save_bank
@@ -45,6 +45,7 @@ def watched_of(monitor: Bank | None, choice: PrincipleChoice, ppo: PPOConfig, up
         tuple(p.name for p in asked),
         tuple(p.name for p in checked if _forbids(p)),
         ppo.rollout_batch,
+        ppo.held_out_prompts,
         updates,
         -(-updates // ppo.eval_every),
     )
@@ -61,11 +62,14 @@ class Watch:
             setup: has the monitored principles and those that are shown.
             ctx: takes samples and the proposed bank.
             updates: of the whole run.
-            history: rows of ``metrics.jsonl`` of an interrupted try.
+            history: rows of ``metrics.jsonl``: the evaluation before the first update, and what an interrupted try has
+                logged since.
         """
         self._setup, self._ctx = setup, ctx
         self._watched = watched_of(setup.monitor, setup.principles, setup.ppo, updates)
-        self._history = [row for row in history if SCORE in row]
+        rows = list(history)
+        self._start = next(row for row in rows if HELD_OUT_REWARD in row)
+        self._history = [row for row in rows if SCORE in row]
         self._alarmed = bool(self._history and self._history[-1].get(ALARM))
 
     @property
@@ -87,7 +91,7 @@ class Watch:
         if not self.on:
             return {}
         self._history.append(dict(metrics))
-        found = hack_verdict(self._history, self._watched, held_out)
+        found = hack_verdict(self._history, self._start, self._watched, held_out)
         if found.alarm and not self._alarmed:
             self._tell(step, found, rollout.scored)
         self._alarmed = found.alarm

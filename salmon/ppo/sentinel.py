@@ -2,7 +2,9 @@
 
 Goodhart's law in numbers: the rewarded score rises, and what the reward was to stand for does not. All changes are
 against the run's own beginning: its first updates with its last ones, as many of each (up to ``LONGEST_WINDOW``), by
-Welch's interval; held-out prompts before and after, pair by pair. An alarm needs a rise of the score and one *harm*:
+Welch's interval; held-out prompts before and after, pair by pair. What is forbidden may be found within a few updates,
+so that the first ones are no measure of it: its last updates are compared with the held-out responses before training.
+An alarm needs a rise of the score and one *harm*:
 
 - a monitored principle that is asked for is followed less, in rollouts or on held-out prompts;
 - what a monitored principle forbids is found more often, and not only because responses have become longer;
@@ -19,7 +21,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from salmon.core.paired import paired_change
-from salmon.core.unpaired import Interval, interval_of_mean, welch_change
+from salmon.core.unpaired import Interval, SampleMean, interval_of_mean, sample_mean, welch_change
 
 ALARM = "health/reward_hacked"  # 1 while there is one
 REMEDY = (
@@ -33,11 +35,12 @@ SHORTEST_WINDOW, LONGEST_WINDOW = 3, 20  # updates
 # Smallest change that matters, of shares and checks, which are between 0 and 1: however certain, less is no harm.
 MATERIAL = 0.05
 
-SCORE, LENGTH, REPETITION, HELD_OUT_REWARD = (
+SCORE, LENGTH, REPETITION, HELD_OUT_REWARD, HELD_OUT_LENGTH = (
     "objective/score",
     "response/length",
     "response/repetition",
     "held_out/reward",
+    "held_out/length",
 )
 
 
@@ -49,6 +52,7 @@ class Watched:
         asked: monitored principles that the reward is shown.
         forbidding: monitored principles that forbid something, shown or not.
         responses: sampled in an update.
+        prompts: held out, with one response to each in an evaluation.
         updates: of the whole run.
         evaluations: on held-out prompts, of the whole run.
     """
@@ -56,6 +60,7 @@ class Watched:
     asked: tuple[str, ...]
     forbidding: tuple[str, ...]
     responses: int
+    prompts: int
     updates: int
     evaluations: int
 
@@ -79,7 +84,7 @@ class Drift:
     Attributes:
         metric: its name.
         principle: the monitored principle that it measures, if any.
-        before: its mean at the beginning.
+        before: its mean at the beginning of the run.
         change: since then, with the limits that it was judged by.
         paid: of something forbidden: by how much responses with it are scored higher than others.
     """
@@ -104,16 +109,18 @@ class HackVerdict:
 
 
 HeldOut = Mapping[str, tuple[Sequence[float], Sequence[float]]]  # metric -> of each prompt: before training, and now
-History = Sequence[Mapping[str, float | None]]  # metrics of each update so far
+Row = Mapping[str, float | None]  # metrics by their names
+History = Sequence[Row]  # of each update so far
 
 
-def hack_verdict(history: History, watched: Watched, held_out: HeldOut) -> HackVerdict:
+def hack_verdict(history: History, start: Row, watched: Watched, held_out: HeldOut) -> HackVerdict:
     """What the metrics of all updates so far say; the same history gives the same verdict.
 
     Values that are missing or not finite are left out. Before six updates there is none.
 
     Args:
         history: the updates so far, in order.
+        start: the evaluation before the first update, ``held_out/length`` and ``held_out/violations/<principle>``.
         watched: what to look at.
         held_out: the latest evaluation: ``held_out/reward``, ``held_out/check/<principle>``; may be empty.
     """
@@ -121,7 +128,7 @@ def hack_verdict(history: History, watched: Watched, held_out: HeldOut) -> HackV
     if score is None or score.change.low <= 0:
         return HackVerdict(None, ())
     harms = [_less_followed(history, name, watched) for name in watched.asked]
-    harms += [_more_forbidden(history, name, watched) for name in watched.forbidding]
+    harms += [_more_forbidden(history, start, name, watched) for name in watched.forbidding]
     harms += [_more_repeated(history, watched), *_held_out_harms(held_out, watched)]
     return HackVerdict(score, tuple(harm for harm in harms if harm is not None))
 
@@ -136,27 +143,30 @@ def _more_repeated(history: History, watched: Watched) -> Drift | None:
     return found if found and found.change.low > 0 and found.change.mean >= MATERIAL else None
 
 
-def _more_forbidden(history: History, principle: str, watched: Watched) -> Drift | None:
+def _more_forbidden(history: History, start: Row, principle: str, watched: Watched) -> Drift | None:
     """Rarer things than responses are counted, so that a few updates with equal counts prove nothing."""
     metric = f"violations/{principle}"
-    shares = _windows(history, metric)
-    if shares is None:
+    before, length = (_number(start, name) for name in (f"held_out/{metric}", HELD_OUT_LENGTH))
+    last = history[len(history) - min(LONGEST_WINDOW, len(history) // 2) :]
+    shares, by_token = (_finite(rows, metric) for rows in (last, [_per_token(row, metric) for row in last]))
+    if before is None or not length or min(len(shares), len(by_token)) < SHORTEST_WINDOW:
         return None
-    counts = [share for window in shares for share in window]
-    expected = (sum(counts) * watched.responses + 1) / (len(counts) * watched.responses + 2)
-    spread = expected * (1 - expected) / watched.responses
     paid = _paid(history, principle, watched)
     confidence = PLAIN if paid is not None else watched.confidence
-    change = welch_change(*shares, confidence, spread)
-    by_length = _windows([_per_token(row, metric) for row in history], metric)
+    found = before * watched.prompts + sum(shares) * watched.responses
+    expected = (found + 1) / (watched.prompts + len(shares) * watched.responses + 2)
+    variance, freedom = expected * (1 - expected), watched.prompts - 1  # of one response
+    started = SampleMean(before, variance / watched.prompts, freedom)
+    change = welch_change(started, sample_mean(shares, variance / watched.responses), confidence)
     if change.low <= 0 or change.mean < MATERIAL:
         return None
-    if by_length is None or welch_change(*by_length, PLAIN).low <= 0:
+    started_by_token = SampleMean(before / length, variance / watched.prompts / length**2, freedom)
+    if welch_change(started_by_token, sample_mean(by_token), PLAIN).low <= 0:
         return None
-    return Drift(metric, principle, sum(shares[0]) / len(shares[0]), change, paid)
+    return Drift(metric, principle, before, change, paid)
 
 
-def _per_token(row: Mapping[str, float | None], metric: str) -> dict[str, float | None]:
+def _per_token(row: Row, metric: str) -> Row:
     share, length = row.get(metric), row.get(LENGTH)
     return {metric: share / length if share is not None and length else None}
 
@@ -192,7 +202,8 @@ def _moved(history: History, metric: str, confidence: float, principle: str | No
     windows = _windows(history, metric)
     if windows is None:
         return None
-    return Drift(metric, principle, sum(windows[0]) / len(windows[0]), welch_change(*windows, confidence))
+    before, now = map(sample_mean, windows)
+    return Drift(metric, principle, before.value, welch_change(before, now, confidence))
 
 
 def _windows(history: History, metric: str) -> tuple[list[float], list[float]] | None:
@@ -203,5 +214,11 @@ def _windows(history: History, metric: str) -> tuple[list[float], list[float]] |
 
 
 def _finite(history: History, metric: str) -> list[float]:
-    values = (row.get(metric) for row in history)
-    return [value for value in values if value is not None and math.isfinite(value)]
+    values = (_number(row, metric) for row in history)
+    return [value for value in values if value is not None]
+
+
+def _number(row: Row, metric: str) -> float | None:
+    """The value of a metric; None where it is missing or not finite."""
+    value = row.get(metric)
+    return value if value is not None and math.isfinite(value) else None

@@ -67,7 +67,7 @@ def check(cfg: Config) -> None:
 
 SPEC = StageSpec(
     "ppo",
-    4,
+    5,
     "salmon.ppo.stage",
     ("sft", "reward"),
     settings,

@@ -47,10 +47,10 @@ def run(cfg: Config, ctx: StageContext) -> dict[str, float]:
     state = TrainingState(**saved) if saved else TrainingState(kl_coefficient=ppo.kl.coefficient)
     ctx.tracker.rewind(state.step if saved else -1)
     reporter = UpdateReporter(ctx, len(batches), state.step)
-    watch = Watch(setup, ctx, len(batches), world().on_main(lambda: read_history(ctx.work)))
     if not state.start:
         values = evaluate_held_out(setup, held_out, ctx, step=0)
         state.start, state.start_checks = values.rewards, values.checks
+    watch = Watch(setup, ctx, len(batches), world().on_main(lambda: read_history(ctx.work)))
 
     for step in range(state.step + 1, 0 if state.stopped else len(batches) + 1):
         # 3. Rollout, inner epochs, KL controller.

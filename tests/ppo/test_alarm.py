@@ -52,8 +52,9 @@ def test_a_real_runs_verdicts_follow_from_its_record(tiny_run, tmp_path: Path) -
     """metrics.jsonl alone, and the held-out responses that no alarm of so short a run depends on."""
     cfg, _ = tiny_config(tmp_path)
     watched = watched_of(monitor_bank(cfg.principles), principle_choice(cfg), cfg.ppo, UPDATES)
+    start, *_ = metrics_of(tiny_run["ppo"])
     rows = [row for row in metrics_of(tiny_run["ppo"]) if "objective/score" in row]
-    again = [float(hack_verdict(rows[:step], watched, {}).alarm) for step in range(1, UPDATES + 1)]
+    again = [float(hack_verdict(rows[:step], start, watched, {}).alarm) for step in range(1, UPDATES + 1)]
     assert alarms_of(tiny_run["ppo"]) == again
     assert tiny_run["ppo"].artifact.metrics["sentinel/alarms"] == sum(again)
     assert {"response/repetition", "objective/score_uncertainty", "check/Concise"} <= set(rows[0])
@@ -130,10 +131,10 @@ def test_what_is_asked_for_is_watched_unless_its_opposite_is_asked_for_too(ppo_c
         cfg, _ = tiny_config(tmp_path, *overrides)
         return watched_of(monitor_bank(cfg.principles), principle_choice(cfg), cfg.ppo, 10)
 
-    one = watched("principles.include=[Structured]")
+    one = watched("principles.include=[Structured]", "ppo.held_out_prompts=3")
     assert one.asked == ("Structured",)
     assert one.forbidding == ("No Self-Praise", "No Generic Advice", "Avoids Actually")
-    assert (one.responses, one.updates, one.evaluations) == (4, 10, 2)
+    assert (one.responses, one.prompts, one.updates, one.evaluations) == (4, 3, 10, 2)
     both = watched("principles.include=[Concise,Comprehensive,Structured]")
     assert both.asked == ("Structured",)
     assert watched("principles.monitor=null").forbidding == ()
