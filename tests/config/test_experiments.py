@@ -24,7 +24,8 @@ TRAINED = ("sft", "preferences", "reward", "ppo")
 ARMS = {
     "controllability": (
         "principles",
-        [f"steer_{name}" for name in ("concise", "comprehensive", "structured", "lively", "asks_back", "blank")],
+        ["concise", "comprehensive"]
+        + [f"steer_{name}" for name in ("concise", "comprehensive", "structured", "lively", "asks_back", "blank")],
     ),
     "estimators": ("ppo/advantage", ["gae", "rloo", "grpo", "reinforce_pp"]),
     "reward_hacking": ("principles", ["hacking_plain", "hacking_told"]),
@@ -76,7 +77,7 @@ def test_every_arm_composes(study: str, name: str) -> None:
     judged = study in JUDGED
     assert config.stages[:2] == ["sft", "preferences" if judged else "reward"] and config.tracking.group == study
     assert not judged or config.preferences.judge.kind.value == "verifier"
-    assert config.principles.monitor == ("steering_5" if study == "controllability" else "verifiable_11")
+    assert config.principles.monitor == ("steering_5" if name.startswith("steer_") else "verifiable_11")
 
 
 def first_run() -> Config:
@@ -128,9 +129,11 @@ def test_the_arms_of_controllability_differ_in_what_is_asked_for_only() -> None:
         for name in ARMS["controllability"][1]
     }
     assert asked.pop("steer_blank")[0] is None
-    assert asked == {
+    plain = {name.lower(): ("verifiable_11", [name]) for name in ("Concise", "Comprehensive")}
+    figurative = {
         f"steer_{name.lower().replace(' ', '_')}": ("steering_5", [name]) for name in load_bank("steering_5").names
     }
+    assert asked == plain | figurative
     assert len({repr(arm("controllability", name).ppo) for name in ARMS["controllability"][1]}) == 1
 
 
