@@ -56,9 +56,7 @@ class LessonSettings:
     frames: int | None = setting(at_least=1, null="all")  # sentence frames that are used, for and against each
     sentences: float = probability()  # share of the wordings that are whole sentences, not a topic in a frame
     said_twice: float = probability()  # share of the wordings that are two in one, as definitions of banks often are
-    quoted: float = (
-        probability()
-    )  # share that quote another wording, as in "Do this: ...", or "It is wrong to follow: ..."
+    quoted: float = probability()  # share that quote another: "Do this: ...", or "It is wrong to follow this: ..."
     absence: bool = MISSING  # topics may name what is absent too ("text without lists")
     # Mean number of wordings of a principle, and of its contrary, on one pair: 1.6 is two of them on six pairs in ten.
     wordings: float = setting(at_least=1)
