@@ -12,7 +12,7 @@ from salmon.principles.parametric.universe import all_families
 from salmon.principles.verifiers import verify
 
 # Whose contrary nobody has put in words is turned around by this; the model reads it as it stands.
-AGAINST = "It is wrong to follow this: {}"  # one of frames.QUOTES_AGAINST
+AGAINST = "It is wrong to follow this: {}"
 
 Verdict = Callable[[str, str], float | None]  # (prompt, response) -> how well it follows; None: nothing to say
 

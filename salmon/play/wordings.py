@@ -39,8 +39,7 @@ class Wordings:
         plain = normal(text)
         for template, found in self._sentences.get(plain, ()) or self._gapped(plain, self._open_sentences):
             return self._reading(template, found)
-        frames = [(frame, True) for frame in self.frames_for] + [(frame, False) for frame in self.frames_against]
-        for frame, is_for in frames:
+        for frame, is_for in _with_side(self.frames_for, self.frames_against):
             before, _, after = normal(frame).partition(GAP)
             if len(plain) > len(before) + len(after) and plain.startswith(before) and plain.endswith(after):
                 topic = plain[len(before) : len(plain) - len(after)]
@@ -54,10 +53,8 @@ class Wordings:
 
     def _quoted(self, text: str) -> Reading | None:
         """What a quote of one of these texts asks for; its contrary is the quoted text, or what that text's is."""
-        for frame, agrees in [(quote, True) for quote in self.quotes_for] + [
-            (quote, False) for quote in self.quotes_against
-        ]:
-            before = frame.removesuffix(GAP)
+        for quote, agrees in _with_side(self.quotes_for, self.quotes_against):
+            before = quote.removesuffix(GAP)
             inner = self.read(text[len(before) :]) if text.casefold().startswith(before.casefold()) else None
             if inner is not None:
                 contrary = inner.contrary if agrees else text[len(before) :]
@@ -140,6 +137,12 @@ class _Template:
         """Of the normal form of the text with any word in its gap; a word that comes twice must be the same."""
         before, *others = (re.escape(part) for part in normal(self.text).split(PARAMETER))
         return re.compile(before + r"(?P<word>[^\W_]+)" + "(?P=word)".join(others))
+
+
+def _with_side(agreeing: Sequence[str], turning: Sequence[str]) -> Iterator[tuple[str, bool]]:
+    """Texts of two sides, with whether they are of the first."""
+    yield from ((text, True) for text in agreeing)
+    yield from ((text, False) for text in turning)
 
 
 def normal(text: str) -> str:

@@ -147,8 +147,8 @@ def _more_forbidden(history: History, start: Row, principle: str, watched: Watch
     """Rarer things than responses are counted, so that a few updates with equal counts prove nothing."""
     metric = f"violations/{principle}"
     before, length = (_number(start, name) for name in (f"held_out/{metric}", HELD_OUT_LENGTH))
-    last = history[len(history) - min(LONGEST_WINDOW, len(history) // 2) :]
-    shares, by_token = (_finite(rows, metric) for rows in (last, [_per_token(row, metric) for row in last]))
+    last = history[len(history) - _window(history) :]
+    shares, by_token = _finite(last, metric), _finite([_per_token(row, metric) for row in last], metric)
     if before is None or not length or min(len(shares), len(by_token)) < SHORTEST_WINDOW:
         return None
     paid = _paid(history, principle, watched)
@@ -206,9 +206,14 @@ def _moved(history: History, metric: str, confidence: float, principle: str | No
     return Drift(metric, principle, before.value, welch_change(before, now, confidence))
 
 
+def _window(history: History) -> int:
+    """Updates at the beginning and at the end that are compared; none is in both."""
+    return min(LONGEST_WINDOW, len(history) // 2)
+
+
 def _windows(history: History, metric: str) -> tuple[list[float], list[float]] | None:
     """The finite values of the first and of the last updates, which do not overlap."""
-    size = min(LONGEST_WINDOW, len(history) // 2)
+    size = _window(history)
     windows = _finite(history[:size], metric), _finite(history[len(history) - size :], metric)
     return windows if min(map(len, windows)) >= SHORTEST_WINDOW else None
 

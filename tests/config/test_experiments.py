@@ -80,6 +80,7 @@ def test_every_arm_composes(study: str, name: str) -> None:
     assert config.principles.monitor == ("steering_5" if name.startswith("steer_") else "verifiable_11")
 
 
+@cache
 def first_run() -> Config:
     with initialize_config_dir(CONF, version_base="1.3"):
         return to_typed(compose("config"), Config)

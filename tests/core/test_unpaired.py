@@ -9,7 +9,7 @@ from salmon.core.unpaired import Interval, SampleMean, interval_of_mean, sample_
 
 
 def test_a_mean_and_its_interval() -> None:
-    """SampleMean 2, variance 1, error 1/sqrt(3); t(0.975, 2) = 4.302653: 2 +- 2.484138."""
+    """Mean 2, variance 1, error 1/sqrt(3); t(0.975, 2) = 4.302653: 2 +- 2.484138."""
     found = interval_of_mean([1.0, 2.0, 3.0], 0.95)
     assert (found.mean, found.low, found.high) == pytest.approx((2.0, -0.484138, 4.484138), abs=1e-6)
 

@@ -71,6 +71,7 @@ def test_a_frame_with_a_topic_has_a_check_and_a_contrary() -> None:
 
 
 def test_free_words_are_read_as_they_stand() -> None:
+    assert AGAINST in frames.QUOTES_AGAINST  # so lessons with quotes teach it
     one = asked(Written(" Sound like a\n pirate. "))
     assert one == AskedPrinciple("Sound like a pirate.", None)
     against = asked(Written("Sound like a pirate.", against=True))
