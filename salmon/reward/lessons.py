@@ -47,6 +47,7 @@ def lesson_comparisons(
                 METRICS,
                 number,
                 like,
+                others=lesson_side(universe.trained, replace(earlier, families=[]), seed),
             ),
             earlier,
         )

@@ -61,25 +61,25 @@ def test_every_cell_composes_and_all_before_ppo_is_shared(study: str) -> None:
     assert {job.name for job in jobs} == {study} == {job.tracking.group for job in jobs}
     if study == "principles_by_size":
         return  # its prompts are on the hub, and their content belongs to a stage's settings
-    sizes = {(job.model.name, job.reward.layers) for job in jobs}
-    for size in sizes:
-        of_size = [job for job in jobs if (job.model.name, job.reward.layers) == size]
+    made_of = {(job.model.name, job.reward.layers, job.seed) for job in jobs}
+    for made in made_of:
+        alike = [job for job in jobs if (job.model.name, job.reward.layers, job.seed) == made]
         for stage in ("sft", "preferences", "reward"):
-            first, *others = (STAGES[stage].settings(job) for job in of_size)
-            assert all(other == first for other in others), (size, stage)
-        assert len({repr(STAGES["ppo"].settings(job)) for job in of_size}) == len(of_size)
+            first, *others = (STAGES[stage].settings(job) for job in alike)
+            assert all(other == first for other in others), (made, stage)
+        assert len({repr(STAGES["ppo"].settings(job)) for job in alike}) == len(alike)
 
 
-def test_the_show_piece_has_two_sizes_of_real_weights_two_seeds_and_one_sft_policy() -> None:
-    jobs = cells("principles_by_size_laptop")
+def test_the_show_piece_has_two_sizes_of_real_weights_and_models_of_their_own_for_two_seeds() -> None:
+    jobs, stages = cells("principles_by_size_laptop"), ("sft", "reward", "ppo")
     assert {job.model.name for job in jobs} == {"smollm2_135m"}
     assert {job.reward.layers for job in jobs} == {12, 18}
-    assert {job.ppo.seed for job in jobs} == {0, 1} and {tuple(job.stages) for job in jobs} == {
-        ("sft", "reward", "ppo")
+    assert {(job.seed, job.ppo.seed) for job in jobs} == {(0, 0), (1, 1)} and {tuple(job.stages) for job in jobs} == {
+        stages
     }
-    made = {stage: {repr(STAGES[stage].settings(job)) for job in jobs} for stage in ("sft", "reward", "ppo")}
+    made = {stage: {(job.seed, repr(STAGES[stage].settings(job))) for job in jobs} for stage in stages}
     # PPO's own settings do not tell the reward models apart, which are upstream of it.
-    assert {stage: len(different) for stage, different in made.items()} == {"sft": 1, "reward": 2, "ppo": 4}
+    assert {stage: len(different) for stage, different in made.items()} == {"sft": 2, "reward": 4, "ppo": 4}
 
 
 def test_leaving_one_out_leaves_out_each_principle_once() -> None:

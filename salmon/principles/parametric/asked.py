@@ -16,6 +16,7 @@ from salmon.runtime.seeding import stream
 
 FRUITLESS = 500  # tries in a row that make no pair before a lesson is given up
 ROW_OF_TWO = 0.6  # share of the rows with two principles that are of two features, where a pair has two
+ALIKE_IN_LESSON = 0.5  # share of the rows on what both answers have alike that are of the lesson's own families
 
 
 @dataclass(frozen=True)
@@ -57,14 +58,19 @@ def lesson_pairs(
     lesson: LessonSettings,
     settings: ParametricSettings,
     *key: str | int,
+    others: Side | None = None,
 ) -> Iterator[AskedPair]:
     """The pairs of a lesson, without end; each has a random stream of its own below ``key``.
+
+    Args:
+        others: with the families that the lesson does not teach, for rows on what both answers have alike; None: such
+            rows are of the lesson's families only.
 
     Raises:
         SalmonError: hundreds of tries in a row make no pair.
     """
     about_words = tuple(family for family in side.families if family.words)
-    others = tuple(family for family in side.families if not family.words)
+    about_features = tuple(family for family in side.families if not family.words)
     made = -1  # the number of the last pair
     for number in count():
         if number - made > FRUITLESS:
@@ -77,15 +83,22 @@ def lesson_pairs(
         if rng.random() < lesson.unedited:
             pair = draw_unedited(side, prompts, 2, lesson.edits.shortened, rng)
         else:
-            words = about_words if about_words and (rng.random() < lesson.words or not others) else others
+            words = (
+                about_words if about_words and (rng.random() < lesson.words or not about_features) else about_features
+            )
             pair = draw_pair(words[int(rng.integers(len(words)))], side, prompts, lesson.edits, rng)
         if pair is not None:
             made = number
-            yield AskedPair(pair, tuple(asked_about(pair, side, lesson, settings, rng)))
+            yield AskedPair(pair, tuple(asked_about(pair, side, lesson, settings, rng, others)))
 
 
 def asked_about(
-    pair: FeaturePair, side: Side, lesson: LessonSettings, settings: ParametricSettings, rng: np.random.Generator
+    pair: FeaturePair,
+    side: Side,
+    lesson: LessonSettings,
+    settings: ParametricSettings,
+    rng: np.random.Generator,
+    others: Side | None = None,
 ) -> Iterator[AskedGuidelines]:
     """Each feature of a pair asked for and against, in some wordings; now and then a row with two principles, and one
     on what the answers have alike."""
@@ -97,7 +110,8 @@ def asked_about(
     if rng.random() < lesson.together:
         yield _two(pair.features, side, lesson, settings, rng)
     if rng.random() < lesson.indifferent:
-        yield from _alike(pair, side, lesson, settings, rng)
+        about = others if others is not None and rng.random() >= ALIKE_IN_LESSON else side
+        yield from _alike(pair, about, lesson, settings, rng)
 
 
 def _alike(

@@ -17,6 +17,7 @@ from tests.principles.parametric.all_texts import all_texts
 from tests.principles.parametric.settings import HELD_OUT_FAMILIES, edits, lesson, never_edited, parametric
 
 TALK = lesson(together=1.0)
+TAUGHT = ("length", "coverage", "structure", "question")
 
 
 @pytest.fixture(scope="module")
@@ -73,22 +74,27 @@ def test_opposed_rows_of_two_are_ties_and_name_no_meaning(pairs):
     assert all(asked.meaning for found in pairs for asked in found.asked if len(asked.guidelines) == 1)
 
 
-def test_what_both_answers_have_alike_makes_neither_better(universe):
+@pytest.mark.parametrize("wider", [False, True])
+def test_what_both_answers_have_alike_makes_neither_better(universe, wider):
+    """Of the lesson's families; half of the rows of any family, where the families it does not teach are given too."""
     side = replace(universe.trained, words=universe.trained.words[:20])
+    taught = side if not wider else replace(side, families=tuple(f for f in side.families if f.name in TAUGHT))
     features = [Feature(family, value, 0) for family in side.families for value in side.parameters(family)]
     said = {text: (feature, wanted) for feature in features for text, wanted in texts_of(feature, side).items()}
-    plain, wants = lesson(together=0.0, wordings=1.0, unedited=1.0), Counter()
+    plain, wants, of_taught = lesson(together=0.0, wordings=1.0, unedited=1.0), Counter(), Counter()
     for indifferent in (0.0, 1.0):
         told = replace(plain, indifferent=indifferent)
-        found = list(islice(lesson_pairs(side, universe.training, told, parametric(), 0), 80))
-        rows = [(p.pair, asked) for p in found for asked in p.asked if asked.prefers == 0]
+        pairs = lesson_pairs(taught, universe.training, told, parametric(), 0, others=side if wider else None)
+        rows = [(p.pair, asked) for p in islice(pairs, 80) for asked in p.asked if asked.prefers == 0]
         assert len(rows) == 80 * indifferent, "one of a pair"
         for pair, asked in rows:
             feature, wanted = said[asked.guidelines[0]]
             assert len(asked.guidelines) == 1 and asked.meaning == ""
             assert not feature.family.prefers(pair.prompt, pair.first, pair.second, feature.parameter)
             wants[wanted] += 1
+            of_taught[feature.family in taught.families] += 1
     assert min(wants[1], wants[-1]) > 20
+    assert min(of_taught[True], of_taught[False]) > 20 if wider else not of_taught[False]
 
 
 def test_what_is_said_twice_says_the_same_in_both_halves(universe):
