@@ -50,7 +50,7 @@ def check(cfg: Config) -> None:
 
 SPEC = StageSpec(
     "reward",
-    7,
+    8,
     "salmon.reward.stage",
     ("preferences",),
     settings,
