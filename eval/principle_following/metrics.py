@@ -103,8 +103,8 @@ def sensitivity(
     scores = scores - scores.mean(axis=0)
     owner, ones = pairs.prompt_of_response, np.ones(len(scores))
     n = bootstrap.sums(ones, owner)
-    within = bootstrap.sums(scores.std(axis=1), owner) / n
-    mean, square = (bootstrap.sums(part, owner) / n[:, None] for part in (scores, scores**2))
+    within = ratio(bootstrap.sums(scores.std(axis=1), owner), n)
+    mean, square = (ratio(bootstrap.sums(part, owner), n[:, None]) for part in (scores, scores**2))
     across = np.sqrt(np.maximum(square - mean**2, 0)).mean(axis=1)
     return bootstrap.estimate(ratio(within, across), len(scores), pairs.prompts)
 

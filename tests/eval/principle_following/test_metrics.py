@@ -157,6 +157,15 @@ def test_sensitivity_literal():
     assert sensitivity(tables[:1], PAIRS, BOOTSTRAP).value is None
 
 
+@pytest.mark.filterwarnings("error")
+def test_sensitivity_of_one_prompt_has_no_interval_and_no_warning():
+    one = PairTable(*(np.array(values) for values in ([0], [1], [0], [0, 0], [10, 20])))
+    up, down = np.array([1.0, -1.0]), np.array([-1.0, 1.0])
+    tables = [PrincipleTable(name, np.ones(1), scores, np.ones(1), None) for name, scores in (("a", up), ("b", down))]
+    found = sensitivity(tables, one, PromptBootstrap(prompts=1, resamples=20, seed=0))
+    assert (found.value, found.low, found.high) == (approx(1.0), None, None)
+
+
 def test_matrix_of_an_obedient_model_is_the_reference():
     measured, reference, counts = matrix(obedient())
     # Short against Kind: known pairs 0, 1, 3 with margins +, +, 0 and truths -, +, +: 0, 1, 1/2.
