@@ -15,6 +15,7 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
+from salmon.config.walk import plain_settings
 from salmon.errors import SalmonError
 from salmon.runtime.console import escape_unprintable
 from salmon.runtime.files import storage_errors
@@ -45,7 +46,7 @@ def read_run(folder: Path, name: str) -> Run:
     """Raises ``SalmonError`` where the folder is of neither kind, or its job did not finish."""
     if (folder / "manifest.json").is_file():
         artifact = open_artifact(folder)
-        settings = flat(artifact.manifest.get("config", {}))
+        settings = plain_settings(artifact.manifest.get("config", {}))
         return Run(name, settings, current_names(artifact.metrics), policy({artifact.stage: folder}))
     if not all((folder / name).is_file() for name in ("artifacts.json", "results.json")):
         raise SalmonError(
@@ -59,16 +60,8 @@ def read_run(folder: Path, name: str) -> Run:
         for key, value in current_names(metrics).items()
     }
     assert isinstance(config, dict)
-    settings = flat({key: value for key, value in config.items() if key not in _LOCAL})
+    settings = plain_settings({key: value for key, value in config.items() if key not in _LOCAL})
     return Run(name, settings, figures, policy(artifacts))
-
-
-def flat(node: Mapping[Any, Any], path: str = "") -> dict[str, Any]:
-    """Nested mappings as one, with dotted keys; lists are values."""
-    found: dict[str, Any] = {}
-    for key, value in node.items():
-        found |= flat(value, f"{path}{key}.") if isinstance(value, Mapping) and value else {f"{path}{key}": value}
-    return found
 
 
 def differing_settings(runs: Sequence[Run]) -> list[list[str]]:

@@ -1,6 +1,6 @@
 """One walk over all settings of a config: which there are, which are unknown, which are out of their limits."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from difflib import get_close_matches
 from types import MappingProxyType
@@ -34,6 +34,26 @@ def _groups(key: str, value: Any) -> Iterator[tuple[str, Any]]:
         yield key, value
     elif isinstance(value, list):
         yield from ((f"{key}[{number}]", item) for number, item in enumerate(value) if is_dataclass(item))
+
+
+def plain_settings(tree: Mapping[Any, Any], path: str = "") -> dict[str, Any]:
+    """Every setting of a config in plain values, by its dotted key; groups in lists are walked, other lists are values.
+
+    Args:
+        path: of the tree, ending in a dot where it is not the whole.
+    """
+    found: dict[str, Any] = {}
+    for name, value in tree.items():
+        key, groups = f"{path}{name}", {}
+        if isinstance(value, Mapping):
+            groups = {key: value}
+        elif isinstance(value, Sequence) and all(isinstance(item, Mapping) for item in value):
+            groups = {f"{key}[{number}]": item for number, item in enumerate(value)}
+        for where, group in groups.items():
+            found |= plain_settings(group, f"{where}.") if group else {where: group}
+        if not groups:
+            found[key] = value
+    return found
 
 
 def broken_constraints(config: Any, references: Mapping[str, str] = MappingProxyType({})) -> Iterator[str]:

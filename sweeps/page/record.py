@@ -7,9 +7,9 @@ from pathlib import Path
 from omegaconf import OmegaConf
 
 from salmon.config.overrides import is_seed
+from salmon.config.walk import plain_settings
 from sweeps.cells import Cell, cells_of, frame
 from sweeps.collect import SweepJob, read_plan, read_sweep
-from sweeps.compare import flat
 from sweeps.reports.kinds import REPORTS, settings_of
 from sweeps.reports.study import columns, rank_sentences, study_files
 from sweeps.statistics import Estimate
@@ -74,4 +74,4 @@ def _settings(cell: Cell) -> dict[str, object]:
     parts = OmegaConf.masked_copy(config, [str(key) for key in config if key not in NO_SETTING])
     plain = OmegaConf.to_container(parts, resolve=True)
     assert isinstance(plain, dict)
-    return {key: value for key, value in flat(plain).items() if not is_seed(key)}
+    return {key: value for key, value in plain_settings(plain).items() if not is_seed(key)}

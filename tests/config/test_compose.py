@@ -15,6 +15,7 @@ from salmon.config.register import CONF
 from salmon.config.schema import Config
 from salmon.config.sft import SFTSource
 from salmon.config.typed import to_typed
+from salmon.config.walk import plain_settings
 from salmon.errors import SalmonError
 from salmon.pipeline.registry import STAGES
 from salmon.plan.shapes import shape_of
@@ -482,7 +483,7 @@ def test_one_gpu_changes_nothing_but_the_optimisers_state_and_what_is_computed_a
     for where in OPTIMIZERS:
         optim = OmegaConf.select(OmegaConf.create(one, flags={"allow_objects": True}), f"{where}.optim")
         assert optim.optimizer.name == "paged_adamw_8bit"
-    differing = {path for path, value in flat(one).items() if flat(plain)[path] != value}
+    differing = {path for path, value in plain_settings(one).items() if plain_settings(plain)[path] != value}
     assert differing <= {
         *(f"{where}.optim.optimizer" for where in OPTIMIZERS),
         "ppo.micro_batch_size",
@@ -494,7 +495,7 @@ def test_one_gpu_changes_nothing_but_the_optimisers_state_and_what_is_computed_a
 
 def test_zero3_changes_nothing_but_how_the_base_is_held_and_who_updates() -> None:
     plain, split = (
-        flat(OmegaConf.to_container(composed(f"+experiment={name}"), resolve=True))
+        plain_settings(OmegaConf.to_container(composed(f"+experiment={name}"), resolve=True))
         for name in ("dromedary2_70b", "dromedary2_70b_zero3")
     )
     optimizers = {f"{where}.optim.optimizer" for where in OPTIMIZERS}
@@ -506,12 +507,6 @@ def test_zero3_changes_nothing_but_how_the_base_is_held_and_who_updates() -> Non
     assert (split["model.quantization"].name, split["engine.kind"].name) == ("none", "zero3")
     assert {split[path].name for path in optimizers} == {"adamw"}
     typed("+experiment=dromedary2_70b_zero3")
-
-
-def flat(value: Any, path: str = "") -> dict[str, Any]:
-    if not isinstance(value, dict):
-        return {path: value}
-    return {name: leaf for key, item in value.items() for name, leaf in flat(item, f"{path}.{key}".lstrip(".")).items()}
 
 
 @pytest.mark.parametrize("name", [*EXPERIMENTS, *ONE_GPU])

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from salmon.config.setting import Constraints, setting
-from salmon.config.walk import broken_constraints, settings, unknown_keys
+from salmon.config.walk import broken_constraints, plain_settings, settings, unknown_keys
 
 
 @dataclass
@@ -57,6 +57,19 @@ def test_all_broken_constraints_are_named(root: Root) -> None:
     ]
     root.size = None
     assert "size" not in " ".join(broken_constraints(root))
+
+
+def test_plain_settings_walk_lists_of_groups_and_keep_other_values_whole() -> None:
+    tree = {"a": {"b": 1, "none": {}}, "lessons": [{"pairs": 2}, {"pairs": 3, "edits": {"crossed": 0.5}}]}
+    values = {"names": ["x", "y"], "empty": [], "text": "", "mixed": [{"c": 1}, 2]}
+    assert plain_settings(tree | values) == {
+        "a.b": 1,
+        "a.none": {},
+        "lessons[0].pairs": 2,
+        "lessons[1].pairs": 3,
+        "lessons[1].edits.crossed": 0.5,
+        **values,
+    }
 
 
 def test_undeclared_keys_are_found_in_groups_and_lists(root: Root) -> None:

@@ -1,7 +1,7 @@
 """The settings of a job that differ from the defaults."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import nullcontext
 from functools import cache
 from pathlib import Path
@@ -14,6 +14,7 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from salmon.config.register import CONF, register
+from salmon.config.walk import plain_settings
 from salmon.errors import SalmonError
 from salmon.view.job.record import JobRecord
 from salmon.view.page import PageSection, PageTable
@@ -54,22 +55,11 @@ def default_config() -> Mapping[str, Any]:
 def changed_settings(config: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
     """Settings whose values differ, by their dotted names: the value here, and the default."""
     here, there = (
-        {key: value for name in tree if name not in LOCAL for key, value in _leaves(name, tree[name])}
+        plain_settings({name: value for name, value in tree.items() if name not in LOCAL})
         for tree in (config, defaults)
     )
     keys = [key for key in {**there, **here} if here.get(key, UNSET) != there.get(key, UNSET)]
     return {key: (_shown(here.get(key, UNSET)), _shown(there.get(key, UNSET))) for key in keys}
-
-
-def _leaves(name: str, value: Any) -> Iterator[tuple[str, Any]]:
-    if isinstance(value, Mapping) and value:
-        for key, inner in value.items():
-            yield from _leaves(f"{name}.{key}", inner)
-    elif isinstance(value, Sequence) and value and all(isinstance(item, Mapping) for item in value):
-        for number, inner in enumerate(value):
-            yield from _leaves(f"{name}[{number}]", inner)
-    else:
-        yield name, value
 
 
 def _shown(value: Any) -> str:
