@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from eval.tables.measured import MeasuredRow
+from eval.tables.measured import MeasuredRow, one_row_for_equal_weights
 from eval.tables.published import PaperMetric, PaperTable, Published, PublishedValue
 from salmon.errors import SalmonError
 
@@ -102,7 +102,7 @@ def compare_with_published(
                     and (m.row.task, m.row.metric) == (metric.task, metric.metric)
                     and chosen.get(m.label, published.counterpart(m.row.checkpoint)) == model
                 ]
-                lines += [_line(table, metric, model, one, origins) for one in ours]
+                lines += [_line(table, metric, model, one, origins) for one in one_row_for_equal_weights(ours)]
                 if not ours and (model in metric.values or model == published.models[0]):
                     value = metric.values.get(model)
                     lines.append(ComparisonLine(table, metric, model, value, None, None, None, None, None))

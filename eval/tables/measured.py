@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from salmon.runtime.foreign import read_json
 
 RESULTS = "results.json"
 UNKNOWN = "not recorded"
+HASH = "checkpoint hash"
 # Of an evaluation or an artifact; of a job; of a multirun's folder.
 PLACES = (RESULTS, f"artifacts/*/{RESULTS}", f"*/{RESULTS}", f"*/artifacts/*/{RESULTS}")
 
@@ -26,6 +27,7 @@ class MeasuredRow:
     files: tuple[Path, ...]
     made_by: str  # model, weights, seed, command, configuration and source revision, as far as recorded
     seeds: int | None = None  # training runs that the figure is the mean of; None: not known, it is of no study
+    weights: str | None = None  # hashes of the checkpoints; None: not recorded
 
 
 def read_results(folders: Sequence[Path]) -> list[MeasuredRow]:
@@ -53,8 +55,25 @@ def read_results(folders: Sequence[Path]) -> list[MeasuredRow]:
     for path, row in rows:
         unique = files_of[row.checkpoint] == 1
         label = row.checkpoint if unique else f"{row.checkpoint} in {path.parent}"
-        measured.append(MeasuredRow(label, row, (path,), said_facts([facts_of(contents[path], row.checkpoint)])))
+        facts = [facts_of(contents[path], row.checkpoint)]
+        measured.append(MeasuredRow(label, row, (path,), said_facts(facts), weights=weights_of(facts)))
     return measured
+
+
+def one_row_for_equal_weights(rows: Sequence[MeasuredRow]) -> list[MeasuredRow]:
+    """Rows of one metric, those of one evaluation and the same weights as one: the best policy often is the last one.
+
+    Its label names each checkpoint: "ppo_best and ppo_last".
+    """
+    equal: dict[object, list[MeasuredRow]] = {}
+    for number, each in enumerate(rows):
+        key = (each.files, each.weights, each.row.provenance, each.row.value) if each.weights else number
+        equal.setdefault(key, []).append(each)
+    merged = []
+    for first, *others in equal.values():
+        names = " and ".join([first.row.checkpoint, *(other.row.checkpoint for other in others)])
+        merged.append(replace(first, label=names + first.label.removeprefix(first.row.checkpoint)))
+    return merged
 
 
 def _content(path: Path) -> dict[str, Any]:
@@ -70,7 +89,7 @@ def facts_of(content: Mapping[str, Any], checkpoint: str) -> dict[str, str]:
     facts = {
         "model": content.get("model", UNKNOWN),
         "base": path,
-        "checkpoint hash": content.get("checkpoints", {}).get(checkpoint, UNKNOWN),
+        HASH: content.get("checkpoints", {}).get(checkpoint, UNKNOWN),
         "seed": content.get("seed", UNKNOWN),
         "command": content.get("command", UNKNOWN),
         "configuration": UNKNOWN if settings is None else identity_digest(settings),
@@ -82,6 +101,12 @@ def facts_of(content: Mapping[str, Any], checkpoint: str) -> dict[str, str]:
             "command": content.get("command", UNKNOWN),
         }
     return {name: str(value) for name, value in facts.items()}
+
+
+def weights_of(facts: Sequence[Mapping[str, str]]) -> str | None:
+    """The hashes of the weights behind several results; None where one is not recorded."""
+    hashes = [each.get(HASH, UNKNOWN) for each in facts]
+    return None if UNKNOWN in hashes else " ".join(hashes)
 
 
 def said_facts(facts: Sequence[Mapping[str, str]]) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 from eval.provenance import Provenance
 from eval.results import Row
-from eval.tables.measured import RESULTS, MeasuredRow, facts_of, said_facts
+from eval.tables.measured import RESULTS, MeasuredRow, facts_of, said_facts, weights_of
 from salmon.errors import SalmonError
 from salmon.runtime.foreign import read_json
 from sweeps.benchmarks import evaluations
@@ -102,6 +102,7 @@ def _results(job: SweepJob) -> Iterator[tuple[Path, Mapping[str, Any]]]:
 def _mean(key: _Key, cells: Sequence[Cell], figures: Sequence[_Figure]) -> MeasuredRow:
     shared = set.intersection(*({*cell.axes.items()} for cell in cells))
     axes = [value for axis, value in cells[0].axes.items() if (axis, value) in shared]
+    facts = [one.facts for one in figures]
     row, count = figures[0].row, len([one for one in figures if one.row.value is not None])
     if count > 1:
         mean = mean_interval([one.row.value for one in figures])
@@ -110,8 +111,9 @@ def _mean(key: _Key, cells: Sequence[Cell], figures: Sequence[_Figure]) -> Measu
         ", ".join([key.checkpoint, *axes]),
         row,
         tuple(one.source for one in figures),
-        said_facts([one.facts for one in figures]),
+        said_facts(facts),
         count,
+        weights_of(facts),
     )
 
 

@@ -133,6 +133,17 @@ def test_benchmarks_of_the_finished_sweep_take_the_place_of_those_of_the_jobs(st
     assert (line.value, line.seeds) == (approx(65.0), 2)
 
 
+def test_a_policy_that_is_best_and_last_in_all_seeds_is_one_line(study):
+    for seed in range(3):
+        path = study.parent / "store" / "eval" / f"paper_{seed}" / "results.json"
+        content = json.loads(path.read_text())
+        content["rows"].append(content["rows"][0] | {"checkpoint": "ppo_last"})
+        content["checkpoints"]["ppo_last"] = content["checkpoints"]["ppo_best"]
+        path.write_text(json.dumps(content))
+    line = line_of(compared(study), "ppo_best and ppo_last, paper")
+    assert (line.value, line.seeds) == (approx(53.0), 3)
+
+
 def test_a_study_without_seeds_says_so(tmp_path):
     sweep = make_sweep(tmp_path / "study", {"principles": list(BBH)})
     for bank in BBH:

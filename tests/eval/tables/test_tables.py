@@ -94,6 +94,28 @@ def test_a_misspelt_model_is_refused(tmp_path):
 # --- ours beside them ----------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize(
+    ("hashes", "labels"),
+    [
+        ({"ppo_best": "c0ffee", "ppo_last": "c0ffee"}, {"ppo_best and ppo_last"}),
+        ({"ppo_best": "c0ffee", "ppo_last": "decade"}, {"ppo_best", "ppo_last"}),
+        ({}, {"ppo_best", "ppo_last"}),
+    ],
+)
+def test_checkpoints_with_the_same_weights_are_one_line(tmp_path, hashes, labels):
+    folder = results(tmp_path, bbh(), bbh("ppo_last"), mt_bench(), facts=FACTS | {"checkpoints": hashes})
+    lines = compared(folder).lines
+    assert {line.checkpoint for line in lines if line.metric.title == "BBH direct" and line.value} == labels
+    assert {line.checkpoint for line in lines if line.metric.title == "average" and line.value} == {"ppo_best"}
+
+
+def test_the_same_weights_beside_two_published_models_are_two_lines(tmp_path):
+    facts = FACTS | {"checkpoints": {"ppo_best": "c0ffee", "ppo_last": "c0ffee"}}
+    comparison = compared(results(tmp_path, bbh(), bbh("ppo_last"), facts=facts), ppo_last="GPT-4")
+    assert line_of(comparison, "ppo_best", "BBH direct").model == "Dromedary-2-70b"
+    assert line_of(comparison, "ppo_last", "BBH direct").model == "GPT-4"
+
+
 def test_difference_and_interval_in_published_units(tmp_path):
     comparison = compared(results(tmp_path, bbh(), mt_bench()))
     line = line_of(comparison, "ppo_best", "BBH direct")
