@@ -61,8 +61,9 @@ class LessonSettings:
     # Mean number of wordings of a principle, and of its contrary, on one pair: 1.6 is two of them on six pairs in ten.
     wordings: float = setting(at_least=1)
     together: float = probability()  # probability of a row with two principles, agreeing or opposed
-    # Probability of a row on a feature that both answers have alike, under which neither is better. Without such rows,
-    # words that are not understood prefer what most principles in the lessons tell apart: longer answers, or shorter.
+    # Probability of a row on a feature that both answers have alike, under which neither is better; half of them are of
+    # any trained family, the others of this lesson's. Without such rows, words that are not understood prefer what most
+    # principles in the lessons tell apart: longer answers, or shorter.
     indifferent: float = probability()
     unedited: float = probability()  # share of the pairs that are two answers in their own words
     edits: EditSettings = field(default_factory=EditSettings)
