@@ -1,4 +1,4 @@
-"""One walk over all settings of a config: which there are, which are unknown, which are out of their limits."""
+"""Walks over all settings of a config: which there are, which are unknown, which are out of their limits."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass

@@ -483,7 +483,8 @@ def test_one_gpu_changes_nothing_but_the_optimisers_state_and_what_is_computed_a
     for where in OPTIMIZERS:
         optim = OmegaConf.select(OmegaConf.create(one, flags={"allow_objects": True}), f"{where}.optim")
         assert optim.optimizer.name == "paged_adamw_8bit"
-    differing = {path for path, value in plain_settings(one).items() if plain_settings(plain)[path] != value}
+    before = plain_settings(plain)
+    differing = {path for path, value in plain_settings(one).items() if before[path] != value}
     assert differing <= {
         *(f"{where}.optim.optimizer" for where in OPTIMIZERS),
         "ppo.micro_batch_size",

@@ -83,10 +83,9 @@ def lesson_pairs(
         if rng.random() < lesson.unedited:
             pair = draw_unedited(side, prompts, 2, lesson.edits.shortened, rng)
         else:
-            words = (
-                about_words if about_words and (rng.random() < lesson.words or not about_features) else about_features
-            )
-            pair = draw_pair(words[int(rng.integers(len(words)))], side, prompts, lesson.edits, rng)
+            of_words = bool(about_words) and (rng.random() < lesson.words or not about_features)
+            families = about_words if of_words else about_features
+            pair = draw_pair(families[int(rng.integers(len(families)))], side, prompts, lesson.edits, rng)
         if pair is not None:
             made = number
             yield AskedPair(pair, tuple(asked_about(pair, side, lesson, settings, rng, others)))
