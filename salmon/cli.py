@@ -30,6 +30,7 @@ from salmon.runtime.exit_hooks import exit_hooks
 T = TypeVar("T")
 
 SECONDS_TO_SPEAK = 10.0
+MEASURE = "--measure"
 
 
 class Stopped(CompactHydraException):
@@ -101,7 +102,12 @@ def store_command(words: list[str]) -> int:
 
 
 def plan_text(words: list[str]) -> str:
-    """What ``salmon plan`` prints."""
+    """What ``salmon plan`` prints; with ``--measure`` it runs what it plans."""
+    if MEASURE in words:
+        configure_console()
+        from salmon.measure.command import measure
+
+        return measure([word for word in words if word != MEASURE])
     from salmon.plan.command import render
 
     return render(words)
@@ -146,7 +152,10 @@ def main() -> None:
     sys.argv[1:] = with_choices(sys.argv[1:])
     said_clearly(check_words, sys.argv[1:])
     if sys.argv[1:2] == ["plan"]:
-        print(said_clearly(plan_text, sys.argv[2:]))
+        try:
+            print(said_clearly(plan_text, sys.argv[2:]))
+        except KeyboardInterrupt as interruption:
+            leave_interrupted(interruption, "salmon plan", "Nothing was written, so nothing is lost.")
         return
     if sys.argv[1:2] == ["view"]:
         print(said_clearly(view_text, sys.argv[2:]))

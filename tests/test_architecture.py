@@ -37,6 +37,7 @@ LAYERS = (
     ("reward",),
     ("ppo",),
     ("baselines",),
+    ("measure",),
     ("view",),
     ("play",),
     ("pipeline",),

@@ -33,6 +33,7 @@ Settings: salmon/config/schema.py says what each means. Hydra's own options: sal
 PLAN = """\
 salmon plan [KEY=VALUE ...] [GROUP=CHOICE ...] [gpu=NAME] [processes=N] [flops=RATE] [link=RATE] [prompts=N]
             [--json]
+salmon plan --measure [KEY=VALUE ...] [GROUP=CHOICE ...] [prompts=N]
 
 Memory, tokens, FLOPs and time of each phase of a config, by calculation: nothing is loaded or run.
   gpu        {devices}; not given: this machine's GPU, else its CPU
@@ -42,6 +43,8 @@ Memory, tokens, FLOPs and time of each phase of a config, by calculation: nothin
   link       bytes a second that a process sends to others, e.g. 25e9; not given: the data sheet's, within a machine
   prompts    rows of each source whose size only a download would tell
   --json     bytes, tokens, FLOPs and seconds, for programs
+  --measure  runs a micro-batch or a batch of each phase on this machine, with random tokens at the plan's lengths: its
+             memory beside the plan's, and its share of the rates of matrix products and of reads that are measured here
 """
 
 STORE = """\

@@ -21,9 +21,17 @@ def base_weights(shape: ModelShape, e: int, nf4: bool) -> int:
     A weight takes 4 bits, and with double quantisation 8 bits of scale for 64 of them and 32 bits for 256 scales:
     0.5 + 1/64 + 4/(64 * 256) = 0.5159 bytes.
     """
-    linear = shape.layers * shape.linear_weights
-    packed = linear * (0.5 + 1 / NF4_BLOCK + FP32 / (NF4_BLOCK * ABSMAX_BLOCK)) if nf4 else linear * e
-    return round(packed) + (shape.embeddings + shape.small) * e
+    return round(shape.layers * _layer_maps(shape, e, nf4)) + (shape.embeddings + shape.small) * e
+
+
+def _layer_maps(shape: ModelShape, e: int, nf4: bool) -> float:
+    return shape.linear_weights * (0.5 + 1 / NF4_BLOCK + FP32 / (NF4_BLOCK * ABSMAX_BLOCK) if nf4 else e)
+
+
+def moved_by_layer(shape: ModelShape, e: int, nf4: bool) -> float:
+    """Bytes of weights that one pass through a layer moves: its maps as they are kept, and with NF4 the unpacked ones,
+    which are written and read."""
+    return _layer_maps(shape, e, nf4) + (2 * e * shape.linear_weights if nf4 else 0)
 
 
 def unpacked_linear(shape: ModelShape, e: int, nf4: bool) -> int:

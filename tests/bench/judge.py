@@ -8,13 +8,13 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from salmon.measure.rates import counted
 from salmon.models.base import SharedModel
 from salmon.plan.compute import forward_flops
 from salmon.preferences.judges.self_judge import judge_pair
 from salmon.preferences.pairs import Pair
 from salmon.principles.bank import Principle, load_bank
 from tests.bench.report import Run, Way, in_turn, load, options, shape, show, table
-from tests.plan.against_measured import counted
 
 BANK = "reward_11"
 WORDS = "The river is cold in spring, and the fish that live in it swim to the sea. "

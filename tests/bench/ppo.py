@@ -21,8 +21,8 @@ import torch
 from salmon.config.schema import Config
 from salmon.config.training import MicroBatchSize
 from salmon.data.sources import load_prompts
+from salmon.measure.random_tokens import Endless
 from salmon.models.base import SharedModel
-from salmon.models.chat import ChatFormat
 from salmon.models.heads import ScalarHead
 from salmon.models.weights import resolve
 from salmon.plan.command import compose_config
@@ -40,7 +40,6 @@ from salmon.sampling.sampler import transformers_sampler
 from salmon.training.trainer import Trainer
 from tests.bench.report import Way, in_turn, load, options, shape, show, table
 from tests.bench.trl_peer import VERSION, trl_update
-from tests.plan.phase_runs import Endless
 
 PEER = f"TRL {VERSION} PPOTrainer"
 PHASES = ("rollout", "score", "logprobs", "update")
@@ -69,10 +68,6 @@ class Measured:
 
     seconds: dict[str, list[float]]
     peak: float = 0.0  # GiB; of the process on a CPU
-
-
-class EndlessChat(Endless, ChatFormat):  # type: ignore[misc]  # no end ids to be found out
-    """Endless, with prompts and answers as the model has them."""
 
 
 def asked_peer(arguments: Sequence[str]) -> tuple[bool, list[str]]:
@@ -156,7 +151,7 @@ def main(arguments: Sequence[str]) -> None:
     chosen = load_prompts("bundled", cfg.prompts.on_bad_line)[: sizes.rows]
     prompts = PromptBatch(chosen, [(0, row) for row in range(len(chosen))])
     chat = shared.chat
-    shared.chat = EndlessChat(chat.tokenizer, chat.system_prompt, chat.model_end_ids, chat.vocabulary)
+    shared.chat = Endless(chat)
     results = {name: Measured({}) for name, *_ in WAYS}
     note = ""
     with ExitStack() as held:

@@ -16,13 +16,13 @@ from typing import TypeVar
 
 import torch
 
+from salmon.measure.rates import matmul_rate, timed
 from salmon.models.base import SharedModel
 from salmon.models.loading import load_base
 from salmon.plan.command import compose_config
 from salmon.plan.shapes import ModelShape, from_config
 from salmon.runtime.environment import command_line, git_revision, versions
 from salmon.runtime.tables import markdown_table
-from tests.plan.against_measured import matmul_rate, timed
 
 Run = Callable[[], object]
 S = TypeVar("S")

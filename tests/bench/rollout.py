@@ -10,13 +10,13 @@ from dataclasses import dataclass
 
 import torch
 
+from salmon.measure.random_tokens import Endless
 from salmon.models.base import SharedModel
 from salmon.models.merged_copy import merged_copy, why_no_copy
 from salmon.plan.compute import forward_flops, head_flops
 from salmon.sampling.prefill import started
 from salmon.sampling.token_loop import generate
 from tests.bench.report import Run, Way, in_turn, load, options, shape, show, table
-from tests.plan.phase_runs import Endless
 
 ADAPTER = "policy"
 THEIRS = "transformers.generate"
@@ -65,7 +65,7 @@ def main(arguments: Sequence[str]) -> None:
     shared = load(overrides)
     shared.add_adapter(ADAPTER, seed=0)
     prompts, (rows, tokens) = questions(shared, sizes.rows), (sizes.rows, sizes.response)
-    shared.chat = Endless()  # type: ignore[assignment]
+    shared.chat = Endless(shared.chat)  # type: ignore[assignment]
     sample, decoder = ours(shared, prompts, tokens), shape(shared)
     whole, (ids, mask, _) = sum(map(len, prompts)), started(shared, prompts)
     once = whole - (rows - 1) * (mask.shape[1] - ids.shape[1])  # with what all prompts begin with

@@ -8,6 +8,8 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from salmon.measure.random_tokens import RandomTokens
+from salmon.measure.rates import counted
 from salmon.models.base import SharedModel
 from salmon.models.forward import token_batch
 from salmon.plan.compute import forward_flops, head_flops
@@ -16,8 +18,6 @@ from tests.bench.judge import BANK, judging, pairs
 from tests.bench.judge import Sizes as JudgeSizes
 from tests.bench.report import Way, in_turn, load, options, shape, show, table
 from tests.models.passes import logprobs_and_entropy
-from tests.plan.against_measured import counted
-from tests.plan.phase_runs import Tokens
 
 ADAPTER = "policy"
 FEW, SHORT = 4, 128  # rows while lengths grow, and tokens of a row while rows do
@@ -39,7 +39,7 @@ def doubled(first: int, last: int) -> list[int]:
 
 def reading(shared: SharedModel, rows: int, length: int) -> Way:
     """Log-probs of the second half of each row."""
-    tokens, half = Tokens(shared), length // 2
+    tokens, half = RandomTokens(shared), length // 2
     batch = token_batch(tokens.rows(rows, half), tokens.rows(rows, length - half), shared.pad_id, shared.device)
     decoder = shape(shared)
     token = forward_flops(decoder, shared.lora.r, decoder.layers, length / 2)

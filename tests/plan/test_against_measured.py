@@ -10,6 +10,7 @@ import torch
 from transformers import AutoConfig, AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM
 
 from salmon.config.schema import Config
+from salmon.measure.phase_runs import PhaseRuns
 from salmon.models.base import SharedModel
 from salmon.models.chunked_head import ROWS, logprobs_and_entropies, token_logprobs
 from salmon.models.loading import load_base
@@ -18,7 +19,6 @@ from salmon.plan.command import compose_config
 from salmon.plan.devices import this_device
 from salmon.plan.planner import base_of, plan
 from tests.plan.against_measured import allocated_peak
-from tests.plan.phase_runs import phase_runs
 
 pytestmark = pytest.mark.slow
 
@@ -79,12 +79,13 @@ def compared(cfg: Config, cache: Path, only: Sequence[str] = ()) -> dict[str, fl
     base, work, phases = plan(cfg, this_device())
     planned = {f"{p.stage} {p.name}": p for p in phases}
     ratios = {}
-    for name, prepare in phase_runs(cfg, shared, base, work):
-        if only and name not in only:
+    runs = PhaseRuns(cfg, shared, base, work)
+    for name in runs.labels:
+        if name not in (only or planned):
             continue
         lasting = ("base weights", "adapters", "heads", "optimizer state", "gradients")
         expected = sum(size for item, size in planned[name].items.items() if item not in lasting)
-        ratios[name] = expected / allocated_peak(prepare())
+        ratios[name] = expected / allocated_peak(runs.prepare(name))
     return ratios
 
 

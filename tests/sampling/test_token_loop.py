@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 import torch
 
+from salmon.measure.rates import counted
 from salmon.models.base import SharedModel
 from salmon.models.forward import response_logprobs, token_batch
 from salmon.models.packing.layout import common_prefix_length
@@ -13,7 +14,6 @@ from salmon.sampling import token_loop as generation
 from salmon.sampling.prefill import MIN_SAVED
 from salmon.sampling.token_loop import Generation, generate, generate_after
 from tests.ends import end_with
-from tests.plan.against_measured import counted
 
 TEXTS = [
     "Name a colour.",
