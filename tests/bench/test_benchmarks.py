@@ -6,6 +6,8 @@ from collections.abc import Callable
 import pytest
 
 from tests.bench import judge, ppo, rollout, scale, trl_peer
+from tests.bench.eval import BARE
+from tests.bench.eval import main as eval_main
 
 Main = Callable[[list[str]], None]
 
@@ -17,6 +19,7 @@ Main = Callable[[list[str]], None]
         (ppo.main, "--rows 2 --response 3 --epochs 1", [name for name, *_ in ppo.WAYS]),
         (judge.main, "--principles 2 --words 4 --pairs 1", ["K = 1", "K = 2"]),
         (scale.main, "--rows 1 --length 16 --principles 1 --words 4", ["1 rows of 16 tokens"] * 2 + ["K = 1"]),
+        (eval_main, "--items 1", ["ours", "lm-eval's own", BARE]),
     ],
 )
 def test_a_benchmark_runs(main: Main, sizes: str, ways: list[str], capsys: pytest.CaptureFixture[str]) -> None:
