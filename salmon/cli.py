@@ -105,9 +105,9 @@ def plan_text(words: list[str]) -> str:
     """What ``salmon plan`` prints; with ``--measure`` it runs what it plans."""
     if MEASURE in words:
         configure_console()
-        from salmon.measure.command import measure
+        from salmon.measure.command import measured_plan
 
-        return measure([word for word in words if word != MEASURE])
+        return measured_plan([word for word in words if word != MEASURE])
     from salmon.plan.command import render
 
     return render(words)

@@ -20,6 +20,7 @@ from omegaconf import DictConfig, OmegaConf
 from eval.__main__ import typed as eval_typed
 from eval.extension import register_app
 from eval.score.command import parse_score_options
+from salmon.cli import MEASURE
 from salmon.config.overrides import with_choices
 from salmon.config.register import CONF, register, root_schema
 from salmon.config.schema import Config
@@ -216,7 +217,7 @@ def check(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
     elif rest[:1] == ["play"]:
         parse_play(rest[1:])
     elif rest[:1] == ["plan"]:
-        asked = parse_plan(rest[1:])
+        asked = parse_plan([word for word in rest[1:] if word != MEASURE])
         _composed("config", tuple(asked.overrides))
     else:
         check_salmon(rest)

@@ -31,10 +31,10 @@ def rollout_rules(config: Config) -> Iterator[str]:
     """What the vllm backend cannot do, or would do otherwise than the trainer and say nothing."""
     if config.rollout.backend is not RolloutBackend.vllm:
         return
-    if config.model.quantization is not Quantization.none:
+    if config.model.quantization is not Quantization.none and config.rollout.dequantize is False:
         yield (
             f"rollout=vllm cannot read the base as model.quantization={config.model.quantization.value}, and would "
-            "sample from another model than the trained one: set model.quantization=none, or rollout=hf"
+            "sample from another model than the trained one: set rollout.dequantize=true, or rollout=hf"
         )
     if config.engine.kind is not Engine.single:
         yield (

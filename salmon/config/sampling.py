@@ -6,6 +6,7 @@ from enum import Enum
 from omegaconf import MISSING
 
 from salmon.config.setting import setting
+from salmon.config.training import AUTO
 
 
 class RolloutBackend(Enum):
@@ -28,6 +29,9 @@ class RolloutConfig:
     backend: RolloutBackend = MISSING
     # hf on a CPU in fp32: sample from a copy of the weights with the adapter merged in. Faster, in as much memory again
     merged_copy: bool = setting(cosmetic=True)
+    # A base in NF4 is unpacked once for all answers that are sampled together, not once a token; auto: where the plan
+    # says that it fits. vllm reads such a base from files of plain weights, with auto and true alike.
+    dequantize: bool | str = setting(cosmetic=True, words=(AUTO,))
     # The others are for vllm only.
     # Share of the GPU's memory (on a CPU: of RAM) that vLLM takes for its weights and KV cache.
     gpu_memory_utilization: float = setting(cosmetic=True, above=0, below=1, reason="the trainer needs the rest")

@@ -25,7 +25,8 @@ class Constraints:
         at_least, above, at_most, below: limits of a number; in a mapping, of each of its numbers.
         choices: names that a list may hold, or keys that a mapping may have; () = any.
         url: whether a text must be the address of a server.
-        words: texts that a setting takes besides a number; () = a text is not a number's stand-in.
+        words: texts that a setting takes besides a number, or, without limits, besides true and false; () = a text is
+            no stand-in.
         text: what is wrong with a text (salmon/config/texts.py); of a list or a mapping, with each of its texts.
         null: what null stands for, named as a way out ("all").
         reason: why, said behind a number that is refused.
@@ -57,7 +58,8 @@ class Constraints:
         elif isinstance(value, list | dict):
             yield f"{key} must be one value, not a {type(value).__name__} inside of another"
         elif isinstance(value, str) and self.words and value not in self.words:
-            yield f"{key}={shown(value)} must {self.limits(1)}{self._way_out}"
+            others = self.limits(1) if self._has_limits else "be true or false"
+            yield f"{key}={shown(value)} must {others}{self._way_out}"
         elif isinstance(value, str) and (problem := self.text(value)):
             named = key if self.text is variable_problem else f"{key}={shown(value)}"
             yield f"{named} {problem}{self._way_out}"
@@ -88,6 +90,10 @@ class Constraints:
             return f"be between {at_least} and {self.at_most}"
         named = {"at least": at_least, "above": self.above, "at most": self.at_most, "below": self.below}
         return "be " + " and ".join(f"{words} {limit}" for words, limit in named.items() if limit is not None)
+
+    @property
+    def _has_limits(self) -> bool:
+        return any(limit is not None for limit in (self.at_least, self.above, self.at_most, self.below))
 
     def _lowest(self, number: float) -> float | None:
         """A negative count would slice from the wrong end, so no setting of whole numbers needs to forbid it."""

@@ -63,7 +63,7 @@ class PhaseFigures:
         ]
 
 
-def measure(arguments: Sequence[str], load: Callable[[ModelConfig, Path], SharedModel] = load_base) -> str:
+def measured_plan(arguments: Sequence[str], load: Callable[[ModelConfig, Path], SharedModel] = load_base) -> str:
     """What the command prints.
 
     Args:

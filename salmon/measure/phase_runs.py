@@ -1,7 +1,7 @@
 """The phases of a plan, run once at the plan's lengths with random tokens through the code that the stages run."""
 
 from collections.abc import Callable
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 
 import torch
@@ -13,6 +13,7 @@ from salmon.config.training import OptimSettings, SupervisedSettings
 from salmon.measure.random_tokens import Endless, RandomTokens
 from salmon.measure.rates import Run
 from salmon.models.base import SharedModel
+from salmon.models.dequantized import dequantized_copy
 from salmon.models.forward import (
     TokenBatch,
     read_logprobs,
@@ -95,11 +96,16 @@ class PhaseRuns:
         settings = replace(settings, temperature=0.7, batch_size=rows)
 
         def run() -> None:
-            # However few the steps are: a plan counts the copy wherever there may be one.
-            with merged_copy(self._shared, adapter) if self._base.merges else nullcontext():
+            with self._copy(adapter):
                 transformers_sampler(self._shared, adapter, prompts, keys, settings)
 
         return run
+
+    def _copy(self, adapter: str) -> AbstractContextManager[None]:
+        """However few the steps are: a plan counts the copy wherever there may be one."""
+        if self._base.dequantizes:
+            return dequantized_copy(self._shared)
+        return merged_copy(self._shared, adapter) if self._base.merges else nullcontext()
 
     def _trained(self, trainer: Trainer, loss: Callable[[], Tensor], adapter: str) -> Run:
         def run() -> None:

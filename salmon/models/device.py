@@ -13,6 +13,7 @@ from transformers import PreTrainedModel
 
 from salmon.config.model import Dtype
 from salmon.errors import SalmonError
+from salmon.runtime.environment import available_memory
 
 log = logging.getLogger("salmon")
 
@@ -35,6 +36,14 @@ def pick_device(name: str) -> torch.device:
             f"model.device={name}: {torch.cuda.device_count()} CUDA devices are visible, and their numbers begin with 0"
         )
     return device
+
+
+def free_memory(device: torch.device) -> int:
+    """Bytes that tensors on the device can still take; on a GPU also what torch holds and no tensor has."""
+    if device.type == "cpu":
+        return available_memory()
+    unused = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+    return torch.cuda.mem_get_info(device)[0] + unused
 
 
 def computes_in_fp32(model: PreTrainedModel) -> bool:

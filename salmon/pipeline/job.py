@@ -10,12 +10,14 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from salmon.config.model import Quantization
 from salmon.config.run import Engine
 from salmon.config.sampling import RolloutBackend
 from salmon.config.schema import Config
 from salmon.distributed.batch_sizes import check_batch_sizes
 from salmon.distributed.launch import joined
 from salmon.distributed.termination import signal_of
+from salmon.distributed.world import world
 from salmon.errors import SalmonError, Unfinished
 from salmon.models import weights
 from salmon.models.identity import settled
@@ -26,7 +28,7 @@ from salmon.pipeline.report import closing_report
 from salmon.runtime.files import storage_errors, write_json_atomic
 from salmon.runtime.foreign import read_yaml
 from salmon.runtime.status import StatusFile
-from salmon.sampling.sampler import MergingSampler, Sampler, transformers_sampler
+from salmon.sampling.sampler import DequantizingSampler, MergingSampler, Sampler, transformers_sampler
 from salmon.tracking.run_description import cell_of
 from salmon.tracking.wandb_environment import check_environment
 
@@ -147,12 +149,28 @@ def response_sampler(cfg: Config) -> Iterator[Sampler]:
         SalmonError: its package is not installed.
     """
     if cfg.rollout.backend is RolloutBackend.hf:
-        yield MergingSampler() if cfg.rollout.merged_copy else transformers_sampler
+        yield _sampler_of_weights(cfg)
         return
     from salmon.sampling.vllm_sampler import VLLMSampler  # imports torch: only where it is needed
 
     with VLLMSampler(cfg.model, cfg.rollout, Path(cfg.paths.cache)) as sampler:
         yield sampler
+
+
+def _sampler_of_weights(cfg: Config) -> Sampler:
+    if cfg.model.quantization is Quantization.nf4 and cfg.rollout.dequantize is not False:
+        return DequantizingSampler(None if cfg.rollout.dequantize is True else partial(_dequantizes, cfg))
+    return MergingSampler() if cfg.rollout.merged_copy else transformers_sampler
+
+
+def _dequantizes(cfg: Config) -> bool:
+    from salmon.plan.devices import this_device  # torch
+    from salmon.plan.planner import dequantizes
+
+    try:
+        return dequantizes(cfg, this_device(cfg.model.device), world().size)
+    except SalmonError:  # nobody knows how much it would take
+        return False
 
 
 def _base(cfg: Config) -> "SharedModel":

@@ -12,7 +12,7 @@ from salmon.config.training import MicroBatchSize, Optimizer
 from salmon.distributed.batch_sizes import sharded_batches
 from salmon.plan.devices import Device
 from salmon.plan.micro_batches import MICRO, setting_of
-from salmon.plan.phases import Phase
+from salmon.plan.phases import DEQUANTIZED, Phase
 from salmon.plan.planner import plan
 
 # Settings of sampling, by phase; like those of micro-batches they change no result.
@@ -112,6 +112,8 @@ def _candidates(cfg: Config, phase: Phase, may_start_more: bool) -> Iterator[tup
         yield "model.gradient_checkpointing", lambda value: None if value else True, False
     if phase.items.get("merged copy"):
         yield "rollout.merged_copy", lambda value: False if value else None, False
+    if phase.items.get(DEQUANTIZED):
+        yield "rollout.dequantize", lambda value: None if value is False else False, False
     for table in (MICRO, BATCH):
         if name in table:
             yield table[name], fewer, False

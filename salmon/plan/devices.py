@@ -53,7 +53,7 @@ DEVICES = {
     )
 }
 NAMES = (*DEVICES, "cpu")
-# Python, torch, transformers and peft, less the base: resident set, measured (tests/plan/against_measured.py).
+# Python, torch, transformers and peft, less the base: resident set, measured (``salmon plan --measure``).
 PROCESS = 500 * MIB
 
 

@@ -20,6 +20,7 @@ from salmon.plan.sharing import Sharing
 from salmon.runtime.micro_batches import TOKENS, rows_at_once
 
 Items = dict[str, int]  # name -> bytes, all held at the same time
+DEQUANTIZED = "dequantised copy"  # of a base in NF4, while it samples
 
 
 def total_bytes(items: Mapping[str, int]) -> int:
@@ -52,7 +53,7 @@ class Phase:
     def overhead(self, device: Device) -> int:
         """Bytes that are no tensors: the context (on a CPU: the process), and what the allocator holds and cannot
         use."""
-        weights = self.items["base weights"] + self.items.get("merged copy", 0)
+        weights = self.items["base weights"] + self.items.get("merged copy", 0) + self.items.get(DEQUANTIZED, 0)
         return round(device.context + device.slack * (self.peak - weights))
 
     def needed(self, device: Device) -> int:
@@ -71,7 +72,8 @@ class Base:
     rank: int
     checkpointing: bool
     sharing: Sharing
-    merges: bool  # whether it is copied while it samples
+    merges: bool  # whether it is copied while it samples, with the adapter merged in
+    dequantizes: bool = False  # whether it is unpacked from NF4 while it samples
     tokens: int = TOKENS  # of a micro-batch whose size is auto
 
     @property
@@ -142,7 +144,7 @@ class Base:
         """
         shape, e = self.shape, self.e
         packed = prefix > 0
-        merges = self.merges and not packed
+        merges, dequantizes = self.merges and not packed, self.dequantizes and not packed
         columns = prefix + rows * prompt if packed else prompt
         mask = memory.packed_mask(e, rows * prompt, columns) if packed else rows * prompt**2
         prompts = self.reads({}, rows, prompt, adapter=not packed and not merges) | {
@@ -154,6 +156,8 @@ class Base:
             "logits": memory.sampling_logits(shape, e, rows, top_p),
             "unpacked layer": memory.unpacked_linear(shape, e, self.nf4),
         }
+        if dequantizes:
+            del prompts["unpacked layer"], steps["unpacked layer"]
         moments = [prompts, steps]
         if packed:
             cache = {"KV cache": memory.kv_cache(shape, e, prefix)}
@@ -162,6 +166,8 @@ class Base:
                 cache | {"masks": memory.packed_mask_in_the_making(e, rows * prompt, columns)},
             ]
         copied = {"merged copy": memory.copied_maps(shape)} if merges else {}
+        if dequantizes:
+            copied[DEQUANTIZED] = shape.layers * shape.linear_weights * e
         return items | copied | max(moments, key=total_bytes)
 
     def sampling_cost(
@@ -176,8 +182,10 @@ class Base:
         cache = memory.kv_cache(shape, self.e, prefix + min(batch, responses) * (prompt + response // 2))
         mine = self.sharing.rows(batches)
         part = min(1, mine * batch / responses)
+        packed = self.nf4 and (prefix > 0 or not self.dequantizes)
+        weights = memory.base_weights(shape, self.e, packed)
         seconds = compute_seconds(part * reading, self.device) + decoding_seconds(
-            shape, mine * response, part * writing, self.weights, cache, self.nf4, self.e, self.device
+            shape, mine * response, part * writing, weights, cache, packed, self.e, self.device
         )
         passes = mine * (response + (2 if prefix else 1))
         return read + responses * response, reading + writing, seconds + passes * self.gathering(shape.layers)

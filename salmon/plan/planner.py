@@ -14,7 +14,7 @@ from salmon.plan.devices import Device
 from salmon.plan.memory import FP32
 from salmon.plan.method import ppo_phases, preferences_phases, reward_phases, sft_phases
 from salmon.plan.micro_batches import MICRO, automatic, with_tokens
-from salmon.plan.phases import Base, Phase
+from salmon.plan.phases import DEQUANTIZED, Base, Phase
 from salmon.plan.shapes import shape_of
 from salmon.plan.sharing import Sharing
 from salmon.plan.workload import Workload, workload
@@ -30,6 +30,7 @@ PHASES: dict[str, Callable[[Config, Base, Workload], Iterator[Phase]]] = {
     "best_of_n": best_of_n_phases,
 }
 PLANNED = tuple(PHASES)
+CAUTION = 0.9  # of a device's memory, that a copy nobody asked for may fill by the plan
 
 
 def plan(
@@ -42,7 +43,32 @@ def plan(
     """
     base = base_of(cfg, device, processes)
     work = workload(cfg, base.shape, prompts)
-    return base, work, [phase for name in PLANNED if name in cfg.stages for phase in _phases(name, cfg, base, work)]
+    base = replace(base, dequantizes=_dequantizes(cfg, base, work))
+    return base, work, _all_phases(cfg, base, work)
+
+
+def dequantizes(cfg: Config, device: Device, processes: int) -> bool:
+    """Whether a base in NF4 is unpacked while it samples: ``rollout.dequantize``; with auto, where every phase that
+    samples then fits with room to spare.
+
+    Raises:
+        SalmonError: the base's shape is not known.
+    """
+    base = base_of(cfg, device, processes)
+    return _dequantizes(cfg, base, workload(cfg, base.shape))
+
+
+def _dequantizes(cfg: Config, base: Base, work: Workload) -> bool:
+    wanted = cfg.rollout.dequantize
+    if not base.nf4 or cfg.rollout.backend is not RolloutBackend.hf or isinstance(wanted, bool):
+        return base.nf4 and cfg.rollout.backend is RolloutBackend.hf and wanted is True
+    phases = _all_phases(cfg, replace(base, dequantizes=True), work)
+    room = CAUTION * base.device.memory
+    return all(phase.needed(base.device) <= room for phase in phases if DEQUANTIZED in phase.items)
+
+
+def _all_phases(cfg: Config, base: Base, work: Workload) -> list[Phase]:
+    return [phase for name in PLANNED if name in cfg.stages for phase in _phases(name, cfg, base, work)]
 
 
 def _phases(stage: str, cfg: Config, base: Base, work: Workload) -> list[Phase]:

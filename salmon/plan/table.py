@@ -6,7 +6,7 @@ from typing import Any
 
 from salmon.plan.advice import Change
 from salmon.plan.devices import GIB, Device
-from salmon.plan.phases import Base, Phase
+from salmon.plan.phases import DEQUANTIZED, Base, Phase
 from salmon.plan.workload import Workload
 from salmon.runtime.progress import format_duration
 from salmon.runtime.tables import aligned_table
@@ -14,6 +14,7 @@ from salmon.runtime.tables import aligned_table
 COLUMNS = (
     "base weights",
     "merged copy",
+    DEQUANTIZED,
     "gathered weights",
     "adapters",
     "heads",

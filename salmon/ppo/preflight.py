@@ -13,7 +13,7 @@ from salmon.sampling.preflight import require_room, require_sampler
 
 def answers_can_be_sampled(cfg: Config, shared: SharedModel) -> None:
     """The base can sample; the longest prompt and an answer fit into the context."""
-    require_sampler(shared, cfg.rollout.backend)
+    require_sampler(shared, cfg.rollout)
     require_room(shared, cfg.prompts, cfg.ppo.sampling, "ppo")
 
 

@@ -11,7 +11,7 @@ from salmon.sampling.preflight import require_room, require_sampler
 
 def _answers_can_be_sampled(cfg: Config, shared: SharedModel) -> None:
     """The base can sample; the longest prompt and an answer fit into the context."""
-    require_sampler(shared, cfg.rollout.backend)
+    require_sampler(shared, cfg.rollout)
     require_room(shared, cfg.prompts, cfg.preferences.sampling, "preferences")
 
 

@@ -1,12 +1,14 @@
 """What sampling asks of the base, tried before the job's first stage."""
 
 from salmon.config.data import PromptsConfig
-from salmon.config.sampling import RolloutBackend, SamplingSettings
+from salmon.config.sampling import RolloutBackend, RolloutConfig, SamplingSettings
 from salmon.errors import SalmonError
 from salmon.models.base import SharedModel
 from salmon.models.capabilities import Needs, problems_of
 from salmon.models.chat import ChatFormat
+from salmon.models.dequantized import why_not_dequantized
 from salmon.models.library_errors import refusing
+from salmon.sampling.sampler import no_room_dequantized
 from salmon.sampling.token_loop import generate
 
 
@@ -30,15 +32,26 @@ def require_room(shared: SharedModel, prompts: PromptsConfig, sampling: Sampling
         )
 
 
-def require_sampler(shared: SharedModel, backend: RolloutBackend) -> None:
-    """Refuse a base whose answers the sampler cannot draw, or not stop.
+def require_sampler(shared: SharedModel, rollout: RolloutConfig) -> None:
+    """Refuse a base whose answers the sampler cannot draw, or not stop, or not from the copy that it must make.
 
     Raises:
         SalmonError: it cannot.
     """
-    if backend is RolloutBackend.vllm:
+    if rollout.backend is RolloutBackend.vllm:
         require_one_end(shared.chat)
         return
+    if rollout.dequantize is True and (reason := why_not_dequantized(shared)) is not None:
+        raise no_room_dequantized(reason)
+    require_answers(shared)
+
+
+def require_answers(shared: SharedModel) -> None:
+    """Refuse a base whose answers transformers cannot draw from its weights as they are.
+
+    Raises:
+        SalmonError: it cannot.
+    """
     if problems := problems_of(shared, Needs(sampling=True)):
         raise SalmonError(problems[0])
     prompts = [shared.chat.user_ids(text) for text in ("Why?", "Hi")]

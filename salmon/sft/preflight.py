@@ -1,12 +1,11 @@
 """What SFT asks of the base, tried before the job's first stage."""
 
-from salmon.config.sampling import RolloutBackend
 from salmon.config.schema import Config
 from salmon.config.sft import SFTSource
 from salmon.models.base import SharedModel
 from salmon.models.initial_adapters import load_initial_policy
 from salmon.models.trial import ADAPTER, try_training
-from salmon.sampling.preflight import require_room, require_sampler
+from salmon.sampling.preflight import require_answers, require_room, require_sampler
 from salmon.sft.self_align import self_align_prefix
 
 
@@ -17,10 +16,10 @@ def _answers_can_be_made(cfg: Config, shared: SharedModel) -> None:
     match cfg.sft.source:
         case SFTSource.self_align:
             self_align_prefix(cfg, shared)
-            require_sampler(shared, RolloutBackend.hf)  # whatever draws other responses
+            require_answers(shared)  # whatever draws other responses
         case SFTSource.styled:
             require_room(shared, cfg.prompts, cfg.sft.sampling, "sft")
-            require_sampler(shared, cfg.rollout.backend)
+            require_sampler(shared, cfg.rollout)
         case SFTSource.demonstrations:
             pass
 

@@ -1,7 +1,8 @@
 """Sampling beside ``transformers.generate``: ``python -m tests.bench.rollout [--rows N] [--response N] [OVERRIDES]``.
 
 The same prompts under the same adapter, answers that never end before their last token. Ways: ours with the merged copy
-(as a rollout samples on a CPU), ours from the weights as they are, and ``generate`` of the model with its adapter.
+(as a rollout samples on a CPU) or, with ``model.quantization=nf4``, the unpacked one; ours from the weights as they
+are; and ``generate`` of the model with its adapter.
 """
 
 import sys
@@ -12,6 +13,7 @@ import torch
 
 from salmon.measure.random_tokens import Endless
 from salmon.models.base import SharedModel
+from salmon.models.dequantized import dequantized_copy
 from salmon.models.merged_copy import merged_copy, why_no_copy
 from salmon.plan.compute import forward_flops, head_flops
 from salmon.sampling.prefill import started
@@ -80,6 +82,10 @@ def main(arguments: Sequence[str]) -> None:
         with merged_copy(shared, ADAPTER):
             sample()
 
+    def dequantised() -> None:
+        with dequantized_copy(shared), shared.using(ADAPTER):
+            sample()
+
     def active(run: Run) -> Run:
         def under() -> None:
             with shared.using(ADAPTER):
@@ -92,6 +98,8 @@ def main(arguments: Sequence[str]) -> None:
         Way("our loop", active(sample), flops(rank, once)),
         Way(THEIRS, active(theirs(shared, prompts, tokens)), flops(rank, whole)),
     ]
+    if getattr(shared.model, "is_loaded_in_4bit", False):
+        ways.insert(0, Way("our loop, dequantised copy", dequantised, flops(rank, once)))
     if (reason := why_no_copy(shared)) is None:
         ways.insert(0, Way("our loop, merged copy", merged, flops(0, once)))
     taken = in_turn(ways, sizes.turns, shared.device, shared.model.dtype)

@@ -16,6 +16,11 @@ Main = Callable[[list[str]], None]
     ("main", "sizes", "ways"),
     [
         (rollout.main, "--rows 2 --response 3", ["our loop, merged copy", "our loop", "transformers.generate"]),
+        (
+            rollout.main,
+            "--rows 2 --response 3 model.quantization=nf4",
+            ["our loop, dequantised copy", "our loop", "transformers.generate"],
+        ),
         (ppo.main, "--rows 2 --response 3 --epochs 1", [name for name, *_ in ppo.WAYS]),
         (judge.main, "--principles 2 --words 4 --pairs 1", ["K = 1", "K = 2"]),
         (scale.main, "--rows 1 --length 16 --principles 1 --words 4", ["1 rows of 16 tokens"] * 2 + ["K = 1"]),

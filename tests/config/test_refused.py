@@ -202,10 +202,11 @@ RULES: list[tuple[Given, str]] = [
         for share in (0.0, 1.0)
     ),
     (
-        VLLM | {"model.quantization": Quantization.nf4},
+        VLLM | {"model.quantization": Quantization.nf4, "rollout.dequantize": False},
         "rollout=vllm cannot read the base as model.quantization=nf4, and would sample from another model than the "
-        "trained one: set model.quantization=none, or rollout=hf",
+        "trained one: set rollout.dequantize=true, or rollout=hf",
     ),
+    ({"rollout.dequantize": "maybe"}, "rollout.dequantize=maybe must be true or false, or auto"),
     (
         VLLM | {"engine.kind": Engine.ddp},
         "rollout=vllm runs in a job of one process, not with engine=ddp: set engine=single, or rollout=hf",

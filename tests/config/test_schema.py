@@ -354,6 +354,7 @@ def test_only_speed_memory_and_reporting_are_cosmetic() -> None:
         "engine.kind",
         "engine.uneven",
         "rollout.merged_copy",
+        "rollout.dequantize",
         "rollout.gpu_memory_utilization",
         "rollout.sleep",
         "rollout.enforce_eager",

@@ -5,7 +5,7 @@ import torch
 
 from salmon.config.schema import Config
 from salmon.errors import SalmonError
-from salmon.measure.command import HEADER, PhaseFigures, Rates, measure
+from salmon.measure.command import HEADER, PhaseFigures, Rates, measured_plan
 from salmon.measure.random_tokens import RandomTokens
 from salmon.measure.rates import counted, layers_called, matmul_rate, memory_rate
 from salmon.models.decoder import decoder_of
@@ -42,7 +42,7 @@ def rows_of(printed: str) -> dict[str, list[str]]:
 
 @pytest.mark.slow
 def test_each_phase_with_work_is_measured() -> None:
-    printed = measure(SHORT)
+    printed = measured_plan(SHORT)
     rows = rows_of(printed)
     planned = [phase for phase in plan(compose_config(SHORT), this_device())[2] if phase.tokens]
     assert list(rows) == [phase.label for phase in planned]
@@ -57,7 +57,7 @@ def test_each_phase_with_work_is_measured() -> None:
 @pytest.mark.parametrize("overrides", [("reward.head=yes_no",), ("ppo/advantage=gae",), ("ppo.one_pass=true",)])
 @pytest.mark.slow
 def test_so_are_other_heads_and_estimators(overrides: tuple[str, ...]) -> None:
-    assert set(rows_of(measure([*SHORT, "stages=[ppo]", *overrides]))) >= {"ppo score", "ppo train"}
+    assert set(rows_of(measured_plan([*SHORT, "stages=[ppo]", *overrides]))) >= {"ppo score", "ppo train"}
 
 
 def test_a_row_says_shares_of_the_machine_s_rates() -> None:
@@ -111,7 +111,7 @@ def test_what_is_refused_before_the_base_is_loaded(words: list[str], message: st
         pytest.fail("the base was loaded")
 
     with pytest.raises(SalmonError, match=message):
-        measure(["model=tiny", *words], load)  # type: ignore[arg-type]
+        measured_plan(["model=tiny", *words], load)  # type: ignore[arg-type]
 
 
 def test_what_is_planned_needs_no_measurement() -> None:

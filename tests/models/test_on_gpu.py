@@ -5,6 +5,7 @@ import torch
 
 from salmon.config.model import Dtype, Quantization
 from salmon.models.base import SharedModel
+from salmon.models.dequantized import dequantized_copy
 from salmon.models.forward import response_logprobs, token_batch
 from salmon.sampling.token_loop import generate
 
@@ -54,3 +55,13 @@ def test_sampling_in_fp32_is_the_cpus(load_tiny) -> None:
         for device in ("cpu", "cuda")
     )
     assert [row.ids for row in one] == [row.ids for row in two]
+
+
+@torch.no_grad()
+def test_an_unpacked_base_is_the_packed_one(load_tiny) -> None:
+    shared = load_tiny(device="cuda", quantization=Quantization.nf4, dtype=Dtype.bfloat16)
+    batch = token_batch(PROMPTS, RESPONSES, 0, shared.device)
+    packed = response_logprobs(shared, batch, 1.0)
+    with dequantized_copy(shared):
+        unpacked = response_logprobs(shared, batch, 1.0)
+    torch.testing.assert_close(unpacked, packed, atol=0.05, rtol=4 * BF16)

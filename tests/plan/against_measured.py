@@ -9,7 +9,7 @@ from collections.abc import Callable
 from torch.profiler import ProfilerActivity, profile
 
 from salmon.errors import SalmonError
-from salmon.measure.command import measure
+from salmon.measure.command import measured_plan
 from salmon.models.loading import load_base
 from salmon.runtime.console import configure_console
 from tests.random_base import random_base
@@ -32,7 +32,7 @@ def main(arguments: list[str]) -> None:
     configure_console()
     load = random_base if "--random" in arguments else load_base
     try:
-        print(measure([argument for argument in arguments if argument != "--random"], load))
+        print(measured_plan([argument for argument in arguments if argument != "--random"], load))
     except SalmonError as error:
         sys.exit(f"\n{error}\n")
 

@@ -5,6 +5,7 @@ Each test runs with a stand-in, and with vLLM itself where it is installed: OMP_
 
 import importlib.util
 import inspect
+import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import fields, replace
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import Any
 import pytest
 import torch
 
-from salmon.config.model import LoraSettings, ModelConfig
+from salmon.config.model import LoraSettings, ModelConfig, Quantization
 from salmon.config.sampling import RolloutBackend, RolloutConfig, SamplingSettings
 from salmon.data.rows import Prompt
 from salmon.errors import SalmonError
@@ -229,6 +230,28 @@ def test_the_trainers_arithmetic_stays_as_it_was(sampler, policy, prompts) -> No
     with policy.using("policy"):
         response_logprobs(policy, batch, temperature=0.7).sum().backward()
     assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in parameters)
+
+
+def test_a_base_in_nf4_is_served_as_what_the_trainer_computes_with(
+    load_tiny, tiny_config, tiny_cache, tmp_path, randomise
+) -> None:
+    """Greedy answers are those of the trainer, and not those of the weights that NF4 was rounded from."""
+    settings = {"quantization": Quantization.nf4, "context": CONTEXT}
+    quantized, plain = load_tiny(**settings), load_tiny(context=CONTEXT)
+    for shared in (quantized, plain):
+        shared.add_adapter("policy", seed=0)
+        randomise(shared, "policy", seed=1)
+    prompts = [quantized.chat.user_ids(text) for text in TEXTS]
+    cache = tmp_path / "cache"
+    shutil.copytree(tiny_cache, cache)
+    with vllm_stand_in.vllm("stand-in"), VLLMSampler(replace(tiny_config, **settings), ROLLOUT, cache) as served:
+        made = served(quantized, "policy", prompts, KEYS, GREEDY)
+    expected = transformers_sampler(quantized, "policy", prompts, KEYS, GREEDY)
+    assert ids(made) == ids(expected)
+    for one, two in zip(made, expected, strict=True):
+        assert one.logprobs == pytest.approx(two.logprobs, abs=1e-3)
+    other = transformers_sampler(plain, "policy", prompts, KEYS, GREEDY)
+    assert [g.logprobs for g in other] != [pytest.approx(g.logprobs, abs=1e-3) for g in expected]
 
 
 # --- refused -----------------------------------------------------------------------------------
