@@ -70,7 +70,7 @@ class LessonSettings:
     # Tokens of the longest answer. A pair with a longer one is drawn again, since what tells two answers apart may
     # stand where an answer would be cut.
     answer_tokens: int = setting(at_least=1)
-    pairs: int = setting(at_least=1)  # most pairs trained on
+    pairs: int = setting(at_least=1)  # most pairs trained on, see `times`
     # Mean accuracy over 20 optimiser steps at which the lesson ends before its last pair; 1 = hardly ever.
     stop_at_accuracy: float = probability()
 
@@ -91,7 +91,13 @@ class ParametricSettings:
     contraries: bool = MISSING  # each pair is also shown with the contrary of its principle
     # Share of a lesson's pairs that are like those of earlier lessons: what is new does not push out what was learned.
     review: float = probability()
+    # How many times as long each lesson is that its accuracy does not end (stop_at_accuracy: 1)
+    times: int = setting(at_least=1)
     lessons: list[LessonSettings] = MISSING  # in this order
+
+    def pairs_of(self, lesson: LessonSettings) -> int:
+        """Most pairs that a lesson trains on."""
+        return lesson.pairs * (self.times if lesson.stop_at_accuracy == 1 else 1)
 
 
 @dataclass

@@ -185,7 +185,7 @@ class _Counting:
         if source is None:
             return 0
         if source == PARAMETRIC:
-            return sum(lesson.pairs for lesson in cfg.reward.parametric.lessons)
+            return sum(map(cfg.reward.parametric.pairs_of, cfg.reward.parametric.lessons))
         if source == MISMATCHED:
             return min(2 * judged, limit or 2 * judged)
         if source.startswith("hub:"):

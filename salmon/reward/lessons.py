@@ -56,7 +56,7 @@ def lesson_comparisons(
     rng = stream(seed, METRICS, number, "review")
     return [
         list(compare_asked(chat, next(pairs_like[like]), settings, f"{number}-{place}"))
-        for place, like in enumerate(_reviewed(lesson, number, parametric.review, rng))
+        for place, like in enumerate(_reviewed(parametric.pairs_of(lesson), number, parametric.review, rng))
     ]
 
 
@@ -79,9 +79,9 @@ def short_pairs(chat: ChatFormat, pairs: Iterable[AskedPair], lesson: LessonSett
             )
 
 
-def _reviewed(lesson: LessonSettings, number: int, review: float, rng: np.random.Generator) -> list[int]:
+def _reviewed(pairs: int, number: int, review: float, rng: np.random.Generator) -> list[int]:
     """For each pair of a lesson: the place of the lesson that it is like, an earlier one in a share ``review``."""
-    earlier = rng.random(lesson.pairs) < review
+    earlier = rng.random(pairs) < review
     return [int(rng.integers(number)) if number and reviewed else number for reviewed in earlier]
 
 

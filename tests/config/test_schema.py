@@ -192,7 +192,7 @@ def test_numbers_have_these_limits() -> None:
             "PretrainSettings": ["limit", "max_length", "max_instruction_tokens", "max_response_tokens"],
             "EditSettings": ["clearest_of"],
             "LessonSettings": ["frames", "wordings", "answer_tokens", "pairs"],
-            "ParametricSettings": ["principles"],
+            "ParametricSettings": ["principles", "times"],
             "ProbeSettings": ["every", "pairs"],
             "PPOConfig": [
                 "answers_per_prompt",

@@ -151,6 +151,12 @@ def test_a_lesson_ends_when_its_accuracy_is_high_enough():
     assert (stop.metric, stop.level, stop.steps) == (f"{METRICS}/accuracy", 0.9, 20)
 
 
+def test_lessons_that_accuracy_does_not_end_are_so_many_times_as_long(tiny, universe, settings):
+    ended, whole = (lesson(pairs=6, stop_at_accuracy=share) for share in (0.9, 1.0))
+    longer = replace(settings, parametric=parametric(lessons=[ended, whole], times=3))
+    assert [len(lesson_comparisons(tiny.chat, universe, longer, number, 0)) for number in (0, 1)] == [6, 18]
+
+
 @pytest.mark.parametrize("review", [0.0, 0.5, 1.0])
 def test_so_many_pairs_are_like_those_of_earlier_lessons(tiny, universe, settings, review):
     """Told by the sentences: the first lesson has one frame of each polarity, the second whole sentences only."""

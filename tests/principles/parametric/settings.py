@@ -19,6 +19,7 @@ def parametric(**changes: Any) -> ParametricSettings:
         "principles": None,
         "contraries": True,
         "review": 0.4,
+        "times": 1,
         "lessons": [lesson()],
     }
     return ParametricSettings(**(given | changes))
