@@ -1,0 +1,27 @@
+"""A command that only prints, and whose reader has gone (``| head``), ends without a traceback."""
+
+import subprocess
+import sys
+
+import pytest
+
+COMMANDS = (
+    ("salmon", "--help"),
+    ("salmon", "plan", "model=tiny"),
+    ("salmon", "store", "list", "."),
+    ("eval.tables", "--help"),
+    ("eval.curves", "--help"),
+    ("sweeps.status", "--help"),
+    ("sweeps.compare", "--help"),
+)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_no_traceback(command: tuple[str, ...]) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-m", *command], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None and process.stderr is not None
+        process.stdout.close()
+        assert process.stderr.read() == ""
