@@ -7,7 +7,7 @@ longer responses, or evaluates while the others wait.
 
 So each process announces its next operation before it starts: a forward pass, a backward pass, or a synchronisation
 (any other exchange between processes: gathering results, summing gradients). They all execute the smallest of the
-announced operations. A process that announced another one executes that operation as a *dummy pass* of one token, and
+announced operations. A process that announced another one executes that operation as a *dummy pass* of few tokens, and
 announces its own again. Example with two processes, of which process 0 has a row more:
 
     ======  ===========================  ===========================  ======================================

@@ -25,6 +25,8 @@ from salmon.distributed.world import world
 from salmon.models.decoder import blocks_of, decoder_of, run_decoder
 from salmon.models.layer_control import gradient_checkpointing
 
+DUMMY_ROWS = 6  # a number that two or three roles can share, which read in one pass (ppo.one_pass)
+
 
 def load_zero3(folder: str, revision: str | None, dtype: torch.dtype) -> PreTrainedModel:
     """Load a frozen model of a folder or hub id; no process's device ever holds it whole.
@@ -170,7 +172,7 @@ def announce_passes(decoder: Any, name: str, whole: nn.ModuleList, lockstep: Loc
 
 
 def dummy_forward(decoder: Any, name: str, layers: nn.ModuleList, keep_graph: bool) -> DummyBackward:
-    """Make a forward pass of one token, with which a process joins in a pass of the others.
+    """Make a forward pass of a few tokens, with which a process joins in a pass of the others.
 
     Args:
         name: of the list of layers within the decoder.
@@ -180,15 +182,15 @@ def dummy_forward(decoder: Any, name: str, layers: nn.ModuleList, keep_graph: bo
     Returns:
         The backward pass; no adapter gets a gradient of it.
     """
-    token = torch.zeros(1, 1, dtype=torch.long, device=decoder.device)
-    embedded: list[Tensor] = []  # [1, 1, D]
+    rows = torch.zeros(DUMMY_ROWS, 1, dtype=torch.long, device=decoder.device)
+    embedded: list[Tensor] = []  # [DUMMY_ROWS, 1, D]
     before = decoder.get_submodule(name)
     handle = decoder.get_input_embeddings().register_forward_hook(lambda module, args, output: embedded.append(output))
     try:
         decoder.set_submodule(name, layers)  # the caller may be inside a pass of fewer
         # Nothing is recomputed in the backward pass, when another adapter may be active.
         with torch.set_grad_enabled(keep_graph), gradient_checkpointing(decoder, False):
-            hidden = run_decoder(decoder, token, torch.ones_like(token), token)
+            hidden = run_decoder(decoder, rows, torch.ones_like(rows), rows)
     finally:
         decoder.set_submodule(name, before)
         handle.remove()

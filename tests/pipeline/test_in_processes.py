@@ -225,6 +225,14 @@ def test_ppo_without_a_value_model_reaches_the_same(alone: Path, tmp_path: Path,
     assert_same_training(one, two)
 
 
+@pytest.mark.parametrize("engine", ["ddp", "zero2", "zero3"])
+def test_roles_that_read_in_one_pass_reach_the_same(alone: Path, tmp_path: Path, engine: str) -> None:
+    """As one process in which each role reads alone."""
+    shutil.copytree(alone / "store", tmp_path / "store", ignore=shutil.ignore_patterns(*SECOND))
+    assert run(tmp_path, 2, "stages=[ppo]", "ppo.one_pass=true", engine=engine) == [None] * 2
+    assert_same_training(artifacts(alone)["ppo"], artifacts(tmp_path)["ppo"])
+
+
 def test_any_process_may_be_the_one_that_makes_the_model(tmp_path: Path) -> None:
     """transformers' ``save_pretrained`` writes nothing where torch.distributed says that it is not the first."""
     fresh = f"paths.cache={tmp_path / 'fresh'}"
