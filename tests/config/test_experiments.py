@@ -1,6 +1,7 @@
 """Each arm of each study composes, at its own size and at the tiny one, and differs in what it says it differs in."""
 
 import itertools
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -89,7 +90,13 @@ def first_run() -> Config:
 @pytest.mark.parametrize(("study", "name"), [case for case in CASES if case[0] not in JUDGED])
 @pytest.mark.parametrize("stage", ["sft", "reward"])
 def test_studies_without_judged_pairs_take_the_models_of_the_first_run(study: str, name: str, stage: str) -> None:
-    assert STAGES[stage].settings(arm(study, name)) == STAGES[stage].settings(first_run())
+    """Of controllability, the reward model has longer lessons, and is otherwise that of the first run."""
+    given, first = arm(study, name), first_run()
+    if study == "controllability":
+        assert given.reward.parametric.times == 4
+        longer = replace(first.reward.parametric, times=4)
+        first = replace(first, reward=replace(first.reward, parametric=longer))
+    assert STAGES[stage].settings(given) == STAGES[stage].settings(first)
 
 
 def test_estimators_are_compared_at_equal_samples_and_steps() -> None:
