@@ -24,14 +24,13 @@ from salmon.distributed.termination import end_on_sigterm, exit_status, signal_o
 from salmon.errors import SalmonError
 from salmon.pipeline.help import help_text, plan_help, play_help, store_help, view_help
 from salmon.pipeline.isolation import run_isolated
-from salmon.runtime.console import configure_console, escape_unprintable, only_prints
+from salmon.runtime.console import configure_console, escape_unprintable
 from salmon.runtime.exit_hooks import exit_hooks
 
 T = TypeVar("T")
 
 SECONDS_TO_SPEAK = 10.0
 MEASURE = "--measure"
-PRINTING = {"plan", "view", "store"}
 
 
 class Stopped(CompactHydraException):
@@ -143,8 +142,6 @@ def leave_interrupted(interruption: KeyboardInterrupt, program: str, advice: str
 def main() -> None:
     """Entry point of the console script and of ``python -m salmon``."""
     escape_unprintable()
-    if {*sys.argv[1:2]} & PRINTING or {"-h", "--help", "--version"} & set(sys.argv[1:]):
-        only_prints()
     if {"-h", "--help"} & set(sys.argv[1:]):
         command = {"play": play_help, "plan": plan_help, "store": store_help, "view": view_help}
         print(command.get(sys.argv[1], help_text)())

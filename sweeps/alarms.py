@@ -11,7 +11,7 @@ from pathlib import Path
 
 from salmon.errors import SalmonError
 from salmon.ppo.sentinel import ALARM
-from salmon.runtime.console import only_prints
+from salmon.runtime.console import escape_unprintable
 from salmon.runtime.tables import markdown_table
 from sweeps.arms import Arm, group_by_arm
 from sweeps.collect import read_sweep
@@ -90,7 +90,7 @@ def alarms_table(runs: Sequence[WatchedRun], hacked: Sequence[str]) -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    only_prints()
+    escape_unprintable()
     parser = argparse.ArgumentParser(prog="python -m sweeps.alarms", description=__doc__)
     parser.add_argument("folders", type=Path, nargs="+", metavar="FOLDER", help="folder of a multirun")
     parser.add_argument("--hacked", action="append", default=[], metavar="ARM", help="an arm that is known to hack")

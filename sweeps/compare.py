@@ -17,7 +17,7 @@ from omegaconf import OmegaConf
 
 from salmon.config.walk import plain_settings
 from salmon.errors import SalmonError
-from salmon.runtime.console import only_prints
+from salmon.runtime.console import escape_unprintable
 from salmon.runtime.files import storage_errors
 from salmon.runtime.status import read_state
 from salmon.runtime.store import open_artifact
@@ -111,7 +111,7 @@ def _shown(value: Any) -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    only_prints()
+    escape_unprintable()
     parser = argparse.ArgumentParser(prog="python -m sweeps.compare", description=__doc__)
     parser.add_argument("runs", type=Path, nargs="+", metavar="RUN", help="folder of a job or of an artifact")
     parser.add_argument("--plot", type=Path, metavar="FILE", help="draw the policies' curves as FILE.png and FILE.svg")

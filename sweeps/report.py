@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from salmon.errors import SalmonError
-from salmon.runtime.console import configure_console, only_prints
+from salmon.runtime.console import configure_console, escape_unprintable
 from salmon.view.command import write_page
 from sweeps.cells import cells_of
 from sweeps.collect import read_sweep
@@ -35,7 +35,7 @@ def write_report(folder: Path, settings: ReportSettings, last: bool) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    only_prints()
+    escape_unprintable()
     parser = argparse.ArgumentParser(prog="python -m sweeps.report", description=__doc__)
     parser.add_argument("folder", type=Path, help="folder of the multirun (hydra.sweep.dir)")
     folder = parser.parse_args(arguments).folder

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from salmon.errors import SalmonError
-from salmon.runtime.console import only_prints
+from salmon.runtime.console import escape_unprintable
 from salmon.runtime.progress import format_duration
 from salmon.runtime.status import read_state
 from salmon.runtime.tables import aligned_table
@@ -44,7 +44,7 @@ def _number(value: float | None) -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    only_prints()
+    escape_unprintable()
     parser = argparse.ArgumentParser(prog="python -m sweeps.status", description=__doc__)
     parser.add_argument("folder", type=Path, help="folder of the multirun (hydra.sweep.dir)")
     parser.add_argument(

@@ -14,13 +14,13 @@ from pathlib import Path
 from eval.curves.files import draw_learning_curves
 from eval.tables.measured import read_results
 from salmon.errors import SalmonError
-from salmon.runtime.console import only_prints
+from salmon.runtime.console import escape_unprintable
 from salmon.runtime.files import storage_errors
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Draw the curves; exit status 1 and one message where there is nothing to draw."""
-    only_prints()
+    escape_unprintable()
     parser = argparse.ArgumentParser(prog="python -m eval.curves", description=__doc__)
     parser.add_argument("folders", type=Path, nargs="+", metavar="RESULTS_FOLDER")
     parser.add_argument("--output", type=Path, default=Path(), metavar="FOLDER", help="default: the current folder")

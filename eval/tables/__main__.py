@@ -15,12 +15,12 @@ from eval.tables.published import load_published
 from eval.tables.render import FORMATS
 from eval.tables.study import is_study, study_figures
 from salmon.errors import SalmonError
-from salmon.runtime.console import only_prints
+from salmon.runtime.console import escape_unprintable
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Print the tables; exit status 1 and one message where a folder cannot be read."""
-    only_prints()
+    escape_unprintable()
     parser = argparse.ArgumentParser(prog="python -m eval.tables", description=__doc__)
     parser.add_argument("folders", type=Path, nargs="*", metavar="RESULTS_FOLDER", help="none: published values only")
     parser.add_argument("--format", choices=FORMATS, default="markdown")

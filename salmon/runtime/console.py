@@ -2,7 +2,6 @@
 
 import io
 import logging
-import signal
 import sys
 import warnings
 
@@ -15,13 +14,6 @@ def escape_unprintable() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
-
-
-def only_prints() -> None:
-    """For a command that only prints: whoever reads may stop (``| head``), and it ends without a word."""
-    escape_unprintable()
-    if hasattr(signal, "SIGPIPE"):  # not on Windows
-        signal.signal(signal.SIGPIPE, signal.SIG_DFL)
 
 
 def configure_console() -> None:
