@@ -95,10 +95,6 @@ class ParametricSettings:
     times: int = setting(at_least=1)
     lessons: list[LessonSettings] = MISSING  # in this order
 
-    def pairs_of(self, lesson: LessonSettings) -> int:
-        """Most pairs that a lesson trains on."""
-        return lesson.pairs * (self.times if lesson.stop_at_accuracy == 1 else 1)
-
 
 @dataclass
 class ProbeSettings:

@@ -17,6 +17,7 @@ from salmon.data.split import split_by_prompt
 from salmon.plan.shapes import ModelShape
 from salmon.principles.bank import load_bank
 from salmon.principles.exemplars import load_exemplars
+from salmon.principles.parametric.lesson_length import most_pairs
 from salmon.principles.selection import reward_bank, rl_bank
 from salmon.principles.templates import judge_request, reward_parts, self_align_prompt, self_align_query
 
@@ -185,7 +186,8 @@ class _Counting:
         if source is None:
             return 0
         if source == PARAMETRIC:
-            return sum(map(cfg.reward.parametric.pairs_of, cfg.reward.parametric.lessons))
+            parametric = cfg.reward.parametric
+            return sum(most_pairs(parametric, lesson) for lesson in parametric.lessons)
         if source == MISMATCHED:
             return min(2 * judged, limit or 2 * judged)
         if source.startswith("hub:"):

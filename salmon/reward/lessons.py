@@ -15,6 +15,7 @@ from salmon.config.training import Schedule, SupervisedSettings
 from salmon.errors import SalmonError
 from salmon.models.chat import ChatFormat
 from salmon.principles.parametric.asked import AskedPair, lesson_pairs, lesson_side
+from salmon.principles.parametric.lesson_length import most_pairs
 from salmon.principles.parametric.universe import Universe
 from salmon.reward.comparisons import RewardComparison, encode_two
 from salmon.runtime.seeding import stream
@@ -56,7 +57,7 @@ def lesson_comparisons(
     rng = stream(seed, METRICS, number, "review")
     return [
         list(compare_asked(chat, next(pairs_like[like]), settings, f"{number}-{place}"))
-        for place, like in enumerate(_reviewed(parametric.pairs_of(lesson), number, parametric.review, rng))
+        for place, like in enumerate(_reviewed(most_pairs(parametric, lesson), number, parametric.review, rng))
     ]
 
 
