@@ -3,17 +3,16 @@
 from functools import partial
 
 from eval.config import GENERATING, EvalApp
-from salmon.config.sampling import RolloutBackend
 from salmon.config.schema import Config
 from salmon.errors import check_all
 from salmon.models.base import SharedModel
-from salmon.sampling.preflight import require_sampler
+from salmon.sampling.preflight import require_answers
 
 
 def _answers_can_be_sampled(cfg: Config | EvalApp, shared: SharedModel) -> None:
     """The base can sample, by the loop that all tasks share."""
     if GENERATING.keys() & cfg.eval.tasks:
-        require_sampler(shared, RolloutBackend.hf)
+        require_answers(shared)
 
 
 def _two_turns_can_be_written(cfg: Config | EvalApp, shared: SharedModel) -> None:
