@@ -157,6 +157,15 @@ def randomise() -> Callable[..., None]:
     return fill
 
 
+@pytest.fixture
+def nf4_policy(load_tiny: LoadTiny, randomise: Callable[..., None]) -> SharedModel:
+    """A fresh base in NF4 with an adapter "policy"."""
+    shared = load_tiny(quantization=Quantization.nf4)
+    shared.add_adapter("policy", seed=0)
+    randomise(shared, "policy", seed=1)
+    return shared
+
+
 # --- PPO's models ------------------------------------------------------------------------------
 
 

@@ -67,11 +67,6 @@ class PhaseRuns:
             "best_of_n score": self._ppo_score,
         }
 
-    @property
-    def labels(self) -> tuple[str, ...]:
-        """The phases in the order of the stages."""
-        return tuple(self._makers)
-
     def prepare(self, label: str, tokens: int | None = None) -> Run:
         """What one micro-batch, batch or rollout of a phase does; everything that is there before it is made now.
 

@@ -60,8 +60,10 @@ def dequantizes(cfg: Config, device: Device, processes: int) -> bool:
 
 def _dequantizes(cfg: Config, base: Base, work: Workload) -> bool:
     wanted = cfg.rollout.dequantize
-    if not base.nf4 or cfg.rollout.backend is not RolloutBackend.hf or isinstance(wanted, bool):
-        return base.nf4 and cfg.rollout.backend is RolloutBackend.hf and wanted is True
+    if not base.nf4 or cfg.rollout.backend is not RolloutBackend.hf:
+        return False
+    if isinstance(wanted, bool):
+        return wanted
     phases = _all_phases(cfg, replace(base, dequantizes=True), work)
     room = CAUTION * base.device.memory
     return all(phase.needed(base.device) <= room for phase in phases if DEQUANTIZED in phase.items)

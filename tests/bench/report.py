@@ -9,14 +9,14 @@ import argparse
 import os
 import platform
 import statistics
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TypeVar
 
 import torch
 
-from salmon.measure.rates import matmul_rate, timed
+from salmon.measure.rates import Run, matmul_rate, timed
 from salmon.models.base import SharedModel
 from salmon.models.loading import load_base
 from salmon.plan.command import compose_config
@@ -24,7 +24,6 @@ from salmon.plan.shapes import ModelShape, from_config
 from salmon.runtime.environment import command_line, git_revision, versions
 from salmon.runtime.tables import markdown_table
 
-Run = Callable[[], object]
 S = TypeVar("S")
 LIBRARIES = ("python", "torch", "transformers", "peft")
 

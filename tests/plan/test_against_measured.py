@@ -80,9 +80,7 @@ def compared(cfg: Config, cache: Path, only: Sequence[str] = ()) -> dict[str, fl
     planned = {f"{p.stage} {p.name}": p for p in phases}
     ratios = {}
     runs = PhaseRuns(cfg, shared, base, work)
-    for name in runs.labels:
-        if name not in (only or planned):
-            continue
+    for name in only or planned:
         lasting = ("base weights", "adapters", "heads", "optimizer state", "gradients")
         expected = sum(size for item, size in planned[name].items.items() if item not in lasting)
         ratios[name] = expected / allocated_peak(runs.prepare(name))

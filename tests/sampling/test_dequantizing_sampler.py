@@ -5,7 +5,6 @@ from collections.abc import Callable
 
 import pytest
 
-from salmon.config.model import Quantization
 from salmon.config.sampling import SamplingSettings
 from salmon.errors import SalmonError
 from salmon.models import dequantized
@@ -18,14 +17,6 @@ from salmon.sampling.token_loop import Generation
 
 SAMPLING = SamplingSettings(temperature=0.7, top_p=1.0, max_new_tokens=MIN_STEPS, batch_size=2)
 KEYS = [(0,), (1,)]
-
-
-@pytest.fixture
-def policy(load_tiny: Callable[..., SharedModel], randomise: Callable[..., None]) -> SharedModel:
-    shared = load_tiny(quantization=Quantization.nf4)
-    shared.add_adapter("policy", seed=0)
-    randomise(shared, "policy", seed=1)
-    return shared
 
 
 @pytest.fixture
@@ -42,8 +33,8 @@ def sampled(sampler: Sampler, shared: SharedModel) -> list[Generation]:
 
 
 @pytest.mark.parametrize("planned", [None, lambda: True])
-def test_the_same_answers(policy: SharedModel, copies: list, planned: Callable[[], bool] | None) -> None:
-    plain, copied = sampled(transformers_sampler, policy), sampled(DequantizingSampler(planned), policy)
+def test_the_same_answers(nf4_policy: SharedModel, copies: list, planned: Callable[[], bool] | None) -> None:
+    plain, copied = sampled(transformers_sampler, nf4_policy), sampled(DequantizingSampler(planned), nf4_policy)
     assert len(copies) == 1
     assert [g.ids for g in copied] == [g.ids for g in plain]
     for one, two in zip(copied, plain, strict=True):
@@ -51,38 +42,38 @@ def test_the_same_answers(policy: SharedModel, copies: list, planned: Callable[[
 
 
 def test_what_the_plan_leaves_out_is_not_copied_and_asked_once(
-    policy: SharedModel, copies: list, caplog: pytest.LogCaptureFixture
+    nf4_policy: SharedModel, copies: list, caplog: pytest.LogCaptureFixture
 ) -> None:
     asked: list[bool] = []
     sampler = DequantizingSampler(lambda: bool(asked.append(True)))
     with caplog.at_level(logging.INFO, "salmon"):
-        assert sampled(sampler, policy) == sampled(sampler, policy) == sampled(transformers_sampler, policy)
+        assert sampled(sampler, nf4_policy) == sampled(sampler, nf4_policy) == sampled(transformers_sampler, nf4_policy)
     assert (asked, copies) == ([True], [])
     (said,) = [r.getMessage() for r in caplog.records if "dequantize" in r.getMessage()]
     assert said == "rollout.dequantize: not made, by salmon plan it does not fit"
 
 
 def test_without_room_auto_goes_on_and_true_refuses(
-    policy: SharedModel, copies: list, monkeypatch: pytest.MonkeyPatch
+    nf4_policy: SharedModel, copies: list, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(dequantized, "free_memory", lambda device: 0)
-    assert sampled(DequantizingSampler(lambda: True), policy) == sampled(transformers_sampler, policy)
+    assert sampled(DequantizingSampler(lambda: True), nf4_policy) == sampled(transformers_sampler, nf4_policy)
     with pytest.raises(SalmonError, match=r"rollout.dequantize=true: the copy would take .* GiB.*=auto or false"):
-        sampled(DequantizingSampler(None), policy)
+        sampled(DequantizingSampler(None), nf4_policy)
     assert copies == []
 
 
 @pytest.mark.parametrize("stage", ["sft", "preferences", "ppo"])
 def test_what_must_be_copied_and_cannot_is_told_before_the_first_stage(
-    policy: SharedModel, monkeypatch: pytest.MonkeyPatch, stage: str
+    nf4_policy: SharedModel, monkeypatch: pytest.MonkeyPatch, stage: str
 ) -> None:
-    policy.clear()
+    nf4_policy.clear()
     words = ["model=tiny", "model.quantization=nf4", "sft.source=styled", "rollout.dequantize=true"]
-    preflight(compose_config(words), [stage], lambda: policy)
+    preflight(compose_config(words), [stage], lambda: nf4_policy)
     monkeypatch.setattr(dequantized, "free_memory", lambda device: 0)
     with pytest.raises(SalmonError, match=r"rollout.dequantize=true: the copy would take"):
-        preflight(compose_config(words), [stage], lambda: policy)
-    preflight(compose_config([*words, "rollout.dequantize=auto"]), [stage], lambda: policy)
+        preflight(compose_config(words), [stage], lambda: nf4_policy)
+    preflight(compose_config([*words, "rollout.dequantize=auto"]), [stage], lambda: nf4_policy)
 
 
 @pytest.mark.parametrize(
