@@ -24,7 +24,7 @@ from salmon.distributed.termination import end_on_sigterm, exit_status, signal_o
 from salmon.errors import SalmonError
 from salmon.pipeline.help import help_text, plan_help, play_help, store_help, view_help
 from salmon.pipeline.isolation import run_isolated
-from salmon.runtime.console import configure_console, escape_unprintable
+from salmon.runtime.console import configure_console, escape_unprintable, unread_is_no_error
 from salmon.runtime.exit_hooks import exit_hooks
 
 T = TypeVar("T")
@@ -139,32 +139,46 @@ def leave_interrupted(interruption: KeyboardInterrupt, program: str, advice: str
     sys.exit(exit_status(interruption))
 
 
+@unread_is_no_error()
+def only_prints() -> bool:
+    """Run the command if it is one that only prints; whether it was."""
+    words = sys.argv[1:]
+    if {"-h", "--help"} & set(words):
+        command = {"play": play_help, "plan": plan_help, "store": store_help, "view": view_help}
+        print(command.get(words[0], help_text)())
+    elif words == ["--version"]:
+        print(f"salmon-align {__version__}")
+    elif words[:1] == ["plan"]:
+        try:
+            print(said_clearly(plan_text, checked(words)[1:]))
+        except KeyboardInterrupt as interruption:
+            leave_interrupted(interruption, "salmon plan", "Nothing was written, so nothing is lost.")
+    elif words[:1] == ["view"]:
+        print(said_clearly(view_text, checked(words)[1:]))
+    elif words[:1] == ["store"]:
+        if status := said_clearly(store_command, checked(words)[1:]):
+            sys.exit(status)
+    else:
+        return False
+    return True
+
+
+def checked(words: list[str]) -> list[str]:
+    """The words of a command line with its choices, of which none is misspelt."""
+    complete = with_choices(words)
+    said_clearly(check_words, complete)
+    return complete
+
+
 def main() -> None:
     """Entry point of the console script and of ``python -m salmon``."""
     escape_unprintable()
-    if {"-h", "--help"} & set(sys.argv[1:]):
-        command = {"play": play_help, "plan": plan_help, "store": store_help, "view": view_help}
-        print(command.get(sys.argv[1], help_text)())
+    if only_prints():
         return
-    if sys.argv[1:] == ["--version"]:
-        print(f"salmon-align {__version__}")
-        return
-    sys.argv[1:] = with_choices(sys.argv[1:])
-    said_clearly(check_words, sys.argv[1:])
-    if sys.argv[1:2] == ["plan"]:
-        try:
-            print(said_clearly(plan_text, sys.argv[2:]))
-        except KeyboardInterrupt as interruption:
-            leave_interrupted(interruption, "salmon plan", "Nothing was written, so nothing is lost.")
-        return
-    if sys.argv[1:2] == ["view"]:
-        print(said_clearly(view_text, sys.argv[2:]))
-        return
+    sys.argv[1:] = checked(sys.argv[1:])
     if sys.argv[1:2] == ["play"]:
         said_clearly(play_command, sys.argv[2:])
         return
-    if sys.argv[1:2] == ["store"]:
-        sys.exit(said_clearly(store_command, sys.argv[2:]))
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")  # a fork after use would only print warnings
     sys.argv += folder_overrides()
     end_on_sigterm()

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from salmon.errors import SalmonError
 from salmon.ppo.sentinel import ALARM
-from salmon.runtime.console import escape_unprintable
+from salmon.runtime.console import escape_unprintable, unread_is_no_error
 from salmon.runtime.tables import markdown_table
 from sweeps.arms import Arm, group_by_arm
 from sweeps.collect import read_sweep
@@ -89,6 +89,7 @@ def alarms_table(runs: Sequence[WatchedRun], hacked: Sequence[str]) -> str:
     return f"{markdown_table(list(HEADER), rows)}\n\n{counts}"
 
 
+@unread_is_no_error()
 def main(arguments: Sequence[str] | None = None) -> None:
     escape_unprintable()
     parser = argparse.ArgumentParser(prog="python -m sweeps.alarms", description=__doc__)

@@ -17,7 +17,7 @@ from omegaconf import OmegaConf
 
 from salmon.config.walk import plain_settings
 from salmon.errors import SalmonError
-from salmon.runtime.console import escape_unprintable
+from salmon.runtime.console import escape_unprintable, unread_is_no_error
 from salmon.runtime.files import storage_errors
 from salmon.runtime.status import read_state
 from salmon.runtime.store import open_artifact
@@ -110,6 +110,7 @@ def _shown(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, sort_keys=True)
 
 
+@unread_is_no_error()
 def main(arguments: Sequence[str] | None = None) -> None:
     escape_unprintable()
     parser = argparse.ArgumentParser(prog="python -m sweeps.compare", description=__doc__)

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from salmon.errors import SalmonError
-from salmon.runtime.console import configure_console, escape_unprintable
+from salmon.runtime.console import configure_console, escape_unprintable, unread_is_no_error
 from salmon.view.command import write_page
 from sweeps.cells import cells_of
 from sweeps.collect import read_sweep
@@ -34,6 +34,7 @@ def write_report(folder: Path, settings: ReportSettings, last: bool) -> None:
         log.info("page:   %s", write_page(folder, STUDY))
 
 
+@unread_is_no_error()
 def main(arguments: Sequence[str] | None = None) -> None:
     escape_unprintable()
     parser = argparse.ArgumentParser(prog="python -m sweeps.report", description=__doc__)

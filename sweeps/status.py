@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from salmon.errors import SalmonError
-from salmon.runtime.console import escape_unprintable
+from salmon.runtime.console import escape_unprintable, unread_is_no_error
 from salmon.runtime.progress import format_duration
 from salmon.runtime.status import read_state
 from salmon.runtime.tables import aligned_table
@@ -43,6 +43,7 @@ def _number(value: float | None) -> str:
     return "" if value is None else f"{value:.4g}"
 
 
+@unread_is_no_error()
 def main(arguments: Sequence[str] | None = None) -> None:
     escape_unprintable()
     parser = argparse.ArgumentParser(prog="python -m sweeps.status", description=__doc__)

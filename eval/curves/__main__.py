@@ -14,10 +14,11 @@ from pathlib import Path
 from eval.curves.files import draw_learning_curves
 from eval.tables.measured import read_results
 from salmon.errors import SalmonError
-from salmon.runtime.console import escape_unprintable
+from salmon.runtime.console import escape_unprintable, unread_is_no_error
 from salmon.runtime.files import storage_errors
 
 
+@unread_is_no_error()
 def main(arguments: Sequence[str] | None = None) -> None:
     """Draw the curves; exit status 1 and one message where there is nothing to draw."""
     escape_unprintable()

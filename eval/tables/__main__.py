@@ -15,9 +15,10 @@ from eval.tables.published import load_published
 from eval.tables.render import FORMATS
 from eval.tables.study import is_study, study_figures
 from salmon.errors import SalmonError
-from salmon.runtime.console import escape_unprintable
+from salmon.runtime.console import escape_unprintable, unread_is_no_error
 
 
+@unread_is_no_error()
 def main(arguments: Sequence[str] | None = None) -> None:
     """Print the tables; exit status 1 and one message where a folder cannot be read."""
     escape_unprintable()

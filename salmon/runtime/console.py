@@ -2,8 +2,13 @@
 
 import io
 import logging
+import os
 import sys
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+SIGPIPE_STATUS = 141  # what a shell gives a program that wrote to a pipe that nobody reads
 
 
 def escape_unprintable() -> None:
@@ -14,6 +19,22 @@ def escape_unprintable() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
+
+
+@contextmanager
+def unread_is_no_error() -> Iterator[None]:
+    """What only prints ends quietly where its reader has gone (``salmon plan | head -3``).
+
+    Not for what trains: there a broken pipe may be one between processes.
+    """
+    try:
+        try:
+            yield
+        finally:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python flushes once more when it ends
+        sys.exit(SIGPIPE_STATUS)
 
 
 def configure_console() -> None:

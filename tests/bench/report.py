@@ -9,6 +9,7 @@ import argparse
 import os
 import platform
 import statistics
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -70,11 +71,12 @@ def shape(shared: SharedModel) -> ModelShape:
 
 
 def in_turn(ways: Sequence[Way], turns: int, device: torch.device, dtype: torch.dtype) -> Taken:
-    """Run all ways once to warm up, then ``turns`` times in turn."""
+    """Run all ways once to warm up, then ``turns`` times in turn; each run is said on standard error."""
     taken = Taken({way.name: [] for way in ways})
     for turn in range(turns + 1):
         for way in ways:
             seconds = timed(way.run)
+            print(f"turn {turn} of {turns}: {way.name}: {seconds:.3g} s", file=sys.stderr)
             if turn:
                 taken.seconds[way.name].append(seconds)
         if turn:
