@@ -1,7 +1,7 @@
 """``salmon plan --measure [overrides]``: each phase of the stages runs on this machine, beside what its plan says.
 
-A phase runs once to warm up and once measured, at the plan's lengths: one micro-batch of training or reading, one batch
-of sampling. Memory is the peak of the resident set, beside the plan and its overhead; on a GPU that of torch's
+A phase runs once measured, at the plan's lengths: one micro-batch of training or reading, after one to warm up, or one
+batch of sampling. Memory is the peak of the resident set, beside the plan and its overhead; on a GPU that of torch's
 allocator, beside the plan's tensors. Tokens are those that pass the model, padding included; FLOPs are the plan's for
 them. Reads are of the layers' weights, once for each pass of a layer, forward, backward, or recomputed for the latter.
 """
@@ -30,6 +30,7 @@ from salmon.runtime.tables import aligned_table
 log = logging.getLogger("salmon")
 
 TRAINING = ("train", "pretrain")  # phases with a backward pass
+SAMPLING = ("sample", "rollout")  # of hundreds of passes, the first of which weighs little
 HEADER = ("", "GiB, plan", "measured", "ratio", "s", "tokens/s", "TFLOP/s", "of products", "GB/s", "of reads")
 
 
@@ -110,7 +111,8 @@ def _checked(asked: Asked) -> Config:
 
 def _measured(phase: Phase, runs: PhaseRuns, shared: SharedModel, base: Base) -> PhaseFigures:
     run, decoder = runs.prepare(phase.label, phase.automatic), decoder_of(shared.model)
-    run()
+    if phase.name not in SAMPLING:
+        run()
     reset_peak_memory()
     with counted(decoder) as tokens, layers_called(decoder) as layers:
         seconds = timed(run)

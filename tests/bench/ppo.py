@@ -5,11 +5,12 @@
 Ways: micro-batches of ``auto`` in one row without padding, the same padded, and two padded rows at a time; the first
 and the last also with all roles in one pass (``ppo.one_pass``), where two rows are two of each role. Prompts are
 the bundled ones with the model's template; a response never ends before its limit, so that every turn has the same
-work. The peer runs in the same process, as it is: its phases and its memory are not told apart.
+work. The peer runs in the same process, as it is: its phases are not told apart. Memory is the peak of the process, in
+which both sides' models are loaded: a ratio of two peaks is nearer to 1 than that of the two alone.
 """
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from functools import partial
@@ -114,6 +115,13 @@ def one_update(setup: RolloutSetup, trainer: Trainer, prompts: PromptBatch, flat
         into.seconds.setdefault(phase, []).append(metrics[f"time/{phase}_s"])
 
 
+def peer_update(update_once: Callable[[], object], into: Measured) -> None:
+    """The peer's update, and its peak."""
+    reset_peak_memory()
+    update_once()
+    into.peak = max(into.peak, peak_memory_gib())
+
+
 def scored_tokens(setup: RolloutSetup, prompts: PromptBatch) -> int:
     """What the reward model reads of a rollout."""
     reward = setup.reward
@@ -166,16 +174,18 @@ def main(arguments: Sequence[str]) -> None:
             folder = resolve(cfg.model.path, Path(cfg.paths.cache))
             ids = [chat.user_ids(prompt.prompt) for prompt in chosen]
             theirs = trl_update(str(folder), chat.tokenizer, ids, cfg, held)
-            ways += [Way(PEER, theirs, flops)] if theirs else []
+            if theirs:
+                results[PEER] = Measured({})
+                ways.append(Way(PEER, partial(peer_update, theirs, results[PEER]), flops))
             note = "" if theirs else f"\n{PEER} is not installed: its row is left out."
         taken = in_turn(ways, sizes.turns, shared.device, shared.model.dtype)
     columns = {
         f"{phase} s": [
-            f"{median(results[way.name].seconds[phase][1:]):.3g}" if way.name in results else "" for way in ways
+            f"{median(seconds[phase][1:]):.3g}" if (seconds := results[way.name].seconds) else "" for way in ways
         ]
         for phase in PHASES
     }
-    columns["peak GiB"] = [f"{results[way.name].peak:.2f}" if way.name in results else "" for way in ways]
+    columns["peak GiB"] = [f"{results[way.name].peak:.2f}" for way in ways]
     title = f"PPO: {sizes.rows} answers of {sizes.response} tokens, {sizes.epochs} inner epochs"
     show(title, shared, table(ways, taken, ways[-1].name, columns) + note)
 
